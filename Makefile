@@ -1,0 +1,51 @@
+# The project's habits, one recipe each. `make help` lists them.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fast lint types format bench docs lock all clean conformance
+
+help: ## list the recipes
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) scripts/bootstrap.py $(VENV)
+	@touch $@
+
+demo: $(STAMP) ## a sample server with sign-in, on http://127.0.0.1:8000/mcp
+	@$(BIN)/doorward serve examples/01_fastmcp.py
+
+test: $(STAMP) ## every test: unit, storage, real clients and servers, conformance, browser
+	@$(BIN)/python scripts/test.py
+
+fast: $(STAMP) ## the layers that need nothing but Python
+	@$(BIN)/python -m pytest -q -n 2 --ignore=tests/flows --ignore=tests/browser
+
+lint: $(STAMP) ## ruff, layer contracts, file and function limits
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python scripts/check_limits.py
+
+types: $(STAMP) ## mypy strict
+	@$(BIN)/mypy
+
+format: $(STAMP) ## apply ruff's fixes and formatting
+	@$(BIN)/ruff check --fix -q . || true
+	@$(BIN)/ruff format -q .
+
+bench: $(STAMP) ## measure Doorward beside its peers, in one run
+	@$(BIN)/python -m bench
+
+docs: $(STAMP) ## regenerate the generated pages
+	@$(BIN)/python scripts/generate_docs.py
+
+lock: $(STAMP) ## recompile requirements/*.txt (hashes, no addresses)
+	@$(BIN)/python scripts/lock.py
+
+all: lint types test ## everything that the build checks
+
+clean: ## remove what the recipes made
+	rm -rf $(VENV) tests/node/node_modules

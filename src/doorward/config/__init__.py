@@ -1,0 +1,1 @@
+"""Settings: the frozen model, and the only code that reads flags, environment and files."""

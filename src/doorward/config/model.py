@@ -1,0 +1,96 @@
+"""The settings, as one frozen value. Nothing here reads a file, a flag or the environment.
+
+Each field's docstring is the text of `docs/configuration.md`. A value that makes the installation less safe has a
+name that says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from doorward.logs import LogFormat
+
+AuthMode = Literal["oauth", "token", "none"]
+LoginKind = Literal["local"]
+
+
+@dataclass(frozen=True, slots=True)
+class PythonTarget:
+    """A Python object: a FastMCP server, an `mcp` SDK server or any ASGI app."""
+
+    location: str
+    """A path that ends in `.py`, or the dotted name of a module."""
+    name: str | None = None
+    """The object in it; None: look for `mcp`, `server`, `app`, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class UrlTarget:
+    """An MCP server reached over Streamable HTTP."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTarget:
+    """An MCP server started as a child process that speaks on its standard input and output."""
+
+    arguments: tuple[str, ...]
+
+
+Target = PythonTarget | UrlTarget | CommandTarget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that can be set. Order of precedence: flag, `DOORWARD_*`, file, default."""
+
+    target: Target | None = None
+    """What stands behind the door: `file.py[:name]`, `package.module:name`, `http(s)://host/path`, or a command."""
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: int = 8000
+    """The port to listen on (1 to 65535); `PORT` is honoured."""
+    path: str = "/mcp"
+    """The path of the door. Served with and without a last slash, never redirected."""
+    public_url: str | None = None
+    """The origin under which clients reach the door, such as `https://mcp.example.com`. Issuer, resource and every
+    published address are computed from it. Default: `http://HOST:PORT`, for use on this machine only."""
+    auth: AuthMode = "oauth"
+    """`oauth`: OAuth, pre-registered clients and header tokens. `token`: header tokens only. `none`: no check at all,
+    on a loopback address only."""
+    allow_public_without_auth: bool = False
+    """Permit `auth = none` on an address that others can reach. Everyone who reaches it can call every tool."""
+    login: LoginKind = "local"
+    """How people prove who they are."""
+    database: str | None = None
+    """`sqlite:///PATH` or `memory://`. Default: `doorward.sqlite` in the data directory."""
+    data_dir: Path = field(default=Path(".doorward"))
+    """Where database and keys live; created with mode 0700."""
+    workers: int = 1
+    """Processes that serve the one address (1 to 64); `WEB_CONCURRENCY` is honoured."""
+    scopes: tuple[str, ...] = ("mcp",)
+    """The scopes of the door. A call needs all of them; clients that ask for none are offered all of them."""
+    token_header: str | None = None
+    """A further request header in which a header token is accepted, such as `X-API-Key`."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web origins that may call the door from a browser, besides its own, known MCP clients and, on a loopback
+    address, any loopback origin."""
+    allowed_hosts: tuple[str, ...] = ()
+    """`Host` values to accept besides that of `public_url` and, on a loopback address, loopback names."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose `X-Forwarded-For` is believed, for logs. Never changes a published address."""
+    owner_password: str | None = field(default=None, repr=False)
+    """Password of the account `owner`, set at first start. Default: one is made and shown once."""
+    body_limit_bytes: int = 4 * 1024 * 1024
+    """Largest request body that the door accepts."""
+    upstream_timeout_seconds: int = 300
+    """How long the upstream may be silent before an answer is given up."""
+    drain_seconds: int = 10
+    """How long open requests may take to finish after SIGTERM."""
+    log_format: LogFormat | None = None
+    """`text` or `json`. Default: text on a terminal, JSON lines elsewhere."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important events that are written."""

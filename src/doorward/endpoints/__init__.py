@@ -1,0 +1,1 @@
+"""One thin file per OAuth endpoint: parse, load, decide, apply, answer."""

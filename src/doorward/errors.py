@@ -1,0 +1,82 @@
+"""The errors Doorward raises on purpose. Anything else that escapes is a bug and is answered as one.
+
+Three kinds never mix (refused, unavailable, bug), so a caller can tell them apart by type alone::
+
+    DoorwardError
+    +-- ConfigError          what the operator wrote cannot be used; holds every problem at once
+    +-- StartError           the program cannot run here (port busy, directory not writable)
+    +-- StorageError
+    |   +-- Conflict         a compare-and-swap lost: reload, decide again
+    |   +-- Unavailable      the store is down, full or slow: answer 503, give no verdict
+    +-- UpstreamError        the MCP server behind the door failed before it answered
+    +-- OAuthError           a verdict of the authorization server (oauth/errors.py)
+    +-- BearerError          a verdict of the protected resource (oauth/errors.py)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+class DoorwardError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault in what the operator wrote: what was wrong, why it matters, and what to type next."""
+
+    what: str
+    why: str = ""
+    fix: str = ""
+    where: str = ""
+    """The flag, variable or key path at fault, as the operator spelled it."""
+
+    def __str__(self) -> str:
+        """Render as the lines printed on a terminal."""
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return "\n".join([head, *(f"  {part}" for part in (self.why, self.fix) if part)])
+
+
+class ConfigError(DoorwardError):
+    """The settings or the command line cannot be used (exit code 2)."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class StartError(DoorwardError):
+    """The settings are fine, but the program cannot run here and now (exit code 3)."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
+
+
+class StorageError(DoorwardError):
+    """The store did not do what was asked."""
+
+
+class Conflict(StorageError):
+    """A change expected a record version that is no longer current; nothing was written."""
+
+
+class Unavailable(StorageError):
+    """The store cannot answer now. Never a verdict about a client or a credential."""
+
+
+UpstreamFault = Literal["unreachable", "timeout", "reset", "not_mcp", "too_large", "exited"]
+
+
+class UpstreamError(DoorwardError):
+    """The MCP server behind the door failed; raised only before the reply has started."""
+
+    def __init__(self, fault: UpstreamFault, detail: str) -> None:
+        self.fault: UpstreamFault = fault
+        """Which way it failed; decides the status the client gets."""
+        self.detail = detail
+        """One sentence, safe to show to the client."""
+        super().__init__(f"{fault}: {detail}")

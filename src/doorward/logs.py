@@ -1,0 +1,90 @@
+"""Structured logs: one line per event, a request id on each, and nothing secret in any.
+
+Code logs with `log(logger, level, event, **fields)`. Fields are values a reader may see: identifiers, sizes,
+reason codes, never a credential. The redactor is the second fence: it masks whatever still looks like one,
+in messages, fields and tracebacks alike. The root logger is never touched.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import logging
+import re
+import sys
+import time
+from typing import Any, Literal, TextIO
+
+ROOT = "doorward"
+LogFormat = Literal["text", "json"]
+
+request_id: contextvars.ContextVar[str] = contextvars.ContextVar("doorward_request_id", default="")
+"""The id of the request being served; also sent to the client as `X-Request-Id`."""
+
+_SECRETS = re.compile(
+    r"\b(dw[acrk]_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+"
+    r"|((?:bearer|basic|dpop)\s+)[^\s\"',;]+"
+    r"|([\"']?(?:code|code_verifier|client_secret|refresh_token|access_token|password|assertion|state)[\"']?"
+    r"\s*[=:]\s*[\"']?)[^\s\"'&,;}]+",
+    re.IGNORECASE,
+)
+
+
+def redact(text: str) -> str:
+    """Mask anything that looks like a credential, keeping enough of it to tell two apart."""
+    return _SECRETS.sub(lambda found: f"{found[1] or found[2] or found[3]}***", text)
+
+
+def log(logger: logging.Logger, level: int, event: str, **fields: object) -> None:
+    """Write one event with named fields."""
+    if logger.isEnabledFor(level):
+        logger.log(level, event, extra={"fields": fields}, stacklevel=2)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line, for machines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render the record."""
+        entry: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        if current := request_id.get():
+            entry["request_id"] = current
+        entry.update(getattr(record, "fields", {}))
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return redact(json.dumps(entry, default=str, ensure_ascii=False))
+
+
+class TextFormatter(logging.Formatter):
+    """One readable line, for a terminal. Control characters are shown, never obeyed."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render the record."""
+        fields = dict(getattr(record, "fields", {}))
+        if current := request_id.get():
+            fields["request_id"] = current
+        parts = [
+            time.strftime("%H:%M:%S", time.localtime(record.created)),
+            f"{record.levelname.lower():7}",
+            record.getMessage(),
+            *(f"{name}={value}" for name, value in fields.items()),
+        ]
+        line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(parts))
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return redact(line)
+
+
+def configure(format_: LogFormat, level: str, stream: TextIO | None = None) -> None:
+    """Send Doorward's events to `stream` (standard error by default); called once by the command line."""
+    logger = logging.getLogger(ROOT)
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter() if format_ == "json" else TextFormatter())
+    logger.handlers[:] = [handler]
+    logger.setLevel(level.upper())
+    logger.propagate = False

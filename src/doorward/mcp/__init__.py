@@ -1,0 +1,1 @@
+"""Pure wire facts of MCP: protocol eras, mirrored headers, JSON-RPC and SSE framing, sealed session ids."""

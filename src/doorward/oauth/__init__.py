@@ -1,0 +1,1 @@
+"""Pure decisions of the authorization server and the resource server: no I/O, no clock, no randomness."""

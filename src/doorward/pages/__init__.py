@@ -1,0 +1,1 @@
+"""What a person sees: sign-in, consent and errors."""

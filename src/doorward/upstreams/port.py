@@ -1,0 +1,77 @@
+"""The upstream port: send one request to the MCP server behind the door, get its answer as a stream.
+
+An upstream answers through ASGI `send` messages, so an in-process app costs nothing to reach and a remote one is
+streamed as it arrives. The door has already authenticated the caller, checked the body and removed every header an
+upstream must not see; an upstream only carries bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Era = Literal["legacy", "modern"]
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who is calling, as the door established it. Never holds the credential itself."""
+
+    user_id: str
+    client_id: str
+    scopes: tuple[str, ...]
+    resource: str
+    issuer: str
+    expires_at: int | None
+    token_id: str
+    """Public handle of the credential, for logs; not usable as one."""
+
+
+@dataclass(slots=True)
+class UpstreamCall:
+    """One request for the upstream."""
+
+    method: Literal["POST", "GET", "DELETE"]
+    headers: list[tuple[bytes, bytes]]
+    """Lower-case names. No `host`, `content-length`, `authorization`, hop-by-hop or client-supplied `forwarded`
+    headers; the upstream adds its own `host` and framing."""
+    query_string: bytes
+    body: bytes
+    era: Era
+    rpc_method: str | None
+    """The JSON-RPC `method` of the body; None for a response, and for GET and DELETE."""
+    rpc_id: str | int | None
+    """The JSON-RPC `id`, when the body is a request."""
+    mcp_session_id: str | None
+    """The upstream's own session id (already unsealed); also present in `headers`."""
+    caller: Caller | None
+    scope: Scope
+    """The original ASGI scope, for an in-process app; other upstreams do not look at it."""
+
+
+class Upstream(Protocol):
+    """One MCP server behind a door."""
+
+    async def start(self) -> None:
+        """Make ready. Raises `StartError` when the upstream cannot be used as configured."""
+        ...
+
+    async def stop(self) -> None:
+        """End connections, children and lifespan; safe to call twice."""
+        ...
+
+    async def handle(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
+        """Carry one request. `receive` tells only of `http.disconnect`.
+
+        Raises:
+            UpstreamError: before `http.response.start` was sent. After it, a failure ends the stream early by raising
+                `UpstreamError`, and the door closes the connection without a clean end.
+        """
+        ...
