@@ -1,0 +1,57 @@
+"""Session ids of the handshake era as sealed values: any node can read one, nobody else can make or use one.
+
+Owns what such an id holds (the worker and the upstream's own id) and what it is bound to (the door and the
+principal). An id of another principal or another door fails to open exactly like one that was made up, so the answer
+cannot tell them apart. Does not know how sealing works: a pair of callables does it, given as arguments.
+
+Spec: MCP 2025-11-25 basic/transports (session management: visible ASCII, unguessable, bound to the user).
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+
+import msgspec
+
+Seal = Callable[[bytes, bytes], bytes]
+"""Encrypt and authenticate data; the second argument is authenticated with it but not contained."""
+Unseal = Callable[[bytes, bytes], bytes | None]
+"""Undo `Seal` with the same second argument; None for anything it did not make."""
+
+LONGEST_ID = 4096
+"""Characters; longer values are refused unread."""
+
+_SEALED = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_PURPOSE = b"mcp_session"
+
+
+class McpSession(msgspec.Struct, frozen=True):
+    """One session of an upstream, and the worker whose memory holds it."""
+
+    worker_id: str
+    upstream_id: str
+
+
+def session_context(door_path: str, principal: tuple[str, ...]) -> bytes:
+    """Encode what an id is bound to; every part is preceded by its length, so no two bindings coincide."""
+    parts = (door_path, *principal)
+    return _PURPOSE + b"".join(b"\x00%d:%s" % (len(part), part) for part in (text.encode() for text in parts))
+
+
+def seal_session_id(session: McpSession, context: bytes, seal: Seal) -> str:
+    """Make the id that the client gets to see."""
+    packed = b"%s\x00%s" % (session.worker_id.encode(), session.upstream_id.encode("latin-1"))
+    return base64.urlsafe_b64encode(seal(packed, context)).rstrip(b"=").decode("ascii")
+
+
+def unseal_session_id(value: str, context: bytes, unseal: Unseal) -> McpSession | None:
+    """Read an id that a client presents; None when it was not made for this door and this principal."""
+    if len(value) > LONGEST_ID or _SEALED.fullmatch(value) is None or len(value) % 4 == 1:
+        return None
+    packed = unseal(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)), context)
+    if packed is None:
+        return None
+    worker_id, _, upstream_id = packed.partition(b"\x00")
+    return McpSession(worker_id.decode(), upstream_id.decode("latin-1"))
