@@ -1,0 +1,19 @@
+"""The addresses that follow from the settings: the public origin, and the URL of the door under it."""
+
+from __future__ import annotations
+
+from doorward.config.model import Config
+from doorward.oauth.public_url import canonical_origin
+
+
+def public_origin(config: Config, *, port: int | None = None) -> str:
+    """Return the origin under which clients reach the door; `port` is the one really bound, where that is known."""
+    if config.public_url:
+        return config.public_url
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return canonical_origin(f"http://{host}:{config.port if port is None else port}")
+
+
+def mcp_url(config: Config, *, port: int | None = None) -> str:
+    """Return the URL that a client is given."""
+    return public_origin(config, port=port) + config.path

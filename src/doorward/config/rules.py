@@ -1,0 +1,270 @@
+"""What makes sense: the rules of single settings, and those that tie several together.
+
+A rule returns the value in its one spelling or raises `Fault`. Values that make an installation less safe are refused
+unless another setting, with a name that says so, permits them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from doorward.config.faults import Fault, shown
+from doorward.oauth.public_url import canonical_origin
+
+RESERVED_FIRST_SEGMENTS = frozenset(
+    {"-", ".well-known", "authorize", "token", "register", "revoke", "introspect", "par", "livez", "readyz", "metrics"}
+)
+"""First segments of paths that Doorward answers itself."""
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
+_TAKEN_HEADERS = re.compile(
+    r"authorization|cookie|host|origin|accept|forwarded|connection|upgrade|te|trailer|keep-alive|last-event-id"
+    r"|(content|mcp|x-forwarded|proxy|transfer|sec|access-control)-.*",
+    re.IGNORECASE,
+)
+_PASSWORD_CHARACTERS = 8
+HIGHEST_PORT = 65535
+MOST_WORKERS = 64
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach the host."""
+    name = host.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _host(value: str) -> str:
+    name = value.strip("[]")
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        if not _HOST_NAME.fullmatch(name):
+            raise Fault(
+                f"{shown(value)} is not an address", "", "Write an IP address or a host name, without scheme or port."
+            ) from None
+    return name
+
+
+def _within(low: int, high: int, why: str) -> Callable[[int], int]:
+    def rule(value: int) -> int:
+        if not low <= value <= high:
+            raise Fault(f"{value} is out of range", why, f"Write a number from {low} to {high}.")
+        return value
+
+    return rule
+
+
+def _path(value: str) -> str:
+    why = "Clients compare the address of a door byte by byte, so it has one plain spelling."
+    if not value.startswith("/"):
+        raise Fault(f"{shown(value)} does not start with a slash", why, f"Write /{value.strip('/')}")
+    path = value.rstrip("/")
+    if not path:
+        raise Fault(
+            f"{shown(value)} is the root", "The root belongs to Doorward's own pages.", "Write for example /mcp"
+        )
+    segments = path[1:].split("/")
+    if segments[0] in RESERVED_FIRST_SEGMENTS:
+        raise Fault(f"{shown(value)} is a path of Doorward's own", f"/{segments[0]} has a meaning already.")
+    for segment in segments:
+        if not _SEGMENT.fullmatch(segment):
+            raise Fault(
+                f"{shown(value)} is not a plain path", why, "Use letters, digits, - and _ between single slashes."
+            )
+    return path
+
+
+def _scopes(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise Fault("the list of scopes is empty", "A door without a scope would grant nothing that can be named.")
+    for scope in value:
+        if not _SCOPE.fullmatch(scope):
+            raise Fault(
+                f"{shown(scope)} is not a scope", "A scope is printable ASCII without blanks, quotes or backslashes."
+            )
+    return tuple(dict.fromkeys(value))
+
+
+def _token_header(value: str) -> str:
+    if not _HEADER_NAME.fullmatch(value):
+        raise Fault(f"{shown(value)} is not a header name", "", "Write for example X-API-Key.")
+    if _TAKEN_HEADERS.fullmatch(value):
+        raise Fault(f"{shown(value)} has another meaning in HTTP", "", "Write for example X-API-Key.")
+    return value
+
+
+def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_origin(each) for each in value))
+
+
+def _origin(value: str) -> str:
+    if value in ("*", "null"):
+        raise Fault(
+            f"{shown(value)} would let any web page call the door",
+            "A page that a user happens to open could then act in their name.",
+            "List each origin, such as https://app.example.com",
+        )
+    parts = _parts(value)
+    if parts.scheme not in ("http", "https") or parts.path.strip("/") or parts.query or parts.fragment:
+        raise Fault(f"{shown(value)} is not an origin", "", "Write scheme and host only: https://app.example.com")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    for each in value:
+        name, _, port = each.rpartition(":") if re.search(r":\d+$", each) and not each.endswith("]") else (each, "", "")
+        if each == "*":
+            raise Fault(
+                f"{shown(each)} would accept any Host",
+                "The check stops web pages that point a name of their own at this machine (DNS rebinding).",
+                "List each host name.",
+            )
+        _host(name)
+        if port and not 1 <= int(port) <= HIGHEST_PORT:
+            raise Fault(f"{shown(each)} has no possible port")
+    return tuple(dict.fromkeys(each.lower() for each in value))
+
+
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for each in value:
+        try:
+            ipaddress.ip_network(each, strict=False)
+        except ValueError:
+            raise Fault(
+                f"{shown(each)} is not an address or network", "", "Write for example 10.0.0.0/8 or 127.0.0.1."
+            ) from None
+    return value
+
+
+def _database(value: str) -> str:
+    if value == "memory://" or (value.startswith("sqlite:///") and len(value) > len("sqlite:///")):
+        return value
+    path_only = "://" not in value
+    raise Fault(
+        f"{shown(value)} is not a database Doorward can use",
+        "It keeps its records in SQLite (`sqlite:///PATH`) or, for a trial, in memory (`memory://`).",
+        f"Write sqlite:///{value}" if path_only else "",
+    )
+
+
+def _owner_password(value: str) -> str:
+    if len(value) < _PASSWORD_CHARACTERS:
+        raise Fault(
+            "the password is too short",
+            f"Whoever knows it may let any client in; at least {_PASSWORD_CHARACTERS} characters.",
+        )
+    return value
+
+
+FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
+    "host": _host,
+    "port": _within(0, HIGHEST_PORT, "0 means any free port."),
+    "path": _path,
+    "workers": _within(1, MOST_WORKERS, "Each worker is one process; more than the machine has cores gains nothing."),
+    "scopes": _scopes,
+    "token_header": _token_header,
+    "allowed_origins": _origins,
+    "allowed_hosts": _hosts,
+    "trusted_proxies": _networks,
+    "database": _database,
+    "owner_password": _owner_password,
+    "body_limit_bytes": _within(1, 2**31 - 1, "A door without a limit can be filled up by one request."),
+    "upstream_timeout_seconds": _within(1, 86_400, "A silent upstream would hold its caller for ever."),
+    "drain_seconds": _within(0, 3_600, "0 means: end at once."),
+}
+
+
+def public_url(value: str, path: str) -> str:
+    """Return the origin of the public URL; the path of the door at its end is taken off.
+
+    Raises:
+        Fault: it is not an address that clients could use.
+    """
+    parts = _parts(value)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise Fault(
+            f"{shown(value)} is not https",
+            "MCP clients refuse to sign in over http, except on the machine they run on: "
+            "codes and tokens would travel in clear.",
+            f"Write https://{parts.netloc.rpartition('@')[2]} and let a proxy or tunnel in front hold the certificate.",
+        )
+    rest = parts.path.rstrip("/")
+    if parts.query or parts.fragment or rest not in ("", path):
+        raise Fault(
+            f"{shown(value)} has more than an origin",
+            "Every published address is computed from scheme and host.",
+            f"Write {parts.scheme}://{parts.netloc.rpartition('@')[2]} (the path of the door is the setting `path`).",
+        )
+    try:
+        return canonical_origin(f"{parts.scheme}://{parts.netloc}")
+    except ValueError as error:
+        raise Fault(f"{shown(value)} cannot be a public URL", str(error)) from None
+
+
+def _parts(value: str) -> SplitResult:
+    try:
+        parts = urlsplit(value.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise Fault(f"{shown(value)} is not a URL", str(error)) from None
+    if parts.scheme not in ("http", "https") or not host:
+        plain = "://" not in value and _HOST_NAME.fullmatch(re.split("[/:]", value, maxsplit=1)[0])
+        raise Fault(f"{shown(value)} is not an https URL", "", f"Write https://{value}" if plain else "")
+    if parts.username is not None or parts.password is not None:
+        raise Fault(f"{shown(value)} holds a credential", "Published addresses are read by everybody.")
+    return parts
+
+
+def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
+    """Yield what is wrong between settings, each with their names; the first was set by somebody and is to change."""
+    host, public = values["host"], values["public_url"]
+    exposed = not is_loopback(host)
+    if exposed and public is None:
+        yield (
+            ("host", "public_url"),
+            Fault(
+                f"{shown(host)} can be reached from elsewhere, but nothing says under which address",
+                "Metadata, issuer and resource carry the address that clients type; no socket can tell it.",
+                "Add the public URL (--public-url https://mcp.example.com), or listen on 127.0.0.1.",
+            ),
+        )
+    published = public is not None and not is_loopback(urlsplit(public).hostname or "")
+    if values["auth"] == "none" and (exposed or published) and not values["allow_public_without_auth"]:
+        place = shown(host) if exposed else shown(public)
+        yield (
+            ("auth", "host", "public_url", "allow_public_without_auth"),
+            Fault(
+                f"`none` on {place} lets everyone who reaches it call every tool",
+                "Without a check, the network is the only protection.",
+                "Use `--auth token`, or say so with --allow-public-without-auth.",
+            ),
+        )
+    if values["database"] == "memory://" and values["workers"] > 1:
+        yield (
+            ("workers", "database"),
+            Fault(
+                f"{values['workers']} workers cannot share a database in memory",
+                "A client registered at one worker would be unknown to the next.",
+                "Use one worker, or sqlite:///PATH.",
+            ),
+        )
+
+
+def absolute_database(url: str, base: Path) -> str:
+    """Make the path of a SQLite URL absolute, so that it means one file whatever the working directory."""
+    if not url.startswith("sqlite:///"):
+        return url
+    return f"sqlite:///{(base / url.removeprefix('sqlite:///')).absolute()}"

@@ -1,0 +1,121 @@
+"""The settings described: the JSON Schema that editors use for `doorward.toml`, and the reference table of the docs.
+
+Both are computed from `Config`: names and kinds from its annotations, explanations from its field docstrings.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from doorward.config import model
+from doorward.config.rules import HIGHEST_PORT, MOST_WORKERS
+from doorward.config.settings import Setting, catalogue
+
+_BOUNDS: dict[str, tuple[int, int | None]] = {
+    "port": (0, HIGHEST_PORT),
+    "workers": (1, MOST_WORKERS),
+    "drain_seconds": (0, None),
+}
+
+
+@functools.cache
+def descriptions() -> dict[str, str]:
+    """Return the docstring of each field of `Config`, in one line."""
+    tree = ast.parse(inspect.getsource(model))
+    config = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Config")
+    found: dict[str, str] = {}
+    for field, text in zip(config.body, config.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+            assert isinstance(text.value, ast.Constant)
+            found[field.target.id] = " ".join(str(text.value.value).split())
+    return found
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a settings file. Spec: JSON Schema 2020-12."""
+    properties: dict[str, Any] = {}
+    for setting in catalogue().values():
+        properties[setting.name] = {"description": descriptions()[setting.name], **_type(setting)}
+        if setting.secret:
+            properties[f"{setting.name}_file"] = {
+                "description": f"A file that holds `{setting.name}`, instead of the value itself.",
+                "type": "string",
+            }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "doorward.toml",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def _type(setting: Setting) -> dict[str, Any]:
+    default = _plain(setting.default)
+    result: dict[str, Any] = {} if default is None else {"default": default}
+    texts = {"type": "array", "items": {"type": "string"}}
+    match setting.kind:
+        case "integer":
+            low, high = _BOUNDS.get(setting.name, (1, None))
+            result |= {"type": "integer", "minimum": low} | ({"maximum": high} if high else {})
+        case "boolean":
+            result |= {"type": "boolean"}
+        case "list":
+            result |= texts
+        case "choice":
+            result |= {"enum": list(setting.choices)}
+        case "target":
+            result |= {"anyOf": [{"type": "string"}, {**texts, "minItems": 1}]}
+        case _:
+            result |= {"type": "string"}
+    return result
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
+
+
+def reference_table(flags: Iterable[str]) -> str:
+    """Return the Markdown reference of all settings; `flags` are the options that `doorward serve` has."""
+    known = set(flags)
+    return "\n".join(_entry(setting, known) for setting in catalogue().values())
+
+
+def _entry(setting: Setting, flags: set[str]) -> str:
+    kind = " or ".join(f"`{word}`" for word in setting.choices) or {"list": "list of texts"}.get(
+        setting.kind, setting.kind
+    )
+    names = [f"variable `{setting.variable}`"]
+    if setting.secret:
+        names.append(
+            f"or `{setting.variable}_FILE`, the path of a file that holds it (in a file `{setting.name}_file`)"
+        )
+    if setting.flag in flags:
+        names.insert(0, f"flag `{setting.flag}`")
+    elif setting.name == "target":
+        names.insert(0, "argument `TARGET`")
+    default = _toml(setting.default)
+    lines = [f"## `{setting.name}`", "", descriptions()[setting.name], "", f"- Kind: {kind}"]
+    lines += [f"- Default: `{default}`"] if default else []
+    return "\n".join([*lines, f"- Also: {', '.join(names)}", ""])
+
+
+def _toml(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return "[" + ", ".join(f'"{part}"' for part in value) + "]"
+        case int():
+            return str(value)
+        case _:
+            return f'"{value}"'

@@ -1,0 +1,86 @@
+"""The catalogue of settings, read off the annotations of `Config`: one entry per field, with its names and its kind.
+
+Loader, JSON Schema, reference page and `config show` all work from this list, so a new field of `Config` is known to
+each of them at once. Knows nothing of where a value comes from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from doorward.config.model import Config
+
+Kind = Literal["text", "integer", "boolean", "list", "path", "choice", "target"]
+
+PREFIX = "DOORWARD_"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Setting:
+    """One field of `Config`."""
+
+    name: str
+    """The key in a file."""
+    kind: Kind
+    choices: tuple[str, ...]
+    """The permitted words of a choice."""
+    optional: bool
+    """True when leaving it out means something of its own."""
+    secret: bool
+    """True when its value is never shown; such a setting has a `*_file` twin that names a file holding it."""
+    default: Any
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """The option of the command line, for those settings that have one."""
+        return "--" + self.name.replace("_", "-")
+
+
+@functools.cache
+def catalogue() -> dict[str, Setting]:
+    """Return every setting by name, in the order of the model."""
+    hints = get_type_hints(Config)
+    return {each.name: _setting(each, hints[each.name]) for each in dataclasses.fields(Config)}
+
+
+def file_keys() -> list[str]:
+    """List every key that a file may hold."""
+    return [key for each in catalogue().values() for key in ([each.name, f"{each.name}_file"][: 1 + each.secret])]
+
+
+def variables() -> list[str]:
+    """List every `DOORWARD_*` variable, `DOORWARD_CONFIG` among them."""
+    return [PREFIX + key.upper() for key in [*file_keys(), "config"]]
+
+
+def _setting(field: dataclasses.Field[Any], hint: Any) -> Setting:
+    parts = get_args(hint) if get_origin(hint) in (types.UnionType, Union) else (hint,)
+    inner = [part for part in parts if part is not type(None)]
+    return Setting(
+        name=field.name,
+        kind=_kind(field.name, inner[0]),
+        choices=get_args(inner[0]) if get_origin(inner[0]) is Literal else (),
+        optional=len(inner) < len(parts),
+        secret=not field.repr,
+        default=field.default,
+    )
+
+
+def _kind(name: str, hint: Any) -> Kind:
+    if name == "target":
+        return "target"
+    if get_origin(hint) is Literal:
+        return "choice"
+    if get_origin(hint) is tuple:
+        return "list"
+    kinds: dict[Any, Kind] = {str: "text", int: "integer", bool: "boolean", Path: "path"}
+    return kinds[hint]

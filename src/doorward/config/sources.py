@@ -1,0 +1,154 @@
+"""Where settings are written: flags, environment and file, each turned into named entries that remember their place.
+
+The only code that reads the environment. It tells unknown names apart from those that container platforms add by
+themselves, and reads the files that `*_FILE` variables point to.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from doorward.config.faults import suggestion
+from doorward.config.settings import PREFIX, catalogue, file_keys, variables
+from doorward.errors import Problem
+
+FILE_NAME = "doorward.toml"
+PLATFORM_VARIABLES = {"PORT": "port", "WEB_CONCURRENCY": "workers"}
+"""Set by hosting platforms; they count as environment, below Doorward's own names."""
+
+_SERVICE_LINK = re.compile(
+    r"DOORWARD_(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_SERVICE_LINK_PORT = re.compile(r"DOORWARD_(.+_)?PORT")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One setting as somebody wrote it."""
+
+    name: str
+    value: Any
+    where: str
+    """How the operator spelled its place: `--port`, `DOORWARD_PORT`, `port in doorward.toml`."""
+    base: Path
+    """What relative paths in it count from."""
+    typed: bool
+    """True for TOML, whose values have types; False for text."""
+
+
+def from_flags(flags: Mapping[str, object], cwd: Path) -> Iterator[Entry]:
+    """Yield the flags that were given. A tuple as `target` is a command."""
+    settings = catalogue()
+    for name, value in flags.items():
+        if value is not None and name in settings:
+            where = "TARGET" if name == "target" else settings[name].flag
+            yield Entry(name, value, where, cwd, typed=False)
+
+
+def from_environment(environ: Mapping[str, str], cwd: Path, problems: list[Problem]) -> Iterator[Entry]:
+    """Yield the settings of the environment, platform names first so that Doorward's own win.
+
+    An empty variable counts as not set: compose files pass variables on that way.
+    """
+    for variable, name in PLATFORM_VARIABLES.items():
+        if environ.get(variable):
+            yield Entry(name, environ[variable], variable, cwd, typed=False)
+    names = {each.variable: each for each in catalogue().values()}
+    known = variables()
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or not value or is_service_link(variable, value):
+            continue
+        if setting := names.get(variable):
+            yield Entry(setting.name, value, variable, cwd, typed=False)
+        elif variable not in known:
+            problems.append(_unknown(variable, variable, known))
+        elif variable.endswith("_FILE"):
+            twin = variable.removesuffix("_FILE")
+            pointer = Entry(twin.removeprefix(PREFIX).lower(), value, variable, cwd, typed=False)
+            yield from _secret_file(pointer, twin if environ.get(twin) else "", problems)
+
+
+def is_service_link(variable: str, value: str) -> bool:
+    """Tell whether Kubernetes made this variable because a service is called `doorward`, or begins so."""
+    if _SERVICE_LINK.fullmatch(variable):
+        return True
+    return bool(_SERVICE_LINK_PORT.fullmatch(variable)) and value.startswith(("tcp://", "udp://", "sctp://"))
+
+
+def find_file(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path) -> tuple[Path | None, str]:
+    """Return the file of settings and where it was named; one found by itself is `doorward.toml` or pyproject.toml."""
+    for where, named in (("--config", flags.get("config")), ("DOORWARD_CONFIG", environ.get("DOORWARD_CONFIG"))):
+        if named:
+            return cwd / Path(str(named)).expanduser(), where
+    if (cwd / FILE_NAME).is_file():
+        return cwd / FILE_NAME, ""
+    pyproject = cwd / "pyproject.toml"
+    return (pyproject if pyproject.is_file() else None), ""
+
+
+def from_file(path: Path, named: str, cwd: Path, problems: list[Problem]) -> Iterator[Entry]:
+    """Yield the settings of a TOML file; `named` is the flag or variable that asked for it, or empty."""
+    shown_path = str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
+    table = _table(path, shown_path, named, problems)
+    base = path.parent.absolute()
+    known, settings = file_keys(), catalogue()
+    for key, value in table.items():
+        where = f"{key} in {shown_path}"
+        if key not in known:
+            problems.append(_unknown(where, key, known))
+        elif key in settings:
+            yield Entry(key, value, where, base, typed=True)
+        else:
+            name = key.removesuffix("_file")
+            twin = f"{name} in {shown_path}" if name in table else ""
+            yield from _secret_file(Entry(name, value, where, base, typed=False), twin, problems)
+
+
+def _table(path: Path, shown_path: str, named: str, problems: list[Problem]) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problems.append(Problem(f"there is no file {shown_path}", f"Looked for {path.absolute()}.", where=named))
+        return {}
+    except OSError as error:
+        problems.append(Problem(f"{shown_path} cannot be read: {error.strerror}", where=named))
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        if path.name != "pyproject.toml" or named:
+            problems.append(Problem(f"not valid TOML: {error}", where=shown_path))
+        return {}
+    if path.name != "pyproject.toml":
+        return document
+    table = document.get("tool", {}).get("doorward", {})
+    if named and not table:
+        problems.append(Problem(f"{shown_path} has no table [tool.doorward]", where=named))
+    return table if isinstance(table, dict) else {}
+
+
+def _unknown(where: str, name: str, known: list[str]) -> Problem:
+    meant = suggestion(name if name.isupper() else name.replace("-", "_").lower(), known)
+    fix = f"Did you mean {meant}?" if meant else "`doorward config schema` lists every setting."
+    return Problem("there is no such setting", "A misspelt setting would silently leave the default.", fix, where)
+
+
+def _secret_file(pointer: Entry, twin: str, problems: list[Problem]) -> Iterator[Entry]:
+    """Follow an entry that names a file; `twin` is the place where the secret is written out as well, or empty."""
+    fault = "" if not twin else f"{twin} is set as well, and one of the two has to go"
+    secret = ""
+    path = pointer.base / Path(str(pointer.value)).expanduser()
+    try:
+        secret = path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+        fault = fault or ("" if secret else f"{path} is empty")
+    except OSError as error:
+        fault = fault or f"{path} cannot be read: {(error.strerror or type(error).__name__).lower()}"
+    except UnicodeDecodeError:
+        fault = fault or f"{path} is not text"
+    if fault:
+        problems.append(Problem(fault, "The value of the secret is read from that file.", where=pointer.where))
+    else:
+        yield Entry(pointer.name, secret, pointer.where, pointer.base, typed=False)

@@ -1,0 +1,89 @@
+"""From what was written to a typed value: text of flags and variables, and the typed values of TOML.
+
+Only the form is checked here (is it a number, one of the words); `rules.py` says what makes sense.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from doorward.config.faults import Fault, shown, suggestion
+from doorward.config.settings import Kind, Setting
+from doorward.config.targets import parse_target
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+def from_text(setting: Setting, text: Any, base: Path) -> Any:
+    """Convert the text of a flag or variable; flags may also hand over what is already typed.
+
+    Raises:
+        Fault: with the text quoted, unless the setting is a secret.
+    """
+    if not isinstance(text, str):
+        return from_toml(setting, list(text) if isinstance(text, tuple) else text, base)
+    match setting.kind:
+        case "integer":
+            if not text.strip().removeprefix("-").isdecimal():
+                raise Fault(f"{shown(text)} is not a whole number")
+            return int(text)
+        case "boolean":
+            word = text.strip().lower()
+            if word not in _TRUE | _FALSE:
+                raise Fault(f"{shown(text)} is not true or false", "", "Write `true` or `false`.")
+            return word in _TRUE
+        case "list":
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        case _:
+            return from_toml(setting, text, base)
+
+
+def from_toml(setting: Setting, value: Any, base: Path) -> Any:
+    """Convert a value that already has a type; relative paths count from `base`.
+
+    Raises:
+        Fault: with the value quoted, unless the setting is a secret.
+    """
+    seen = "the value" if setting.secret else shown(value)
+    fix = ""
+    match setting.kind, value:
+        case "integer", int() if not isinstance(value, bool):
+            return value
+        case "integer", str() if value.isdecimal():
+            fix = f"Write {value} without quotes."
+        case "boolean", bool():
+            return value
+        case "boolean", _:
+            fix = "Write `true` or `false`, without quotes."
+        case (("list" | "target"), list()) if all(isinstance(part, str) for part in value):
+            return tuple(value) if setting.kind == "list" else parse_target(value, base)
+        case "list", _:
+            fix = 'Write them in brackets: ["one", "two"]'
+        case (("text" | "path" | "choice" | "target"), str()) if value.strip():
+            return _text(setting, value, base)
+    raise Fault(f"{seen} is not {_FORMS[setting.kind]}", "", fix)
+
+
+_FORMS: dict[Kind, str] = {
+    "text": "a text",
+    "path": "a path",
+    "choice": "one of the words",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "list": "a list of texts",
+    "target": "a target",
+}
+
+
+def _text(setting: Setting, value: str, base: Path) -> Any:
+    if setting.kind == "target":
+        return parse_target(value, base)
+    if setting.kind == "path":
+        return (base / Path(value).expanduser()).absolute()
+    if setting.kind == "choice" and value not in setting.choices:
+        meant = suggestion(value.lower(), setting.choices)
+        fix = f"Did you mean `{meant}`?" if meant else ""
+        raise Fault(f"{shown(value)} is not one of {', '.join(setting.choices)}", "", fix)
+    return value
