@@ -1,0 +1,85 @@
+"""Run the official conformance suite against a server and return its verdicts, scenario by scenario. Needs no network.
+
+The suite sends no `Authorization` header; a protected server is measured through `header_adder.py`.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from typing import Literal
+
+from flows import node
+
+Revision = Literal["2025-11-25", "2026-07-28"]
+REVISIONS: tuple[Revision, ...] = ("2025-11-25", "2026-07-28")
+_VERDICT = re.compile(r"^[✓✗] (\S+): (\d+) passed, (\d+) failed")
+_UNSCORED = re.compile(r"^ +[✓✗] (\S+) \((?:extension|pending|added-after-release)\)")
+PATIENCE_SECONDS = 110
+
+
+@dataclass(frozen=True)
+class Score:
+    """The verdicts of one run."""
+
+    required: dict[str, bool]
+    """Each scenario that the revision requires: did it pass."""
+    unscored: dict[str, bool]
+    """Scenarios that ran but do not count: extensions and those the suite's own server cannot pass."""
+    checks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Checks passed and failed in each scenario."""
+    output: str = field(default="", repr=False)
+
+    @property
+    def passed(self) -> int:
+        return sum(self.required.values())
+
+    def lost_against(self, other: Score) -> list[str]:
+        """Name each scenario in which this run passed fewer checks, or failed more, than the other."""
+        nothing = (0, 0)
+        lost = []
+        for name, (passed, failed) in other.checks.items():
+            mine_passed, mine_failed = self.checks.get(name, nothing)
+            if mine_passed < passed or mine_failed > failed:
+                lost.append(f"{name}: {mine_passed} passed, {mine_failed} failed; was {passed}, {failed}")
+        return lost
+
+
+def run(url: str, revision: Revision) -> Score:
+    """Run what `revision` requires of a server at `url`."""
+    node.install()
+    program = node.package("@modelcontextprotocol/conformance", "dist/index.js")
+    with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
+        done = subprocess.run(
+            [str(node.binary()), str(program), "server", "--url", url, "--requirements", revision],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    return parse(done.stdout)
+
+
+def parse(output: str) -> Score:
+    """Read the summary that the suite prints; raise `ValueError` when there is none."""
+    checks: dict[str, tuple[int, int]] = {}
+    passed: dict[str, bool] = {}
+    unscored: set[str] = set()
+    for line in output.partition("=== SUMMARY ===")[2].splitlines():
+        if found := _VERDICT.match(line):
+            checks[found[1]] = (int(found[2]), int(found[3]))
+            passed[found[1]] = line.startswith("✓")
+        elif found := _UNSCORED.match(line):
+            unscored.add(found[1])
+    if not checks:
+        raise ValueError(f"the conformance suite gave no summary:\n{output}")
+    return Score(
+        required={name: good for name, good in passed.items() if name not in unscored},
+        unscored={name: good for name, good in passed.items() if name in unscored},
+        checks=checks,
+        output=output,
+    )
