@@ -5,6 +5,8 @@ Promises, each held by the conformance suite for every backend:
 - `apply` is atomic, and durable when it returns; when it raises `Conflict`, nothing was written.
 - `get` and `find` see everything that any process had applied before the call began.
 - Of any number of concurrent `apply` calls that name the same version of a record, exactly one succeeds.
+- `Insert` starts at a random version and `Replace` adds one: a record removed and added anew does not match a
+  version that was loaded before.
 - A fault of the backend is `Unavailable`, never an empty answer.
 
 New protocol features add record types, never verbs.
@@ -12,7 +14,7 @@ New protocol features add record types, never verbs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from doorward.oauth.changes import Change, Stored
@@ -41,7 +43,7 @@ class Store(Protocol):
         ...
 
     async def find(self, record_type: type[R], **index: str) -> list[Stored[R]]:
-        """Return all records of a kind, or those whose named index has the value. Raises `Unavailable`."""
+        """Return all records of a kind, or those whose named indexes all have the value. Raises `Unavailable`."""
         ...
 
     async def apply(self, changes: Sequence[Change]) -> None:
@@ -51,3 +53,10 @@ class Store(Protocol):
     async def purge(self, before: int) -> int:
         """Remove records whose `expires_at` is earlier than `before`; return how many."""
         ...
+
+
+def refuse_unknown_indexes(record_type: type[Record], names: Iterable[str]) -> None:
+    """Raise `ValueError`, a bug of the caller, unless the record type has all these indexes."""
+    for name in names:
+        if name not in record_type.indexes:
+            raise ValueError(f"{record_type.__name__} has no index {name!r}.")

@@ -1,0 +1,138 @@
+"""The store that lives and dies with the process: for trials, and the simplest reading of the port.
+
+It owns plain dictionaries and an undo list. It keeps every promise of `port.py` except durability, and only one
+process can use it. One `MemoryStore` object is one database: closing and opening it again loses nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from doorward.errors import Conflict, Unavailable
+from doorward.oauth.changes import Change, Delete, DeleteAll, Expect, Insert, Replace, Stored
+from doorward.oauth.records import RECORD_TYPES, Record
+from doorward.storage.port import refuse_unknown_indexes
+
+R = TypeVar("R", bound=Record)
+Undo = Callable[[], object]
+
+
+class MemoryStore:
+    """A `Store` in dictionaries."""
+
+    def __init__(self) -> None:
+        self._open = False
+        self._records: dict[type[Record], dict[str, Stored[Any]]] = {each: {} for each in RECORD_TYPES}
+        self._found_by: dict[tuple[type[Record], str, str], dict[str, None]] = {}
+        """Keys by record type, index name and value; a dictionary, because it keeps the order of insertion."""
+
+    async def open(self) -> None:
+        """Begin to answer."""
+        self._open = True
+
+    async def close(self) -> None:
+        """Answer no more; safe to call twice."""
+        self._open = False
+
+    async def get(self, record_type: type[R], key: str) -> Stored[R] | None:
+        """Return the record, expired or not, or None. Raises `Unavailable`."""
+        self._refuse_when_closed()
+        return self._records[record_type].get(key)
+
+    async def find(self, record_type: type[R], **index: str) -> list[Stored[R]]:
+        """Return all records of a kind, or those whose named indexes all have the value. Raises `Unavailable`."""
+        self._refuse_when_closed()
+        refuse_unknown_indexes(record_type, index)
+        records = self._records[record_type]
+        if not index:
+            return list(records.values())
+        (name, value), *others = index.items()
+        found = [records[key] for key in self._found_by.get((record_type, name, value), ())]
+        return [each for each in found if all(getattr(each.record, name) == value for name, value in others)]
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Do all changes or none. Raises `Conflict` or `Unavailable`."""
+        self._refuse_when_closed()
+        undo: list[Undo] = []
+        try:
+            for change in changes:
+                self._do(change, undo)
+        except BaseException:
+            for step in reversed(undo):
+                step()
+            raise
+
+    async def purge(self, before: int) -> int:
+        """Remove records whose `expires_at` is earlier than `before`; return how many. Raises `Unavailable`."""
+        self._refuse_when_closed()
+        expired = [
+            stored.record
+            for records in self._records.values()
+            for stored in records.values()
+            if stored.record.expires_at is not None and stored.record.expires_at < before
+        ]
+        for record in expired:
+            self._remove(type(record), record.key)
+        return len(expired)
+
+    def _refuse_when_closed(self) -> None:
+        if not self._open:
+            raise Unavailable("The store is not open.")
+
+    def _do(self, change: Change, undo: list[Undo]) -> None:
+        match change:
+            case Insert(record):
+                record_type, key = type(record), record.key
+                if key in self._records[record_type]:
+                    raise Conflict(f"A {record.kind} with this key exists.")
+                # Not 1: a record removed and added anew must not match a version that was loaded before.
+                self._put(Stored(record, secrets.randbits(31)))
+                undo.append(lambda: self._remove(record_type, key))
+            case Replace(record, version):
+                old = self._expect(type(record), record.key, version)
+                self._remove(type(record), record.key)
+                self._put(Stored(record, version + 1))
+                undo.append(lambda: self._restore(old))
+            case Delete(record_type, key, version):
+                old = self._expect(record_type, key, version)
+                self._remove(record_type, key)
+                undo.append(lambda: self._put(old))
+            case DeleteAll(record_type, index, value):
+                refuse_unknown_indexes(record_type, (index,))
+                for key in tuple(self._found_by.get((record_type, index, value), ())):
+                    removed = self._remove(record_type, key)
+                    undo.append(partial(self._put, removed))
+            case Expect(record_type, key, version):
+                self._expect(record_type, key, version)
+
+    def _expect(self, record_type: type[Record], key: str, version: int) -> Stored[Any]:
+        stored = self._records[record_type].get(key)
+        if stored is None or stored.version != version:
+            raise Conflict(f"A {record_type.kind} has changed since it was loaded.")
+        return stored
+
+    def _restore(self, old: Stored[Any]) -> None:
+        self._remove(type(old.record), old.record.key)
+        self._put(old)
+
+    def _put(self, stored: Stored[Any]) -> None:
+        record_type, key = type(stored.record), stored.record.key
+        self._records[record_type][key] = stored
+        for name in record_type.indexes:
+            value = getattr(stored.record, name)
+            if value is not None:
+                self._found_by.setdefault((record_type, name, value), {})[key] = None
+
+    def _remove(self, record_type: type[Record], key: str) -> Stored[Any]:
+        stored = self._records[record_type].pop(key)
+        for name in record_type.indexes:
+            value = getattr(stored.record, name)
+            if value is not None:
+                keys = self._found_by[record_type, name, value]
+                del keys[key]
+                if not keys:
+                    del self._found_by[record_type, name, value]
+        return stored

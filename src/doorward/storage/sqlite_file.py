@@ -1,0 +1,138 @@
+"""The database file: created private, opened with the settings durability needs, and refused with a reason.
+
+It knows nothing of records; `sqlite_schema.py` brings the schema up to date.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from doorward.errors import Problem, StartError
+from doorward.storage.private_files import make_directory, start_error, tighten
+from doorward.storage.sqlite_schema import migrate, packaged_migrations
+
+_RETRY_SECONDS = 0.01
+_PRAGMAS = (
+    "PRAGMA synchronous = FULL",  # acknowledged is durable: an fsync at each commit
+    "PRAGMA cache_size = -4096",  # KiB
+    "PRAGMA temp_store = MEMORY",  # no record in a temporary file elsewhere
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA journal_size_limit = 67108864",
+)
+_REASONS: dict[int, tuple[str, str]] = {
+    sqlite3.SQLITE_NOTADB: (
+        "it is not a SQLite database",
+        "Check the path. To start anew, move the file away.",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        "it is damaged",
+        "Restore a backup. To start anew, move the file away.",
+    ),
+    sqlite3.SQLITE_BUSY: (
+        "another program keeps it locked",
+        "End the program that holds it (a backup, an open `sqlite3` shell), then start again.",
+    ),
+    sqlite3.SQLITE_FULL: (
+        "the disk is full",
+        "Free some space, then start again.",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "this account may not write it",
+        "Give this account the right to write the file and its directory, or choose another place with --data-dir.",
+    ),
+}
+_OTHER_REASON = (
+    "this account or this file system does not allow it",
+    "Give this account the right to read and write the file and its directory, or choose a directory on a local disk.",
+)
+
+
+def open_database(path: Path, lock_timeout_seconds: float) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    """Return a reading and a writing connection to an up-to-date database, which is created if there is none.
+
+    Raises:
+        StartError: the file or its directory cannot be used.
+    """
+    path = path.absolute()
+    _prepare(path)
+    deadline = time.monotonic() + lock_timeout_seconds
+    while True:
+        try:
+            return _open_once(path, lock_timeout_seconds)
+        except sqlite3.Error as error:
+            # SQLite does not wait for every kind of lock: two processes that create the file at once may see BUSY.
+            if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise _refusal(path, error) from error
+            time.sleep(_RETRY_SECONDS)
+
+
+def _open_once(path: Path, lock_timeout_seconds: float) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    with contextlib.ExitStack() as on_failure:
+        writer = connect(path, lock_timeout_seconds)
+        on_failure.callback(writer.close)
+        use_write_ahead_log(writer)
+        migrate(writer, packaged_migrations())
+        reader = connect(path, lock_timeout_seconds)
+        on_failure.pop_all()
+    return reader, writer
+
+
+def connect(path: Path, lock_timeout_seconds: float) -> sqlite3.Connection:
+    """Return a connection in autocommit mode, usable from any one thread at a time."""
+    connection = sqlite3.connect(
+        path.absolute(),
+        timeout=lock_timeout_seconds,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+    return connection
+
+
+def use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch to the mode in which readers and the writer do not block each other. Raises `StartError`."""
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StartError(
+            Problem(
+                what=f"The database cannot use a write-ahead log here (SQLite chose the mode {mode!r}).",
+                why="Without it, several processes cannot share the file safely.",
+                fix="Put the database on a local disk, not on a network file system.",
+            )
+        )
+
+
+def _prepare(path: Path) -> None:
+    make_directory(path.parent)
+    if path.is_dir():
+        raise StartError(
+            Problem(
+                what=f"The database {path} is a directory.",
+                why="SQLite keeps its data in one file.",
+                fix=f"Name a file, such as sqlite:///{path / 'doorward.sqlite'}",
+            )
+        )
+    try:
+        # The log files that SQLite adds inherit this mode. An existing file is not opened here: closing it again
+        # would drop the locks that this process may hold on it.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        for suffix in ("", "-wal", "-shm"):
+            tighten(path.with_name(path.name + suffix))
+    except OSError as error:
+        raise start_error(f"The database {path} cannot be created", error) from error
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _refusal(path: Path, error: sqlite3.Error) -> StartError:
+    why, fix = _REASONS.get(_primary_code(error), _OTHER_REASON)
+    return StartError(Problem(what=f"The database {path} cannot be opened: {why}.", why=f"SQLite: {error}.", fix=fix))

@@ -1,0 +1,180 @@
+"""How records become rows: one table per record kind, constant SQL for each verb, and the numbered migrations.
+
+A row repeats only what SQL must see (key, version, expiry, indexes); its body is the whole record as a MessagePack
+map. A field that a later release adds has a default, so an old body loads; a field that this release does not know
+is ignored. The default of a field is therefore part of the format and never changes.
+
+It knows nothing of threads, files or who asks.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from doorward.errors import Problem, StartError
+from doorward.oauth.changes import Change, Delete, DeleteAll, Expect, Insert, Replace
+from doorward.oauth.records import RECORD_TYPES, Record
+from doorward.storage.port import refuse_unknown_indexes
+
+APPLICATION_ID = 0x444F4F52
+"""`DOOR`, in the header of the file: tells our database from another program's."""
+PURGE_ROWS = 500
+"""Rows removed in one transaction, so that a purge of millions does not hold up anybody else."""
+
+Need = Literal["one_row", "a_match", "nothing"]
+
+
+class Step(NamedTuple):
+    """One statement of a transaction, and what it needs in order not to be a conflict."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+    need: Need
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The SQL of one record kind. Constant text, so SQLite prepares each statement once per connection."""
+
+    get: str
+    insert: str
+    replace: str
+    delete: str
+    expect: str
+    purge: str
+    decode: Callable[[bytes], Any]
+
+
+def table_name(record_type: type[Record]) -> str:
+    """Return the table that holds the kind; the prefix keeps `grant` from being a keyword."""
+    return f"record_{record_type.kind}"
+
+
+def _table(record_type: type[Record]) -> Table:
+    name = table_name(record_type)
+    columns = ("expires_at", *record_type.indexes, "body")
+    marks = ", ".join("?" for _ in columns)
+    assignments = ", ".join(f"{column} = ?" for column in columns)
+    # Every name below comes from RECORD_TYPES, none from a request.
+    return Table(
+        get=f"SELECT version, body FROM {name} WHERE key = ?",  # noqa: S608
+        insert=f"INSERT INTO {name} (key, version, {', '.join(columns)})"  # noqa: S608
+        f" VALUES (?, random() & 2147483647, {marks}) ON CONFLICT (key) DO NOTHING",
+        replace=f"UPDATE {name} SET version = version + 1, {assignments} WHERE key = ? AND version = ?",  # noqa: S608
+        delete=f"DELETE FROM {name} WHERE key = ? AND version = ?",  # noqa: S608
+        expect=f"SELECT 1 FROM {name} WHERE key = ? AND version = ?",  # noqa: S608
+        purge=f"DELETE FROM {name} WHERE key IN"  # noqa: S608
+        f" (SELECT key FROM {name} WHERE expires_at < ? LIMIT {PURGE_ROWS})",
+        decode=msgspec.msgpack.Decoder(record_type).decode,
+    )
+
+
+TABLES: dict[type[Record], Table] = {each: _table(each) for each in RECORD_TYPES}
+_encode = msgspec.msgpack.Encoder().encode
+
+
+@cache
+def find_sql(record_type: type[Record], names: tuple[str, ...]) -> str:
+    """Return the query for all records, or for those whose indexes have given values (`ValueError`: no such index)."""
+    refuse_unknown_indexes(record_type, names)
+    condition = f" WHERE {' AND '.join(f'{name} = ?' for name in names)}" if names else ""
+    return f"SELECT version, body FROM {table_name(record_type)}{condition}"  # noqa: S608
+
+
+@cache
+def _delete_all_sql(record_type: type[Record], name: str) -> str:
+    refuse_unknown_indexes(record_type, (name,))
+    return f"DELETE FROM {table_name(record_type)} WHERE {name} = ?"  # noqa: S608
+
+
+def step_for(change: Change) -> Step:
+    """Translate one change into its statement."""
+    match change:
+        case Insert(record):
+            return Step(TABLES[type(record)].insert, (record.key, *_values(record)), "one_row")
+        case Replace(record, version):
+            return Step(TABLES[type(record)].replace, (*_values(record), record.key, version), "one_row")
+        case Delete(record_type, key, version):
+            return Step(TABLES[record_type].delete, (key, version), "one_row")
+        case DeleteAll(record_type, index, value):
+            return Step(_delete_all_sql(record_type, index), (value,), "nothing")
+        case Expect(record_type, key, version):
+            return Step(TABLES[record_type].expect, (key, version), "a_match")
+
+
+def _values(record: Record) -> tuple[Any, ...]:
+    return (record.expires_at, *[getattr(record, name) for name in record.indexes], _encode(record))
+
+
+def packaged_migrations() -> tuple[str, ...]:
+    """Return the migration scripts in order; the n-th one leads to schema version n."""
+    folder = resources.files("doorward.storage").joinpath("migrations")
+    scripts = sorted((each for each in folder.iterdir() if each.name.endswith(".sql")), key=lambda each: each.name)
+    return tuple(script.read_text(encoding="utf-8") for script in scripts)
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
+    """Bring the schema up to date, one transaction per migration; any number of processes may do so at once.
+
+    Raises:
+        StartError: the database is of a newer version, or another program's.
+        sqlite3.Error: the file cannot be read or written.
+    """
+    for number, script in enumerate(migrations, start=1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _migrate_one(connection, number, script, newest=len(migrations))
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.rollback()
+            raise
+
+
+def _migrate_one(connection: sqlite3.Connection, number: int, script: str, *, newest: int) -> None:
+    # Read inside the transaction: another process may have migrated while this one waited for the lock.
+    version = _schema_version(connection)
+    if version > newest:
+        raise StartError(
+            Problem(
+                what=f"The database was written by a newer Doorward (schema {version}; this one knows {newest}).",
+                why="An older program would misread or lose what the newer one stored.",
+                fix="Upgrade Doorward, or restore a backup made before the upgrade.",
+            )
+        )
+    if version < number:
+        for statement in _statements(script):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _schema_version(connection: sqlite3.Connection) -> int:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application_id != APPLICATION_ID and (application_id or version or objects):
+        raise StartError(
+            Problem(
+                what="The database file belongs to another program.",
+                why="Doorward would add its tables to data that is not its own.",
+                fix="Name a file that does not exist yet.",
+            )
+        )
+    return int(version)
+
+
+def _statements(script: str) -> Iterator[str]:
+    # Not executescript(): it commits first, and the migration would no longer be one transaction.
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
