@@ -74,9 +74,11 @@ UpstreamFault = Literal["unreachable", "timeout", "reset", "not_mcp", "too_large
 class UpstreamError(DoorwardError):
     """The MCP server behind the door failed; raised only before the reply has started."""
 
-    def __init__(self, fault: UpstreamFault, detail: str) -> None:
+    def __init__(self, fault: UpstreamFault, detail: str, *, evidence: str = "") -> None:
         self.fault: UpstreamFault = fault
         """Which way it failed; decides the status the client gets."""
         self.detail = detail
         """One sentence, safe to show to the client."""
-        super().__init__(f"{fault}: {detail}")
+        self.evidence = evidence
+        """What only the operator may see (addresses, a child's last words); part of `str()`, for the log."""
+        super().__init__(f"{fault}: {detail} [{evidence}]" if evidence else f"{fault}: {detail}")

@@ -1,0 +1,152 @@
+"""What the head of an upstream's HTTP response means for the client: pass it on, reword it, follow it, or refuse it.
+
+Pure. Headers pass by an allow-list: a cookie, a challenge or a security header of an upstream would act on the
+door's own origin. Era fallback depends on statuses, so a 4xx keeps its status even when its text is replaced; only
+pages that no MCP server sends become a fault.
+
+Spec: MCP 2026-07-28 transports/streamable-http; RFC 9110 s15.4.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urljoin, urlsplit
+
+from doorward.errors import UpstreamError
+from doorward.upstreams.port import UpstreamCall
+
+Headers = list[tuple[bytes, bytes]]
+
+_PASSED = frozenset(
+    {
+        b"allow",
+        b"cache-control",
+        b"content-length",
+        b"content-type",
+        b"retry-after",
+        b"x-accel-buffering",
+    }
+)
+_PASSED_PREFIXES = (b"mcp-", b"ratelimit", b"x-ratelimit")
+_REDIRECTS = frozenset({307, 308})
+_QUOTED_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How to treat a response."""
+
+    kind: Literal["pass", "stream", "empty", "reword", "redirect"]
+    status: int
+    headers: Headers
+    location: bytes = b""
+    """For `redirect`: the path and query to try at the same upstream."""
+
+
+def judge(call: UpstreamCall, status: int, headers: Headers, origin: str, target: str) -> Verdict:
+    """Decide from the head alone. `target` is the path and query that were asked.
+
+    Raises:
+        UpstreamError: `not_mcp`, when no MCP client could use this answer.
+    """
+    content_type = b""
+    location = b""
+    empty = False
+    passed: Headers = []
+    for name, value in headers:
+        if name in _PASSED or name.startswith(_PASSED_PREFIXES):
+            passed.append((name, value))
+        if name == b"content-type":
+            content_type = value.partition(b";")[0].strip().lower()
+        elif name == b"content-length":
+            empty = value.strip() == b"0"
+        elif name == b"location":
+            location = value
+        elif name == b"content-encoding" and value.strip().lower() != b"identity":
+            raise UpstreamError("not_mcp", "The MCP server compresses answers although it was asked not to.")
+    if status < 300:  # noqa: PLR2004
+        return _success(call, status, passed, content_type, empty=empty)
+    if status < 400:  # noqa: PLR2004
+        return _redirect(call, status, location.decode("latin-1"), origin, target)
+    return _failure(call, status, passed, content_type)
+
+
+def _success(call: UpstreamCall, status: int, passed: Headers, content_type: bytes, *, empty: bool) -> Verdict:
+    if content_type == b"text/event-stream":
+        return Verdict("stream", status, passed)
+    if content_type == b"application/json" and not empty:
+        return Verdict("pass", status, passed)
+    if call.rpc_id is None and call.method != "GET":
+        # Notifications, responses and DELETE ask for nothing but the status; some servers add a word of text.
+        return Verdict("empty", 202 if call.method == "POST" else status, _without_body(passed))
+    what = f"content type {content_type.decode('latin-1')!r}" if content_type else "no content type"
+    raise UpstreamError(
+        "not_mcp",
+        f"The upstream answered {status} with {what}; an MCP server answers with JSON or an event stream. "
+        "Is the path of its URL right?",
+    )
+
+
+def _failure(call: UpstreamCall, status: int, passed: Headers, content_type: bytes) -> Verdict:
+    if status in {401, 407}:
+        # Passed on, it would send the client to sign in again at a door that has just accepted it.
+        raise UpstreamError(
+            "not_mcp", f"The MCP server behind this door asks for credentials of its own ({status}); it has none set."
+        )
+    if content_type == b"application/json" or content_type.endswith(b"+json"):
+        return Verdict("pass", status, passed)
+    if call.method != "POST" and status in {404, 405}:
+        return Verdict("empty", status, _without_body(passed))
+    if status >= 500 or content_type in {b"text/html", b"application/xhtml+xml"}:  # noqa: PLR2004
+        page = "a web page" if content_type.endswith((b"html", b"html+xml")) else "no JSON"
+        raise UpstreamError("not_mcp", f"The upstream answered {status} with {page}, which is no MCP answer.")
+    return Verdict("reword", status, _without_body(passed))
+
+
+def _redirect(call: UpstreamCall, status: int, location: str, origin: str, target: str) -> Verdict:
+    refused = UpstreamError(
+        "not_mcp",
+        f"The upstream answers with a redirect ({status}); give the door the address it leads to.",
+        evidence=f"location {location[:_QUOTED_CHARACTERS]!r}",
+    )
+    if status not in _REDIRECTS or not location:
+        raise refused
+    try:
+        goal = urlsplit(urljoin(origin + target, location))
+    except ValueError:
+        raise refused from None
+    asked, _, query = target.partition("?")
+    if goal.path == asked or not _same_host(call, goal.netloc, origin):
+        raise refused
+    if goal.path.rstrip("/") != asked.rstrip("/") and f"{goal.scheme}://{goal.netloc}" != origin:
+        raise refused
+    own = call.query_string.decode("latin-1")
+    query = goal.query.removesuffix(own).rstrip("&") or query  # the client's part is added again when it is asked
+    path = goal.path + (f"?{query}" if query else "")
+    if not path.isascii() or not path.startswith("/"):
+        raise refused
+    return Verdict("redirect", status, [], path.encode())
+
+
+def _same_host(call: UpstreamCall, netloc: str, origin: str) -> bool:
+    """Whether a redirect stays here; a framework may spell our own name or the public one it was told of."""
+    if netloc.lower() == urlsplit(origin).netloc:
+        return True
+    told = next((value for name, value in call.headers if name == b"x-forwarded-host"), b"").decode("latin-1")
+    return bool(told) and netloc.lower() == told.lower()
+
+
+def _without_body(passed: Headers) -> Headers:
+    kept = [(name, value) for name, value in passed if name not in {b"content-length", b"content-type"}]
+    return [*kept, (b"content-length", b"0")]
+
+
+def reworded(call: UpstreamCall, status: int, headers: Headers, text: bytes) -> tuple[Headers, bytes]:
+    """Put plain text of a 4xx into a JSON-RPC error, which every client can show."""
+    said = "".join(c if c.isprintable() else " " for c in text.decode("utf-8", "replace"))[:_QUOTED_CHARACTERS].strip()
+    message = f"The MCP server answered {status}" + (f": {said}" if said else ".")
+    body = json.dumps({"jsonrpc": "2.0", "id": call.rpc_id, "error": {"code": -32600, "message": message}}).encode()
+    kept = [(name, value) for name, value in headers if name != b"content-length"]
+    return [*kept, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))], body
