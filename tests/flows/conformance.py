@@ -36,11 +36,13 @@ class Score:
     def passed(self) -> int:
         return sum(self.required.values())
 
-    def lost_against(self, other: Score) -> list[str]:
+    def lost_against(self, other: Score, *, unscored: bool = True) -> list[str]:
         """Name each scenario in which this run passed fewer checks, or failed more, than the other."""
         nothing = (0, 0)
         lost = []
         for name, (passed, failed) in other.checks.items():
+            if name in other.unscored and not unscored:
+                continue
             mine_passed, mine_failed = self.checks.get(name, nothing)
             if mine_passed < passed or mine_failed > failed:
                 lost.append(f"{name}: {mine_passed} passed, {mine_failed} failed; was {passed}, {failed}")

@@ -1,6 +1,7 @@
 """The server that the official conformance suite asks for, on the `mcp` SDK: `mcp` is the object to serve.
 
-Names, texts and schemas are fixed by the scenarios. Run as a program it listens on `--port` (loopback only).
+Names, texts and schemas are fixed by the scenarios. Run as a program it listens
+on `--port` (loopback only), or with `--stdio` speaks on its standard streams.
 """
 
 from __future__ import annotations
@@ -254,6 +255,11 @@ for method, params_type in (
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    app = mcp.streamable_http_app(event_store=Events(), retry_interval=100)
-    uvicorn.run(app, port=parser.parse_args().port, log_level="warning")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--stdio", action="store_true")
+    chosen = parser.parse_args()
+    if chosen.stdio:
+        mcp.run("stdio")
+    else:
+        app = mcp.streamable_http_app(event_store=Events(), retry_interval=100)
+        uvicorn.run(app, port=chosen.port, log_level="warning")

@@ -1,0 +1,76 @@
+"""The official conformance suite through a door: nothing that passes without the door may fail behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from flows import conformance, foreign
+from flows.conformance import REVISIONS, Revision, Score
+from flows.door import serving
+from flows.processes import PYTHON, Program
+
+SERVER = foreign.SERVERS / "conformance_server.py"
+FULL = {"2025-11-25": 30, "2026-07-28": 37}
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Program]:
+    with foreign.python_server("conformance_server") as program:
+        yield program
+
+
+@cache
+def without_a_door(url: str, revision: Revision) -> Score:
+    return conformance.run(url, revision)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_the_server_alone_has_the_full_score(upstream: Program, revision: Revision):
+    score = without_a_door(upstream.url(), revision)
+    assert (score.passed, len(score.required)) == (FULL[revision], FULL[revision]), score.output
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_an_open_door_changes_no_verdict(upstream: Program, tmp_path: Path, revision: Revision):
+    with serving(upstream.url(), data_dir=tmp_path, auth="none") as door:
+        score = conformance.run(door.url, revision)
+    bare = without_a_door(upstream.url(), revision)
+    assert score.required == bare.required, score.output
+    assert score.lost_against(bare) == [], score.output
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_door_that_asks_for_a_token_changes_no_verdict(upstream: Program, tmp_path: Path, revision: Revision):
+    with serving(upstream.url(), data_dir=tmp_path, auth="token") as door:
+        header = f"Authorization: Bearer {door.header_token()}"
+        with foreign.header_adder(door.program.port, header) as adder:
+            score = conformance.run(adder.url(), revision)
+    bare = without_a_door(upstream.url(), revision)
+    assert score.required == bare.required, score.output
+    assert score.lost_against(bare) == [], score.output
+
+
+@pytest.mark.parametrize("target", [(SERVER,), (PYTHON, "-W", "ignore", SERVER, "--stdio")], ids=["file", "command"])
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_server_that_the_door_runs_itself_has_the_same_verdicts(
+    upstream: Program, tmp_path: Path, revision: Revision, target: tuple[str | Path, ...]
+):
+    with serving(*target, data_dir=tmp_path, auth="none") as door:
+        score = conformance.run(door.url, revision)
+    bare = without_a_door(upstream.url(), revision)
+    assert score.required == bare.required, score.output
+    assert score.lost_against(bare, unscored=False) == [], score.output
+
+
+def test_the_proxy_that_adds_a_header_loses_nothing(upstream: Program):
+    with foreign.header_adder(upstream.port, "X-Added: yes") as adder:
+        score = conformance.run(adder.url(), "2025-11-25")
+    assert score.lost_against(without_a_door(upstream.url(), "2025-11-25")) == []
+
+
+def test_an_output_without_a_summary_is_no_score():
+    with pytest.raises(ValueError, match="no summary"):
+        conformance.parse("Connection refused")
