@@ -1,0 +1,93 @@
+"""Run every test: make sure the foreign programs are there, run pytest in layers, and tell where the time went.
+
+Arguments go to pytest; when they name a path, only that is run, in one layer. Exit code: pytest's, or 1 when a
+program is missing that this script may not install.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+ROOT = Path(__file__).resolve().parents[1]
+T = TypeVar("T")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LAYERS = {
+    "unit": ["tests", "--ignore=tests/flows", "--ignore=tests/browser", "-n", "2"],
+    "flows": ["tests/flows", "-n", "2"],
+    "browser": ["tests/browser"],
+}
+"""What runs together. The browser has a core for itself."""
+NO_TESTS = 5  # pytest's exit code when a selection matched nothing
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prepare, run, and print one line per step with its seconds."""
+    spent: dict[str, float] = {}
+    try:
+        timed(spent, "npm packages", install_npm_packages)
+        timed(spent, "browser", require_browser)
+    except RuntimeError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    codes = []
+    for name, selection in layers(arguments).items():
+        codes.append(timed(spent, name, lambda chosen=selection: pytest([*chosen, *arguments])))
+    print("\n".join(f"{seconds:7.1f} s  {name}" for name, seconds in spent.items()))
+    ran = [code for code in codes if code != NO_TESTS]
+    return max(ran, default=NO_TESTS)
+
+
+def layers(arguments: Sequence[str]) -> dict[str, list[str]]:
+    """Return the layers to run: all that exist, or one when a path was named."""
+    if any((ROOT / argument.partition("::")[0]).exists() for argument in arguments if not argument.startswith("-")):
+        return {"tests": []}
+    return {name: chosen for name, chosen in LAYERS.items() if (ROOT / chosen[0]).exists()}
+
+
+def timed(spent: dict[str, float], name: str, work: Callable[[], T]) -> T:
+    """Do the work and note how long it took."""
+    begin = time.monotonic()
+    try:
+        return work()
+    finally:
+        spent[name] = time.monotonic() - begin
+
+
+def pytest(arguments: Sequence[str]) -> int:
+    """Run pytest and return its exit code."""
+    return subprocess.run([sys.executable, "-m", "pytest", "-q", *arguments], cwd=ROOT, check=False).returncode
+
+
+def install_npm_packages() -> None:
+    """Install the official clients, servers and the conformance suite, once per lock file."""
+    done = subprocess.run(
+        [sys.executable, "tests/flows/node.py"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    print(done.stdout, end="")
+    if done.returncode:
+        raise RuntimeError(f"The npm packages of tests/node could not be installed: {done.stderr.strip()}")
+
+
+def require_browser() -> None:
+    """Make sure that Chromium is there; install it where that is allowed, else say what to install."""
+    if any(map(shutil.which, BROWSERS)):
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise RuntimeError("Chromium is needed for the browser tests: install the package `chromium`, then run again.")
+    print("Installing Chromium (once) ...", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"`{' '.join(command)}` failed: {done.stderr.strip().splitlines()[-1:]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
