@@ -51,6 +51,8 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     grant_types: tuple[str, ...] = ("authorization_code", "refresh_token")
     response_types: tuple[str, ...] = ("code",)
     token_endpoint_auth_method: ClientAuthMethod = "none"
+    auth_method_defaulted: bool = False
+    """The client did not choose the method, so its secret is accepted by Basic and in the body alike."""
     secret_digest: str | None = None
     scope: str | None = None
     """Scopes the client may ask for, as the wire string; None: all that the door has."""

@@ -1,0 +1,101 @@
+"""The protected resource: is this token good here and now, and if not, what the challenge says.
+
+Runs on every call, so it does no more than compare. Without a token the challenge names no error; a bad one is
+`invalid_token`, always 401; a missing scope is 403 and names every scope of the operation at once.
+
+Implements RFC 6750 s2.1 and s3, RFC 9728 s5.1, RFC 8707 s2. Does not know where records come from; a store that
+cannot answer never reaches this module.
+"""
+
+from __future__ import annotations
+
+import re
+
+from doorward.oauth.errors import BearerError, Reason
+from doorward.oauth.records import AccessToken, HeaderToken
+
+_TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*").fullmatch
+_UNQUOTABLE = re.compile(r"[^\x20-\x7e]")
+
+
+def presented_token(authorization: bytes | None) -> str | None:
+    """Return the token of an `Authorization` header; None when there is none or its scheme is not Bearer.
+
+    Raises:
+        BearerError: the scheme is Bearer, but no token follows it.
+
+    Spec: RFC 6750 s2.1
+    """
+    if authorization is None or authorization[:6].lower() != b"bearer" or authorization[6:7] not in (b" ", b""):
+        return None
+    token = authorization[7:].strip(b" ")
+    if _TOKEN(token) is None:
+        raise BearerError(Reason.MALFORMED_TOKEN, "The access token is malformed.")
+    return token.decode("ascii")
+
+
+def check_access_token(record: AccessToken | None, *, now: int, resource: str) -> AccessToken:
+    """Return the record if it is alive and meant for this door.
+
+    Raises:
+        BearerError: unknown or revoked, expired, or made for another resource.
+
+    Spec: RFC 6750 s3.1, RFC 8707 s2
+    """
+    if record is None:
+        raise BearerError(Reason.UNKNOWN_TOKEN, "The access token is not valid.")
+    if record.expires_at is not None and record.expires_at <= now:
+        raise BearerError(Reason.EXPIRED_TOKEN, "The access token has expired.")
+    if record.resource != resource:
+        raise BearerError(Reason.WRONG_RESOURCE, "The access token is for another resource.")
+    return record
+
+
+def check_header_token(record: HeaderToken | None, *, now: int) -> HeaderToken:
+    """Return the record of an operator's token if it is alive; it may have no expiry.
+
+    Raises:
+        BearerError: unknown, revoked or expired.
+    """
+    if record is None:
+        raise BearerError(Reason.UNKNOWN_TOKEN, "The token is not valid.")
+    if record.expires_at is not None and record.expires_at <= now:
+        raise BearerError(Reason.EXPIRED_TOKEN, "The token has expired.")
+    return record
+
+
+def check_scopes(scopes: tuple[str, ...], required: tuple[str, ...]) -> None:
+    """Accept a token that has every scope the operation needs.
+
+    Raises:
+        BearerError: 403, naming all required scopes and not only the missing ones, so one step-up is enough.
+
+    Spec: RFC 6750 s3.1
+    """
+    for scope in required:
+        if scope not in scopes:
+            raise BearerError(
+                Reason.MISSING_SCOPE,
+                "The access token lacks a scope that this needs.",
+                status=403,
+                error="insufficient_scope",
+                scopes=required,
+            )
+
+
+def challenge(error: BearerError | None, *, resource_metadata: str | None, scope: str) -> str:
+    """Build the value of `WWW-Authenticate`. An error that names its own scopes overrides `scope`.
+
+    Spec: RFC 6750 s3, RFC 9728 s5.1
+    """
+    parameters: dict[str, str | None] = {}
+    if error is not None and error.error is not None:
+        parameters = {"error": error.error, "error_description": error.description}
+        scope = " ".join(error.scopes) or scope
+    parameters |= {"scope": scope, "resource_metadata": resource_metadata}
+    return "Bearer " + ", ".join(f"{name}={_quoted(value)}" for name, value in parameters.items() if value)
+
+
+def _quoted(value: str) -> str:
+    clean = _UNQUOTABLE.sub("?", value)
+    return '"' + clean.replace("\\", "\\\\").replace('"', '\\"') + '"'

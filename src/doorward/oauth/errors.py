@@ -1,0 +1,241 @@
+"""Verdicts of the authorization server and the protected resource: one class per registered error code.
+
+The wire sees `error` and `description`; `reason` stays inside, for logs, metrics and tests. An error of the
+authorization endpoint is one of two types, so that an unsafe redirect cannot be written without a type error:
+`LocalAuthorizationError` while the redirect target is not trusted, `RedirectAuthorizationError` afterwards.
+
+Implements RFC 6749 s4.1.2.1 and s5.2, RFC 6750 s3.1, RFC 7591 s3.2.2, RFC 8707 s2, RFC 9101 s7 and OpenID Connect
+Core s3.1.2.6 as vocabulary. Knows nothing of HTTP beyond the status each code is answered with.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from doorward.errors import DoorwardError
+from doorward.oauth.authorization_response import location
+
+_OUTSIDE_DESCRIPTION = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
+
+
+class Reason(StrEnum):
+    """Why, precisely. Never sent to a client."""
+
+    MALFORMED_REQUEST = "malformed_request"
+    MEDIA_TYPE = "media_type"
+    TOO_LARGE = "too_large"
+    REPEATED_PARAMETER = "repeated_parameter"
+    MISSING_PARAMETER = "missing_parameter"
+    MALFORMED_SCOPE = "malformed_scope"
+    UNKNOWN_SCOPE = "unknown_scope"
+    WIDER_SCOPE = "wider_scope"
+    FOREIGN_RESOURCE = "foreign_resource"
+    MALFORMED_CHALLENGE = "malformed_challenge"
+    CHALLENGE_METHOD = "challenge_method"
+    MALFORMED_VERIFIER = "malformed_verifier"
+    WRONG_VERIFIER = "wrong_verifier"
+    UNKNOWN_CLIENT = "unknown_client"
+    EXPIRED_CLIENT = "expired_client"
+    MALFORMED_CLIENT_AUTHENTICATION = "malformed_client_authentication"
+    TWO_CLIENT_AUTHENTICATIONS = "two_client_authentications"
+    CLIENT_ID_MISMATCH = "client_id_mismatch"
+    WRONG_AUTH_METHOD = "wrong_auth_method"
+    MISSING_SECRET = "missing_secret"
+    UNEXPECTED_SECRET = "unexpected_secret"
+    WRONG_SECRET = "wrong_secret"
+    MALFORMED_REDIRECT_URI = "malformed_redirect_uri"
+    UNSAFE_REDIRECT_URI = "unsafe_redirect_uri"
+    OWN_REDIRECT_URI = "own_redirect_uri"
+    MISSING_REDIRECT_URI = "missing_redirect_uri"
+    UNREGISTERED_REDIRECT_URI = "unregistered_redirect_uri"
+    WRONG_REDIRECT_URI = "wrong_redirect_uri"
+    MALFORMED_METADATA = "malformed_metadata"
+    UNSUPPORTED_METADATA = "unsupported_metadata"
+    RESPONSE_TYPE = "response_type"
+    RESPONSE_MODE = "response_mode"
+    REQUEST_OBJECT = "request_object"
+    PROMPT_NONE = "prompt_none"
+    UNKNOWN_REQUEST = "unknown_request"
+    OTHER_BROWSER = "other_browser"
+    FOREIGN_FORM = "foreign_form"
+    REQUEST_EXPIRED = "request_expired"
+    REQUEST_FINISHED = "request_finished"
+    OTHER_USER = "other_user"
+    DENIED_BY_USER = "denied_by_user"
+    GRANT_TYPE = "grant_type"
+    GRANT_TYPE_NOT_REGISTERED = "grant_type_not_registered"
+    UNKNOWN_CODE = "unknown_code"
+    FOREIGN_CODE = "foreign_code"
+    EXPIRED_CODE = "expired_code"
+    REPLAYED_CODE = "replayed_code"
+    UNKNOWN_REFRESH_TOKEN = "unknown_refresh_token"
+    FOREIGN_REFRESH_TOKEN = "foreign_refresh_token"
+    EXPIRED_REFRESH_TOKEN = "expired_refresh_token"
+    REUSED_REFRESH_TOKEN = "reused_refresh_token"
+    REPLY_LOST = "reply_lost"
+    GRANT_ENDED = "grant_ended"
+    NO_TOKEN = "no_token"
+    MALFORMED_TOKEN = "malformed_token"
+    UNKNOWN_TOKEN = "unknown_token"
+    EXPIRED_TOKEN = "expired_token"
+    WRONG_RESOURCE = "wrong_resource"
+    MISSING_SCOPE = "missing_scope"
+    INTERNAL = "internal"
+
+
+class OAuthError(DoorwardError):
+    """A verdict of the authorization server."""
+
+    error: str = "invalid_request"
+    """The registered code, as on the wire."""
+    status: int = 400
+
+    def __init__(self, description: str, reason: Reason) -> None:
+        self.description = _OUTSIDE_DESCRIPTION.sub("?", description.replace('"', "'"))
+        """Safe for the client: what was wrong and what to do. Spec: RFC 6749 s5.2."""
+        self.reason = reason
+        super().__init__(self.description)
+
+
+class InvalidRequest(OAuthError):
+    """A parameter is missing, repeated, malformed or not allowed here."""
+
+    error = "invalid_request"
+
+
+class InvalidClient(OAuthError):
+    """Client authentication failed, or the client is unknown: it should register again."""
+
+    error = "invalid_client"
+    status = 401
+
+
+class InvalidGrant(OAuthError):
+    """The code or refresh token is unknown, spent, expired, ended, or another client's."""
+
+    error = "invalid_grant"
+
+
+class UnauthorizedClient(OAuthError):
+    """The client did not register for this."""
+
+    error = "unauthorized_client"
+
+
+class UnsupportedGrantType(OAuthError):
+    """The token endpoint does not serve this `grant_type`."""
+
+    error = "unsupported_grant_type"
+
+
+class InvalidScope(OAuthError):
+    """The scope is malformed, unknown or wider than what was granted."""
+
+    error = "invalid_scope"
+
+
+class InvalidTarget(OAuthError):
+    """The resource is not the door. Spec: RFC 8707 s2."""
+
+    error = "invalid_target"
+
+
+class AccessDenied(OAuthError):
+    """The user said no."""
+
+    error = "access_denied"
+
+
+class UnsupportedResponseType(OAuthError):
+    """Only `code` is served."""
+
+    error = "unsupported_response_type"
+
+
+class ServerError(OAuthError):
+    """A bug, told to the client as one."""
+
+    error = "server_error"
+    status = 500
+
+
+class InvalidClientMetadata(OAuthError):
+    """A field of a registration cannot be used. Spec: RFC 7591 s3.2.2."""
+
+    error = "invalid_client_metadata"
+
+
+class InvalidRedirectUri(OAuthError):
+    """A redirect URI of a registration cannot be used. Spec: RFC 7591 s3.2.2."""
+
+    error = "invalid_redirect_uri"
+
+
+class InteractionRequired(OAuthError):
+    """The client asked for no page, but consent is always asked. Spec: OpenID Connect Core s3.1.2.6."""
+
+    error = "interaction_required"
+
+
+class RequestNotSupported(OAuthError):
+    """Request objects are not served. Spec: RFC 9101 s7."""
+
+    error = "request_not_supported"
+
+
+class RequestUriNotSupported(OAuthError):
+    """Request objects by reference are not served. Spec: RFC 9101 s7."""
+
+    error = "request_uri_not_supported"
+
+
+class LocalAuthorizationError(OAuthError):
+    """The redirect target is not trusted: show a page, never redirect. Spec: RFC 6749 s4.1.2.1."""
+
+    error = "invalid_request"
+
+
+class RedirectAuthorizationError(OAuthError):
+    """The redirect target is trusted: the client gets the error there. Spec: RFC 6749 s4.1.2.1, RFC 9207 s2."""
+
+    status = 303
+
+    def __init__(self, cause: OAuthError, *, redirect_uri: str, state: str | None, issuer: str) -> None:
+        super().__init__(cause.description, cause.reason)
+        self.error = cause.error
+        self.redirect_uri = redirect_uri
+        self.state = state
+        self.issuer = issuer
+
+    def location(self) -> str:
+        """Build the `Location` that carries this error back to the client."""
+        return location(
+            self.redirect_uri,
+            error=self.error,
+            error_description=self.description,
+            state=self.state,
+            iss=self.issuer,
+        )
+
+
+class BearerError(DoorwardError):
+    """A verdict of the protected resource. Spec: RFC 6750 s3."""
+
+    def __init__(
+        self,
+        reason: Reason,
+        description: str = "",
+        *,
+        status: int = 401,
+        error: str | None = "invalid_token",
+        scopes: tuple[str, ...] = (),
+    ) -> None:
+        self.reason = reason
+        self.description = _OUTSIDE_DESCRIPTION.sub("?", description.replace('"', "'"))
+        self.status = status
+        self.error = error
+        """The registered code; None when no token was sent, for then the challenge must not name one."""
+        self.scopes = scopes
+        """Every scope the operation needs; empty when the scopes are not at fault."""
+        super().__init__(self.description or reason)

@@ -1,0 +1,135 @@
+"""The authorization code grant: a code is redeemed once, by the client it was made for, with the right verifier.
+
+Everything is checked before anything is spent, so a wrong attempt leaves the honest client's code usable. A code
+presented again is either the honest client whose reply was lost (same client, redirect URI and verifier, within
+seconds), which gets the identical reply, or a theft, which ends the grant.
+
+Implements RFC 6749 s4.1.3 and s4.1.4, RFC 7636 s4.6, RFC 8707 s2.2, RFC 9700 s2.1. Does not know how the client proved
+who it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from doorward.oauth.changes import Decision, Replace, Stored
+from doorward.oauth.errors import InvalidGrant, InvalidRequest, OAuthError, Reason, UnauthorizedClient
+from doorward.oauth.pkce import is_verifier, verify
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import AuthorizationCode, Client, Grant
+from doorward.oauth.revocation import end_grant
+from doorward.oauth.token_reply import (
+    MintedTokens,
+    Sealing,
+    TokenReply,
+    check_resource,
+    issue,
+    live_grant,
+    repeat,
+    repeated,
+)
+
+
+def redeem_code(
+    form: Mapping[str, str],
+    *,
+    client: Client,
+    code: Stored[AuthorizationCode] | None,
+    grant: Stored[Grant] | None,
+    now: int,
+    minted: MintedTokens,
+    sealing: Sealing,
+    policy: Policy,
+) -> Decision[TokenReply]:
+    """Decide about a code: tokens, the identical tokens again, or a refusal.
+
+    A refusal that changes nothing is raised; a replay that ends the grant comes back as a reply with changes.
+
+    Raises:
+        OAuthError: refused; the code, if it was usable, still is.
+
+    Spec: RFC 6749 s4.1.3, s4.1.2
+    """
+    _check_request(form, client)
+    if code is None:
+        raise InvalidGrant("The code is not known here.", Reason.UNKNOWN_CODE)
+    if code.record.client_id != client.client_id:
+        # Also when it was redeemed: a stranger who saw somebody's code must not be able to end their grant.
+        raise InvalidGrant("The code belongs to another client.", Reason.FOREIGN_CODE)
+    if code.record.redeemed_at is not None:
+        return _replayed(form, code=code, grant=grant, now=now, sealing=sealing, policy=policy)
+    if code.record.expires_at is not None and code.record.expires_at <= now:
+        raise InvalidGrant("The code has expired. Ask the user again.", Reason.EXPIRED_CODE)
+    _check_proof(form, code.record, policy)
+    alive = live_grant(grant, code.record.grant_id, now=now, policy=policy)
+    made = issue(
+        source=code.record,
+        scopes=code.record.scopes,
+        client=client,
+        grant=alive,
+        now=now,
+        minted=minted,
+        sealing=sealing,
+        policy=policy,
+    )
+    spent = msgspec.structs.replace(
+        code.record, redeemed_at=now, sealed_reply=made.sealed, expires_at=now + policy.spent_code_seconds
+    )
+    return Decision(TokenReply(made.body), (Replace(spent, code.version), *made.changes))
+
+
+def _check_request(form: Mapping[str, str], client: Client) -> None:
+    if "authorization_code" not in client.grant_types:
+        raise UnauthorizedClient(
+            "This client did not register for authorization_code.", Reason.GRANT_TYPE_NOT_REGISTERED
+        )
+    if "code" not in form:
+        raise InvalidRequest("code is missing.", Reason.MISSING_PARAMETER)
+
+
+def _check_proof(form: Mapping[str, str], code: AuthorizationCode, policy: Policy) -> None:
+    # OAuth 2.1 no longer wants the redirect URI here, since PKCE binds the code; one that is sent must be right.
+    if form.get("redirect_uri", code.redirect_uri) != code.redirect_uri:
+        raise InvalidGrant("redirect_uri differs from that of the authorization request.", Reason.WRONG_REDIRECT_URI)
+    verifier = form.get("code_verifier")
+    if verifier is None:
+        raise InvalidRequest("code_verifier is missing.", Reason.MISSING_PARAMETER)
+    if not verify(code.code_challenge, verifier):
+        reason = Reason.WRONG_VERIFIER if is_verifier(verifier) else Reason.MALFORMED_VERIFIER
+        raise InvalidGrant("code_verifier does not match the challenge.", reason)
+    check_resource(form, code.resource, policy=policy)
+
+
+def _replayed(
+    form: Mapping[str, str],
+    *,
+    code: Stored[AuthorizationCode],
+    grant: Stored[Grant] | None,
+    now: int,
+    sealing: Sealing,
+    policy: Policy,
+) -> Decision[TokenReply]:
+    alive = live_grant(grant, code.record.grant_id, now=now, policy=policy)
+    redeemed_at = code.record.redeemed_at
+    assert redeemed_at is not None
+    body = None
+    if now - redeemed_at <= policy.code_replay_seconds and _is_proved(form, code.record, policy):
+        body = repeat(code, sealing=sealing)
+    if body is not None:
+        return repeated(code, alive, body)
+    refusal = InvalidGrant("The code was used before.", Reason.REPLAYED_CODE)
+    wiped = msgspec.structs.replace(code.record, sealed_reply=None)
+    return Decision(
+        TokenReply(error=refusal),
+        (Replace(wiped, code.version), *end_grant(alive, reason=Reason.REPLAYED_CODE, now=now)),
+    )
+
+
+def _is_proved(form: Mapping[str, str], code: AuthorizationCode, policy: Policy) -> bool:
+    try:
+        _check_proof(form, code, policy)
+    except OAuthError:
+        return False
+    return True

@@ -1,0 +1,118 @@
+"""The refresh token grant: every use rotates, a repeat within the window gets the identical successor.
+
+Two processes of one client refresh at the same moment, and replies get lost; both look like theft to a server that
+only counts uses. So the spent token keeps its reply, sealed, until the window closes or the successor is itself
+used, whichever is first. After that a spent token in use means two holders, and the grant ends with all its tokens.
+
+Implements RFC 6749 s6, RFC 8707 s2.2 and RFC 9700 s4.14.2. Does not know how the client proved who it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from doorward.oauth.changes import Change, Decision, Replace, Stored
+from doorward.oauth.errors import InvalidGrant, InvalidRequest, Reason, UnauthorizedClient
+from doorward.oauth.parameters import parse_scope
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import Client, Grant, RefreshToken
+from doorward.oauth.revocation import end_grant
+from doorward.oauth.scopes import narrowed
+from doorward.oauth.token_reply import (
+    MintedTokens,
+    Sealing,
+    TokenReply,
+    check_resource,
+    issue,
+    live_grant,
+    repeat,
+    repeated,
+)
+
+
+def refresh(
+    form: Mapping[str, str],
+    *,
+    client: Client,
+    presented: Stored[RefreshToken] | None,
+    predecessor: Stored[RefreshToken] | None,
+    grant: Stored[Grant] | None,
+    now: int,
+    minted: MintedTokens,
+    sealing: Sealing,
+    policy: Policy,
+) -> Decision[TokenReply]:
+    """Decide about a refresh token: the next pair, the identical pair again, or a refusal.
+
+    `predecessor` is the record that `presented.record.predecessor_digest` names, if there is one. A refusal that
+    changes nothing is raised; reuse that ends the grant comes back as a reply with changes.
+
+    Raises:
+        OAuthError: refused; the token, if it was usable, still is.
+
+    Spec: RFC 6749 s6, RFC 9700 s4.14.2
+    """
+    _check_request(form, client)
+    if presented is None:
+        raise InvalidGrant("The refresh token is not known here.", Reason.UNKNOWN_REFRESH_TOKEN)
+    record = presented.record
+    if record.client_id != client.client_id:
+        raise InvalidGrant("The refresh token belongs to another client.", Reason.FOREIGN_REFRESH_TOKEN)
+    alive = live_grant(grant, record.grant_id, now=now, policy=policy)
+    check_resource(form, record.resource, policy=policy)
+    scopes = narrowed(parse_scope(form.get("scope")), granted=record.scopes)
+    if record.rotated_at is not None:
+        return _repeated(presented, record.rotated_at, grant=alive, now=now, sealing=sealing, policy=policy)
+    if record.expires_at is not None and record.expires_at <= now:
+        raise InvalidGrant("The refresh token has expired. Ask the user again.", Reason.EXPIRED_REFRESH_TOKEN)
+    made = issue(
+        source=record,
+        scopes=scopes,
+        client=client,
+        grant=alive,
+        now=now,
+        minted=minted,
+        sealing=sealing,
+        policy=policy,
+    )
+    spent = msgspec.structs.replace(record, rotated_at=now, sealed_reply=made.sealed)
+    changes = (Replace(spent, presented.version), *_close_window(record, predecessor), *made.changes)
+    return Decision(TokenReply(made.body), changes)
+
+
+def _check_request(form: Mapping[str, str], client: Client) -> None:
+    if "refresh_token" not in client.grant_types:
+        raise UnauthorizedClient("This client did not register for refresh_token.", Reason.GRANT_TYPE_NOT_REGISTERED)
+    if "refresh_token" not in form:
+        raise InvalidRequest("refresh_token is missing.", Reason.MISSING_PARAMETER)
+
+
+def _close_window(record: RefreshToken, predecessor: Stored[RefreshToken] | None) -> tuple[Change, ...]:
+    if (
+        predecessor is None
+        or predecessor.record.refresh_digest != record.predecessor_digest
+        or predecessor.record.sealed_reply is None
+    ):
+        return ()
+    return (Replace(msgspec.structs.replace(predecessor.record, sealed_reply=None), predecessor.version),)
+
+
+def _repeated(
+    presented: Stored[RefreshToken],
+    rotated_at: int,
+    *,
+    grant: Stored[Grant],
+    now: int,
+    sealing: Sealing,
+    policy: Policy,
+) -> Decision[TokenReply]:
+    if presented.record.sealed_reply is not None and now - rotated_at <= policy.refresh_replay_seconds:
+        body = repeat(presented, sealing=sealing)
+        if body is None:
+            # Within the window nobody has misbehaved; only the key that sealed the reply is gone.
+            raise InvalidGrant("The reply cannot be repeated. Ask the user again.", Reason.REPLY_LOST)
+        return repeated(presented, grant, body)
+    refusal = InvalidGrant("The refresh token was used before.", Reason.REUSED_REFRESH_TOKEN)
+    return Decision(TokenReply(error=refusal), end_grant(grant, reason=Reason.REUSED_REFRESH_TOKEN, now=now))

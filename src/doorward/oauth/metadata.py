@@ -1,0 +1,87 @@
+"""The metadata documents and every well-known path they are served at.
+
+All of it is computed from the policy's issuer and resource, so that what is published is byte-equal everywhere. What
+is not built is not advertised: no Client ID Metadata Documents, no introspection, no OpenID Connect.
+
+Implements RFC 8414 s2 and s3, RFC 9728 s2 and s3, RFC 9207 s3. Does not know HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from doorward.oauth.client_metadata import AUTH_METHODS, GRANT_TYPES, RESPONSE_TYPES
+from doorward.oauth.policy import Policy
+from doorward.oauth.uris import parse_http
+
+Document = Literal["protected_resource", "authorization_server"]
+
+AUTHORIZE_PATH = "/authorize"
+TOKEN_PATH = "/token"
+REGISTER_PATH = "/register"
+REVOKE_PATH = "/revoke"
+
+_PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
+_AUTHORIZATION_SERVER = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
+
+
+def protected_resource(
+    policy: Policy, *, resource_name: str | None = None, resource_documentation: str | None = None
+) -> dict[str, object]:
+    """Describe the door. Spec: RFC 9728 s2."""
+    document: dict[str, object] = {
+        "resource": policy.resource,
+        "authorization_servers": [policy.issuer],
+        "scopes_supported": list(policy.scopes),
+        "bearer_methods_supported": ["header"],
+    }
+    texts = {"resource_name": resource_name, "resource_documentation": resource_documentation}
+    return document | {name: text for name, text in texts.items() if text}
+
+
+def authorization_server(policy: Policy) -> dict[str, object]:
+    """Describe the authorization server.
+
+    The same document answers at the OpenID Connect paths, since clients look there too; it has no member that only
+    an OpenID provider could fill truthfully.
+
+    Spec: RFC 8414 s2, RFC 9207 s3
+    """
+    return {
+        "issuer": policy.issuer,
+        "authorization_endpoint": policy.issuer + AUTHORIZE_PATH,
+        "token_endpoint": policy.issuer + TOKEN_PATH,
+        "registration_endpoint": policy.issuer + REGISTER_PATH,
+        "revocation_endpoint": policy.issuer + REVOKE_PATH,
+        "scopes_supported": list(policy.scopes),
+        "response_types_supported": list(RESPONSE_TYPES),
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def protected_resource_url(resource: str) -> str:
+    """Return the URL that a challenge names: the well-known path inserted before the door's. Spec: RFC 9728 s3.1."""
+    parsed = parse_http(resource)
+    return parsed.origin + _PROTECTED_RESOURCE + parsed.path
+
+
+def locations(issuer: str, resource: str) -> dict[str, Document]:
+    """Map every path at which some client looks for metadata to the document it gets there.
+
+    Root, inserted before the path of the door or the issuer, and appended to it, each with and without a last slash.
+
+    Spec: RFC 8414 s3.1, s5, RFC 9728 s3.1
+    """
+    door_path, issuer_path = parse_http(resource).path.rstrip("/"), parse_http(issuer).path.rstrip("/")
+    paths: dict[str, Document] = {}
+    for base in ("", door_path, issuer_path):
+        for well_known in _AUTHORIZATION_SERVER:
+            paths |= dict.fromkeys((well_known + base, base + well_known), "authorization_server")
+    for base in ("", door_path):
+        paths |= dict.fromkeys((_PROTECTED_RESOURCE + base, base + _PROTECTED_RESOURCE), "protected_resource")
+    return paths | {f"{path}/": document for path, document in paths.items()}

@@ -1,0 +1,45 @@
+"""The one canonical spelling of the public URL, from which issuer, resource and every published address are made.
+
+A difference of one slash makes clients refuse the metadata, so the spelling is fixed here, once: lower-case scheme
+and host, no default port, no last slash. Plain `http` only on the user's own machine.
+
+Implements the URI rules of RFC 8414 s2, RFC 9728 s1.2 and RFC 3986 s6.2.3. Does not know who is asking.
+"""
+
+from __future__ import annotations
+
+from doorward.oauth.uris import Uri, parse_http
+
+
+def canonical_origin(url: str) -> str:
+    """Return scheme, host and port in canonical spelling.
+
+    Raises:
+        ValueError: with a sentence for the operator.
+    """
+    parsed = _parse(url)
+    if parsed.path not in ("", "/"):
+        raise ValueError("The public URL must not have a path: give the origin only, such as https://mcp.example.com.")
+    return parsed.origin
+
+
+def canonical_resource(url: str) -> str:
+    """Return the URI of a door in canonical spelling, without a last slash.
+
+    Raises:
+        ValueError: with a sentence for the operator.
+    """
+    parsed = _parse(url)
+    return parsed.origin + parsed.path.rstrip("/")
+
+
+def _parse(url: str) -> Uri:
+    try:
+        parsed = parse_http(url)
+    except ValueError as error:
+        raise ValueError(f"The public URL cannot be used. {error}") from None
+    if parsed.query is not None:
+        raise ValueError("The public URL must not have a query.")
+    if parsed.scheme.lower() == "http" and not parsed.is_loopback:
+        raise ValueError("The public URL must be https; http is accepted for a loopback address only.")
+    return parsed

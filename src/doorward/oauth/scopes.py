@@ -1,0 +1,48 @@
+"""Scopes: what a client may be granted of what it asked for.
+
+Clients ask for scopes they found elsewhere or always add, so what is unknown is left out instead of refused; the
+answer names what was granted.
+
+Implements RFC 6749 s3.3 and s6. Does not know users: who may have which scope is not decided here.
+"""
+
+from __future__ import annotations
+
+from doorward.oauth.errors import InvalidScope, Reason
+from doorward.oauth.parameters import parse_scope
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import Client
+
+NEUTRAL_SCOPES = frozenset({"offline_access", "openid", "profile", "email"})
+"""They ask for a lifetime or an identity, not for a part of the door: refresh tokens are given without being asked."""
+
+
+def grantable(requested: tuple[str, ...], *, client: Client, policy: Policy) -> tuple[str, ...]:
+    """Return the scopes to ask the user for, in the door's order. Asked for none: all the client may have.
+
+    Raises:
+        InvalidScope: something was asked for, and none of it exists here.
+
+    Spec: RFC 6749 s3.3
+    """
+    registered = parse_scope(client.scope)
+    allowed = tuple(scope for scope in policy.scopes if client.scope is None or scope in registered)
+    wanted = {scope for scope in requested if scope in policy.scopes or scope not in NEUTRAL_SCOPES}
+    granted = tuple(scope for scope in allowed if scope in wanted) if wanted else allowed
+    if not granted:
+        raise InvalidScope("None of the scopes asked for can be granted here.", Reason.UNKNOWN_SCOPE)
+    return granted
+
+
+def narrowed(requested: tuple[str, ...], *, granted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the scopes of an access token made from a grant: those asked for, or all when asked for none.
+
+    Raises:
+        InvalidScope: more was asked for than was granted.
+
+    Spec: RFC 6749 s6
+    """
+    wanted = tuple(scope for scope in requested if scope in granted or scope not in NEUTRAL_SCOPES)
+    if not set(wanted) <= set(granted):
+        raise InvalidScope("The scope is wider than what was granted.", Reason.WIDER_SCOPE)
+    return tuple(scope for scope in granted if scope in wanted) or granted

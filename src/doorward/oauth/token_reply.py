@@ -1,0 +1,167 @@
+"""What the token endpoint answers, and the tokens behind a successful answer.
+
+An answer is kept sealed with the spent code or refresh token, so that an honest repeat gets the identical one.
+
+Implements RFC 6749 s5.1. Does not know how a grant was proved, nor how sealing works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from doorward.oauth.changes import Change, Decision, Expect, Insert, Stored
+from doorward.oauth.errors import InvalidGrant, OAuthError, Reason
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import AccessToken, AuthorizationCode, Client, Grant, RefreshToken
+from doorward.oauth.resource_indicators import narrow
+from doorward.oauth.tokens import digest
+
+
+@dataclass(frozen=True, slots=True)
+class MintedTokens:
+    """Fresh secrets, used only if the decision is a success."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+
+
+class Sealing(Protocol):
+    """Authenticated encryption. `context` must be the same on both sides."""
+
+    def seal(self, plaintext: bytes, /, context: bytes = b"") -> bytes:
+        """Encrypt."""
+        ...
+
+    def unseal(self, sealed: bytes, /, context: bytes = b"") -> bytes | None:
+        """Decrypt, or return None when it was changed or its key is gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReply:
+    """Either the body of a success or the error of a refusal that changed something."""
+
+    body: dict[str, object] | None = field(default=None, repr=False)
+    error: OAuthError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """A success in the making: the reply, its sealed copy and the records it adds."""
+
+    body: dict[str, object] = field(repr=False)
+    sealed: bytes = field(repr=False)
+    changes: tuple[Change, ...]
+
+
+def issue(
+    *,
+    source: AuthorizationCode | RefreshToken,
+    scopes: tuple[str, ...],
+    client: Client,
+    grant: Stored[Grant],
+    now: int,
+    minted: MintedTokens,
+    sealing: Sealing,
+    policy: Policy,
+) -> Issue:
+    """Make an access token and, if the client registered for it, a refresh token, from a code or refresh token.
+
+    The records expire no later than the grant, and are written only while the grant is as it was read.
+
+    Spec: RFC 6749 s5.1, s6
+    """
+    ends_at = grant_ends_at(grant.record, policy=policy)
+    access = AccessToken(
+        access_digest=digest(minted.access_token),
+        grant_id=source.grant_id,
+        client_id=source.client_id,
+        user_id=source.user_id,
+        scopes=scopes,
+        resource=source.resource,
+        created_at=now,
+        expires_at=min(now + policy.access_token_seconds, ends_at),
+    )
+    body: dict[str, object] = {
+        "access_token": minted.access_token,
+        "token_type": "Bearer",
+        "expires_in": min(policy.access_token_seconds, ends_at - now),
+        "scope": " ".join(scopes),
+    }
+    changes: tuple[Change, ...] = (Expect(Grant, grant.record.grant_id, grant.version), Insert(access))
+    if "refresh_token" in client.grant_types:
+        body["refresh_token"] = minted.refresh_token
+        expires_at = min(now + policy.refresh_idle_seconds, ends_at)
+        changes += (Insert(_successor(source, minted.refresh_token, now=now, expires_at=expires_at)),)
+    return Issue(body, sealing.seal(msgspec.json.encode(body), context=source.key.encode()), changes)
+
+
+def _successor(source: AuthorizationCode | RefreshToken, secret: str, *, now: int, expires_at: int) -> RefreshToken:
+    return RefreshToken(
+        refresh_digest=digest(secret),
+        grant_id=source.grant_id,
+        client_id=source.client_id,
+        user_id=source.user_id,
+        scopes=source.scopes,
+        resource=source.resource,
+        created_at=now,
+        expires_at=expires_at,
+        predecessor_digest=source.refresh_digest if isinstance(source, RefreshToken) else None,
+    )
+
+
+def repeat(source: Stored[AuthorizationCode] | Stored[RefreshToken], *, sealing: Sealing) -> dict[str, object] | None:
+    """Return the identical body that this spent code or refresh token gave, if it can still be told."""
+    sealed = source.record.sealed_reply
+    plaintext = None if sealed is None else sealing.unseal(sealed, context=source.record.key.encode())
+    return None if plaintext is None else msgspec.json.decode(plaintext, type=dict[str, object])
+
+
+def repeated(
+    source: Stored[AuthorizationCode] | Stored[RefreshToken], grant: Stored[Grant], body: dict[str, object]
+) -> Decision[TokenReply]:
+    """Answer with an identical body, provided that neither the grant nor the window has closed meanwhile."""
+    record = source.record
+    return Decision(
+        TokenReply(body),
+        (Expect(Grant, grant.record.grant_id, grant.version), Expect(type(record), record.key, source.version)),
+    )
+
+
+def grant_ends_at(grant: Grant, *, policy: Policy) -> int:
+    """Return the instant after which nothing made from the grant may live."""
+    absolute = grant.created_at + policy.grant_absolute_seconds
+    return absolute if grant.expires_at is None else min(absolute, grant.expires_at)
+
+
+def live_grant(grant: Stored[Grant] | None, grant_id: str, *, now: int, policy: Policy) -> Stored[Grant]:
+    """Return the grant if tokens may still be made from it.
+
+    Raises:
+        InvalidGrant: it was revoked, has run out, or is gone.
+    """
+    if (
+        grant is None
+        or grant.record.grant_id != grant_id
+        or grant.record.revoked_at is not None
+        or grant_ends_at(grant.record, policy=policy) <= now
+    ):
+        raise InvalidGrant("The authorization has ended. Ask the user again.", Reason.GRANT_ENDED)
+    return grant
+
+
+def check_resource(form: Mapping[str, str], granted: str, *, policy: Policy) -> None:
+    """Accept a token request for the resource that was granted, named or not.
+
+    Raises:
+        InvalidTarget: it names another resource; nothing is spent.
+        InvalidGrant: the door has a new address since, so its tokens would be refused: the client must ask again.
+
+    Spec: RFC 8707 s2.2
+    """
+    if narrow(form.get("resource"), policy=policy) != granted:
+        raise InvalidGrant("The door has moved. Ask the user again.", Reason.WRONG_RESOURCE)

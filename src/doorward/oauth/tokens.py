@@ -1,0 +1,49 @@
+"""The shape of our secrets: a prefix that scanners can find, 256 random bits, a checksum.
+
+`prefix + base64url(random[32] + crc32(prefix + random))`, 52 characters. The checksum lets garbage be refused
+without a look into the store and lets a secret scanner tell a real leak from noise; it proves nothing.
+
+Knows nothing of randomness (callers hand it in) nor of what a secret is good for.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64encode
+from binascii import a2b_base64, crc32
+from hashlib import sha256
+
+ACCESS_TOKEN = "dwa_"
+REFRESH_TOKEN = "dwr_"
+CODE = "dwc_"
+HEADER_TOKEN = "dwk_"
+CLIENT_SECRET = "dws_"
+
+RANDOM_BYTES = 32
+
+_BODY = re.compile(r"[A-Za-z0-9_-]{48}").fullmatch
+_STANDARD = str.maketrans("-_", "+/")
+
+
+def mint(prefix: str, random: bytes) -> str:
+    """Spell 32 random bytes as a secret of the kind that `prefix` names."""
+    if len(random) != RANDOM_BYTES:
+        raise ValueError(f"A secret is made of {RANDOM_BYTES} random bytes, not {len(random)}.")
+    checksum = crc32(random, crc32(prefix.encode()))
+    return prefix + urlsafe_b64encode(random + checksum.to_bytes(4, "big")).decode()
+
+
+def is_well_formed(value: str, prefix: str) -> bool:
+    """Tell whether `value` could have been minted here with that prefix."""
+    if not value.startswith(prefix):
+        return False
+    body = value[len(prefix) :]
+    if _BODY(body) is None:
+        return False
+    data = a2b_base64(body.translate(_STANDARD))
+    return crc32(data[:RANDOM_BYTES], crc32(prefix.encode())) == int.from_bytes(data[RANDOM_BYTES:], "big")
+
+
+def digest(value: str) -> str:
+    """Return the SHA-256 under which a secret is stored. No salt: 256 random bits cannot be guessed."""
+    return sha256(value.encode()).hexdigest()
