@@ -1,0 +1,111 @@
+"""`/authorize`: check a request, keep it, and send the browser to whatever step it needs next.
+
+Every step of a sign-in returns here with `continue=ID`; the stored request alone says what comes next, so a restart in
+the middle loses nothing. Until client and redirect target are proved, an error is a page of ours and never a redirect.
+
+Spec: RFC 6749 s4.1.1, s4.1.2.1; RFC 7636 s4.3; RFC 8707 s2; RFC 9207 s2; RFC 9700 s4.1.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from doorward.endpoints.responses import NO_STORE
+from doorward.login.browser_sessions import BrowserCookie, anonymous_session, cookie_digest, new_cookie_value
+from doorward.oauth import authorization
+from doorward.oauth.changes import Change, Insert, Stored
+from doorward.oauth.errors import LocalAuthorizationError, Reason
+from doorward.oauth.parameters import parse_query
+from doorward.oauth.records import AuthorizationRequest, BrowserSession, Client
+from doorward.storage.authority import Authority
+
+CONTINUE = "continue"
+STEPS = {"sign_in": "/-/login", "consent": "/-/consent"}
+ENDED = {
+    "finished": (
+        "This sign-in was already answered. If your MCP client is not connected, start again from there.",
+        Reason.REQUEST_FINISHED,
+    ),
+    "expired": (
+        "This sign-in took longer than ten minutes. Start again from your MCP client.",
+        Reason.REQUEST_EXPIRED,
+    ),
+    "other_browser": (
+        "This sign-in was started in another browser. Go on there, or start again from your MCP client.",
+        Reason.OTHER_BROWSER,
+    ),
+}
+"""What a person is told when there is no step left, by what `next_step` says."""
+
+
+class AuthorizeEndpoint:
+    """Serves `/authorize` for one authorization server."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+        self.cookie = BrowserCookie.for_issuer(authority.policy.issuer)
+
+    async def __call__(self, request: Request) -> Response:
+        """Start a request, or continue the one named by `continue`."""
+        parameters = parse_query(request.scope["query_string"])
+        if CONTINUE in parameters:
+            return await self._resume(request, parameters[CONTINUE])
+        return await self._start(request, parameters)
+
+    async def _start(self, request: Request, parameters: dict[str, str]) -> Response:
+        authority = self.authority
+        now = authority.clock.now()
+        client_id = parameters.get("client_id")
+        client = await authority.store.get(Client, client_id) if client_id else None
+        redirect_uri = authorization.trusted_client_target(
+            parameters, client.record if client else None, now=now, policy=authority.policy
+        )
+        assert client is not None
+        cookie_value, session = await self._browser(request, now)
+        pending = authorization.validate(
+            parameters,
+            client.record,
+            redirect_uri=redirect_uri,
+            request_id=new_cookie_value(authority.entropy),
+            browser_digest=cookie_digest(cookie_value),
+            now=now,
+            policy=authority.policy,
+        )
+        browser = session.record if session else anonymous_session(cookie_value, now)
+        changes: list[Change] = [Insert(pending)]
+        if session is None:
+            changes.append(Insert(browser))
+        await authority.store.apply(changes)
+        response = self._next(pending, browser, now)
+        if session is None:
+            response.headers["set-cookie"] = self.cookie.header(cookie_value)
+        return response
+
+    async def _resume(self, request: Request, request_id: str) -> Response:
+        now = self.authority.clock.now()
+        pending = await self.authority.store.get(AuthorizationRequest, request_id)
+        if pending is None:
+            raise LocalAuthorizationError(
+                "This sign-in is unknown or too old. Start again from your MCP client.", Reason.UNKNOWN_REQUEST
+            )
+        _, session = await self._browser(request, now)
+        return self._next(pending.record, session.record if session else None, now)
+
+    async def _browser(self, request: Request, now: int) -> tuple[str, Stored[BrowserSession] | None]:
+        """Return this browser's cookie value and live session; a new value when it has none."""
+        value = request.cookies.get(self.cookie.name)
+        if value:
+            session = await self.authority.store.get(BrowserSession, cookie_digest(value))
+            if session and (session.record.expires_at or 0) > now:
+                return value, session
+        return new_cookie_value(self.authority.entropy), None
+
+    def _next(self, pending: AuthorizationRequest, session: BrowserSession | None, now: int) -> Response:
+        step = authorization.next_step(pending, session, now=now)
+        if step not in STEPS:
+            raise LocalAuthorizationError(*ENDED[step])
+        query = urlencode({"request": pending.request_id})
+        return RedirectResponse(f"{self.authority.policy.issuer}{STEPS[step]}?{query}", 303, NO_STORE)

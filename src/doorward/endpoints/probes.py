@@ -1,0 +1,38 @@
+"""`/livez` and `/readyz`: for whatever restarts the process, and whatever sends it traffic.
+
+Liveness depends on nothing, so a database that is down never makes a supervisor kill healthy processes. Readiness asks
+the store, because nobody can be let in without it.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from doorward.errors import StorageError
+from doorward.oauth.records import User
+from doorward.storage.port import Store
+
+NO_CACHE = {"cache-control": "no-store"}
+
+
+async def live(request: Request) -> Response:
+    """Answer that the process runs."""
+    del request
+    return PlainTextResponse("ok\n", headers=NO_CACHE)
+
+
+class Readiness:
+    """Answers whether requests can be served now."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer 200, or 503 with what is missing."""
+        del request
+        try:
+            await self.store.get(User, "")
+        except StorageError:
+            return PlainTextResponse("the database does not answer\n", 503, NO_CACHE | {"retry-after": "1"})
+        return PlainTextResponse("ok\n", headers=NO_CACHE)

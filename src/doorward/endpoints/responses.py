@@ -1,0 +1,155 @@
+"""The only place where an error becomes HTTP, and the frame that every OAuth endpoint runs in.
+
+Refused is a 4xx with a verdict; unavailable is a 503 without one, so no client throws away good credentials; a bug is a
+500 with an id that is in the log. The three never mix.
+
+Spec: RFC 6749 s5.1, s5.2; RFC 6750 s3; RFC 9207 s2.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from doorward.errors import StorageError
+from doorward.logs import log
+from doorward.oauth.errors import (
+    InvalidClient,
+    InvalidRequest,
+    LocalAuthorizationError,
+    OAuthError,
+    Reason,
+    RedirectAuthorizationError,
+)
+
+LOGGER = logging.getLogger("doorward.endpoints")
+BODY_LIMIT_BYTES = 64 * 1024
+NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
+CORS = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "GET, POST, OPTIONS",
+    "access-control-allow-headers": "authorization, content-type, mcp-protocol-version",
+    "access-control-max-age": "86400",
+}
+"""Open, because browser-based clients must reach these paths, and safe, because none of them looks at a cookie."""
+
+Handler = Callable[[Request], Awaitable[Response]]
+RenderError = Callable[[str, str, int], Response]
+"""Makes the page for a person: title, sentence, status."""
+
+
+class BodyTooLarge(Exception):
+    """More than `BODY_LIMIT_BYTES` were sent."""
+
+
+def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer JSON that no cache may keep."""
+    return Response(
+        msgspec.json.encode(body),
+        status,
+        {"content-type": "application/json", **NO_STORE, **(headers or {})},
+    )
+
+
+async def _read_body(receive: Receive) -> bytes:
+    """Read the whole body, stopping at the limit instead of reading on."""
+    chunks: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > BODY_LIMIT_BYTES:
+            raise BodyTooLarge
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def require_content_type(request: Request, expected: str) -> None:
+    """Refuse a body of another kind. Parameters such as a charset are allowed.
+
+    Raises:
+        InvalidRequest: naming what was expected.
+    """
+    sent = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+    if sent != expected:
+        raise InvalidRequest(f"The body must be sent as {expected}.", Reason.MEDIA_TYPE)
+
+
+def error_response(error: OAuthError, *, basic: bool = False) -> Response:
+    """Answer a verdict as JSON. `basic` tells that the client used HTTP Basic, which wants a challenge back."""
+    headers = {"www-authenticate": 'Basic realm="doorward"'} if basic and isinstance(error, InvalidClient) else None
+    return json_response({"error": error.error, "error_description": error.description}, error.status, headers)
+
+
+def guarded(handler: Handler, *, cors: bool = False, render_error: RenderError | None = None) -> ASGIApp:
+    """Make an ASGI app of an endpoint in which everything that can be raised has exactly one answer.
+
+    With `render_error` the answers are pages for a person; without it they are JSON for a program.
+    """
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        try:
+            body = await _read_body(receive)
+            response = await handler(Request(scope, _replay(body)))
+        except Exception as error:  # noqa: BLE001  the one frame that answers for every bug
+            response = _answer(error, request, render_error)
+        if cors:
+            response.headers.update(CORS)
+        await response(scope, receive, send)
+
+    return app
+
+
+def _replay(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _answer(error: Exception, request: Request, render_error: RenderError | None) -> Response:
+    if isinstance(error, RedirectAuthorizationError):
+        _log_refusal(request, error)
+        return Response(status_code=303, headers={"location": error.location(), **NO_STORE})
+    if isinstance(error, OAuthError):
+        _log_refusal(request, error)
+        if render_error is not None:
+            title = "This sign-in cannot start" if isinstance(error, LocalAuthorizationError) else "Request refused"
+            return render_error(title, error.description, error.status)
+        return error_response(error, basic="authorization" in request.headers)
+    if isinstance(error, BodyTooLarge):
+        return _plain(render_error, "invalid_request", "The request body is larger than 64 KiB.", 413)
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=400)
+    if isinstance(error, StorageError):
+        log(LOGGER, logging.ERROR, "store_unavailable", path=request.url.path, detail=str(error))
+        answer = _plain(render_error, "temporarily_unavailable", "Try again in a moment.", 503)
+        answer.headers["retry-after"] = "1"
+        return answer
+    incident = secrets.token_hex(4)
+    LOGGER.error("bug", exc_info=error, extra={"fields": {"incident": incident, "path": request.url.path}})
+    return _plain(render_error, "server_error", f"Something broke on this server. Incident {incident}.", 500)
+
+
+def _plain(render_error: RenderError | None, code: str, sentence: str, status: int) -> Response:
+    if render_error is not None:
+        return render_error("Something is wrong here" if status >= 500 else "Request refused", sentence, status)  # noqa: PLR2004
+    return json_response({"error": code, "error_description": sentence}, status)
+
+
+def _log_refusal(request: Request, error: OAuthError) -> None:
+    fields: dict[str, Any] = {"path": request.url.path, "error": error.error, "reason": str(error.reason)}
+    log(LOGGER, logging.INFO, "refused", **fields)

@@ -1,0 +1,49 @@
+"""`/revoke`: end a token. An unknown token, or somebody else's, is answered like a success and left alone.
+
+Spec: RFC 7009 s2.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.endpoints.responses import NO_STORE, require_content_type
+from doorward.oauth.changes import Decision, Stored
+from doorward.oauth.client_authentication import authenticate, presented_client
+from doorward.oauth.parameters import parse_form
+from doorward.oauth.records import AccessToken, Client, Grant, RefreshToken
+from doorward.oauth.revocation import revoke
+from doorward.oauth.tokens import digest
+from doorward.storage.authority import Authority
+
+
+class RevokeEndpoint:
+    """Serves `/revoke` for one authorization server."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+
+    async def __call__(self, request: Request) -> Response:
+        """Revoke one token, whatever `token_type_hint` says of it."""
+        require_content_type(request, "application/x-www-form-urlencoded")
+        form = parse_form(await request.body())
+        presented = presented_client(request.headers.get("authorization"), form)
+        store = self.authority.store
+
+        async def attempt() -> Decision[None]:
+            now = self.authority.clock.now()
+            stored = await store.get(Client, presented.client_id)
+            client = authenticate(stored.record if stored else None, presented, now=now)
+            found = await self._find(form.get("token"))
+            grant = await store.get(Grant, found.record.grant_id) if found else None
+            return revoke(form, client=client, found=found, grant=grant, now=now)
+
+        await self.authority.decide(attempt)
+        return Response(status_code=200, headers=NO_STORE)
+
+    async def _find(self, token: str | None) -> Stored[AccessToken] | Stored[RefreshToken] | None:
+        if token is None:
+            return None
+        key = digest(token)
+        return await self.authority.store.get(RefreshToken, key) or await self.authority.store.get(AccessToken, key)

@@ -1,0 +1,73 @@
+"""Which path and method belongs to which endpoint, as one table: a path that is not in it does not exist.
+
+Paths are compared byte for byte, so no spelling trick reaches a handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from doorward.endpoints.responses import CORS, json_response
+
+Routes = Mapping[str, Mapping[str, ASGIApp]]
+"""Path to method to app."""
+
+
+class Router:
+    """Serves a table of routes; everything else is 404 or 405 in JSON."""
+
+    def __init__(self, routes: Routes, *, open_to_browsers: frozenset[str]) -> None:
+        self.routes = routes
+        self.open_to_browsers = open_to_browsers
+        """Paths that answer a CORS preflight."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path: str = scope["path"][len(scope.get("root_path", "")) :] or "/"
+        methods = self.routes.get(path)
+        if methods is None:
+            message = {"error": "not_found", "error_description": "There is nothing at this address."}
+            await json_response(message, 404)(scope, receive, send)
+            return
+        method: str = scope["method"]
+        if method == "OPTIONS" and path in self.open_to_browsers:
+            await _preflight(send)
+            return
+        app = methods.get("GET" if method == "HEAD" else method)
+        if app is None:
+            allowed = ", ".join(sorted(methods))
+            message = {"error": "method_not_allowed", "error_description": f"Use {allowed}."}
+            await json_response(message, 405, {"allow": allowed})(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+
+async def _preflight(send: Send) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in CORS.items()]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def static(body: bytes, content_type: str) -> ASGIApp:
+    """Serve bytes that never change while the process runs."""
+    headers = [
+        (b"content-type", content_type.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"public, max-age=300"),
+        *((name.encode(), value.encode()) for name, value in CORS.items()),
+    ]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    return app
+
+
+def static_json(value: object) -> ASGIApp:
+    """Serve a JSON document, encoded once."""
+    return static(msgspec.json.encode(value), "application/json")

@@ -1,0 +1,88 @@
+"""`/token`: authenticate the client, load what it presents, decide, and answer after the commit.
+
+Spec: RFC 6749 s3.2, s4.1.3, s5, s6; RFC 7636 s4.5; RFC 8707 s2.2; RFC 9700 s4.14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.endpoints.responses import json_response, require_content_type
+from doorward.oauth.changes import Decision, Stored
+from doorward.oauth.client_authentication import authenticate, presented_client
+from doorward.oauth.parameters import parse_form
+from doorward.oauth.records import AuthorizationCode, Client, Grant, RefreshToken
+from doorward.oauth.token import MintedTokens, TokenReply, grant_type, redeem_code, refresh
+from doorward.oauth.tokens import ACCESS_TOKEN, REFRESH_TOKEN, digest, mint
+from doorward.storage.authority import Authority
+
+
+class TokenEndpoint:
+    """Serves `/token` for one authorization server."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one token request."""
+        require_content_type(request, "application/x-www-form-urlencoded")
+        form = parse_form(await request.body())
+        authorization = request.headers.get("authorization")
+        decide = {"authorization_code": self._redeem, "refresh_token": self._refresh}[grant_type(form)]
+
+        async def attempt() -> Decision[TokenReply]:
+            return await decide(form, await self._client(authorization, form))
+
+        reply = await self.authority.decide(attempt)
+        if reply.error is not None:
+            raise reply.error
+        return json_response(reply.body)
+
+    async def _client(self, authorization: str | None, form: Mapping[str, str]) -> Client:
+        presented = presented_client(authorization, form)
+        stored = await self.authority.store.get(Client, presented.client_id)
+        return authenticate(stored.record if stored else None, presented, now=self.authority.clock.now())
+
+    def _minted(self) -> MintedTokens:
+        entropy = self.authority.entropy
+        return MintedTokens(
+            access_token=mint(ACCESS_TOKEN, entropy.random_bytes(32)),
+            refresh_token=mint(REFRESH_TOKEN, entropy.random_bytes(32)),
+        )
+
+    async def _grant(self, grant_id: str | None) -> Stored[Grant] | None:
+        return await self.authority.store.get(Grant, grant_id) if grant_id else None
+
+    async def _redeem(self, form: Mapping[str, str], client: Client) -> Decision[TokenReply]:
+        presented = form.get("code")
+        code = await self.authority.store.get(AuthorizationCode, digest(presented)) if presented else None
+        return redeem_code(
+            form,
+            client=client,
+            code=code,
+            grant=await self._grant(code.record.grant_id if code else None),
+            now=self.authority.clock.now(),
+            minted=self._minted(),
+            sealing=self.authority.sealing,
+            policy=self.authority.policy,
+        )
+
+    async def _refresh(self, form: Mapping[str, str], client: Client) -> Decision[TokenReply]:
+        store = self.authority.store
+        presented = form.get("refresh_token")
+        token = await store.get(RefreshToken, digest(presented)) if presented else None
+        before = token.record.predecessor_digest if token else None
+        return refresh(
+            form,
+            client=client,
+            presented=token,
+            predecessor=await store.get(RefreshToken, before) if before else None,
+            grant=await self._grant(token.record.grant_id if token else None),
+            now=self.authority.clock.now(),
+            minted=self._minted(),
+            sealing=self.authority.sealing,
+            policy=self.authority.policy,
+        )

@@ -1,0 +1,97 @@
+"""Which browser is asking: cookies, the records behind them, and proof that a form came from our own page.
+
+A flow is bound to the browser that began it: without that, a stranger's half-finished flow could be completed in
+somebody else's browser (CVE-2026-27124). The cookie's value is a secret of 256 bits; only its digest is stored. It is
+replaced at sign-in, so a value planted before sign-in is worthless after it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from doorward.clock import Entropy
+from doorward.oauth.records import BrowserSession
+
+ANONYMOUS_LIFETIME_SECONDS = 24 * 3600
+SIGNED_IN_LIFETIME_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserCookie:
+    """The one cookie Doorward sets, with the strictest attributes that its public address allows."""
+
+    name: str
+    secure: bool
+
+    @classmethod
+    def for_issuer(cls, issuer: str) -> BrowserCookie:
+        """`__Host-` demands https, which a loopback address does not have."""
+        secure = issuer.startswith("https://")
+        return cls("__Host-doorward" if secure else "doorward", secure)
+
+    def header(self, value: str) -> str:
+        """Return the `Set-Cookie` value."""
+        attributes = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if self.secure else "")
+        return f"{self.name}={value}{attributes}"
+
+
+def new_cookie_value(entropy: Entropy) -> str:
+    """Return a fresh secret for a browser."""
+    return base64.urlsafe_b64encode(entropy.random_bytes(32)).rstrip(b"=").decode()
+
+
+def cookie_digest(value: str) -> str:
+    """Return what is stored of a cookie."""
+    return hashlib.sha256(b"doorward browser " + value.encode()).hexdigest()
+
+
+def anonymous_session(value: str, now: int) -> BrowserSession:
+    """Return the record of a browser that nobody has signed in with."""
+    return BrowserSession(
+        cookie_digest=cookie_digest(value), created_at=now, expires_at=now + ANONYMOUS_LIFETIME_SECONDS
+    )
+
+
+def signed_in_session(value: str, user_id: str, now: int) -> BrowserSession:
+    """Return the record of a browser in which `user_id` has just signed in."""
+    return BrowserSession(
+        cookie_digest=cookie_digest(value),
+        user_id=user_id,
+        created_at=now,
+        signed_in_at=now,
+        expires_at=now + SIGNED_IN_LIFETIME_SECONDS,
+    )
+
+
+def form_token(cookie_value: str, request_id: str) -> str:
+    """Return the hidden value that ties a form to this browser and this request."""
+    return hmac.new(cookie_value.encode(), b"form " + request_id.encode(), hashlib.sha256).hexdigest()
+
+
+def came_from_our_page(
+    headers: Mapping[str, str], *, issuer: str, cookie_value: str, request_id: str, presented: str | None
+) -> bool:
+    """Tell whether a POST was sent by a form of ours in this browser.
+
+    `Sec-Fetch-Site` decides where it is sent: pages with `Referrer-Policy: no-referrer` make a browser send
+    `Origin: null` even for its own forms. The hidden token is demanded in every case.
+    """
+    site = headers.get("sec-fetch-site")
+    origin = headers.get("origin")
+    if site is not None:
+        if site != "same-origin":
+            return False
+    elif origin is not None and not issuer_has_origin(issuer, origin):
+        return False
+    expected = form_token(cookie_value, request_id)
+    return presented is not None and hmac.compare_digest(expected.encode(), presented.encode())
+
+
+def issuer_has_origin(issuer: str, origin: str) -> bool:
+    """Tell whether `origin` is that of the issuer, whose path (if any) does not count."""
+    scheme, _, rest = issuer.partition("://")
+    return f"{scheme}://{rest.split('/', 1)[0]}" == origin

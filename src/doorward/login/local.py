@@ -1,0 +1,93 @@
+"""Local accounts: passwords as Argon2id, checked in a bounded pool so that guesses cannot starve the server.
+
+Knows nothing of browsers or of OAuth. Machine-made secrets never come here: they are random enough for SHA-256.
+
+Spec: RFC 9106 s4; parameters as OWASP recommends for servers (19 MiB, two passes, one lane).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from concurrent.futures import ThreadPoolExecutor
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from doorward.clock import Clock, Entropy
+from doorward.errors import Conflict
+from doorward.oauth.changes import Insert
+from doorward.oauth.records import User
+from doorward.storage.port import Store
+
+OWNER = "owner"
+
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_POOL_THREADS = 2
+"""Two checks at once, about 40 MiB; further sign-ins wait their turn."""
+
+
+def hash_password(password: str) -> str:
+    """Return the encoded Argon2id hash."""
+    return _HASHER.hash(password)
+
+
+def generate_password(entropy: Entropy) -> str:
+    """Return a password of 98 random bits in five groups that can be read aloud (no 0, O, 1, l, i, u)."""
+    alphabet = "23456789abcdefghjkmnpqrstvwxyz"
+    number = int.from_bytes(entropy.random_bytes(16), "big")
+    letters = []
+    for _ in range(20):
+        number, position = divmod(number, len(alphabet))
+        letters.append(alphabet[position])
+    return "-".join("".join(letters[start : start + 4]) for start in range(0, 20, 4))
+
+
+@functools.lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_POOL_THREADS, thread_name_prefix="doorward-password")
+
+
+@functools.lru_cache(maxsize=1)
+def _nobody() -> str:
+    return hash_password("nobody has this password")
+
+
+def _matches(password_hash: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(password_hash, password)
+    except (Argon2Error, InvalidHashError):
+        return False
+
+
+async def verify_password(store: Store, user_id: str, password: str) -> User | None:
+    """Return the user if the password is theirs and the account may sign in.
+
+    An unknown name costs the same time as a wrong password, so names cannot be tried out.
+
+    Raises:
+        Unavailable: the store cannot answer.
+    """
+    stored = await store.get(User, user_id)
+    user = stored.record if stored else None
+    expected = user.password_hash if user and user.password_hash else _nobody()
+    matched = await asyncio.get_running_loop().run_in_executor(_pool(), _matches, expected, password)
+    if not matched or user is None or user.password_hash is None or user.disabled_at is not None:
+        return None
+    return user
+
+
+async def ensure_owner(store: Store, clock: Clock, entropy: Entropy, password: str | None) -> str | None:
+    """Create the account `owner` if nobody has it yet.
+
+    Returns the generated password when one had to be made, to be shown once; None otherwise.
+    """
+    if await store.get(User, OWNER):
+        return None
+    generated = None if password else generate_password(entropy)
+    hashed = hash_password(password or generated or "")
+    try:
+        await store.apply([Insert(User(user_id=OWNER, password_hash=hashed, created_at=clock.now()))])
+    except Conflict:  # another process was first
+        return None
+    return generated

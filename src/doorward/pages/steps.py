@@ -1,0 +1,95 @@
+"""What the sign-in and the consent page share: the pending request, the browser that began it, and where to go next.
+
+A page never leads to another page. It returns to `/authorize`, which reads the stored request and decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from doorward.login.browser_sessions import BrowserCookie, came_from_our_page, cookie_digest, form_token
+from doorward.oauth.changes import Stored
+from doorward.oauth.errors import LocalAuthorizationError, Reason
+from doorward.oauth.records import AuthorizationRequest, BrowserSession, Client
+from doorward.storage.authority import Authority
+
+NO_STORE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A pending request as this browser may see it."""
+
+    cookie_value: str
+    session: Stored[BrowserSession]
+    pending: Stored[AuthorizationRequest]
+    client: Stored[Client]
+
+    @property
+    def form_token(self) -> str:
+        """The hidden value for a form of this step."""
+        return form_token(self.cookie_value, self.pending.record.request_id)
+
+
+async def load_step(authority: Authority, cookie: BrowserCookie, request: Request, request_id: str | None) -> Step:
+    """Load the request named in the query or form, if this is the browser that began it.
+
+    Raises:
+        LocalAuthorizationError: it is unknown, expired, answered, or was begun elsewhere.
+    """
+    now = authority.clock.now()
+    store = authority.store
+    pending = await store.get(AuthorizationRequest, request_id) if request_id else None
+    if pending is None or (pending.record.expires_at or 0) <= now:
+        raise LocalAuthorizationError(
+            "This sign-in is unknown or too old. Start again from your MCP client.", Reason.UNKNOWN_REQUEST
+        )
+    value = request.cookies.get(cookie.name, "")
+    session = await store.get(BrowserSession, cookie_digest(value)) if value else None
+    if (
+        session is None
+        or (session.record.expires_at or 0) <= now
+        or session.record.cookie_digest != pending.record.browser_digest
+    ):
+        raise LocalAuthorizationError(
+            "This sign-in was started in another browser. Go on there, or start again from your MCP client.",
+            Reason.OTHER_BROWSER,
+        )
+    if pending.record.finished_at is not None:
+        raise LocalAuthorizationError("This sign-in was already answered.", Reason.REQUEST_FINISHED)
+    client = await store.get(Client, pending.record.client_id)
+    if client is None:
+        raise LocalAuthorizationError(
+            "The client of this sign-in was removed. Connect again from your MCP client.", Reason.UNKNOWN_CLIENT
+        )
+    return Step(value, session, pending, client)
+
+
+def require_our_form(authority: Authority, request: Request, step: Step, presented: str | None) -> None:
+    """Refuse a POST that no form of ours in this browser has sent.
+
+    Raises:
+        LocalAuthorizationError: it came from elsewhere.
+    """
+    if not came_from_our_page(
+        request.headers,
+        issuer=authority.policy.issuer,
+        cookie_value=step.cookie_value,
+        request_id=step.pending.record.request_id,
+        presented=presented,
+    ):
+        error = LocalAuthorizationError(
+            "This form was not sent from this page. Nothing was allowed.", Reason.FOREIGN_FORM
+        )
+        error.status = 403
+        raise error
+
+
+def back_to_authorize(authority: Authority, request_id: str) -> Response:
+    """Return to the endpoint that decides what is next."""
+    query = urlencode({"continue": request_id})
+    return RedirectResponse(f"{authority.policy.issuer}/authorize?{query}", 303, NO_STORE)
