@@ -1,0 +1,27 @@
+"""Doorward: the front door for MCP servers.
+
+>>> from doorward import Door
+>>> app = Door(mcp.http_app(), public_url="https://mcp.example.com")  # an ASGI application
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from doorward.errors import ConfigError, DoorwardError, StartError
+
+if TYPE_CHECKING:
+    from doorward.app import Door
+
+__all__ = ["ConfigError", "Door", "DoorwardError", "StartError", "__version__"]
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Load the application only when it is asked for, so that the command line starts fast."""
+    if name == "Door":
+        from doorward.app import Door
+
+        return Door
+    raise AttributeError(f"module 'doorward' has no attribute {name!r}")

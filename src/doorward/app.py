@@ -1,1 +1,285 @@
-"""The composition root: settings, store, clock and entropy in; an ASGI application out. No decisions here."""
+"""The composition root: settings, store, clock and entropy in; an ASGI application out. No decisions here.
+
+`Door` is importable without side effects: files are touched and children started when the application starts, which is
+when the server runs its lifespan, or at the first request where a host application does not pass a lifespan on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
+from doorward.config.model import AuthMode, CommandTarget, Config, LoginKind, PythonTarget, UrlTarget
+from doorward.door.door import McpDoor
+from doorward.door.ports import Peers
+from doorward.endpoints.authorize import AuthorizeEndpoint
+from doorward.endpoints.probes import Readiness, live
+from doorward.endpoints.register import RegisterEndpoint
+from doorward.endpoints.responses import guarded
+from doorward.endpoints.revoke import RevokeEndpoint
+from doorward.endpoints.routes import Router, static
+from doorward.endpoints.token import TokenEndpoint
+from doorward.endpoints.well_known import documents
+from doorward.errors import StorageError
+from doorward.login.local import ensure_owner
+from doorward.logs import log
+from doorward.oauth.policy import Policy
+from doorward.oauth.public_url import canonical_origin
+from doorward.pages.consent import ConsentPage
+from doorward.pages.rendering import Pages, stylesheet
+from doorward.pages.sign_in import SignInPage
+from doorward.storage.authority import Authority
+from doorward.storage.keys import Keys
+from doorward.storage.opening import open_store, sqlite_path
+from doorward.storage.port import Store
+from doorward.upstreams.asgi import AsgiUpstream
+from doorward.upstreams.http import HttpUpstream
+from doorward.upstreams.port import ASGIApp, Receive, Scope, Send, Upstream
+from doorward.upstreams.python_target import as_asgi, load_target
+from doorward.upstreams.stdio import StdioUpstream
+
+LOGGER = logging.getLogger("doorward")
+PURGE_EVERY_SECONDS = 3600
+KEEP_EXPIRED_SECONDS = 24 * 3600
+"""Spent codes and tokens outlive their validity by this much, so that their reuse is still recognised."""
+
+
+def policy_of(config: Config) -> Policy:
+    """Return the policy that follows from the settings: one public URL decides issuer and resource."""
+    issuer = canonical_origin(config.public_url or f"http://{_loopback_name(config.host)}:{config.port}")
+    return Policy(issuer=issuer, resource=issuer + config.path, scopes=config.scopes)
+
+
+def _loopback_name(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def upstream_of(config: Config) -> Upstream:
+    """Return the upstream that the target describes; imports the user's module for a Python target.
+
+    Raises:
+        ConfigError, StartError: the target cannot be used; says why.
+    """
+    match config.target:
+        case UrlTarget(url):
+            return HttpUpstream(url, timeout_seconds=config.upstream_timeout_seconds)
+        case CommandTarget(arguments):
+            return StdioUpstream(arguments)
+        case PythonTarget(location, name):
+            return upstream_around(load_target(location, name), config)
+        case None:
+            raise TypeError("a door needs something to stand in front of")
+
+
+def upstream_around(target: object, config: Config) -> Upstream:
+    """Return the upstream for a Python object: a server, an ASGI app, or the URL of a remote one."""
+    if isinstance(target, str):
+        return HttpUpstream(target, timeout_seconds=config.upstream_timeout_seconds)
+    app, _ = as_asgi(target, config.path)
+    return AsgiUpstream(app, path=config.path)
+
+
+class Door:
+    """One MCP server behind one public URL with complete OAuth, as an ASGI application.
+
+    `app` is a FastMCP server, an `mcp` SDK server, any ASGI app that answers at `path`, or the URL of a remote server.
+    Its lifespan is run by the door. Serve the door itself, or mount it at the root of a Starlette or FastAPI
+    application and pass `lifespan=door.lifespan` to that application.
+
+    Raises:
+        ConfigError: every setting that cannot be used, at once.
+    """
+
+    def __init__(
+        self,
+        app: object = None,
+        *,
+        public_url: str | None = None,
+        path: str = "/mcp",
+        auth: AuthMode = "oauth",
+        login: LoginKind = "local",
+        database: str | None = None,
+        data_dir: str | Path = ".doorward",
+        config: Config | None = None,
+        upstream: Upstream | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        peers: Peers | None = None,
+        worker_id: str = "",
+        **settings: Any,
+    ) -> None:
+        self.config = config or Config(
+            public_url=public_url,
+            path=path,
+            auth=auth,
+            login=login,
+            database=database,
+            data_dir=Path(data_dir),
+            **settings,
+        )
+        self.policy = policy_of(self.config)
+        self.upstream = upstream or (upstream_of(self.config) if app is None else upstream_around(app, self.config))
+        self.clock = clock or SystemClock()
+        self.entropy = entropy or SystemEntropy()
+        self.peers = peers
+        self.worker_id = worker_id
+        self.store: Store = open_store(self.config.database, self.config.data_dir)
+        self.owner_password: str | None = None
+        """The password made for `owner`, if this start has created the account without being given one."""
+        self._starting = asyncio.Lock()
+        self._running: _Running | None = None
+
+    async def start(self) -> None:
+        """Open the store, make the account `owner` if there is none, and start the upstream; safe to call twice.
+
+        Raises:
+            StartError: something here cannot be used; says what, why and the fix.
+        """
+        async with self._starting:
+            if self._running is not None:
+                return
+            keys = Keys.load(
+                self.config.data_dir,
+                self.clock,
+                self.entropy,
+                database=sqlite_path(self.config.database, self.config.data_dir),
+            )
+            await self.store.open()
+            self.owner_password = await ensure_owner(self.store, self.clock, self.entropy, self.config.owner_password)
+            await self.upstream.start()
+            self._running = _Running(self, keys)
+
+    async def stop(self) -> None:
+        """End the upstream and its children, then the store; safe to call twice."""
+        async with self._starting:
+            running, self._running = self._running, None
+            if running is not None:
+                await running.stop()
+            await self.upstream.stop()
+            await self.store.close()
+
+    def drain(self) -> None:
+        """End standing streams, so that a server that is stopping need not wait for them."""
+        if self._running is not None:
+            self._running.door.drain()
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+        """Run the door for as long as a host application runs."""
+        del app
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] == "http":
+            if self._running is None:
+                await self.start()
+            assert self._running is not None
+            await self._running.serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._serve_lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": "MCP is served over HTTP"})
+
+    async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.drain()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+class _Running:
+    """What exists only between start and stop: the routes, the data path and the purge task."""
+
+    def __init__(self, door: Door, keys: Keys) -> None:
+        config, policy = door.config, door.policy
+        authority = Authority(policy, door.store, door.clock, door.entropy, keys.sealer("token reply"))
+        self.door = McpDoor(
+            config=config,
+            policy=policy,
+            upstream=door.upstream,
+            store=door.store,
+            clock=door.clock,
+            entropy=door.entropy,
+            sealer=keys.sealer("mcp session"),
+            worker_id=door.worker_id,
+            sessions_in_process=not isinstance(door.upstream, HttpUpstream),
+            peers=door.peers,
+        )
+        self.door_paths = frozenset({config.path, config.path.rstrip("/") + "/"})
+        self.router = router_for(authority, config)
+        self.purging = asyncio.create_task(_purge_regularly(door.store, door.clock), name="doorward-purge")
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if root_path := scope.get("root_path"):
+            path = path[len(root_path) :]
+        if path in self.door_paths:
+            await self.door(scope, receive, send)
+        else:
+            await self.router(scope, receive, send)
+
+    async def stop(self) -> None:
+        self.purging.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.purging
+
+
+def router_for(authority: Authority, config: Config) -> Router:
+    """Return the table of everything but the door; without OAuth there is nothing to sign in to."""
+    routes: dict[str, Mapping[str, ASGIApp]] = {
+        "/livez": {"GET": guarded(live)},
+        "/readyz": {"GET": guarded(Readiness(authority.store))},
+    }
+    if config.auth != "oauth":
+        return Router(routes, open_to_browsers=frozenset())
+    pages = Pages(authority.policy.issuer)
+    sign_in, consent = SignInPage(authority, pages), ConsentPage(authority, pages)
+    open_routes: dict[str, Mapping[str, ASGIApp]] = {
+        path: {"GET": app} for path, app in documents(authority.policy).items()
+    }
+    open_routes |= {
+        "/register": {"POST": guarded(RegisterEndpoint(authority), cors=True)},
+        "/token": {"POST": guarded(TokenEndpoint(authority), cors=True)},
+        "/revoke": {"POST": guarded(RevokeEndpoint(authority), cors=True)},
+    }
+    routes |= open_routes
+    routes |= {
+        "/authorize": {"GET": guarded(AuthorizeEndpoint(authority), render_error=pages.error)},
+        "/-/login": {
+            "GET": guarded(sign_in.show, render_error=pages.error),
+            "POST": guarded(sign_in.submit, render_error=pages.error),
+        },
+        "/-/consent": {
+            "GET": guarded(consent.show, render_error=pages.error),
+            "POST": guarded(consent.submit, render_error=pages.error),
+        },
+        "/-/static/pages.css": {"GET": static(stylesheet(), "text/css; charset=utf-8")},
+    }
+    return Router(routes, open_to_browsers=frozenset(open_routes))
+
+
+async def _purge_regularly(store: Store, clock: Clock) -> None:
+    while True:
+        try:
+            removed = await store.purge(clock.now() - KEEP_EXPIRED_SECONDS)
+            log(LOGGER, logging.DEBUG, "purged", records=removed)
+        except StorageError as error:
+            log(LOGGER, logging.WARNING, "purge_failed", detail=str(error))
+        await asyncio.sleep(PURGE_EVERY_SECONDS)

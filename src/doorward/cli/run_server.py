@@ -1,0 +1,182 @@
+"""Run a door under uvicorn: one process, or several on one listening socket.
+
+Owns the process: binding, signals, start-up order and the graceful end. The door itself knows nothing of servers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+
+from doorward.app import Door
+from doorward.config.model import Config
+from doorward.errors import Problem, StartError
+from doorward.logs import configure, log
+
+LOGGER = logging.getLogger("doorward")
+BACKLOG = 2048
+Announce = Callable[[Door], None]
+
+
+def run(config: Config, origins: Mapping[str, str] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        StartError: the port is busy, or something the door needs cannot be used.
+    """
+    listening = bind(config.host, config.port)
+    config = replace(config, port=listening.getsockname()[1])
+    origins = origins or {}
+    if config.workers == 1:
+        with listening:
+            serve(Door(config=config), listening, announce=lambda door: _announce(door, origins))
+        return
+    from doorward.cli.supervisor import supervise
+
+    prepared = Door(config=config)
+    peer_dir = Path(tempfile.mkdtemp(prefix="doorward-"))
+    try:
+        asyncio.run(_prepare(prepared))
+        _announce(prepared, origins)
+        supervise(config, listening, peer_dir)
+    finally:
+        listening.close()
+        shutil.rmtree(peer_dir, ignore_errors=True)
+
+
+async def _prepare(door: Door) -> None:
+    """Create keys, database and owner once, and find faults before any worker starts."""
+    await door.start()
+    await door.stop()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        StartError: naming what holds the address, and the flag that avoids it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise StartError(_bind_problem(error, host, port)) from None
+    except OverflowError:
+        listening.close()
+        raise StartError(
+            Problem(f"{port} is not a port", "Ports go from 0 to 65535.", "Choose one with --port.")
+        ) from None
+    listening.setblocking(False)
+    return listening
+
+
+def _bind_problem(error: OSError, host: str, port: int) -> Problem:
+    if error.errno == errno.EADDRINUSE:
+        return Problem(
+            f"port {port} on {host} is already in use",
+            "Another program, perhaps another doorward, listens there.",
+            f"Stop it, or choose another port: doorward serve ... --port {port + 1}",
+        )
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return Problem(
+            f"this user may not listen on port {port}",
+            "Ports below 1024 belong to the system.",
+            "Choose a port such as 8000 and let a reverse proxy listen on 443.",
+        )
+    return Problem(
+        f"cannot listen on {host}: {error.strerror or error}",
+        "The address does not belong to this machine, or is not an address.",
+        "Use --host 127.0.0.1 for this machine only, or --host 0.0.0.0 for all its addresses.",
+    )
+
+
+def _announce(door: Door, origins: Mapping[str, str]) -> None:
+    from doorward.cli.first_start import render
+
+    mcp_url = door.policy.resource
+    if sys.stdout.isatty() or door.owner_password is not None:
+        text = render(
+            door.config,
+            mcp_url=mcp_url,
+            owner_password=door.owner_password or door.config.owner_password,
+            owner_is_new=door.owner_is_new,
+            colour=sys.stdout.isatty(),
+        )
+        print(text, flush=True)
+    log(LOGGER, logging.INFO, "serving", url=mcp_url, auth=door.config.auth, pid=os.getpid(), settings=len(origins))
+
+
+class DoorServer(uvicorn.Server):
+    """uvicorn with the door's start and stop in the right places."""
+
+    def __init__(self, door: Door, announce: Announce | None, peer_socket: Path | None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                door,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_graceful_shutdown=door.config.drain_seconds,
+            )
+        )
+        self.door = door
+        self.announce = announce
+        self.peer_socket = peer_socket
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the door before the first connection is accepted."""
+        await self.door.start()
+        await super().startup(sockets)
+        if self.peer_socket is not None:
+            server = await asyncio.get_running_loop().create_unix_server(self._protocol, str(self.peer_socket))
+            self.servers.append(server)
+        if self.announce is not None:
+            self.announce(self.door)
+
+    def _protocol(self) -> asyncio.Protocol:
+        factory = self.config.http_protocol_class
+        return factory(config=self.config, server_state=self.server_state, app_state={})  # type: ignore[call-arg]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let open requests finish, end standing streams at once, then end children and the store."""
+        log(LOGGER, logging.INFO, "stopping", pid=os.getpid(), open_requests=len(self.server_state.tasks))
+        self.door.drain()
+        await super().shutdown(sockets)
+        await self.door.stop()
+        log(LOGGER, logging.INFO, "stopped", pid=os.getpid())
+
+
+def serve(
+    door: Door, listening: socket.socket, *, announce: Announce | None = None, peer_socket: Path | None = None
+) -> None:
+    """Serve in this process until told to stop."""
+    server = DoorServer(door, announce, peer_socket)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    loop_factory = server.config.get_loop_factory()
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(server.serve(sockets=[listening]))
+
+
+def configure_logs(config: Config) -> None:
+    """Set up Doorward's log as configured: readable on a terminal, JSON lines elsewhere."""
+    configure(config.log_format or ("text" if sys.stderr.isatty() else "json"), config.log_level)

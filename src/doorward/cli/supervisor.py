@@ -1,0 +1,98 @@
+"""Several worker processes on one listening socket.
+
+The supervisor only starts, replaces and ends workers; it serves nothing and holds no state, so a worker that crashes
+costs its open requests and nothing else. A worker ends when its supervisor is gone, however that went.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import secrets
+import signal
+import socket
+import time
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import FrameType
+
+from doorward.config.model import Config
+from doorward.logs import log
+
+LOGGER = logging.getLogger("doorward")
+SETTLED_SECONDS = 5.0
+"""A worker that ends sooner than this after its start is replaced only after a pause."""
+
+
+def supervise(config: Config, listening: socket.socket, peer_dir: Path) -> None:
+    """Keep `config.workers` workers running until SIGTERM or SIGINT, then end them and wait."""
+    stopping = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        nonlocal stopping
+        stopping = True
+        for worker in workers:
+            worker.terminate()
+
+    workers: list[SpawnProcess] = []
+    started_at: dict[SpawnProcess, float] = {}
+
+    def start() -> None:
+        worker = _start_worker(config, listening, peer_dir)
+        started_at[worker] = time.monotonic()
+        workers.append(worker)
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        for _ in range(config.workers):
+            start()
+        while workers:
+            wait([worker.sentinel for worker in workers], timeout=1.0)
+            for worker in [worker for worker in workers if not worker.is_alive()]:
+                workers.remove(worker)
+                if stopping:
+                    continue
+                log(LOGGER, logging.ERROR, "worker_ended", pid=worker.pid, exit_code=worker.exitcode)
+                if time.monotonic() - started_at.pop(worker) < SETTLED_SECONDS:
+                    time.sleep(1.0)
+                start()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _start_worker(config: Config, listening: socket.socket, peer_dir: Path) -> SpawnProcess:
+    context = multiprocessing.get_context("spawn")
+    worker = context.Process(target=work, args=(config, listening, peer_dir), name="doorward-worker")
+    worker.start()
+    return worker
+
+
+def work(config: Config, listening: socket.socket, peer_dir: Path) -> None:
+    """Be one worker. Its id names its socket, where the others hand over what belongs to it."""
+    from doorward.app import Door
+    from doorward.cli.run_server import configure_logs, serve
+    from doorward.door.worker_peers import WorkerPeers
+
+    configure_logs(config)
+    worker_id = secrets.token_hex(4)
+    listening.setblocking(False)
+    door = Door(config=config, worker_id=worker_id, peers=WorkerPeers(peer_dir))
+    serve(door, listening, announce=_end_with_supervisor, peer_socket=peer_dir / worker_id)
+
+
+def _end_with_supervisor(door: object) -> None:
+    """Stop gracefully as soon as the supervisor's end of the pipe closes."""
+    del door
+    supervisor = multiprocessing.parent_process()
+    assert supervisor is not None
+    loop = asyncio.get_running_loop()
+    loop.add_reader(supervisor.sentinel, lambda: _stop_self(loop, supervisor.sentinel))
+
+
+def _stop_self(loop: asyncio.AbstractEventLoop, sentinel: int) -> None:
+    loop.remove_reader(sentinel)
+    signal.raise_signal(signal.SIGTERM)

@@ -1,0 +1,89 @@
+"""The other worker processes of this installation, reached over sockets in a directory that only they can open.
+
+An `mcp_session` of an in-process app or of a stdio child lives in the memory of one worker, while the kernel hands a
+connection to any of them. Whoever gets the request passes it on whole, credential included, and the owner serves it as
+if it had come from the client: it trusts the other worker with nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from doorward.errors import UpstreamError
+from doorward.upstreams.http_connection import Connection
+from doorward.upstreams.port import Receive, Scope, Send
+
+_WORKER_ID = re.compile(r"[0-9a-f]{8}")
+_OF_THE_HOP = frozenset(
+    {b"connection", b"content-length", b"expect", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
+)
+
+
+class WorkerPeers:
+    """Hands requests to the worker that owns their session."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    async def forward(self, worker_id: str, scope: Scope, body: bytes, receive: Receive, send: Send) -> bool:
+        """Let that worker answer; False, with nothing sent, when it is gone."""
+        connection = await self._connect(worker_id)
+        if connection is None:
+            return False
+        leaving = asyncio.create_task(_abort_when_left(receive, connection), name="doorward-peer-watch")
+        try:
+            connection.send(_head(scope, body), body)
+            try:
+                await connection.head()
+            except UpstreamError:  # it ended before it answered, and its sessions with it
+                return False
+            await _answer(connection, send)
+        finally:
+            leaving.cancel()
+            with suppress(asyncio.CancelledError):
+                await leaving
+            connection.abort()
+        return True
+
+    async def _connect(self, worker_id: str) -> Connection | None:
+        if _WORKER_ID.fullmatch(worker_id) is None:
+            return None
+        loop = asyncio.get_running_loop()
+        try:
+            _, connection = await loop.create_unix_connection(
+                lambda: Connection(loop, lambda _: None), str(self._directory / worker_id)
+            )
+        except OSError:
+            return None
+        return connection
+
+
+def _head(scope: Scope, body: bytes) -> bytes:
+    target: bytes = scope.get("raw_path") or scope["path"].encode()
+    if scope["query_string"]:
+        target += b"?" + scope["query_string"]
+    lines = [b"%b %b HTTP/1.1\r\n" % (scope["method"].encode(), target)]
+    lines += [b"%b: %b\r\n" % (name, value) for name, value in scope["headers"] if name not in _OF_THE_HOP]
+    lines.append(b"content-length: %d\r\n\r\n" % len(body))
+    return b"".join(lines)
+
+
+async def _answer(connection: Connection, send: Send) -> None:
+    chunked = (b"connection", b"transfer-encoding", b"keep-alive", b"date")
+    headers = [(name, value) for name, value in connection.headers if name not in chunked]
+    await send({"type": "http.response.start", "status": connection.status, "headers": headers})
+    more = True
+    while more:
+        data = await connection.read()
+        more = not connection.complete
+        await send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+async def _abort_when_left(receive: Receive, connection: Connection) -> None:
+    """Close towards the owner as soon as the client is gone: that is how the owner learns of it."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    connection.fail(UpstreamError("reset", "The client went away."))
