@@ -1,0 +1,147 @@
+"""Sample records: the least of each kind, and each kind with every field set.
+
+Run as a program, it writes the golden file of each sample that has none yet. A golden file is never rewritten: it
+stands for what a release stored, and must load for ever.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from doorward.oauth.records import (
+    RECORD_TYPES,
+    AccessToken,
+    AuthorizationCode,
+    AuthorizationRequest,
+    BrowserSession,
+    Client,
+    Grant,
+    HeaderToken,
+    Record,
+    RefreshToken,
+    User,
+)
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "records"
+RESOURCE = "https://mcp.example.com/mcp"
+NOW = 1_800_000_000
+
+_LEAST: dict[type[Record], dict[str, Any]] = {
+    Client: {"source": "dynamic", "created_at": NOW},
+    User: {"created_at": NOW},
+    BrowserSession: {"created_at": NOW},
+    AuthorizationRequest: {
+        "browser_digest": "browser",
+        "client_id": "client",
+        "redirect_uri": "http://127.0.0.1/callback",
+        "code_challenge": "challenge",
+        "scopes": ("mcp",),
+        "resource": RESOURCE,
+        "created_at": NOW,
+    },
+    Grant: {
+        "user_id": "owner",
+        "client_id": "client",
+        "redirect_uri": "http://127.0.0.1/callback",
+        "scopes": ("mcp",),
+        "resource": RESOURCE,
+        "created_at": NOW,
+    },
+    AuthorizationCode: {
+        "grant_id": "grant",
+        "client_id": "client",
+        "user_id": "owner",
+        "redirect_uri": "http://127.0.0.1/callback",
+        "code_challenge": "challenge",
+        "scopes": ("mcp",),
+        "resource": RESOURCE,
+        "created_at": NOW,
+    },
+    RefreshToken: {
+        "grant_id": "grant",
+        "client_id": "client",
+        "user_id": "owner",
+        "scopes": ("mcp",),
+        "resource": RESOURCE,
+        "created_at": NOW,
+    },
+    AccessToken: {
+        "grant_id": "grant",
+        "client_id": "client",
+        "user_id": "owner",
+        "scopes": ("mcp",),
+        "resource": RESOURCE,
+        "created_at": NOW,
+    },
+    HeaderToken: {"token_id": "token", "name": "ci", "user_id": "owner", "scopes": (), "created_at": NOW},
+}
+
+_REST: dict[type[Record], dict[str, Any]] = {
+    Client: {
+        "expires_at": NOW + 1,
+        "source": "registered",
+        "client_name": "Büro – 窓口",
+        "redirect_uris": ("https://claude.ai/api/mcp/auth_callback", "cursor://anysphere.cursor-mcp/oauth"),
+        "grant_types": ("refresh_token",),
+        "response_types": (),
+        "token_endpoint_auth_method": "client_secret_basic",
+        "secret_digest": "digest",
+        "scope": "mcp other",
+        "application_type": "native",
+        "metadata": {"client_uri": "https://claude.ai", "client_name#de": "Tür"},
+    },
+    User: {"expires_at": NOW + 2, "user_kind": "service", "password_hash": "$argon2id$v=19$x", "disabled_at": NOW + 3},
+    BrowserSession: {"expires_at": NOW + 4, "user_id": "owner", "signed_in_at": NOW + 5},
+    AuthorizationRequest: {
+        "expires_at": NOW + 6,
+        "redirect_uri_given": False,
+        "state": "xyz",
+        "user_id": "owner",
+        "finished_at": NOW + 7,
+    },
+    Grant: {"expires_at": NOW + 8, "revoked_at": NOW + 9, "revoked_reason": "by the user"},
+    AuthorizationCode: {
+        "expires_at": NOW + 10,
+        "redirect_uri_given": False,
+        "redeemed_at": NOW + 11,
+        "sealed_reply": b"\x01\x00\xff",
+    },
+    RefreshToken: {
+        "expires_at": NOW + 12,
+        "predecessor_digest": "before",
+        "rotated_at": NOW + 13,
+        "sealed_reply": b"\x01\x00\xff",
+    },
+    AccessToken: {"expires_at": NOW + 14},
+    HeaderToken: {"expires_at": NOW + 15, "last_used_at": NOW + 16},
+}
+
+
+def least(record_type: type[Record], key: str = "key", **fields: Any) -> Any:
+    """Return a record with its required fields only, and those given."""
+    return record_type(**{**_LEAST[record_type], record_type.key_field: key, **fields})
+
+
+def full(record_type: type[Record], key: str = "key") -> Any:
+    """Return a record with every field set to something else than its default."""
+    return least(record_type, key, **_REST[record_type])
+
+
+def golden_samples() -> dict[str, Record]:
+    """Return each sample by the name of its golden file."""
+    return {
+        f"{record_type.kind}.{make.__name__}.msgpack": make(record_type)
+        for record_type in RECORD_TYPES
+        for make in (least, full)
+    }
+
+
+if __name__ == "__main__":
+    for name, record in golden_samples().items():
+        path = GOLDEN / name
+        if not path.exists():
+            path.write_bytes(msgspec.msgpack.encode(record))
+            print(f"wrote {path}")
