@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from doorward.config.model import Config
-from doorward.oauth.public_url import canonical_origin
+
+_HTTP_PORT = 80
+"""Left out of a canonical address."""
 
 
 def public_origin(config: Config, *, port: int | None = None) -> str:
@@ -11,7 +13,8 @@ def public_origin(config: Config, *, port: int | None = None) -> str:
     if config.public_url:
         return config.public_url
     host = f"[{config.host}]" if ":" in config.host else config.host
-    return canonical_origin(f"http://{host}:{config.port if port is None else port}")
+    number = config.port if port is None else port
+    return f"http://{host.lower()}" if number == _HTTP_PORT else f"http://{host.lower()}:{number}"
 
 
 def mcp_url(config: Config, *, port: int | None = None) -> str:

@@ -22,10 +22,15 @@ class Fault(ValueError):
 
 def shown(value: object) -> str:
     """Quote a value for a message: no control characters, no credentials of a URL, not too long."""
-    text = _USERINFO.sub("//***@", value if isinstance(value, str) else json.dumps(value, default=str))
+    text = without_credentials(value if isinstance(value, str) else json.dumps(value, default=str))
     if len(text) > _SHOWN_CHARACTERS:
         text = text[:_SHOWN_CHARACTERS] + "..."
     return json.dumps(text, ensure_ascii=not text.isprintable()) if isinstance(value, str) else text
+
+
+def without_credentials(text: str) -> str:
+    """Mask user and password in the URLs of a text."""
+    return _USERINFO.sub("//***@", text)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:

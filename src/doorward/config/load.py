@@ -7,6 +7,7 @@ directory. Relative paths count from where they were written; the default data d
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,3 +96,12 @@ def _finish(values: dict[str, Any], entries: Mapping[str, Entry], broken: set[st
 
 def _problem(fault: Fault, where: str) -> Problem:
     return Problem(fault.what, fault.why, fault.fix, where)
+
+
+def load_here(flags: Mapping[str, object], *, needs_target: bool = False) -> Loaded:
+    """Load the settings of this process: its environment and its working directory.
+
+    Raises:
+        ConfigError: with every fault that was found.
+    """
+    return load(flags, os.environ, Path.cwd(), needs_target=needs_target)

@@ -150,9 +150,10 @@ def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _database(value: str) -> str:
-    if value == "memory://" or (value.startswith("sqlite:///") and len(value) > len("sqlite:///")):
+    path = value.removeprefix("sqlite:///")
+    if value == "memory://" or (path not in ("", value) and "?" not in path and not path.startswith(":")):
         return value
-    path_only = "://" not in value
+    path_only = "://" not in value and not value.startswith(":")
     raise Fault(
         f"{shown(value)} is not a database Doorward can use",
         "It keeps its records in SQLite (`sqlite:///PATH`) or, for a trial, in memory (`memory://`).",

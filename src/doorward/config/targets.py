@@ -45,6 +45,17 @@ def parse_target(given: str | Sequence[str], base: Path) -> Target:
     return _python(text, base)
 
 
+def spelled(target: Target) -> str:
+    """Return the target as it would be written."""
+    match target:
+        case PythonTarget(location, name):
+            return f"{location}:{name}" if name else location
+        case UrlTarget(url):
+            return url
+        case CommandTarget(arguments):
+            return f"-- {shlex.join(arguments)}"
+
+
 def _split(text: str) -> list[str]:
     try:
         return shlex.split(text)

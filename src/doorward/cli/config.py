@@ -1,0 +1,97 @@
+"""`doorward config`: are the settings good, which hold and where do they come from, and what can be set at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from doorward.cli.groups import HELP_OPTIONS, CommandGroup
+from doorward.cli.installation import Place, as_json, at_a_place
+from doorward.cli.printing import emit, plain, table
+
+if TYPE_CHECKING:
+    from doorward.config.load import Loaded
+
+
+@click.group(cls=CommandGroup, context_settings=HELP_OPTIONS)
+def command() -> None:
+    """The settings."""
+
+
+@command.command()
+@as_json
+@at_a_place
+def check(place: Place, *, as_json: bool) -> None:
+    """Say whether the settings can be used; every fault is listed, and the exit code is 2."""
+    from doorward.config.load import DEFAULT, load_here
+    from doorward.errors import ConfigError
+
+    try:
+        loaded = load_here(place)
+    except ConfigError as error:
+        if as_json:
+            emit(
+                {
+                    "good": False,
+                    "problems": [
+                        {"where": each.where, "what": each.what, "why": each.why, "fix": each.fix}
+                        for each in error.problems
+                    ],
+                }
+            )
+        raise
+    given = sum(origin != DEFAULT for origin in loaded.origins.values())
+    if as_json:
+        emit({"good": True, "problems": []})
+    else:
+        click.echo(f"The settings are good. File: {loaded.file or 'none'}; settings given: {given}.")
+
+
+@command.command()
+@as_json
+@at_a_place
+def show(place: Place, *, as_json: bool) -> None:
+    """Show every setting with its value and where it comes from; secrets are masked."""
+    from doorward.config.load import load_here
+    from doorward.config.settings import catalogue
+
+    loaded = load_here(place)
+    if as_json:
+        emit(
+            {
+                name: {"value": None if (text := _value(loaded, name)) == "" else text, "origin": loaded.origins[name]}
+                for name in catalogue()
+            }
+        )
+        return
+    table(
+        ("SETTING", "VALUE", "FROM"),
+        ((name, plain(_value(loaded, name)), loaded.origins[name]) for name in catalogue()),
+        empty="",
+    )
+
+
+@command.command()
+def schema() -> None:
+    """Print the JSON Schema of doorward.toml, for editors."""
+    from doorward.config.schema import json_schema
+
+    emit(json_schema())
+
+
+def _value(loaded: Loaded, name: str) -> str:
+    from doorward.config.faults import without_credentials
+    from doorward.config.settings import catalogue
+    from doorward.config.targets import spelled
+
+    value = getattr(loaded.config, name)
+    if value is None:
+        return ""
+    if catalogue()[name].secret:
+        return "***"
+    if name == "target":
+        return spelled(value)
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return str(value).lower() if isinstance(value, bool) else without_credentials(str(value))

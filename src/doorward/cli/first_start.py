@@ -1,0 +1,90 @@
+"""What the first minutes need, as text: the URL, how to sign in, and what to paste into a client."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import PurePath
+from urllib.parse import urlsplit
+
+from doorward.config.model import CommandTarget, Config, PythonTarget, Target, UrlTarget
+from doorward.login.local import OWNER
+
+_BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+
+
+def render(config: Config, *, mcp_url: str, owner_password: str | None, owner_is_new: bool, colour: bool) -> str:
+    """Return what a person at a terminal sees when the door opens.
+
+    `owner_password` is shown only when it was made at this start, that is, when nobody configured it.
+    """
+    made = owner_password if owner_password != config.owner_password else None
+    bold, dim, end = (_BOLD, _DIM, _PLAIN) if colour else ("", "", "")
+    lines = ["", f"  MCP URL   {bold}{mcp_url}{end}"]
+    lines += [f"  Sign in   {line}" for line in _sign_in(config, made, owner_is_new=owner_is_new, marks=(bold, end))]
+    lines += ["", *_snippets(server_name(config.target), mcp_url, header=config.auth == "token", marks=(dim, end))]
+    lines += ["", *(f"  {line}" for line in _next(config)), ""]
+    return "\n".join(lines)
+
+
+def _sign_in(config: Config, made: str | None, *, owner_is_new: bool, marks: tuple[str, str]) -> list[str]:
+    bold, end = marks
+    if config.auth == "none":
+        return ["not needed: anybody who reaches this address can call every tool"]
+    if config.auth == "token":
+        return ["with a header token: doorward tokens create --name NAME"]
+    if made:
+        return [f"as {bold}{OWNER}{end} with the password {bold}{made}{end}", "(shown only now; it is not stored)"]
+    if owner_is_new:
+        return [f"as {bold}{OWNER}{end} with the password that was configured (owner_password)"]
+    return [f"as {bold}{OWNER}{end} with its password (forgotten: doorward users password {OWNER})"]
+
+
+def _snippets(name: str, mcp_url: str, *, header: bool, marks: tuple[str, str]) -> list[str]:
+    dim, end = marks
+    authorization = {"Authorization": "Bearer TOKEN"}
+    claude = f"claude mcp add --transport http {name} {mcp_url}"
+    entry: dict[str, object] = {"url": mcp_url}
+    if header:
+        claude += " --header 'Authorization: Bearer TOKEN'"
+        entry["headers"] = authorization
+    vscode = {"servers": {name: {"type": "http", **entry}}}
+    cursor = {"mcpServers": {name: entry}}
+    return [
+        f"  {dim}Claude Code{end}",
+        f"    {claude}",
+        f"  {dim}VS Code, .vscode/mcp.json{end}",
+        f"    {json.dumps(vscode)}",
+        f"  {dim}Cursor, .cursor/mcp.json{end}",
+        f"    {json.dumps(cursor)}",
+    ]
+
+
+def _next(config: Config) -> list[str]:
+    if config.auth == "none":
+        return []
+    place = "" if config.data_dir.name == ".doorward" else f" --data-dir {shlex.quote(str(config.data_dir))}"
+    lines = [f"A token for a script:        doorward tokens create --name NAME{place}"]
+    if config.auth == "oauth":
+        lines += [
+            f"A client without sign-up:    doorward clients add --preset claude{place}",
+            f"Another person:              doorward users add NAME{place}",
+        ]
+    return lines
+
+
+def server_name(target: Target | None) -> str:
+    """Return a short name for the server, for use in a client's file."""
+    match target:
+        case PythonTarget(location):
+            text = PurePath(location).stem if location.endswith(".py") else location.rpartition(".")[2]
+        case UrlTarget(url):
+            text = (urlsplit(url).hostname or "").split(".")[0]
+        case CommandTarget(arguments):
+            words = [word for word in arguments if not word.startswith("-")]
+            text = PurePath(words[1] if len(words) > 1 else words[0] if words else "").stem
+        case None:
+            text = ""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return name if name and not name.isdigit() and name not in ("server", "main", "app", "localhost") else "doorward"

@@ -1,0 +1,165 @@
+"""What an administrator does with accounts, behind the command line and any page: add, change, switch off, remove.
+
+Switching off and removing end everything the account could still be used through, in the transaction that does it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from doorward.clock import Clock
+from doorward.config.faults import shown, suggestion
+from doorward.errors import ConfigError, Conflict, Problem, Unavailable
+from doorward.login.local import OWNER, hash_password
+from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
+from doorward.oauth.records import BrowserSession, Grant, HeaderToken, User, UserKind
+from doorward.oauth.revocation import end_grant
+from doorward.storage.port import Store
+
+SHORTEST_PASSWORD = 8
+
+_ATTEMPTS = 5
+_NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
+
+
+async def settle(store: Store, attempt: Callable[[], Awaitable[Sequence[Change]]]) -> None:
+    """Apply what `attempt` decides; decide again when another process changed a record in between.
+
+    Raises:
+        Unavailable: the store is down, or it lost every time.
+    """
+    for _ in range(_ATTEMPTS):
+        changes = await attempt()
+        try:
+            await store.apply(changes)
+        except Conflict:
+            continue
+        return
+    raise Unavailable("the record is being changed by others all the time; nothing was done")
+
+
+async def list_users(store: Store) -> list[User]:
+    """Return all accounts by name."""
+    return sorted((stored.record for stored in await store.find(User)), key=lambda user: user.user_id)
+
+
+async def load_user(store: Store, user_id: str) -> Stored[User]:
+    """Return one account.
+
+    Raises:
+        ConfigError: there is none, with the name that was probably meant.
+    """
+    stored = await store.get(User, user_id)
+    if stored:
+        return stored
+    meant = suggestion(user_id, [user.user_id for user in await list_users(store)])
+    fix = f"Did you mean {meant}?" if meant else "doorward users add NAME"
+    raise ConfigError([Problem(f"there is no user {shown(user_id)}", fix=fix)])
+
+
+async def add_user(store: Store, clock: Clock, user_id: str, *, kind: UserKind, password: str | None) -> User:
+    """Add an account; a service account has no password, because nobody signs in as it.
+
+    Raises:
+        ConfigError: the name is taken or not a name, or the password is too short.
+    """
+    if not _NAME.fullmatch(user_id):
+        raise ConfigError(
+            [Problem(f"{shown(user_id)} is not a name", "Letters, digits and . _ @ + -, at most 64, a letter first.")]
+        )
+    hashed = None if password is None else hash_password(acceptable(password))
+    user = User(user_id=user_id, user_kind=kind, password_hash=hashed, created_at=clock.now())
+    try:
+        await store.apply([Insert(user)])
+    except Conflict:
+        raise ConfigError(
+            [Problem(f"there is a user {shown(user_id)} already", fix=f"doorward users show {user_id}")]
+        ) from None
+    return user
+
+
+async def set_password(store: Store, user_id: str, password: str) -> None:
+    """Set the password and sign the user out of every browser.
+
+    Raises:
+        ConfigError: no such user, a service account, or too short a password.
+    """
+    hashed = hash_password(acceptable(password))
+
+    async def attempt() -> list[Change]:
+        stored = await load_user(store, user_id)
+        if stored.record.user_kind == "service":
+            raise ConfigError([Problem(f"{user_id} is a service account", "Nobody signs in as it, so no password.")])
+        changed = _with(stored.record, password_hash=hashed)
+        return [Replace(changed, stored.version), DeleteAll(BrowserSession, "user_id", user_id)]
+
+    await settle(store, attempt)
+
+
+async def disable_user(store: Store, clock: Clock, user_id: str) -> None:
+    """Switch an account off: no sign-in, and all its grants, browser sessions and header tokens end.
+
+    Raises:
+        ConfigError: no such user.
+    """
+
+    async def attempt() -> list[Change]:
+        stored = await load_user(store, user_id)
+        off = _with(stored.record, disabled_at=stored.record.disabled_at or clock.now())
+        return [Replace(off, stored.version), *await _ended(store, clock, user_id, "user_disabled")]
+
+    await settle(store, attempt)
+
+
+async def enable_user(store: Store, user_id: str) -> None:
+    """Let an account sign in again. What ended when it was switched off stays ended.
+
+    Raises:
+        ConfigError: no such user.
+    """
+
+    async def attempt() -> list[Change]:
+        stored = await load_user(store, user_id)
+        return [Replace(_with(stored.record, disabled_at=None), stored.version)]
+
+    await settle(store, attempt)
+
+
+async def remove_user(store: Store, clock: Clock, user_id: str) -> None:
+    """Remove an account with everything it allowed.
+
+    Raises:
+        ConfigError: no such user, or it is the owner, who would come back with the next start.
+    """
+    if user_id == OWNER:
+        fix = f"To lock it: doorward users disable {OWNER}"
+        raise ConfigError([Problem(f"the account {OWNER} is made anew at each start without one", fix=fix)])
+
+    async def attempt() -> list[Change]:
+        stored = await load_user(store, user_id)
+        ended = await _ended(store, clock, user_id, "user_removed")
+        return [Delete(User, user_id, stored.version), *ended]
+
+    await settle(store, attempt)
+
+
+def acceptable(password: str) -> str:
+    """Return the password if it is long enough. Spec: NIST SP 800-63B s5.1.1.2 (length is what counts)."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise ConfigError([Problem("the password is too short", f"It needs at least {SHORTEST_PASSWORD} characters.")])
+    return password
+
+
+async def _ended(store: Store, clock: Clock, user_id: str, reason: str) -> list[Change]:
+    changes: list[Change] = []
+    for grant in await store.find(Grant, user_id=user_id):
+        if grant.record.revoked_at is None:
+            changes.extend(end_grant(grant, reason=reason, now=clock.now()))
+    return [*changes, DeleteAll(BrowserSession, "user_id", user_id), DeleteAll(HeaderToken, "user_id", user_id)]
+
+
+def _with(user: User, **changed: object) -> User:
+    return msgspec.structs.replace(user, **changed)

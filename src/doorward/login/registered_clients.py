@@ -1,0 +1,135 @@
+"""What an administrator does with OAuth clients and grants: register, list, remove, revoke.
+
+The rules for a client's metadata are those of `doorward.oauth.registration`; here is only what goes around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from doorward.clock import Clock, Entropy
+from doorward.config.faults import shown, suggestion
+from doorward.errors import ConfigError, Conflict, Problem
+from doorward.login.accounts import settle
+from doorward.oauth.changes import Change, Delete, Insert, Stored
+from doorward.oauth.errors import OAuthError
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import Client, Grant
+from doorward.oauth.registration import pre_register
+from doorward.oauth.revocation import end_grant
+from doorward.oauth.tokens import mint
+from doorward.storage.port import Store
+
+SECRET_PREFIX = "dws_"
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """A client just registered, with the secret that is shown this one time; None for a public client."""
+
+    client: Client
+    client_secret: str | None
+
+
+async def add_client(
+    store: Store,
+    clock: Clock,
+    entropy: Entropy,
+    *,
+    name: str,
+    redirect_uris: Sequence[str],
+    confidential: bool,
+    policy: Policy,
+) -> NewClient:
+    """Register a client by hand.
+
+    Raises:
+        ConfigError: the metadata is refused, for instance a redirect URI without https.
+    """
+    secret = mint(SECRET_PREFIX, entropy.random_bytes(32)) if confidential else None
+    try:
+        client = pre_register(
+            client_id=f"client_{entropy.random_bytes(8).hex()}",
+            client_name=name,
+            redirect_uris=tuple(redirect_uris),
+            client_secret=secret,
+            now=clock.now(),
+            policy=policy,
+        )
+    except OAuthError as error:
+        raise ConfigError([Problem(f"the client cannot be registered: {error.description}")]) from None
+    try:
+        await store.apply([Insert(client)])
+    except Conflict:
+        raise ConfigError([Problem(f"the client id {shown(client.client_id)} is taken")]) from None
+    return NewClient(client, secret)
+
+
+async def list_clients(store: Store, *, dynamic: bool = False) -> list[Client]:
+    """Return the clients registered by hand, or with `dynamic` all of them, oldest first."""
+    found = await (store.find(Client) if dynamic else store.find(Client, source="registered"))
+    records = [stored.record for stored in found]
+    return sorted(records, key=lambda client: (client.created_at, client.client_id))
+
+
+async def load_client(store: Store, client_id: str) -> Stored[Client]:
+    """Return one client.
+
+    Raises:
+        ConfigError: there is none, with the id that was probably meant.
+    """
+    stored = await store.get(Client, client_id)
+    if stored:
+        return stored
+    clients = await list_clients(store)
+    named = [client.client_id for client in clients if client.client_name == client_id]
+    meant = named[0] if named else suggestion(client_id, [client.client_id for client in clients])
+    fix = f"Did you mean {meant}?" if meant else "doorward clients list"
+    raise ConfigError([Problem(f"there is no client {shown(client_id)}", fix=fix)])
+
+
+async def remove_client(store: Store, clock: Clock, client_id: str) -> int:
+    """Remove a client and end its grants; returns how many grants ended.
+
+    Raises:
+        ConfigError: no such client.
+    """
+    ended = [0]
+
+    async def attempt() -> list[Change]:
+        stored = await load_client(store, client_id)
+        live = [grant for grant in await store.find(Grant, client_id=client_id) if grant.record.revoked_at is None]
+        ended[0] = len(live)
+        endings = [change for grant in live for change in end_grant(grant, reason="client_removed", now=clock.now())]
+        return [Delete(Client, client_id, stored.version), *endings]
+
+    await settle(store, attempt)
+    return ended[0]
+
+
+async def list_grants(store: Store, *, user_id: str | None = None, client_id: str | None = None) -> list[Grant]:
+    """Return grants, oldest first, narrowed to a user, a client or both."""
+    index = {"user_id": user_id} if user_id else {"client_id": client_id} if client_id else {}
+    found = [stored.record for stored in await store.find(Grant, **index)]
+    matching = [grant for grant in found if client_id is None or grant.client_id == client_id]
+    return sorted(matching, key=lambda grant: (grant.created_at, grant.grant_id))
+
+
+async def revoke_grant(store: Store, clock: Clock, grant_id: str) -> bool:
+    """End a grant with all its tokens; False when it had ended already.
+
+    Raises:
+        ConfigError: no such grant.
+    """
+    live = [False]
+
+    async def attempt() -> list[Change]:
+        stored = await store.get(Grant, grant_id)
+        if stored is None:
+            raise ConfigError([Problem(f"there is no grant {shown(grant_id)}", fix="doorward grants list")])
+        live[0] = stored.record.revoked_at is None
+        return list(end_grant(stored, reason="administrator", now=clock.now())) if live[0] else []
+
+    await settle(store, attempt)
+    return live[0]
