@@ -1,0 +1,122 @@
+"""Who is calling: the credential of a request, looked up in the store and judged by the rules of `doorward.oauth`.
+
+Owns where a credential may stand (one `Authorization` header, or the header the operator named for header tokens) and
+which kinds this door takes. A query parameter is no such place. Nothing is cached: a token that was revoked a moment
+ago is refused now. A store that cannot answer raises `Unavailable`; that is no verdict about the credential.
+
+Spec: RFC 6750 s2.1, s3; MCP 2026-07-28 basic/authorization (access token usage).
+"""
+
+from __future__ import annotations
+
+from doorward.clock import Clock
+from doorward.config.model import AuthMode
+from doorward.door.inbound import Inbound
+from doorward.oauth import bearer, tokens
+from doorward.oauth.errors import BearerError, Reason
+from doorward.oauth.metadata import protected_resource_url
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import AccessToken, HeaderToken
+from doorward.storage.port import Store
+from doorward.upstreams.port import Caller
+
+
+class Authenticator:
+    """The credential rules of one door."""
+
+    def __init__(
+        self, *, mode: AuthMode, policy: Policy, store: Store, clock: Clock, token_header: str | None = None
+    ) -> None:
+        self._mode = mode
+        self._policy = policy
+        self._store = store
+        self._clock = clock
+        self._scopes = policy.scopes
+        self._token_header = token_header.lower().encode("ascii") if token_header is not None else None
+        # Metadata names an authorization server; where only header tokens count, it would lead clients astray.
+        self._resource_metadata = protected_resource_url(policy.resource) if mode == "oauth" else None
+        self._plain_challenge = self._build_challenge(None)
+
+    async def identify(self, inbound: Inbound) -> Caller | None:
+        """Return the caller; None where nobody has to say who they are.
+
+        Raises:
+            BearerError: no credential, a bad one, or one without the scopes of this door.
+            Unavailable: the store cannot tell.
+        """
+        if self._mode == "none":
+            return None
+        presented = self._presented(inbound)
+        if presented.startswith(tokens.HEADER_TOKEN):
+            return await self._by_header_token(presented)
+        if self._mode != "oauth" or not tokens.is_well_formed(presented, tokens.ACCESS_TOKEN):
+            raise _invalid(Reason.MALFORMED_TOKEN, "This is not a token of this server.")
+        stored = await self._store.get(AccessToken, tokens.digest(presented))
+        record = bearer.check_access_token(
+            None if stored is None else stored.record, now=self._clock.now(), resource=self._policy.resource
+        )
+        bearer.check_scopes(record.scopes, self._scopes)
+        return Caller(
+            record.user_id,
+            record.client_id,
+            record.scopes,
+            record.resource,
+            self._policy.issuer,
+            record.expires_at,
+            record.grant_id,
+        )
+
+    async def _by_header_token(self, presented: str) -> Caller:
+        if not tokens.is_well_formed(presented, tokens.HEADER_TOKEN):
+            raise _invalid(Reason.MALFORMED_TOKEN, "This is not a token of this server.")
+        stored = await self._store.get(HeaderToken, tokens.digest(presented))
+        record = bearer.check_header_token(None if stored is None else stored.record, now=self._clock.now())
+        bearer.check_scopes(record.scopes, self._scopes)
+        return Caller(
+            record.user_id,
+            record.token_id,
+            record.scopes,
+            self._policy.resource,
+            self._policy.issuer,
+            record.expires_at,
+            record.token_id,
+        )
+
+    def _presented(self, inbound: Inbound) -> str:
+        captured, doubled = inbound.captured, inbound.doubled
+        if doubled and (b"authorization" in doubled or self._token_header in doubled):
+            raise _invalid(Reason.MALFORMED_TOKEN, "The request carries more than one credential.")
+        presented = bearer.presented_token(captured.get(b"authorization"))
+        if self._token_header is None or self._token_header == b"authorization":
+            own = None
+        else:
+            own = _header_token(captured.get(self._token_header))
+        if presented is not None and own is not None:
+            raise _invalid(Reason.MALFORMED_TOKEN, "The request carries more than one credential.")
+        if presented is None and own is None:
+            raise BearerError(Reason.NO_TOKEN, "This server asks for an access token.", error=None)
+        return presented if presented is not None else own or ""
+
+    def challenge(self, error: BearerError) -> bytes:
+        """Return the `WWW-Authenticate` value that goes with a verdict."""
+        return self._plain_challenge if error.error is None else self._build_challenge(error)
+
+    def _build_challenge(self, error: BearerError | None) -> bytes:
+        text = bearer.challenge(error, resource_metadata=self._resource_metadata, scope=" ".join(self._scopes))
+        return text.encode("latin-1", "replace")
+
+
+def _header_token(value: bytes | None) -> str | None:
+    """Read the operator's own header: a header token, with or without the word Bearer; nothing else counts there."""
+    if value is None:
+        return None
+    text = value.decode("latin-1").strip(" \t")
+    scheme, _, rest = text.partition(" ")
+    token = rest.strip(" \t") if scheme.lower() == "bearer" else text
+    if not token.startswith(tokens.HEADER_TOKEN):
+        raise _invalid(Reason.MALFORMED_TOKEN, "The token header must hold a header token of this server.")
+    return token
+
+
+def _invalid(reason: Reason, description: str) -> BearerError:
+    return BearerError(reason, description)

@@ -1,0 +1,45 @@
+"""Whose address a request came from: the peer's, unless the peer is a proxy the operator listed.
+
+`X-Forwarded-For` is believed from right to left, only as far as listed proxies vouch for it. The result goes into
+logs and to the upstream; nothing is decided on it, and no published address depends on it.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from doorward.upstreams.port import Scope
+
+
+class ClientAddresses:
+    """The rule of one installation."""
+
+    def __init__(self, trusted_proxies: tuple[str, ...]) -> None:
+        self._trusted = tuple(ip_network(each, strict=False) for each in trusted_proxies)
+
+    def of(self, scope: Scope, forwarded_for: bytes | None) -> str:
+        """Return the client's address, or an empty string when the transport has none."""
+        client = scope.get("client")
+        peer: str = client[0] if client else ""
+        if not self._trusted or forwarded_for is None:
+            return peer
+        address = peer
+        for hop in reversed(forwarded_for.decode("latin-1").split(",")):
+            if not self._is_trusted(address):
+                break
+            claimed = _parsed(hop.strip())
+            if claimed is None:
+                break
+            address = str(claimed)
+        return address
+
+    def _is_trusted(self, address: str) -> bool:
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self._trusted)
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None

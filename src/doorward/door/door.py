@@ -1,0 +1,252 @@
+"""One door: from the request's first header to the upstream's last byte.
+
+The order of the checks is the security property: where the request may come from, who sends it, whether it is a
+message, which era it belongs to, whose `mcp_session` it names; only then does the upstream hear of it. Each check
+lives in its own module; this one runs them and keeps the kinds of failure apart (refused, unavailable, bug).
+
+Implements MCP 2025-11-25 and 2026-07-28 basic/transports as an intermediary. Does not know how an upstream is
+reached, what a tool is, or how an access token came to be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import count
+
+from doorward.clock import Clock, Entropy
+from doorward.config.model import Config
+from doorward.door import replies
+from doorward.door.accept import ACCEPT_POST, ACCEPT_STREAM, check_accept, check_content
+from doorward.door.bearer import Authenticator
+from doorward.door.body import ClientGone, check_declared_length, read_body
+from doorward.door.client_address import ClientAddresses
+from doorward.door.departure import Departure
+from doorward.door.exchange import Exchange
+from doorward.door.guard import Guard, cors_headers, preflight_headers
+from doorward.door.inbound import HeaderSorter
+from doorward.door.ports import Peers
+from doorward.door.replies import Refused
+from doorward.door.route import owned_paths
+from doorward.door.sessions import McpSessions, append_session
+from doorward.door.stream import UpstreamReply
+from doorward.errors import Unavailable, UpstreamError
+from doorward.logs import log, request_id
+from doorward.mcp.era import Legacy, Modern, classify, classify_bodiless
+from doorward.mcp.headers import read_mirrored
+from doorward.mcp.jsonrpc import INVALID_REQUEST, Refusal, read_message
+from doorward.mcp.sessions import McpSession
+from doorward.oauth.errors import BearerError
+from doorward.oauth.policy import Policy
+from doorward.storage.authority import Sealing
+from doorward.storage.port import Store
+from doorward.upstreams.port import Receive, Scope, Send, Upstream, UpstreamCall
+
+LOGGER = logging.getLogger("doorward.door")
+
+_ALLOW = [(b"allow", b"GET, POST, DELETE, OPTIONS")]
+_ALLOW_MODERN = [(b"allow", b"POST, OPTIONS")]
+_LISTEN = "subscriptions/listen"
+
+
+class McpDoor:
+    """The ASGI application of one door; the router hands it the requests for `paths`."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        policy: Policy,
+        upstream: Upstream,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        sealer: Sealing,
+        worker_id: str = "",
+        sessions_in_process: bool = False,
+        peers: Peers | None = None,
+        upstream_name: str | None = None,
+    ) -> None:
+        self.paths = owned_paths(config.path)
+        """The decoded request paths that belong to this door."""
+        self._upstream = upstream
+        self._upstream_name = upstream_name or f"The MCP server behind {config.path}"
+        self._body_limit_bytes = config.body_limit_bytes
+        self._sorter = HeaderSorter(config.token_header)
+        self._guard = Guard(policy.issuer, config)
+        self._authenticator = Authenticator(
+            mode=config.auth, policy=policy, store=store, clock=clock, token_header=config.token_header
+        )
+        self._sessions = McpSessions(
+            sealer, door_path=config.path, worker_id=worker_id, in_process=sessions_in_process, peers=peers
+        )
+        self._addresses = ClientAddresses(config.trusted_proxies)
+        scheme, _, host = policy.issuer.partition("://")
+        self._forwarded = [(b"x-forwarded-proto", scheme.encode()), (b"x-forwarded-host", host.encode())]
+        self._drain = asyncio.Event()
+        # Ids need to be distinct, not secret: a random start and a counter spare a system call for each request.
+        self._run = entropy.random_bytes(6).hex()
+        self._numbers = count(1)
+
+    def drain(self) -> None:
+        """End standing streams, so that a process that is stopping need not wait for them."""
+        self._drain.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        identifier = f"{self._run}{next(self._numbers):06x}"
+        request_id.set(identifier)
+        exchange = Exchange(scope, receive, send, self._sorter.sort(scope["headers"]), identifier)
+        try:
+            await self._serve(exchange)
+        except Refused as error:
+            await replies.send_refused(send, exchange.base, error)
+            exchange.note_refused(error.refusal.status, error.refusal.message)
+        except BearerError as error:
+            await replies.send_challenge(send, exchange.base, error, self._authenticator.challenge(error))
+            exchange.note_refused(error.status, error.reason)
+        except Unavailable as error:
+            log(LOGGER, logging.WARNING, "store_unavailable", detail=str(error))
+            await replies.send_unavailable(send, exchange.base)
+        except UpstreamError as error:
+            await self._fail(exchange, error)
+        except ClientGone:
+            log(LOGGER, logging.DEBUG, "client_gone")
+        except Exception:
+            LOGGER.exception("bug", extra={"fields": {"error_id": identifier}})
+            if not exchange.has_started:
+                await replies.send_bug(send, exchange.base, identifier, rpc_id=exchange.rpc_id)
+
+    async def _serve(self, exchange: Exchange) -> None:
+        method: str = exchange.scope["method"]
+        self._admit(exchange)
+        if method == "OPTIONS":
+            captured = exchange.inbound.captured
+            headers = preflight_headers(captured.get(b"origin"), captured.get(b"access-control-request-headers"))
+            await replies.send_empty(exchange.send, 204, [exchange.base[0], *headers])
+            return
+        exchange.caller = await self._authenticator.identify(exchange.inbound)
+        if method == "POST":
+            await self._post(exchange)
+        elif method in {"GET", "DELETE"}:
+            await self._bodiless(exchange)
+        else:
+            raise Refused(405, "The method is not supported here.", headers=_ALLOW)
+
+    def _admit(self, exchange: Exchange) -> None:
+        inbound = exchange.inbound
+        captured, doubled = inbound.captured, inbound.doubled
+        if not self._guard.host_is_allowed(captured.get(b"host")) or b"host" in doubled:
+            raise Refused(421, "This server does not answer to that Host. Its owner can add it to allowed_hosts.")
+        origin = captured.get(b"origin")
+        if origin is not None:
+            if b"origin" in doubled or not self._guard.origin_is_allowed(origin):
+                raise Refused(403, "This Origin may not call this server. Its owner can add it to allowed_origins.")
+            exchange.base += cors_headers(origin)
+
+    async def _post(self, exchange: Exchange) -> None:
+        inbound = exchange.inbound
+        check_content(inbound)
+        check_accept("POST", inbound.captured.get(b"accept"))
+        check_declared_length(inbound.captured.get(b"content-length"), self._body_limit_bytes)
+        exchange.body = await read_body(exchange.receive, self._body_limit_bytes)
+        message = read_message(exchange.body)
+        if isinstance(message, Refusal):
+            await exchange.refuse(message)
+            return
+        era = classify(message, read_mirrored(inbound.captured, inbound.doubled))
+        if isinstance(era, Refusal):
+            await exchange.refuse(era)
+            return
+        exchange.rpc_id, exchange.rpc_method = era.rpc_id, era.method
+        await self._carry(exchange, era)
+
+    async def _bodiless(self, exchange: Exchange) -> None:
+        inbound = exchange.inbound
+        era = classify_bodiless(read_mirrored(inbound.captured, inbound.doubled))
+        if isinstance(era, Refusal):
+            await exchange.refuse(era)
+        elif isinstance(era, Modern):
+            raise Refused(405, f"Version {era.version} of MCP uses POST only.", headers=_ALLOW_MODERN)
+        else:
+            check_accept(exchange.scope["method"], inbound.captured.get(b"accept"))
+            await self._carry(exchange, era)
+
+    async def _carry(self, exchange: Exchange, era: Modern | Legacy) -> None:
+        session: McpSession | None = None
+        captured = exchange.inbound.captured
+        # A client that opens a session anew may still send the id of the one it lost.
+        if isinstance(era, Legacy) and not era.opens_session and b"mcp-session-id" in captured:
+            session = self._sessions.named(exchange.inbound, exchange.caller)
+            if session is None:
+                await exchange.refuse(_no_session(exchange))
+                return
+            if not self._sessions.lives_here(session):
+                if not await self._sessions.forward(
+                    session, exchange.scope, exchange.body, exchange.receive, exchange.send
+                ):
+                    await exchange.refuse(_no_session(exchange))
+                return
+        headers = exchange.inbound.forwarded
+        headers.append(ACCEPT_STREAM if exchange.scope["method"] == "GET" else ACCEPT_POST)
+        headers += self._forwarded
+        headers.append((b"x-request-id", exchange.base[0][1]))
+        if address := self._addresses.of(exchange.scope, captured.get(b"x-forwarded-for")):
+            headers.append((b"x-forwarded-for", address.encode("latin-1")))
+        seal = None
+        if isinstance(era, Legacy):
+            seal = self._sessions.sealer(exchange.caller, captured.get(b"mcp-session-id"), session)
+            if session is not None:
+                append_session(headers, session)
+            if b"last-event-id" in captured:
+                headers.append((b"last-event-id", captured[b"last-event-id"]))
+        reply = UpstreamReply(exchange.send, exchange.base, asyncio.get_running_loop(), seal)
+        exchange.reply = reply
+        await self._call(exchange, reply, era, session)
+
+    async def _call(
+        self, exchange: Exchange, reply: UpstreamReply, era: Modern | Legacy, session: McpSession | None
+    ) -> None:
+        scope = exchange.scope
+        is_standing = scope["method"] == "GET" or era.method == _LISTEN
+        departure = Departure(exchange.receive, self._drain if is_standing else None)
+        call = UpstreamCall(
+            scope["method"],
+            exchange.inbound.forwarded,
+            scope["query_string"],
+            exchange.body,
+            "modern" if isinstance(era, Modern) else "legacy",
+            era.method or None,
+            era.rpc_id,
+            None if session is None else session.upstream_id,
+            exchange.caller,
+            scope,
+        )
+        try:
+            await self._upstream.handle(call, departure.receive, reply.send)
+        except Exception:
+            # What was held back explains the failure better than how the upstream took it.
+            if reply.rejected is None:
+                raise
+        finally:
+            reply.close()
+        if reply.rejected is not None:
+            raise reply.rejected
+        if departure.is_draining and reply.started and not reply.finished:
+            await reply.send({"type": "http.response.body", "body": b""})
+        if not reply.finished and not departure.client_left:
+            raise UpstreamError("reset", "It ended its answer before it was complete.")
+        exchange.note_served(call.era, reply.status)
+
+    async def _fail(self, exchange: Exchange, error: UpstreamError) -> None:
+        log(LOGGER, logging.WARNING, "upstream_failed", fault=error.fault, detail=str(error))
+        # Once an answer is under way there is no honest way to end it: the server sees it left open and closes the
+        # connection without the final chunk.
+        if not exchange.has_started:
+            await replies.send_upstream_fault(
+                exchange.send, exchange.base, error, upstream=self._upstream_name, rpc_id=exchange.rpc_id
+            )
+
+
+def _no_session(exchange: Exchange) -> Refusal:
+    return Refusal(404, INVALID_REQUEST, "Session not found; initialize a new one.", rpc_id=exchange.rpc_id)

@@ -1,0 +1,119 @@
+"""The request's header lines, sorted once: what the door acts on, what goes on to the upstream, what neither may see.
+
+Owns the hygiene towards the upstream: credentials, cookies, hop-by-hop headers, and everything with which a stranger
+could claim to be someone or somewhere else (`Forwarded`, `X-Forwarded-*`, `X-User`, ...). Headers that merely state a
+fact about the message go on unchanged, `Mcp-Param-*` among them.
+
+Spec: RFC 9110 s7.6.1 (connection-specific fields); MCP 2026-07-28 basic/transports (gateways forward `Mcp-Param-*`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from doorward.door.ports import Headers
+
+FORWARD: Final = 0
+CAPTURE: Final = 1
+CAPTURE_AND_FORWARD: Final = 2
+DROP: Final = 3
+
+_CAPTURED = (
+    b"authorization",
+    b"host",
+    b"origin",
+    b"accept",
+    b"content-length",
+    b"content-encoding",
+    b"connection",
+    b"mcp-session-id",
+    b"last-event-id",
+    b"x-forwarded-for",
+    b"access-control-request-headers",
+)
+_CAPTURED_AND_FORWARDED = (b"content-type", b"mcp-protocol-version", b"mcp-method", b"mcp-name")
+_DROPPED = (
+    # Connection-specific, or framing that each hop makes for itself.
+    *(b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect", b"http2-settings"),
+    # Bodies go on as they are, never compressed on the way: a compressed event stream is held back.
+    b"accept-encoding",
+    # Credentials and the browser's context; the door has judged the origin already.
+    *(b"cookie", b"dpop", b"referer", b"proxy"),
+    # A claim of where the request came from or who sent it.
+    *(b"forwarded", b"via", b"from", b"true-client-ip", b"cf-connecting-ip", b"fastly-client-ip", b"client-ip"),
+    *(b"remote-user", b"remote-addr", b"x-request-id", b"x-http-method-override", b"x-method-override"),
+)
+_DROPPED_PREFIXES = (
+    *(b"x-forwarded", b"x-real-", b"x-client-", b"x-cluster-", b"x-original-", b"x-rewrite-", b"x-envoy-"),
+    *(b"x-user", b"x-remote-", b"x-auth-", b"x-authenticated-", b"x-webauth-", b"x-email", b"x-group", b"x-role"),
+    *(b"x-principal", b"x-identity", b"x-subject", b"x-account", b"x-tenant", b"x-doorward-"),
+    *(b"x-goog-authenticated-", b"x-goog-iap-", b"x-amzn-oidc-", b"x-ms-client-principal", b"x-ssl-", b"ssl-client-"),
+    *(b"cf-access-", b"tailscale-user-", b"sec-", b"proxy-", b"access-control-"),
+)
+_MOST_LEARNED = 512
+_CONNECTION_OPTIONS = frozenset({b"keep-alive", b"close", b"upgrade", b"te", b""})
+
+
+class Inbound:
+    """What one request's headers amount to."""
+
+    __slots__ = ("captured", "doubled", "forwarded")
+
+    def __init__(self) -> None:
+        self.forwarded: Headers = []
+        """What the upstream gets, in the order of arrival."""
+        self.captured: dict[bytes, bytes] = {}
+        """What the door itself reads, by lower-case name; the first value of each."""
+        self.doubled: tuple[bytes, ...] = ()
+        """Names of captured headers that came more than once."""
+
+
+class HeaderSorter:
+    """Sorts header lines by name. Names met before cost one dictionary look-up each."""
+
+    def __init__(self, token_header: str | None = None) -> None:
+        self._actions: dict[bytes, int] = dict.fromkeys(_CAPTURED, CAPTURE)
+        self._actions |= dict.fromkeys(_CAPTURED_AND_FORWARDED, CAPTURE_AND_FORWARD)
+        self._actions |= dict.fromkeys(_DROPPED, DROP)
+        if token_header is not None:
+            self._actions[token_header.lower().encode("ascii")] = CAPTURE
+        self._most = len(self._actions) + _MOST_LEARNED
+
+    def sort(self, headers: Iterable[tuple[bytes, bytes]]) -> Inbound:
+        """Sort the lines of one request; names are lower case, as ASGI promises."""
+        inbound = Inbound()
+        forwarded, captured, actions = inbound.forwarded, inbound.captured, self._actions
+        for line in headers:
+            name = line[0]
+            action = actions.get(name)
+            if action is None:
+                action = self._learn(name)
+            if action == FORWARD:
+                forwarded.append(line)
+            elif action != DROP:
+                if name in captured:
+                    inbound.doubled += (name,)
+                else:
+                    captured[name] = line[1]
+                if action == CAPTURE_AND_FORWARD:
+                    forwarded.append(line)
+        if b"connection" in captured:
+            _drop_nominated(inbound)
+        return inbound
+
+    def _learn(self, name: bytes) -> int:
+        # Many servers read `_` as `-`, so a name with one is a second spelling of a header that was judged.
+        action = DROP if b"_" in name or name.startswith(_DROPPED_PREFIXES) else FORWARD
+        if len(self._actions) < self._most:
+            self._actions[name] = action
+        return action
+
+
+def _drop_nominated(inbound: Inbound) -> None:
+    options = {option.strip().lower() for option in inbound.captured[b"connection"].split(b",")} - _CONNECTION_OPTIONS
+    if options:
+        # What the door has captured it has also judged; it is not removed behind the door's back.
+        inbound.forwarded = [
+            line for line in inbound.forwarded if line[0] not in options or line[0] in inbound.captured
+        ]

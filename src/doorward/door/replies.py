@@ -1,0 +1,102 @@
+"""Every answer the door gives by itself: refusals, outages and bugs, as bytes, each kind with its own status.
+
+The door's counterpart to what a Response class does elsewhere; it sends two ASGI messages and keeps nothing. A refusal
+names what was wrong and what to do; an outage gives no verdict and says when to come back; a bug gives an id that is
+in the log.
+
+Spec: MCP 2026-07-28 basic/transports; RFC 6750 s3; RFC 9110 s15.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from doorward.door.ports import Headers
+from doorward.errors import DoorwardError, UpstreamError, UpstreamFault
+from doorward.mcp.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, Refusal, RpcId, error_body, idless_error_body
+from doorward.oauth.errors import BearerError
+from doorward.upstreams.port import Send
+
+_JSON = (b"content-type", b"application/json")
+_NO_STORE = (b"cache-control", b"no-store")
+CLOSE = (b"connection", b"close")
+_UNAVAILABLE_RETRY_SECONDS = b"2"
+
+_FAULT_STATUS: Mapping[UpstreamFault, int] = {
+    "unreachable": 502,
+    "timeout": 504,
+    "reset": 502,
+    "not_mcp": 502,
+    "too_large": 502,
+    "exited": 502,
+}
+_FAULT_RETRY_SECONDS: Mapping[UpstreamFault, bytes] = {"unreachable": b"5", "reset": b"1", "exited": b"2"}
+
+
+class Refused(DoorwardError):
+    """The request itself cannot be served; says so with a status and a JSON-RPC error."""
+
+    def __init__(self, status: int, message: str, *, headers: Headers | None = None, close: bool = False) -> None:
+        self.refusal = Refusal(status, INVALID_REQUEST, message)
+        self.headers = [*(headers or ()), *((CLOSE,) if close else ())]
+        super().__init__(f"{status}: {message}")
+
+
+async def send_reply(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
+    """Send one complete answer."""
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_empty(send: Send, status: int, headers: Headers) -> None:
+    """Send an answer that cannot have a body."""
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def send_refused(send: Send, base: Headers, error: Refused) -> None:
+    """Refuse a request whose body was not read, or not as a message."""
+    refusal = error.refusal
+    body = idless_error_body(refusal.code, refusal.message)
+    await send_reply(send, refusal.status, [*base, _JSON, _NO_STORE, *error.headers], body)
+
+
+async def send_refusal(send: Send, base: Headers, refusal: Refusal) -> None:
+    """Refuse a message; the answer carries its id."""
+    body = error_body(refusal.code, refusal.message, data=refusal.data, rpc_id=refusal.rpc_id)
+    await send_reply(send, refusal.status, [*base, _JSON, _NO_STORE], body)
+
+
+async def send_challenge(send: Send, base: Headers, error: BearerError, challenge: bytes) -> None:
+    """Answer with a verdict about the credential. Spec: RFC 6750 s3."""
+    code = error.error or "unauthorized"
+    body = json.dumps({"error": code, "error_description": error.description}).encode()
+    await send_reply(send, error.status, [*base, (b"www-authenticate", challenge), _JSON, _NO_STORE], body)
+
+
+async def send_unavailable(send: Send, base: Headers) -> None:
+    """Say that no verdict is possible now."""
+    body = idless_error_body(INTERNAL_ERROR, "The server cannot check credentials at the moment. Try again shortly.")
+    retry = (b"retry-after", _UNAVAILABLE_RETRY_SECONDS)
+    await send_reply(send, 503, [*base, _JSON, _NO_STORE, retry], body)
+
+
+async def send_upstream_fault(
+    send: Send, base: Headers, error: UpstreamError, *, upstream: str, rpc_id: RpcId | None
+) -> None:
+    """Name the upstream that failed, and how."""
+    data = {"fault": error.fault, "upstream": upstream}
+    body = error_body(INTERNAL_ERROR, f"{upstream}: {error.detail}", data=data, rpc_id=rpc_id)
+    headers = [*base, _JSON, _NO_STORE]
+    if error.fault in _FAULT_RETRY_SECONDS:
+        headers.append((b"retry-after", _FAULT_RETRY_SECONDS[error.fault]))
+    await send_reply(send, _FAULT_STATUS[error.fault], headers, body)
+
+
+async def send_bug(send: Send, base: Headers, error_id: str, *, rpc_id: RpcId | None) -> None:
+    """Admit a bug. The id finds the traceback in the log; nothing of the fault itself is told."""
+    message = f"Internal error. The server's log has the details under {error_id}."
+    body = error_body(INTERNAL_ERROR, message, data={"error_id": error_id}, rpc_id=rpc_id)
+    await send_reply(send, 500, [*base, _JSON, _NO_STORE], body)

@@ -1,0 +1,129 @@
+"""The way back: the upstream's answer, head rewritten for the public side, body byte for byte.
+
+Owns which response headers may leave (an upstream must not set cookies, CORS, challenges or proxy instructions on the
+door's own origin), the sealing of `Mcp-Session-Id`, and what makes an event stream survive proxies. Does not decode a
+body. Two answers are never passed on: a redirect, and a demand for credentials; the first would leak or lose the
+client's request, the second would send it to sign in at a door that has just let it in.
+
+Spec: RFC 9110 s7.6.1; MCP 2025-11-25 basic/transports (sessions); MCP 2026-07-28 basic/transports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from doorward.door.keep_alive import KeptAliveStream, Scheduler
+from doorward.door.ports import Headers
+from doorward.errors import UpstreamError
+from doorward.upstreams.port import Message, Send
+
+SessionSealer = Callable[[bytes], bytes]
+"""Turns the upstream's session id into the one that the client sees."""
+
+_DROPPED = frozenset(
+    {
+        # Connection-specific: this hop's business, or the next one's.
+        *(b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"),
+        # Statements in the name of the public origin, which the upstream is not.
+        *(b"server", b"date", b"via", b"x-powered-by", b"alt-svc", b"set-cookie", b"clear-site-data"),
+        *(b"strict-transport-security", b"www-authenticate", b"location", b"refresh", b"x-request-id"),
+        # Instructions to the proxy in front: with these an upstream could make it send any internal file.
+        *(b"x-sendfile", b"x-lighttpd-send-file"),
+    }
+)
+_DROPPED_PREFIXES = (b"access-control-", b"x-accel-", b"proxy-")
+_CONTENT_TYPE, _SESSION, _CACHE_CONTROL, _LENGTH = (
+    b"content-type",
+    b"mcp-session-id",
+    b"cache-control",
+    b"content-length",
+)
+_ACTED_ON = frozenset({_CONTENT_TYPE, _SESSION, _CACHE_CONTROL, _LENGTH})
+
+_STREAM_HEADERS: Headers = [(_CACHE_CONTROL, b"no-cache, no-transform"), (b"x-accel-buffering", b"no")]
+_EVENT_STREAM = b"text/event-stream"
+
+
+class UpstreamReply:
+    """The ASGI `send` of one upstream call."""
+
+    __slots__ = ("_base", "_scheduler", "_seal", "_send", "_stream", "finished", "rejected", "started", "status")
+
+    def __init__(self, send: Send, base: Headers, scheduler: Scheduler, seal: SessionSealer | None) -> None:
+        self._send = send
+        self._base = base
+        self._scheduler = scheduler
+        self._seal = seal
+        """None in the modern era, where a session id is dropped."""
+        self._stream: KeptAliveStream | None = None
+        self.started = False
+        self.finished = False
+        self.status = 0
+        self.rejected: UpstreamError | None = None
+        """Set when the upstream's answer must not be passed on; nothing of it was sent."""
+
+    async def send(self, message: Message) -> None:
+        """Take the next message from the upstream."""
+        if self.rejected is not None:
+            return
+        if message["type"] == "http.response.body":
+            if not message.get("more_body", False):
+                self.finished = True
+            if self._stream is not None:
+                await self._stream.send_body(message)
+            else:
+                await self._send(message)
+        elif message["type"] == "http.response.start":
+            await self._start(message)
+
+    def close(self) -> None:
+        """End the keep-alive; called once the upstream call is over, however it ended."""
+        if self._stream is not None:
+            self._stream.stop()
+
+    async def _start(self, message: Message) -> None:
+        status: int = message["status"]
+        self.rejected = rejection(status)
+        if self.rejected is not None:
+            return
+        self.status = status
+        headers, is_stream = self._public_headers(status, message.get("headers", ()))
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        if is_stream:
+            self._stream = KeptAliveStream(self._send, self._scheduler)
+
+    def _public_headers(self, status: int, upstream_headers: Headers) -> tuple[Headers, bool]:
+        headers = self._base.copy()
+        acted_on: dict[bytes, bytes] = {}
+        for line in upstream_headers:
+            name = line[0].lower()
+            if name in _ACTED_ON:
+                acted_on[name] = line[1]
+            elif name not in _DROPPED and not name.startswith(_DROPPED_PREFIXES):
+                headers.append(line)
+        content_type = acted_on.get(_CONTENT_TYPE)
+        # An accepted notification has no body, and strict clients try to parse one that has a type.
+        if content_type is not None and status != 202:  # noqa: PLR2004
+            headers.append((_CONTENT_TYPE, content_type))
+        # On an error the id names a session that was never opened.
+        if self._seal is not None and status < 400 and _SESSION in acted_on:  # noqa: PLR2004
+            headers.append((_SESSION, self._seal(acted_on[_SESSION])))
+        if content_type is not None and content_type[:17].lower() == _EVENT_STREAM:
+            headers += _STREAM_HEADERS
+            return headers, True
+        headers.append((_CACHE_CONTROL, acted_on.get(_CACHE_CONTROL, b"no-store")))
+        if _LENGTH in acted_on:
+            headers.append((_LENGTH, acted_on[_LENGTH]))
+        return headers, False
+
+
+def rejection(status: int) -> UpstreamError | None:
+    """Say why an answer with this status stays inside, or None."""
+    if 300 <= status < 400:  # noqa: PLR2004
+        return UpstreamError(
+            "not_mcp", f"It answered with a redirect ({status}). Give the door the address it leads to."
+        )
+    if status == 401:  # noqa: PLR2004
+        return UpstreamError("not_mcp", "It asks for credentials of its own (401), and the door has none for it.")
+    return None
