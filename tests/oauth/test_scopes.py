@@ -1,0 +1,59 @@
+import pytest
+from oauth.given import POLICY, a_client
+
+from doorward.oauth.errors import InvalidScope, Reason
+from doorward.oauth.policy import Policy
+from doorward.oauth.scopes import grantable, narrowed
+
+
+@pytest.mark.parametrize(
+    ("requested", "registered", "granted"),
+    [
+        ((), None, ("read", "write")),
+        (("write", "read"), None, ("read", "write")),
+        (("read",), None, ("read",)),
+        (("read", "offline_access", "openid", "profile"), None, ("read",)),
+        (("offline_access",), None, ("read", "write")),
+        (("read", "no-such"), None, ("read",)),
+        ((), "read", ("read",)),
+        (("read", "write"), "read", ("read",)),
+        (("offline_access",), "read", ("read",)),
+    ],
+)
+def test_what_cannot_be_granted_is_left_out(requested, registered, granted):
+    assert grantable(requested, client=a_client(scope=registered), policy=POLICY) == granted
+
+
+@pytest.mark.parametrize(
+    ("requested", "registered"),
+    [(("no-such",), None), (("no-such", "openid"), None), (("write",), "read"), ((), "old")],
+)
+def test_asking_only_for_what_does_not_exist_is_refused(requested, registered):
+    with pytest.raises(InvalidScope) as refused:
+        grantable(requested, client=a_client(scope=registered), policy=POLICY)
+    assert refused.value.reason is Reason.UNKNOWN_SCOPE
+
+
+def test_a_door_may_have_a_scope_that_others_give_no_meaning():
+    policy = Policy("https://door.example", "https://door.example/mcp", ("openid", "read"))
+    assert grantable(("openid",), client=a_client(), policy=policy) == ("openid",)
+
+
+@pytest.mark.parametrize(
+    ("requested", "result"),
+    [
+        ((), ("read", "write")),
+        (("write",), ("write",)),
+        (("offline_access",), ("read", "write")),
+        (("offline_access", "read"), ("read",)),
+        (("admin",), None),
+        (("read", "admin"), None),
+    ],
+)
+def test_a_refresh_may_only_narrow(requested, result):
+    if result is not None:
+        assert narrowed(requested, granted=("read", "write")) == result
+        return
+    with pytest.raises(InvalidScope) as refused:
+        narrowed(requested, granted=("read", "write"))
+    assert refused.value.reason is Reason.WIDER_SCOPE
