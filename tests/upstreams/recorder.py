@@ -87,9 +87,9 @@ def call(
     )
 
 
-def modern(method: str, params: dict[str, Any] | None = None, *, id: Any = 1, meta: Any = None, **rest: Any) -> Any:
+def modern(method: str, params: dict[str, Any] | None = None, *, rpc_id: Any = 1, meta: Any = None, **rest: Any) -> Any:
     params = {**(params or {}), "_meta": {**MODERN_META, **(meta or {})}}
-    return call({"jsonrpc": "2.0", "id": id, "method": method, "params": params}, era="modern", **rest)
+    return call({"jsonrpc": "2.0", "id": rpc_id, "method": method, "params": params}, era="modern", **rest)
 
 
 INITIALIZE = {
@@ -142,10 +142,10 @@ class Answer:
         """The JSON of each `data:` line."""
         return [json.loads(line[5:]) for line in self.body.splitlines() if line.startswith(b"data:")]
 
-    def message(self, id: Any = 1) -> Any:
+    def message(self, rpc_id: Any = 1) -> Any:
         """The JSON-RPC response with this id, however it was framed."""
         found = [self.json()] if self.headers[b"content-type"].startswith(b"application/json") else self.events()
-        return next(item for item in found if item.get("id") == id and "method" not in item)
+        return next(item for item in found if item.get("id") == rpc_id and "method" not in item)
 
 
 class Client:

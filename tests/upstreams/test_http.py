@@ -304,7 +304,7 @@ async def test_plain_text_of_a_client_error_keeps_its_status_so_that_clients_fal
         await visit.answer(b"Bad Request: \x1b[31mno\n", "400 Bad Request", "text/plain; charset=utf-8")
 
     async with in_front_of(handler) as upstream:
-        answer = await ask(upstream, modern("server/discover", id="d"))
+        answer = await ask(upstream, modern("server/discover", rpc_id="d"))
     assert answer.status == 400
     assert answer.json() == {
         "jsonrpc": "2.0",

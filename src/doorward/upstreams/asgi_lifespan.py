@@ -1,0 +1,79 @@
+"""The lifespan of a wrapped ASGI app, in a task of its own as its context managers require.
+
+Spec: ASGI 3.0 lifespan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from doorward.errors import Problem, StartError
+from doorward.logs import log
+from doorward.upstreams.port import ASGIApp, Message, Scope
+
+_log = logging.getLogger(__name__)
+
+
+class Lifespan:
+    """Starts and stops one app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._reported: asyncio.Queue[Message] = asyncio.Queue()
+        self._asked = False
+        self.state: dict[str, Any] | None = None
+        """What the app's lifespan put aside for its requests; None when it has no lifespan."""
+
+    async def start(self) -> None:
+        """Wait for the app's start-up. Raises `StartError`."""
+        if self._task is not None:
+            return
+        state: dict[str, Any] = {}
+        self._task = asyncio.create_task(self._run(state), name="doorward: lifespan of the wrapped app")
+        message = await self._reported.get()
+        if message["type"] == "lifespan.startup.complete":
+            self.state = state
+        elif message["type"] == "lifespan.startup.failed":
+            await self.stop()
+            raise StartError(
+                Problem(
+                    what="The server's own start-up failed.",
+                    why=str(message.get("message", "")).strip(),
+                    fix="Start the server without Doorward to see it fail by itself.",
+                )
+            )
+
+    async def stop(self) -> None:
+        """Wait for the app's shutdown; safe to call twice."""
+        if self._task is None:
+            return
+        self._stopping.set()
+        await asyncio.wait([self._task])
+
+    async def _run(self, state: dict[str, Any]) -> None:
+        scope: Scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
+        try:
+            await self._app(scope, self._receive, self._send)
+        except Exception as error:  # noqa: BLE001  # a raise is how many apps say that they have no lifespan
+            if self.state is not None:
+                _log.exception("the shutdown of the server behind the door failed")
+            else:
+                log(_log, logging.INFO, "the app has no lifespan", reason=f"{type(error).__name__}: {error}")
+        finally:
+            self._reported.put_nowait({"type": "none"})
+
+    async def _receive(self) -> Message:
+        if not self._asked:
+            self._asked = True
+            return {"type": "lifespan.startup"}
+        await self._stopping.wait()
+        return {"type": "lifespan.shutdown"}
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "lifespan.shutdown.failed":
+            log(_log, logging.ERROR, "the shutdown of the server failed", reason=message.get("message", ""))
+        self._reported.put_nowait(message)
