@@ -1,6 +1,6 @@
 """A person with a real browser: the pages work without script, lead back to the client, and run nothing they were told.
 
-Set DOORWARD_SCREENSHOTS to a directory to keep a picture of each page.
+Set SCREENSHOTS to a directory to keep a picture of each page.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def authorize_url(door: Program, client_id: str, redirect_uri: str) -> str:
 
 
 def keep_picture(page: Page, name: str) -> None:
-    directory = os.environ.get("DOORWARD_SCREENSHOTS")
+    directory = os.environ.get("SCREENSHOTS")
     if directory:
         page.screenshot(path=str(Path(directory) / f"{name}.png"))
 
