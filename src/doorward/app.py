@@ -26,7 +26,7 @@ from doorward.endpoints.routes import Router, static
 from doorward.endpoints.token import TokenEndpoint
 from doorward.endpoints.well_known import documents
 from doorward.errors import StorageError
-from doorward.login.local import ensure_owner
+from doorward.login.local import Owner, ensure_owner
 from doorward.logs import log
 from doorward.oauth.policy import Policy
 from doorward.oauth.public_url import canonical_origin
@@ -41,7 +41,6 @@ from doorward.upstreams.asgi import AsgiUpstream
 from doorward.upstreams.http import HttpUpstream
 from doorward.upstreams.port import ASGIApp, Receive, Scope, Send, Upstream
 from doorward.upstreams.python_target import as_asgi, load_target
-from doorward.upstreams.stdio import StdioUpstream
 
 LOGGER = logging.getLogger("doorward")
 PURGE_EVERY_SECONDS = 3600
@@ -69,6 +68,8 @@ def upstream_of(config: Config) -> Upstream:
         case UrlTarget(url):
             return HttpUpstream(url, timeout_seconds=config.upstream_timeout_seconds)
         case CommandTarget(arguments):
+            from doorward.upstreams.stdio import StdioUpstream
+
             return StdioUpstream(arguments)
         case PythonTarget(location, name):
             return upstream_around(load_target(location, name), config)
@@ -129,8 +130,8 @@ class Door:
         self.peers = peers
         self.worker_id = worker_id
         self.store: Store = open_store(self.config.database, self.config.data_dir)
-        self.owner_password: str | None = None
-        """The password made for `owner`, if this start has created the account without being given one."""
+        self.owner = Owner()
+        """What this start did about the account `owner`."""
         self._starting = asyncio.Lock()
         self._running: _Running | None = None
 
@@ -143,15 +144,16 @@ class Door:
         async with self._starting:
             if self._running is not None:
                 return
-            keys = Keys.load(
-                self.config.data_dir,
-                self.clock,
-                self.entropy,
-                database=sqlite_path(self.config.database, self.config.data_dir),
-            )
+            database = sqlite_path(self.config.database, self.config.data_dir)
+            keys = Keys.load(self.config.data_dir, self.clock, self.entropy, database=database)
             await self.store.open()
-            self.owner_password = await ensure_owner(self.store, self.clock, self.entropy, self.config.owner_password)
-            await self.upstream.start()
+            try:
+                self.owner = await ensure_owner(self.store, self.clock, self.entropy, self.config.owner_password)
+                await self.upstream.start()
+            except BaseException:
+                await self.upstream.stop()
+                await self.store.close()
+                raise
             self._running = _Running(self, keys)
 
     async def stop(self) -> None:

@@ -109,12 +109,12 @@ def _announce(door: Door, origins: Mapping[str, str]) -> None:
     from doorward.cli.first_start import render
 
     mcp_url = door.policy.resource
-    if sys.stdout.isatty() or door.owner_password is not None:
+    if sys.stdout.isatty() or door.owner.created:
         text = render(
             door.config,
             mcp_url=mcp_url,
-            owner_password=door.owner_password or door.config.owner_password,
-            owner_is_new=door.owner_is_new,
+            owner_password=door.owner.generated_password,
+            owner_is_new=door.owner.created,
             colour=sys.stdout.isatty(),
         )
         print(text, flush=True)

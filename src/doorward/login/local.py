@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -77,17 +78,23 @@ async def verify_password(store: Store, user_id: str, password: str) -> User | N
     return user
 
 
-async def ensure_owner(store: Store, clock: Clock, entropy: Entropy, password: str | None) -> str | None:
-    """Create the account `owner` if nobody has it yet.
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What became of the account `owner` at this start."""
 
-    Returns the generated password when one had to be made, to be shown once; None otherwise.
-    """
+    created: bool = False
+    generated_password: str | None = field(default=None, repr=False)
+    """Made because none was given; to be shown once."""
+
+
+async def ensure_owner(store: Store, clock: Clock, entropy: Entropy, password: str | None) -> Owner:
+    """Create the account `owner` if nobody has it yet."""
     if await store.get(User, OWNER):
-        return None
+        return Owner()
     generated = None if password else generate_password(entropy)
     hashed = hash_password(password or generated or "")
     try:
         await store.apply([Insert(User(user_id=OWNER, password_hash=hashed, created_at=clock.now()))])
     except Conflict:  # another process was first
-        return None
-    return generated
+        return Owner()
+    return Owner(created=True, generated_password=generated)
