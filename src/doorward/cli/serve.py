@@ -61,7 +61,6 @@ def command(ctx: click.Context, /, target: tuple[str, ...], **values: Any) -> No
 
     Every option can also be set in doorward.toml or as DOORWARD_*; an option wins over both.
     """
-    from doorward.cli.run_server import configure_logs, run
     from doorward.config.load import load_here
 
     started: tuple[str, ...] | None = ctx.meta.get("doorward.command")
@@ -71,5 +70,8 @@ def command(ctx: click.Context, /, target: tuple[str, ...], **values: Any) -> No
     values["target"] = started if started is not None else next(iter(target), None)
     values["allow_public_without_auth"] = values["allow_public_without_auth"] or None
     loaded = load_here(values, needs_target=True)
+    # Only now what takes time to import: a mistake in the settings is answered at once.
+    from doorward.cli.run_server import configure_logs, run
+
     configure_logs(loaded.config)
     run(loaded.config, loaded.origins)

@@ -52,7 +52,7 @@ class Config:
     host: str = "127.0.0.1"
     """The address to listen on."""
     port: int = 8000
-    """The port to listen on (1 to 65535); `PORT` is honoured."""
+    """The port to listen on (1 to 65535, or 0 for any free one); `PORT` is honoured."""
     path: str = "/mcp"
     """The path of the door. Served with and without a last slash, never redirected."""
     public_url: str | None = None

@@ -89,14 +89,12 @@ def reference_table(flags: Iterable[str]) -> str:
 
 
 def _entry(setting: Setting, flags: set[str]) -> str:
-    kind = " or ".join(f"`{word}`" for word in setting.choices) or {"list": "list of texts"}.get(
-        setting.kind, setting.kind
-    )
+    kind = "list of texts" if setting.kind == "list" else setting.kind
+    kind = " or ".join(f"`{word}`" for word in setting.choices) or kind
     names = [f"variable `{setting.variable}`"]
     if setting.secret:
-        names.append(
-            f"or `{setting.variable}_FILE`, the path of a file that holds it (in a file `{setting.name}_file`)"
-        )
+        twin = f"`{setting.variable}_FILE` or key `{setting.name}_file`"
+        names.append(f"{twin}: the path of a file that holds it")
     if setting.flag in flags:
         names.insert(0, f"flag `{setting.flag}`")
     elif setting.name == "target":

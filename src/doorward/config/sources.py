@@ -66,7 +66,7 @@ def from_environment(environ: Mapping[str, str], cwd: Path, problems: list[Probl
         if setting := names.get(variable):
             yield Entry(setting.name, value, variable, cwd, typed=False)
         elif variable not in known:
-            problems.append(_unknown(variable, variable, known))
+            problems.append(_unknown(variable, variable.removeprefix(PREFIX), file_keys(), PREFIX))
         elif variable.endswith("_FILE"):
             twin = variable.removesuffix("_FILE")
             pointer = Entry(twin.removeprefix(PREFIX).lower(), value, variable, cwd, typed=False)
@@ -100,7 +100,7 @@ def from_file(path: Path, named: str, cwd: Path, problems: list[Problem]) -> Ite
     for key, value in table.items():
         where = f"{key} in {shown_path}"
         if key not in known:
-            problems.append(_unknown(where, key, known))
+            problems.append(_unknown(where, key, known, ""))
         elif key in settings:
             yield Entry(key, value, where, base, typed=True)
         else:
@@ -130,9 +130,10 @@ def _table(path: Path, shown_path: str, named: str, problems: list[Problem]) -> 
     return table if isinstance(table, dict) else {}
 
 
-def _unknown(where: str, name: str, known: list[str]) -> Problem:
-    meant = suggestion(name if name.isupper() else name.replace("-", "_").lower(), known)
-    fix = f"Did you mean {meant}?" if meant else "`doorward config schema` lists every setting."
+def _unknown(where: str, name: str, known: list[str], prefix: str) -> Problem:
+    meant = suggestion(name.replace("-", "_").lower(), known)
+    spelled = prefix + meant.upper() if meant and prefix else meant
+    fix = f"Did you mean {spelled}?" if meant else "`doorward config schema` lists every setting."
     return Problem("there is no such setting", "A misspelt setting would silently leave the default.", fix, where)
 
 

@@ -1,0 +1,95 @@
+"""Write the pages of `docs/` that are computed: the settings from `Config`, the command line from click.
+
+A test compares them with what is committed, so they cannot fall behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from doorward.cli.main import cli
+from doorward.config.schema import reference_table
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+NOTE = "<!-- Written by scripts/generate_docs.py (make docs). Edit the source, not this page. -->\n"
+
+CONFIGURATION = """# Settings
+
+Every setting is a key in a file and an environment variable; the most used ones are options of `doorward serve` too.
+What is written nearest wins:
+
+1. an option of the command line, such as `--port 9000`
+2. an environment variable, such as `DOORWARD_PORT=9000` (`PORT` and `WEB_CONCURRENCY` count here, below Doorward's own)
+3. the file: the one named by `--config` or `DOORWARD_CONFIG`, else `doorward.toml`, else the table `[tool.doorward]` of
+   `pyproject.toml`, in the working directory
+4. the default
+
+```toml
+# doorward.toml
+target = "server.py"
+public_url = "https://mcp.example.com"
+workers = 2
+```
+
+A key or variable that does not exist is a fault, and all faults are reported at once. Lists are separated by commas in
+a variable. An empty variable counts as not set. Relative paths count from the file they are written in, or from the
+working directory; the data directory is beside the file unless set. `doorward config check` says whether the settings
+are good, `doorward config show` where each comes from, and `doorward config schema` prints a JSON Schema for editors.
+
+"""
+
+CLI = """# Command line
+
+Exit codes: 0 good, 1 found problems, 2 wrong usage or configuration, 3 could not run. Results go to standard output,
+everything else to standard error. `--json` prints JSON, with instants as seconds since 1970.
+
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Return each generated page by path."""
+    serve = next(command for words, command in commands(cli, ("doorward",)) if words == ("doorward", "serve"))
+    flags = [option for parameter in serve.params for option in parameter.opts if option.startswith("--")]
+    sections = "\n".join(section(*each) for each in commands(cli, ("doorward",)))
+    return {
+        DOCS / "configuration.md": NOTE + CONFIGURATION + reference_table(flags).rstrip() + "\n",
+        DOCS / "cli.md": NOTE + CLI + sections.rstrip() + "\n",
+    }
+
+
+def commands(group: click.Group, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield every command that does something, with the words that call it."""
+    context = click.Context(group, info_name=" ".join(words))
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, (*words, name))
+        else:
+            yield (*words, name), command
+
+
+def section(words: tuple[str, ...], command: click.Command) -> str:
+    """Return the section of one command."""
+    context = click.Context(command, info_name=" ".join(words))
+    usage = " ".join([*words, *command.collect_usage_pieces(context)])
+    text = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
+    lines = [f"## {' '.join(words)}", "", f"`{usage}`", "", text, ""]
+    records = [each.get_help_record(context) for each in command.params if isinstance(each, click.Option)]
+    lines += [f"- `{record[0]}`: {' '.join(record[1].split())}" for record in records if record]
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    """Write the pages."""
+    for path, text in pages().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(DOCS.parent))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""What single settings must be, and what they must be together."""
+
+import pytest
+
+from doorward.config.addresses import mcp_url
+from doorward.config.load import load
+from doorward.config.model import Config
+from doorward.errors import ConfigError
+
+
+def fault(tmp_path, **flags) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(flags, {}, tmp_path)
+    (problem,) = caught.value.problems
+    return str(problem)
+
+
+@pytest.mark.parametrize(
+    ("given", "canonical"),
+    [
+        ("https://mcp.example.com", "https://mcp.example.com"),
+        ("https://mcp.example.com/", "https://mcp.example.com"),
+        ("https://MCP.Example.com:443/mcp", "https://mcp.example.com"),
+        ("https://mcp.example.com:8443/mcp/", "https://mcp.example.com:8443"),
+        ("http://localhost:8000", "http://localhost:8000"),
+        ("http://127.0.0.1:8000/mcp", "http://127.0.0.1:8000"),
+    ],
+)
+def test_the_public_url_is_an_origin_in_one_spelling(tmp_path, given, canonical):
+    assert load({"public_url": given}, {}, tmp_path).config.public_url == canonical
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("http://mcp.example.com", "Write https://mcp.example.com"),
+        ("mcp.example.com", "Write https://mcp.example.com"),
+        ("https://mcp.example.com/other", "has more than an origin"),
+        ("https://mcp.example.com?x=1", "has more than an origin"),
+        ("https://me:pw@mcp.example.com", "holds a credential"),
+        ("https://mcp.example.com:99999", "is not a URL"),
+        ("ftp://mcp.example.com", "is not an https URL"),
+        ("https://", "is not an https URL"),
+    ],
+)
+def test_a_public_url_that_clients_could_not_use_is_refused(tmp_path, given, expected):
+    assert expected in fault(tmp_path, public_url=given)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("port", "0", 0),
+        ("port", "65535", 65535),
+        ("workers", "64", 64),
+        ("path", "/mcp/", "/mcp"),
+        ("path", "/v1.2/tools", "/v1.2/tools"),
+        ("host", "[::1]", "::1"),
+        ("host", "localhost", "localhost"),
+        ("allowed_origins", "https://APP.example.com/", ("https://app.example.com",)),
+        ("allowed_hosts", "mcp.internal:8000,MCP.internal", ("mcp.internal:8000", "mcp.internal")),
+        ("token_header", "X-API-Key", "X-API-Key"),
+        ("scopes", "read,read", ("read",)),
+        ("drain_seconds", "0", 0),
+    ],
+)
+def test_a_good_value_is_taken_in_its_one_spelling(tmp_path, name, given, value):
+    assert getattr(load({name: given}, {}, tmp_path).config, name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("port", "65536"),
+        ("port", "-1"),
+        ("port", "8000.5"),
+        ("workers", "0"),
+        ("workers", "65"),
+        ("path", "mcp"),
+        ("path", "/"),
+        ("path", "/a//b"),
+        ("path", "/a/../b"),
+        ("path", "/./a"),
+        ("path", "/.well-known/x"),
+        ("path", "/a%2fb"),
+        ("path", "/a?b"),
+        ("path", "/-/door"),
+        ("path", "/authorize"),
+        ("path", "/register/x"),
+        ("path", "/metrics"),
+        ("host", "http://127.0.0.1"),
+        ("host", "a b"),
+        ("auth", "oath"),
+        ("login", "github"),
+        ("database", "mysql://x"),
+        ("database", "sqlite:///"),
+        ("database", "sqlite:///:memory:"),
+        ("database", "data.sqlite"),
+        ("scopes", ","),
+        ("scopes", 'read,wr"ite'),
+        ("token_header", "Authorization"),
+        ("token_header", "Mcp-Session-Id"),
+        ("token_header", "X Key"),
+        ("allowed_origins", "*"),
+        ("allowed_origins", "null"),
+        ("allowed_origins", "https://app.example.com/page"),
+        ("allowed_hosts", "*"),
+        ("allowed_hosts", "mcp.internal:0"),
+        ("trusted_proxies", "proxy"),
+        ("body_limit_bytes", "0"),
+        ("upstream_timeout_seconds", "0"),
+        ("log_level", "loud"),
+        ("log_format", "xml"),
+        ("data_dir", " "),
+    ],
+)
+def test_a_bad_value_is_one_fault_at_its_flag(tmp_path, name, given):
+    assert fault(tmp_path, **{name: given}).startswith(f"--{name.replace('_', '-')}: ")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "mcp.internal"])
+def test_listening_for_others_needs_a_public_url(tmp_path, host):
+    assert "--public-url" in fault(tmp_path, host=host)
+    assert load({"host": host, "public_url": "https://mcp.example.com"}, {}, tmp_path).config.host == host
+
+
+@pytest.mark.parametrize(
+    "exposed",
+    [
+        {"host": "0.0.0.0", "public_url": "https://mcp.example.com"},
+        {"host": "127.0.0.1", "public_url": "https://mcp.example.com"},
+        {"host": "0.0.0.0", "public_url": "http://localhost:8000"},
+    ],
+)
+def test_no_check_at_all_where_others_reach_needs_a_word_that_says_so(tmp_path, exposed):
+    assert "--allow-public-without-auth" in fault(tmp_path, auth="none", **exposed)
+    permitted = {**exposed, "auth": "none", "allow_public_without_auth": True}
+    assert load(permitted, {}, tmp_path).config.auth == "none"
+
+
+def test_no_check_at_all_is_fine_on_this_machine(tmp_path):
+    assert load({"auth": "none"}, {}, tmp_path).config.auth == "none"
+
+
+def test_several_workers_cannot_share_memory(tmp_path):
+    assert "memory" in fault(tmp_path, database="memory://", workers="2")
+    assert load({"database": "memory://"}, {}, tmp_path).config.workers == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "url"),
+    [
+        (Config(public_url="https://mcp.example.com"), "https://mcp.example.com/mcp"),
+        (Config(port=9000, path="/x"), "http://127.0.0.1:9000/x"),
+        (Config(host="::1", port=80), "http://[::1]/mcp"),
+    ],
+)
+def test_the_address_of_the_door_follows_from_the_settings(config, url):
+    assert mcp_url(config) == url
+
+
+def test_the_port_that_was_really_bound_can_be_told():
+    assert mcp_url(Config(port=0), port=43210) == "http://127.0.0.1:43210/mcp"
