@@ -1,0 +1,64 @@
+"""The tables: medians over the rounds, beside what each row is compared with."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bench.subjects import Subject
+
+
+@dataclass
+class Row:
+    """What the rounds of one subject gave."""
+
+    subject: Subject
+    cpu_us: list[float] = field(default_factory=list)
+    per_second: list[float] = field(default_factory=list)
+    p50_ms: list[float] = field(default_factory=list)
+    p99_ms: list[float] = field(default_factory=list)
+    resident_mib: list[float] = field(default_factory=list)
+
+    @property
+    def cpu(self) -> float:
+        """The median CPU time of one unit, in microseconds."""
+        return statistics.median(self.cpu_us)
+
+
+HEAD = (
+    "| subject | CPU us/unit: median (range) | compared with | added us | times | units/s | p50 ms | p99 ms "
+    "| RSS MiB | budget us |"
+)
+RULE = "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Render the rows that were measured."""
+    by_name = {row.subject.name: row for row in rows}
+    return "\n".join([HEAD, RULE, *(_line(row, by_name) for row in rows)])
+
+
+def _line(row: Row, by_name: Mapping[str, Row]) -> str:
+    base = by_name.get(row.subject.base or "")
+    added, times = (f"{row.cpu - base.cpu:.0f}", f"{row.cpu / base.cpu:.2f}") if base else ("", "")
+    cells = [
+        row.subject.name,
+        f"{row.cpu:.0f} ({min(row.cpu_us):.0f}-{max(row.cpu_us):.0f})",
+        base.subject.name if base else "",
+        added,
+        times,
+        f"{statistics.median(row.per_second):.0f}",
+        f"{statistics.median(row.p50_ms):.1f}",
+        f"{statistics.median(row.p99_ms):.1f}",
+        f"{statistics.median(row.resident_mib):.0f}",
+        row.subject.budget,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def figures(found: Mapping[str, str]) -> str:
+    """Render the figures taken without load."""
+    return "\n".join(
+        ["| figure | value |", "| --- | ---: |", *(f"| {name} | {value} |" for name, value in found.items())]
+    )

@@ -1,0 +1,166 @@
+"""What is measured: the servers, and for each row of the table the users that put work on one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.door import PASSWORD
+from flows.processes import PYTHON
+from flows.user_agent import Browser, Person
+
+from bench import calls, oauth
+from bench.load import User
+
+OWNER = Person("owner", PASSWORD)
+HELPERS = {"identity_provider": "identity_provider", "raw_upstream": "raw"}
+"""Servers that stand behind measured ones, and the app of each."""
+NEEDS = {
+    "fastmcp_oauth_proxy": ["identity_provider"],
+    "fastmcp_proxy": ["raw_upstream"],
+    "door_proxy": ["raw_upstream"],
+}
+
+
+@dataclass(frozen=True)
+class Live:
+    """A server that runs now."""
+
+    port: int
+    folder: Path
+    connections: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+Prepare = Callable[[Live], list[User]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One row of the table."""
+
+    name: str
+    server: str
+    prepare: Prepare
+    base: str | None = None
+    """The row that this one is compared with."""
+    budget: str = ""
+    """The promise about this row, in microseconds of CPU."""
+    connections: int | None = None
+
+
+def command(server: str, port: int, folder: Path, shared: Path, ports: dict[str, int]) -> list[str]:
+    """Return the command that runs a server."""
+    if server == "door_proxy":
+        upstream = f"http://127.0.0.1:{ports['raw_upstream']}/mcp"
+        return [PYTHON, "-m", "doorward", "serve", upstream, "--port", str(port), "--data-dir", str(folder)]
+    told = {"port": port, "folder": str(folder), "shared": str(shared), "ports": ports}
+    return [PYTHON, "-m", "bench.serve", HELPERS.get(server, server), json.dumps(told)]
+
+
+def open_calls(live: Live) -> list[User]:
+    """Call without a token."""
+    return [calls.modern_user(live.port) for _ in range(live.connections)]
+
+
+def open_legacy_calls(live: Live) -> list[User]:
+    """Call in a session, without a token."""
+    return [calls.legacy_user(live.port) for _ in range(live.connections)]
+
+
+def calls_with_written_token(live: Live) -> list[User]:
+    """Call with the token that the server wrote beside itself."""
+    token = (live.folder / "token").read_text()
+    return [calls.modern_user(live.port, token) for _ in range(live.connections)]
+
+
+def granted(live: Live, count: int) -> list[oauth.Grant]:
+    """Sign in once, then get as many grants as asked."""
+
+    async def work() -> list[oauth.Grant]:
+        browser = Browser()
+        return [await oauth.obtain(live.url, OWNER, browser) for _ in range(count)]
+
+    return asyncio.run(work())
+
+
+def calls_with_grant(live: Live) -> list[User]:
+    """Call with an access token from the whole flow."""
+    token = granted(live, 1)[0].access_token
+    return [calls.modern_user(live.port, token) for _ in range(live.connections)]
+
+
+def legacy_calls_with_grant(live: Live) -> list[User]:
+    """Call in a session with an access token from the whole flow."""
+    token = granted(live, 1)[0].access_token
+    return [calls.legacy_user(live.port, token) for _ in range(live.connections)]
+
+
+def refreshes(live: Live) -> list[User]:
+    """Refresh, each connection its own grant."""
+    return [oauth.refreshing_user(live.port, grant) for grant in granted(live, live.connections)]
+
+
+def registrations(live: Live) -> list[User]:
+    """Register clients."""
+    return [oauth.registering_user(live.port) for _ in range(live.connections)]
+
+
+def flows_signed_in(live: Live) -> list[User]:
+    """Go through the whole flow as someone who has signed in before."""
+    return [oauth.flow_user(live.port, OWNER, stay_signed_in=True) for _ in range(live.connections)]
+
+
+def flows_with_password(live: Live) -> list[User]:
+    """Go through the whole flow, password and all."""
+    return [oauth.flow_user(live.port, OWNER, stay_signed_in=False) for _ in range(live.connections)]
+
+
+def refusals(live: Live) -> list[User]:
+    """Call without a token where one is needed."""
+    return [calls.unauthorized(live.port) for _ in range(live.connections)]
+
+
+def document(path: str, needle: str) -> Prepare:
+    """Fetch a document."""
+
+    def prepare(live: Live) -> list[User]:
+        return [calls.getter(live.port, path, 200, needle.encode()) for _ in range(live.connections)]
+
+    return prepare
+
+
+RESOURCE = document("/.well-known/oauth-protected-resource/mcp", '"authorization_servers"')
+SERVER = document("/.well-known/oauth-authorization-server", '"token_endpoint"')
+SUBJECTS = (
+    Subject("raw ASGI", "raw", open_calls),
+    Subject("raw ASGI behind Doorward, in process", "door_raw", calls_with_grant, "raw ASGI", "150 added"),
+    Subject("FastMCP", "fastmcp", open_calls, "raw ASGI"),
+    Subject("FastMCP, JWTVerifier", "fastmcp_jwt", calls_with_written_token, "FastMCP"),
+    Subject("FastMCP, OAuthProxy", "fastmcp_oauth_proxy", calls_with_grant, "FastMCP"),
+    Subject("FastMCP behind Doorward, in process", "door_fastmcp", calls_with_grant, "FastMCP", "150 added"),
+    Subject("FastMCP, session", "fastmcp", open_legacy_calls, "raw ASGI"),
+    Subject(
+        "FastMCP behind Doorward, session", "door_fastmcp", legacy_calls_with_grant, "FastMCP, session", "150 added"
+    ),
+    Subject("FastMCP create_proxy", "fastmcp_proxy", open_calls, "raw ASGI"),
+    Subject("Doorward reverse proxy", "door_proxy", calls_with_grant, "FastMCP create_proxy", "500 in all"),
+    Subject("401, FastMCP OAuthProxy", "fastmcp_oauth_proxy", refusals),
+    Subject("401, Doorward", "door_raw", refusals, "401, FastMCP OAuthProxy", "150"),
+    Subject("resource metadata, FastMCP OAuthProxy", "fastmcp_oauth_proxy", RESOURCE),
+    Subject("resource metadata, Doorward", "door_raw", RESOURCE, "resource metadata, FastMCP OAuthProxy", "150"),
+    Subject("server metadata, FastMCP OAuthProxy", "fastmcp_oauth_proxy", SERVER),
+    Subject("server metadata, Doorward", "door_raw", SERVER, "server metadata, FastMCP OAuthProxy", "150"),
+    Subject("registration, FastMCP OAuthProxy", "fastmcp_oauth_proxy", registrations),
+    Subject("registration, Doorward", "door_raw", registrations, "registration, FastMCP OAuthProxy", "800"),
+    Subject("refresh, FastMCP OAuthProxy", "fastmcp_oauth_proxy", refreshes),
+    Subject("refresh, Doorward", "door_raw", refreshes, "refresh, FastMCP OAuthProxy", "1000"),
+    Subject("whole flow, Doorward, signed in before", "door_raw", flows_signed_in, budget="6000"),
+    Subject("whole flow, Doorward, with the password", "door_raw", flows_with_password, connections=4),
+)
