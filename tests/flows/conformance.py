@@ -5,10 +5,13 @@ The suite sends no `Authorization` header; a protected server is measured throug
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from flows import node
@@ -30,11 +33,17 @@ class Score:
     """Scenarios that ran but do not count: extensions and those the suite's own server cannot pass."""
     checks: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Checks passed and failed in each scenario."""
-    output: str = field(default="", repr=False)
+    faults: list[str] = field(default_factory=list, repr=False)
+    """Each check that failed, with what the suite says about it."""
 
     @property
     def passed(self) -> int:
         return sum(self.required.values())
+
+    def new_faults(self, other: Score) -> str:
+        """Return the failed checks that the other run did not have."""
+        known = {fault.split(": ")[1] for fault in other.faults}
+        return "\n".join(fault for fault in self.faults if fault.split(": ")[1] not in known)
 
     def lost_against(self, other: Score, *, unscored: bool = True) -> list[str]:
         """Name each scenario in which this run passed fewer checks, or failed more, than the other."""
@@ -55,7 +64,7 @@ def run(url: str, revision: Revision) -> Score:
     program = node.package("@modelcontextprotocol/conformance", "dist/index.js")
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
         done = subprocess.run(
-            [str(node.binary()), str(program), "server", "--url", url, "--requirements", revision],
+            [str(node.binary()), str(program), "server", "--url", url, "--requirements", revision, "-o", folder],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -63,10 +72,18 @@ def run(url: str, revision: Revision) -> Score:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
-    return parse(done.stdout)
+        faults = [fault for file in sorted(Path(folder).glob("*/checks.json")) for fault in read_faults(file)]
+    return parse(done.stdout, faults)
 
 
-def parse(output: str) -> Score:
+def read_faults(file: Path) -> list[str]:
+    """Return the failed checks of one scenario, for people to read."""
+    checks = json.loads(file.read_text())
+    failed = [check for check in checks if check["status"] in {"FAILURE", "WARNING"}]
+    return [f"{file.parent.name.partition('-20')[0]}: {one['id']}: {one.get('errorMessage')}" for one in failed]
+
+
+def parse(output: str, faults: Sequence[str] = ()) -> Score:
     """Read the summary that the suite prints; raise `ValueError` when there is none."""
     checks: dict[str, tuple[int, int]] = {}
     passed: dict[str, bool] = {}
@@ -83,5 +100,5 @@ def parse(output: str) -> Score:
         required={name: good for name, good in passed.items() if name not in unscored},
         unscored={name: good for name, good in passed.items() if name in unscored},
         checks=checks,
-        output=output,
+        faults=list(faults),
     )

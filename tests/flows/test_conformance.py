@@ -30,7 +30,7 @@ def without_a_door(url: str, revision: Revision) -> Score:
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_the_server_alone_has_the_full_score(upstream: Program, revision: Revision):
     score = without_a_door(upstream.url(), revision)
-    assert (score.passed, len(score.required)) == (FULL[revision], FULL[revision]), score.output
+    assert (score.passed, len(score.required)) == (FULL[revision], FULL[revision]), score.faults
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -38,8 +38,8 @@ def test_an_open_door_changes_no_verdict(upstream: Program, tmp_path: Path, revi
     with serving(upstream.url(), data_dir=tmp_path, auth="none") as door:
         score = conformance.run(door.url, revision)
     bare = without_a_door(upstream.url(), revision)
-    assert score.required == bare.required, score.output
-    assert score.lost_against(bare) == [], score.output
+    assert score.required == bare.required, score.new_faults(bare)
+    assert score.lost_against(bare) == [], score.new_faults(bare)
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -49,8 +49,8 @@ def test_a_door_that_asks_for_a_token_changes_no_verdict(upstream: Program, tmp_
         with foreign.header_adder(door.program.port, header) as adder:
             score = conformance.run(adder.url(), revision)
     bare = without_a_door(upstream.url(), revision)
-    assert score.required == bare.required, score.output
-    assert score.lost_against(bare) == [], score.output
+    assert score.required == bare.required, score.new_faults(bare)
+    assert score.lost_against(bare) == [], score.new_faults(bare)
 
 
 @pytest.mark.parametrize("target", [(SERVER,), (PYTHON, "-W", "ignore", SERVER, "--stdio")], ids=["file", "command"])
@@ -61,8 +61,8 @@ def test_a_server_that_the_door_runs_itself_has_the_same_verdicts(
     with serving(*target, data_dir=tmp_path, auth="none") as door:
         score = conformance.run(door.url, revision)
     bare = without_a_door(upstream.url(), revision)
-    assert score.required == bare.required, score.output
-    assert score.lost_against(bare, unscored=False) == [], score.output
+    assert score.required == bare.required, score.new_faults(bare)
+    assert score.lost_against(bare, unscored=False) == [], score.new_faults(bare)
 
 
 def test_the_proxy_that_adds_a_header_loses_nothing(upstream: Program):

@@ -143,6 +143,40 @@ def test_custom_headers(region: Annotated[str, Field(json_schema_extra={"x-mcp-h
     return region
 
 
+SCHEMA = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "$defs": {
+        "address": {
+            "$anchor": "addressDef",
+            "type": "object",
+            "properties": {"street": {"type": "string"}, "city": {"type": "string"}},
+        }
+    },
+    "properties": {
+        "name": {"type": "string"},
+        "address": {"$ref": "#/$defs/address"},
+        "contactMethod": {"type": "string", "enum": ["phone", "email"]},
+        "phone": {"type": "string"},
+        "email": {"type": "string"},
+    },
+    "allOf": [{"anyOf": [{"required": ["phone"]}, {"required": ["email"]}]}],
+    "if": {"properties": {"contactMethod": {"const": "phone"}}, "required": ["contactMethod"]},
+    "then": {"required": ["phone"]},
+    "else": {"required": ["email"]},
+    "additionalProperties": False,
+}
+
+
+@mcp.tool()
+def json_schema_2020_12_tool() -> str:
+    """Have a schema with every keyword that must survive the way to the client."""
+    return "ok"
+
+
+mcp._tool_manager.get_tool("json_schema_2020_12_tool").parameters = SCHEMA
+
+
 @mcp.tool()
 async def test_trigger_tool_change(ctx: Context) -> str:
     """Announce that the list of tools changed."""
