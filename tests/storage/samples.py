@@ -4,6 +4,7 @@ Run as a program, it writes the golden file of each sample that has none yet. A 
 stands for what a release stored, and must load for ever.
 """
 
+# ruff: noqa: T201 (what it prints is its result)
 from __future__ import annotations
 
 from pathlib import Path

@@ -238,7 +238,10 @@ async def test_of_many_racers_on_one_version_exactly_one_wins(store):
     async def race(stored: Stored, name: str) -> bool:
         try:
             await store.apply(
-                [Replace(least(RefreshToken, predecessor_digest=name), stored.version), Insert(least(AccessToken, name))]
+                [
+                    Replace(least(RefreshToken, predecessor_digest=name), stored.version),
+                    Insert(least(AccessToken, name)),
+                ]
             )
         except Conflict:
             return False

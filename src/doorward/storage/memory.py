@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from doorward.errors import Conflict, Unavailable
-from doorward.oauth.changes import Change, Delete, DeleteAll, Expect, Insert, Replace, Stored
+from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
 from doorward.oauth.records import RECORD_TYPES, Record
 from doorward.storage.port import refuse_unknown_indexes
 
@@ -105,8 +105,8 @@ class MemoryStore:
                 for key in tuple(self._found_by.get((record_type, index, value), ())):
                     removed = self._remove(record_type, key)
                     undo.append(partial(self._put, removed))
-            case Expect(record_type, key, version):
-                self._expect(record_type, key, version)
+            case _:
+                self._expect(change.record_type, change.key, change.version)
 
     def _expect(self, record_type: type[Record], key: str, version: int) -> Stored[Any]:
         stored = self._records[record_type].get(key)

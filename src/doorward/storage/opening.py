@@ -62,6 +62,6 @@ def _problem(database: str) -> Problem:
     return Problem(
         what="The database is not an address.",
         why="A bare path is not accepted, so that a slip in an address never creates a new, empty file.",
-        fix=f"For the file of that name, write `{_SQLITE}{database}`." if ":" not in database else known,
+        fix=f"For the file of that name, write `{_SQLITE}{database}`." if database and ":" not in database else known,
         where="database",
     )

@@ -31,12 +31,12 @@ def open_data_directory(path: Path) -> None:
     Raises:
         StartError: it cannot be created, is not a directory, or others can write in it.
     """
-    make_directory(path)
     try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = stat.S_IMODE(path.stat().st_mode)
         ours = all(each.name.startswith(_OWN_PREFIXES) for each in path.iterdir())
     except OSError as error:
-        raise start_error(f"The directory {path} cannot be read", error) from error
+        raise start_error(f"The directory {path} cannot be used", error) from error
     if not mode & _OTHERS_MAY_DO_ANYTHING:
         return
     if ours:

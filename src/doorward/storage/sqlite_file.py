@@ -16,6 +16,7 @@ from doorward.storage.private_files import make_directory, start_error, tighten
 from doorward.storage.sqlite_schema import migrate, packaged_migrations
 
 _RETRY_SECONDS = 0.01
+_READER_TIMEOUT_MS = 250
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",  # acknowledged is durable: an fsync at each commit
     "PRAGMA cache_size = -4096",  # KiB
@@ -64,7 +65,7 @@ def open_database(path: Path, lock_timeout_seconds: float) -> tuple[sqlite3.Conn
         try:
             return _open_once(path, lock_timeout_seconds)
         except sqlite3.Error as error:
-            # SQLite does not wait for every kind of lock: two processes that create the file at once may see BUSY.
+            # SQLite's own waiting does not cover every lock: of processes that create the file at once, some see BUSY.
             if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 raise _refusal(path, error) from error
             time.sleep(_RETRY_SECONDS)
@@ -72,26 +73,27 @@ def open_database(path: Path, lock_timeout_seconds: float) -> tuple[sqlite3.Conn
 
 def _open_once(path: Path, lock_timeout_seconds: float) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     with contextlib.ExitStack() as on_failure:
-        writer = connect(path, lock_timeout_seconds)
-        on_failure.callback(writer.close)
+        writer = on_failure.enter_context(contextlib.closing(connect(path)))
         use_write_ahead_log(writer)
         migrate(writer, packaged_migrations())
-        reader = connect(path, lock_timeout_seconds)
+        reader = on_failure.enter_context(contextlib.closing(connect(path)))
+        # A reader waits only for the rare moments in which the log is recovered, and it waits on the event loop.
+        reader.execute(f"PRAGMA busy_timeout = {min(_READER_TIMEOUT_MS, int(lock_timeout_seconds * 1000))}")
+        writer.execute(f"PRAGMA busy_timeout = {int(lock_timeout_seconds * 1000)}")
         on_failure.pop_all()
     return reader, writer
 
 
-def connect(path: Path, lock_timeout_seconds: float) -> sqlite3.Connection:
-    """Return a connection in autocommit mode, usable from any one thread at a time."""
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection in autocommit mode that waits for no lock, usable from any one thread at a time."""
     connection = sqlite3.connect(
-        path.absolute(),
-        timeout=lock_timeout_seconds,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=256,
+        path.absolute(), timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
     )
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
+    with contextlib.ExitStack() as on_failure:
+        on_failure.enter_context(contextlib.closing(connection))
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        on_failure.pop_all()
     return connection
 
 

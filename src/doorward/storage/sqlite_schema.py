@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from doorward.errors import Problem, StartError
-from doorward.oauth.changes import Change, Delete, DeleteAll, Expect, Insert, Replace
+from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace
 from doorward.oauth.records import RECORD_TYPES, Record
 from doorward.storage.port import refuse_unknown_indexes
 
@@ -105,8 +105,8 @@ def step_for(change: Change) -> Step:
             return Step(TABLES[record_type].delete, (key, version), "one_row")
         case DeleteAll(record_type, index, value):
             return Step(_delete_all_sql(record_type, index), (value,), "nothing")
-        case Expect(record_type, key, version):
-            return Step(TABLES[record_type].expect, (key, version), "a_match")
+        case _:
+            return Step(TABLES[change.record_type].expect, (change.key, change.version), "a_match")
 
 
 def _values(record: Record) -> tuple[Any, ...]:

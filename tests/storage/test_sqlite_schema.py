@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from doorward.errors import StartError
+from doorward.oauth.records import RECORD_TYPES
+from doorward.storage.sqlite_schema import APPLICATION_ID, TABLES, find_sql, migrate, packaged_migrations, table_name
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+@pytest.fixture
+def connection():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    yield connection
+    connection.close()
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def tables_of(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+
+def test_the_migrations_lead_to_a_table_for_every_record_kind_and_no_other(connection):
+    migrate(connection, packaged_migrations())
+    assert tables_of(connection) == {table_name(each) for each in RECORD_TYPES}
+    assert version_of(connection) == len(packaged_migrations())
+
+
+@pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.kind)
+def test_a_table_has_a_column_and_an_index_for_each_index_of_the_record(connection, record_type):
+    migrate(connection, packaged_migrations())
+    name = table_name(record_type)
+    columns = {row[1]: row[2] for row in connection.execute(f"PRAGMA table_info({name})")}
+    own = {"key": "TEXT", "version": "INTEGER", "expires_at": "INTEGER", "body": "BLOB"}
+    assert columns == own | dict.fromkeys(record_type.indexes, "TEXT")
+    indexed = {row[1] for row in connection.execute(f"PRAGMA index_list({name})") if row[3] == "c"}
+    assert indexed == {f"{name}_by_{column}" for column in (*record_type.indexes, "expires_at")}
+
+
+@pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.kind)
+def test_no_statement_of_a_request_reads_a_whole_table(connection, record_type):
+    migrate(connection, packaged_migrations())
+    table = TABLES[record_type]
+    statements = [table.get, table.expect, table.delete, table.purge]
+    statements += [find_sql(record_type, (name,)) for name in record_type.indexes]
+    for sql in statements:
+        plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", ("x",) * sql.count("?")))
+        assert "SCAN" not in plan, f"{sql}: {plan}"
+
+
+def test_migrating_twice_changes_nothing(connection):
+    migrate(connection, packaged_migrations())
+    before = connection.execute("SELECT * FROM sqlite_schema").fetchall()
+    migrate(connection, packaged_migrations())
+    assert connection.execute("SELECT * FROM sqlite_schema").fetchall() == before
+
+
+def test_a_later_migration_is_added_to_an_older_database(connection):
+    migrate(connection, ["CREATE TABLE a (x);"])
+    connection.execute("INSERT INTO a VALUES ('kept')")
+    migrate(connection, ["CREATE TABLE a (x);", "-- a reason; with a semicolon\nCREATE TABLE b (x);"])
+    assert tables_of(connection) == {"a", "b"}
+    assert connection.execute("SELECT x FROM a").fetchone() == ("kept",)
+    assert version_of(connection) == 2
+
+
+def test_a_migration_that_fails_leaves_nothing_and_can_be_done_again(connection):
+    broken = "CREATE TABLE b (x);\nCREATE TABLE a (x);\n"
+    with pytest.raises(sqlite3.OperationalError, match="already exists"):
+        migrate(connection, ["CREATE TABLE a (x);", broken])
+    assert (tables_of(connection), version_of(connection)) == ({"a"}, 1)
+    migrate(connection, ["CREATE TABLE a (x);", "CREATE TABLE b (x);"])
+    assert (tables_of(connection), version_of(connection)) == ({"a", "b"}, 2)
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(connection):
+    migrate(connection, [*packaged_migrations(), "CREATE TABLE later (x);"])
+    with pytest.raises(StartError) as caught:
+        migrate(connection, packaged_migrations())
+    assert "newer Doorward" in caught.value.problem.what
+    assert "backup" in caught.value.problem.fix
+    assert "later" in tables_of(connection)
+    assert not connection.in_transaction
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["CREATE TABLE theirs (x)", "PRAGMA user_version = 1", "PRAGMA application_id = 7"],
+    ids=["has tables", "has a version", "has another id"],
+)
+def test_the_database_of_another_program_is_refused(connection, script):
+    connection.execute(script)
+    with pytest.raises(StartError, match="another program"):
+        migrate(connection, packaged_migrations())
+    assert table_name(RECORD_TYPES[0]) not in tables_of(connection)
+
+
+def test_the_file_says_whose_it_is(connection):
+    migrate(connection, packaged_migrations())
+    assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+
+
+def test_a_migration_killed_at_any_statement_is_finished_by_the_next_start(tmp_path):
+    result = subprocess.run(
+        [sys.executable, PROGRAMS / "kill_migrations.py", tmp_path], check=True, capture_output=True, text=True
+    )
+    assert int(result.stdout) > 20
