@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -32,7 +33,24 @@ COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings=HELP_OPTIONS)
+class Doorward(LazyGroup):
+    """All commands. A reader of their output that has seen enough (`| head`) is no error."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click would make exit code 1 of a closed pipe."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            if ctx.invoked_subcommand == "serve":
+                raise
+            # Python would complain once more when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return result
+
+
+@click.group(cls=Doorward, lazy=COMMANDS, context_settings=HELP_OPTIONS)
 @click.version_option(doorward.__version__, prog_name="doorward", message="%(prog)s %(version)s")
 def cli() -> None:
     """The front door for MCP servers.
@@ -50,7 +68,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     try:
         code = cli.main(arguments, prog_name="doorward", standalone_mode=False)
-        sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Abort:
         return INTERRUPTED
@@ -68,10 +85,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return COULD_NOT_RUN
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has seen enough (`| head`). Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def report(problems: Sequence[Problem]) -> None:

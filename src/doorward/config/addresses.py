@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from doorward.config.model import Config
+from doorward.oauth.policy import Policy
 
 _HTTP_PORT = 80
 """Left out of a canonical address."""
@@ -20,3 +21,8 @@ def public_origin(config: Config, *, port: int | None = None) -> str:
 def mcp_url(config: Config, *, port: int | None = None) -> str:
     """Return the URL that a client is given."""
     return public_origin(config, port=port) + config.path
+
+
+def policy_of(config: Config) -> Policy:
+    """Return the policy that follows from the settings: one public URL decides issuer and resource."""
+    return Policy(issuer=public_origin(config), resource=mcp_url(config), scopes=config.scopes)

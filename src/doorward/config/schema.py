@@ -89,8 +89,8 @@ def reference_table(flags: Iterable[str]) -> str:
 
 
 def _entry(setting: Setting, flags: set[str]) -> str:
-    kind = "list of texts" if setting.kind == "list" else setting.kind
-    kind = " or ".join(f"`{word}`" for word in setting.choices) or kind
+    plain = "list of texts" if setting.kind == "list" else setting.kind
+    kind = " or ".join(f"`{word}`" for word in setting.choices) or plain
     names = [f"variable `{setting.variable}`"]
     if setting.secret:
         twin = f"`{setting.variable}_FILE` or key `{setting.name}_file`"

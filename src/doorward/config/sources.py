@@ -66,7 +66,7 @@ def from_environment(environ: Mapping[str, str], cwd: Path, problems: list[Probl
         if setting := names.get(variable):
             yield Entry(setting.name, value, variable, cwd, typed=False)
         elif variable not in known:
-            problems.append(_unknown(variable, variable.removeprefix(PREFIX), file_keys(), PREFIX))
+            problems.append(_unknown(variable, variable.removeprefix(PREFIX), [*file_keys(), "config"], PREFIX))
         elif variable.endswith("_FILE"):
             twin = variable.removesuffix("_FILE")
             pointer = Entry(twin.removeprefix(PREFIX).lower(), value, variable, cwd, typed=False)
@@ -120,7 +120,7 @@ def _table(path: Path, shown_path: str, named: str, problems: list[Problem]) -> 
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         if path.name != "pyproject.toml" or named:
-            problems.append(Problem(f"not valid TOML: {error}", where=shown_path))
+            problems.append(Problem(f"not valid TOML: {error}", fix="Texts stand in quotes.", where=shown_path))
         return {}
     if path.name != "pyproject.toml":
         return document

@@ -1,0 +1,82 @@
+"""What a person reads when a door opens."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from doorward.cli.first_start import render, server_name
+from doorward.config.model import CommandTarget, Config, PythonTarget, UrlTarget
+
+URL = "https://mcp.example.com/mcp"
+TARGET = PythonTarget("/srv/weather.py")
+
+
+def shown(config: Config, *, password: str | None = None, new: bool = False, colour: bool = False) -> str:
+    return render(config, mcp_url=URL, owner_password=password, owner_is_new=new, colour=colour)
+
+
+def test_a_password_that_was_made_is_shown():
+    text = shown(Config(target=TARGET), password="abcd-efgh", new=True)
+    assert URL in text
+    assert "as owner with the password abcd-efgh" in text
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_password_that_was_configured_is_never_shown(new):
+    text = shown(Config(target=TARGET, owner_password="hunter2hunter2"), password="hunter2hunter2", new=new)
+    assert "hunter2" not in text
+    assert "owner" in text
+
+
+def test_a_later_start_says_what_to_do_when_the_password_is_forgotten():
+    assert "doorward users password owner" in shown(Config(target=TARGET))
+
+
+def test_the_snippets_can_be_pasted():
+    lines = [line.strip() for line in shown(Config(target=TARGET)).splitlines()]
+    assert f"claude mcp add --transport http weather {URL}" in lines
+    vscode, cursor = (json.loads(line) for line in lines if line.startswith("{"))
+    assert vscode == {"servers": {"weather": {"type": "http", "url": URL}}}
+    assert cursor == {"mcpServers": {"weather": {"url": URL}}}
+
+
+def test_a_door_for_header_tokens_says_where_the_token_goes():
+    text = shown(Config(target=TARGET, auth="token"))
+    assert "--header 'Authorization: Bearer TOKEN'" in text
+    assert "doorward tokens create" in text
+    assert "password" not in text
+
+
+def test_a_door_without_a_check_says_so():
+    text = shown(Config(target=TARGET, auth="none"))
+    assert "anybody who reaches this address" in text
+    assert "tokens create" not in text
+
+
+def test_the_next_commands_work_from_where_they_are_typed():
+    assert "--data-dir '/srv/my data'" in shown(Config(target=TARGET, data_dir=Path("/srv/my data")))
+
+
+def test_colour_only_where_it_is_asked_for():
+    assert "\x1b" not in shown(Config(target=TARGET))
+    assert "\x1b" in shown(Config(target=TARGET), colour=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (TARGET, "weather"),
+        (PythonTarget("/srv/My Server_2.py"), "my-server-2"),
+        (PythonTarget("/srv/server.py"), "doorward"),
+        (PythonTarget("acme.tools"), "tools"),
+        (UrlTarget("https://notes.example.com/mcp"), "notes"),
+        (UrlTarget("http://127.0.0.1:9000/mcp"), "doorward"),
+        (UrlTarget("http://localhost:9000/mcp"), "doorward"),
+        (CommandTarget(("npx", "-y", "@acme/some-server")), "some-server"),
+        (CommandTarget(("/usr/bin/weather-mcp", "--fast")), "weather-mcp"),
+        (None, "doorward"),
+    ],
+)
+def test_a_server_gets_a_short_name(target, name):
+    assert server_name(target) == name
