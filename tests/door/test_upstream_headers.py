@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import pytest
+from door.fronts import Front, legacy, modern, modern_headers
+
+SPOOFED = [
+    "forwarded",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-for",
+    "x-forwarded-prefix",
+    "x-forwarded-email",
+    "x_forwarded_host",
+    "x-real-ip",
+    "x-user",
+    "x-user-id",
+    "x-remote-user",
+    "remote-user",
+    "remote_user",
+    "x-auth-request-email",
+    "x-goog-authenticated-user-email",
+    "x-amzn-oidc-identity",
+    "x-ms-client-principal",
+    "cf-access-authenticated-user-email",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method-override",
+    "x-request-id",
+    "via",
+    "true-client-ip",
+]
+
+
+@pytest.mark.parametrize("name", SPOOFED)
+async def test_no_one_can_claim_to_be_someone_or_somewhere_else(open_front, name):
+    await open_front.ask(legacy(), headers={name: "evil"}, more=[(name.encode(), b"evil, evil")])
+    assert not any(b"evil" in value for _, value in open_front.upstream.last.headers)
+
+
+@pytest.mark.parametrize("name", ["cookie", "proxy-authorization", "proxy", "dpop", "referer", "sec-fetch-site"])
+async def test_credentials_and_browser_context_stay_at_the_door(open_front, name):
+    await open_front.ask(legacy(), headers={name: "secret"})
+    assert not open_front.upstream.got(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "keep-alive",
+        "expect",
+        "accept-encoding",
+        "content-length",
+        "host",
+    ],
+)
+async def test_headers_of_this_hop_stay_on_this_hop(open_front, name):
+    headers = {} if name in {"content-length", "host"} else {name: "x"}
+    await open_front.ask(legacy(), headers=headers)
+    assert not open_front.upstream.got(name)
+
+
+async def test_what_connection_names_is_removed_but_not_what_the_door_relies_on(open_front):
+    nominated = "close, X-Hop, mcp-protocol-version, mcp-method, content-type"
+    headers = {**modern_headers(), "connection": nominated, "x-hop": "1", "x-kept": "2"}
+    assert (await open_front.ask(modern(), headers=headers)).status == 200
+    assert not open_front.upstream.got("x-hop")
+    assert not open_front.upstream.got("connection")
+    assert open_front.upstream.got("x-kept") == ["2"]
+    assert open_front.upstream.got("mcp-protocol-version") == ["2026-07-28"]
+    assert open_front.upstream.got("mcp-method") == ["tools/list"]
+
+
+async def test_a_plain_connection_header_removes_nothing(open_front):
+    await open_front.ask(legacy(), headers={"connection": "keep-alive", "x-kept": "2"})
+    assert open_front.upstream.got("x-kept") == ["2"]
+
+
+async def test_mirrored_parameters_trace_context_and_the_rest_go_up_untouched(open_front):
+    sent = {
+        "mcp-param-day": "=?base64?bW9u?=",
+        "mcp-param-unknown": "1",
+        "traceparent": "00-1-2-03",
+        "user-agent": "client/1",
+        "x-custom": "kept",
+    }
+    await open_front.ask(modern(), headers={**modern_headers(), **sent})
+    for name, value in sent.items():
+        assert open_front.upstream.got(name) == [value]
+
+
+async def test_the_public_address_is_told_from_the_settings(open_front):
+    await open_front.ask(legacy())
+    assert open_front.upstream.got("x-forwarded-host") == ["mcp.example.com"]
+    assert open_front.upstream.got("x-forwarded-proto") == ["https"]
+    assert open_front.upstream.got("x-forwarded-for") == ["192.0.2.7"]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "claimed", "address"),
+    [
+        ((), "203.0.113.9", "192.0.2.7"),
+        (("192.0.2.0/24",), "203.0.113.9", "203.0.113.9"),
+        (("192.0.2.7",), "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        (("192.0.2.7", "203.0.113.0/24"), "198.51.100.1, 203.0.113.9", "198.51.100.1"),
+        (("192.0.2.7",), "not an address", "192.0.2.7"),
+        (("192.0.2.7",), "198.51.100.1, ", "192.0.2.7"),
+        (("192.0.2.7",), "2001:DB8::1", "2001:db8::1"),
+        (("10.0.0.0/8",), "203.0.113.9", "192.0.2.7"),
+    ],
+)
+async def test_a_forwarded_address_counts_as_far_as_listed_proxies_vouch_for_it(trusted, claimed, address):
+    front = Front(auth="none", trusted_proxies=trusted)
+    await front.ask(legacy(), headers={"x-forwarded-for": claimed})
+    assert front.upstream.got("x-forwarded-for") == [address]
+
+
+async def test_without_a_peer_address_none_is_told():
+    front = Front(auth="none", trusted_proxies=("192.0.2.7",))
+    await front.ask(legacy(), client=None, headers={"x-forwarded-for": "203.0.113.9"})
+    assert front.upstream.got("x-forwarded-for") == []
+
+
+async def test_the_sorter_learns_names_only_up_to_a_bound(open_front):
+    for round_ in range(3):
+        await open_front.ask(legacy(), more=[(b"x-name-%d-%d" % (round_, n), b"v") for n in range(400)])
+    await open_front.ask(legacy(), headers={"x-late": "kept", "x-user-late": "dropped"})
+    assert open_front.upstream.got("x-late") == ["kept"]
+    assert open_front.upstream.got("x-user-late") == []
