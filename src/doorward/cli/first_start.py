@@ -22,7 +22,8 @@ def render(config: Config, *, mcp_url: str, owner_password: str | None, owner_is
     made = owner_password if owner_password != config.owner_password else None
     bold, dim, end = (_BOLD, _DIM, _PLAIN) if colour else ("", "", "")
     lines = ["", f"  MCP URL   {bold}{mcp_url}{end}"]
-    lines += [f"  Sign in   {line}" for line in _sign_in(config, made, owner_is_new=owner_is_new, marks=(bold, end))]
+    sign_in = _sign_in(config, made, owner_is_new=owner_is_new, marks=(bold, end))
+    lines += [f"  {label:8}  {line}" for label, line in zip(("Sign in", ""), sign_in, strict=False)]
     lines += ["", *_snippets(server_name(config.target), mcp_url, header=config.auth == "token", marks=(dim, end))]
     lines += ["", *(f"  {line}" for line in _next(config)), ""]
     return "\n".join(lines)
