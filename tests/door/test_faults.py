@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+import pytest
+from door.fronts import Front, Recording, arriving, legacy, modern, modern_headers
+
+from doorward.errors import UpstreamError
+
+SSE = [(b"content-type", b"text/event-stream")]
+
+
+def failing(error: BaseException, *, after: bytes | None = None) -> Recording:
+    async def handle(call, receive, send):
+        if after is not None:
+            await send({"type": "http.response.start", "status": 200, "headers": SSE})
+            await send({"type": "http.response.body", "body": after, "more_body": True})
+        raise error
+
+    return Recording(handle)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "comes_back"),
+    [
+        ("unreachable", 502, True),
+        ("timeout", 504, False),
+        ("reset", 502, True),
+        ("not_mcp", 502, False),
+        ("too_large", 502, False),
+        ("exited", 502, True),
+    ],
+)
+async def test_each_fault_of_the_upstream_is_named_with_the_request_s_id(fault, status, comes_back):
+    front = Front(failing(UpstreamError(fault, "It failed.", evidence="10.0.0.1")), auth="none")
+    answer = await front.ask(legacy(rpc_id="q1"))
+    assert answer.status == status
+    assert answer.json["id"] == "q1"
+    assert answer.json["error"]["data"] == {"fault": fault, "upstream": "The MCP server behind /mcp"}
+    assert answer.json["error"]["message"] == "The MCP server behind /mcp: It failed."
+    assert bool(answer.one("retry-after")) is comes_back
+    assert b"10.0.0.1" not in answer.body
+
+
+async def test_an_upstream_can_have_a_name_of_its_own():
+    front = Front(auth="none", door={"upstream": failing(UpstreamError("exited", "x")), "upstream_name": "files"})
+    assert (await front.ask(legacy())).json["error"]["data"]["upstream"] == "files"
+
+
+@pytest.mark.parametrize("error", [UpstreamError("reset", "x"), RuntimeError("a bug")])
+async def test_an_answer_that_has_begun_is_left_without_an_end(error):
+    answer = await Front(failing(error, after=b"data: x\n\n"), auth="none").ask(legacy())
+    assert answer.status == 200
+    assert answer.parts == [b"data: x\n\n"]
+    assert not answer.is_complete
+
+
+async def test_a_bug_is_answered_with_an_id_that_is_in_the_log(caplog):
+    front = Front(failing(RuntimeError("the secret reason")), auth="none")
+    with caplog.at_level(logging.ERROR, logger="doorward"):
+        answer = await front.ask(legacy(rpc_id=3))
+    assert (answer.status, answer.json["id"]) == (500, 3)
+    error_id = answer.json["error"]["data"]["error_id"]
+    assert [record.fields["error_id"] for record in caplog.records] == [error_id]
+    assert caplog.records[0].exc_info
+    assert b"secret reason" not in answer.body
+    assert answer.one("x-request-id") == error_id
+
+
+async def silent(call, receive, send) -> None:
+    """Give no answer."""
+
+
+async def half(call, receive, send) -> None:
+    """Begin an answer and forget it."""
+    await send({"type": "http.response.start", "status": 200, "headers": SSE})
+
+
+async def test_an_upstream_that_gives_no_answer_is_a_fault():
+    answer = await Front(Recording(silent), auth="none").ask(legacy())
+    assert answer.status == 502
+    assert answer.json["error"]["data"]["fault"] == "reset"
+
+
+async def test_an_upstream_that_forgets_its_answer_is_cut_off(caplog):
+    with caplog.at_level(logging.WARNING, logger="doorward"):
+        answer = await Front(Recording(half), auth="none").ask(legacy())
+    assert answer.status == 200
+    assert not answer.is_complete
+    assert [record.message for record in caplog.records] == ["upstream_failed"]
+
+
+@pytest.mark.parametrize(("body", "headers"), [(legacy(), {}), (modern(), modern_headers())])
+async def test_the_upstream_learns_that_the_client_has_left_and_nothing_else(body, headers, caplog):
+    told = []
+
+    async def handle(call, receive, send):
+        told.append((await receive())["type"])
+
+    with caplog.at_level(logging.WARNING, logger="doorward"):
+        receive = arriving(json.dumps(body).encode(), then="http.disconnect")
+        await Front(Recording(handle), auth="none").ask(receive=receive, headers={**headers, "content-length": None})
+    assert told == ["http.disconnect"]
+    assert not caplog.records
+
+
+async def test_the_unread_body_of_a_get_is_not_mistaken_for_news():
+    told = []
+
+    async def handle(call, receive, send):
+        told.append((await receive())["type"])
+
+    front = Front(Recording(handle), auth="none")
+    await front.ask(method="GET", receive=arriving(b"", then="http.disconnect"))
+    assert told == ["http.disconnect"]
+
+
+async def standing(call, receive, send) -> None:
+    """Hold a stream open until told to end."""
+    await send({"type": "http.response.start", "status": 200, "headers": SSE})
+    await receive()
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "headers"),
+    [("GET", None, {}), ("POST", modern("subscriptions/listen"), modern_headers("subscriptions/listen"))],
+)
+async def test_draining_ends_standing_streams_cleanly(method, body, headers):
+    front = Front(Recording(standing), auth="none")
+    asking = asyncio.create_task(front.ask(body, method=method, headers=headers))
+    while not front.upstream.calls:
+        await asyncio.sleep(0)
+    front.door.drain()
+    answer = await asking
+    assert answer.status == 200
+    assert answer.is_complete
+
+
+async def test_draining_lets_requests_under_way_finish():
+    go_on = asyncio.Event()
+
+    async def handle(call, receive, send):
+        await go_on.wait()
+        await Recording().answer(call, receive, send)
+
+    front = Front(Recording(handle), auth="none")
+    asking = asyncio.create_task(front.ask(legacy("tools/call")))
+    while not front.upstream.calls:
+        await asyncio.sleep(0)
+    front.door.drain()
+    go_on.set()
+    assert (await asking).status == 200
+
+
+async def test_a_client_that_leaves_a_standing_stream_ends_it():
+    front = Front(Recording(standing), auth="none")
+    answer = await front.ask(method="GET", receive=arriving(b"", then="http.disconnect"))
+    assert answer.status == 200
+    assert not answer.is_complete
+
+
+async def test_every_request_can_be_logged_and_no_token_ever_is(front, token, caplog):
+    with caplog.at_level(logging.DEBUG, logger="doorward"):
+        await front.ask(legacy(), token=token)
+        await front.ask(legacy(), token=token + "x")
+        await front.ask(b"{", token=token)
+        await front.ask(receive=arriving(b"", then="x"), method="PUT", token=token)
+    events = [(record.message, record.fields.get("status"), record.fields.get("user")) for record in caplog.records]
+    assert events == [
+        ("served", 200, "ann"),
+        ("refused", 401, None),
+        ("refused", 400, "ann"),
+        ("refused", 405, "ann"),
+    ]
+    assert token not in str([record.__dict__ for record in caplog.records])
