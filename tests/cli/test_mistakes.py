@@ -92,10 +92,8 @@ def test_a_data_directory_that_is_a_file_is_told(tmp_path):
 
 
 def test_a_database_that_is_none_is_told(tmp_path):
-    (tmp_path / ".doorward").mkdir(mode=0o700)
-    (tmp_path / ".doorward" / "doorward.sqlite").write_text(
-        "not a database, but a text that is long enough for one\n" * 9
-    )
+    doorward("users", "add", "ann", cwd=tmp_path)
+    (tmp_path / ".doorward" / "doorward.sqlite").write_text("not a database, but a text as long as one\n" * 99)
     done = doorward("tokens", "list", cwd=tmp_path)
     assert done.returncode == 3
     assert "not a SQLite database" in done.stderr
