@@ -93,7 +93,9 @@ def challenge(error: BearerError | None, *, resource_metadata: str | None, scope
         parameters = {"error": error.error, "error_description": error.description}
         scope = " ".join(error.scopes) or scope
     parameters |= {"scope": scope, "resource_metadata": resource_metadata}
-    return "Bearer " + ", ".join(f"{name}={_quoted(value)}" for name, value in parameters.items() if value)
+    return " ".join(
+        ("Bearer", ", ".join(f"{name}={_quoted(value)}" for name, value in parameters.items() if value))
+    ).rstrip()
 
 
 def _quoted(value: str) -> str:
