@@ -183,4 +183,4 @@ def test_a_command_can_be_a_list_or_a_text(tmp_path):
 def test_serving_needs_a_target(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load({"port": "x"}, {}, tmp_path, needs_target=True)
-    assert [problem.where for problem in caught.value.problems] == ["--port", "TARGET"]
+    assert {problem.where for problem in caught.value.problems} == {"--port", "TARGET"}
