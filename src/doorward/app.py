@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
+from doorward.config.addresses import policy_of
+from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, CommandTarget, Config, LoginKind, PythonTarget, UrlTarget
 from doorward.door.door import McpDoor
 from doorward.door.ports import Peers
@@ -28,8 +30,6 @@ from doorward.endpoints.well_known import documents
 from doorward.errors import StorageError
 from doorward.login.local import Owner, ensure_owner
 from doorward.logs import log
-from doorward.oauth.policy import Policy
-from doorward.oauth.public_url import canonical_origin
 from doorward.pages.consent import ConsentPage
 from doorward.pages.rendering import Pages, stylesheet
 from doorward.pages.sign_in import SignInPage
@@ -46,16 +46,6 @@ LOGGER = logging.getLogger("doorward")
 PURGE_EVERY_SECONDS = 3600
 KEEP_EXPIRED_SECONDS = 24 * 3600
 """Spent codes and tokens outlive their validity by this much, so that their reuse is still recognised."""
-
-
-def policy_of(config: Config) -> Policy:
-    """Return the policy that follows from the settings: one public URL decides issuer and resource."""
-    issuer = canonical_origin(config.public_url or f"http://{_loopback_name(config.host)}:{config.port}")
-    return Policy(issuer=issuer, resource=issuer + config.path, scopes=config.scopes)
-
-
-def _loopback_name(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def upstream_of(config: Config) -> Upstream:
@@ -114,15 +104,8 @@ class Door:
         worker_id: str = "",
         **settings: Any,
     ) -> None:
-        self.config = config or Config(
-            public_url=public_url,
-            path=path,
-            auth=auth,
-            login=login,
-            database=database,
-            data_dir=Path(data_dir),
-            **settings,
-        )
+        given = {"public_url": public_url, "path": path, "auth": auth, "login": login, "database": database}
+        self.config = config or from_keywords({**given, "data_dir": data_dir, **settings}, Path.cwd())
         self.policy = policy_of(self.config)
         self.upstream = upstream or (upstream_of(self.config) if app is None else upstream_around(app, self.config))
         self.clock = clock or SystemClock()

@@ -40,10 +40,9 @@ class Installation:
     @property
     def policy(self) -> Policy:
         """The limits that a client's registration is measured against."""
-        from doorward.config.addresses import public_origin
-        from doorward.oauth.policy import Policy
+        from doorward.config.addresses import policy_of
 
-        return Policy(issuer=public_origin(self.config), resource=self.mcp_url, scopes=self.config.scopes)
+        return policy_of(self.config)
 
 
 def at_a_place(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -104,11 +103,15 @@ def _look_first(config: Config, *, creates: bool) -> None:
 
 async def _opened(config: Config, operation: Callable[[Installation], Awaitable[T]]) -> T:
     from doorward.clock import SystemClock, SystemEntropy
-    from doorward.storage.opening import open_store
+    from doorward.storage.keys import Keys
+    from doorward.storage.opening import open_store, sqlite_path
 
+    clock, entropy = SystemClock(), SystemEntropy()
+    # The keys come first, as at a start of the server: a database without them is taken for a lost key file.
+    Keys.load(config.data_dir, clock, entropy, database=sqlite_path(config.database, config.data_dir))
     store = open_store(config.database, config.data_dir)
     await store.open()
     try:
-        return await operation(Installation(config, store, SystemClock(), SystemEntropy()))
+        return await operation(Installation(config, store, clock, entropy))
     finally:
         await store.close()

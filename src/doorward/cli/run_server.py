@@ -62,7 +62,7 @@ async def _prepare(door: Door) -> None:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket.
+    """Return a socket that holds the address; it listens once the door can answer.
 
     Raises:
         StartError: naming what holds the address, and the flag that avoids it.
@@ -72,7 +72,6 @@ def bind(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         raise StartError(_bind_problem(error, host, port)) from None
@@ -146,7 +145,12 @@ class DoorServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the door before the first connection is accepted."""
         await self.door.start()
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except OSError as error:  # somebody else began to listen since the address was bound
+            await self.door.stop()
+            config = self.door.config
+            raise StartError(_bind_problem(error, config.host, config.port)) from None
         if self.peer_socket is not None:
             server = await asyncio.get_running_loop().create_unix_server(self._protocol, str(self.peer_socket))
             self.servers.append(server)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from doorward.config import rules, sources
-from doorward.config.faults import Fault
+from doorward.config.faults import Fault, suggestion
 from doorward.config.model import Config
 from doorward.config.settings import Setting, catalogue
 from doorward.config.sources import Entry
@@ -48,16 +48,45 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path, *, 
         entries.update((each.name, each) for each in sources.from_file(path, named, cwd, problems))
     entries.update((each.name, each) for each in sources.from_environment(environ, cwd, problems))
     entries.update((each.name, each) for each in sources.from_flags(flags, cwd))
-    values: dict[str, Any] = {each.name: each.default for each in catalogue().values()}
-    values["data_dir"] = (path.parent if path else cwd).absolute() / values["data_dir"]
-    broken = {entry.name for entry in entries.values() if not _accept(entry, values, problems)}
-    _finish(values, entries, broken, problems)
+    values = _settled(entries, path.parent if path else cwd, problems)
     if needs_target and "target" not in entries:
         problems.append(_NO_TARGET)
     if problems:
         raise ConfigError(problems)
     origins = {name: entries[name].where if name in entries else DEFAULT for name in values}
     return Loaded(Config(**values), origins, path)
+
+
+def from_keywords(keywords: Mapping[str, object], cwd: Path) -> Config:
+    """Make settings of the arguments of a Python call; neither environment nor file is looked at.
+
+    Raises:
+        ConfigError: with every fault that was found.
+    """
+    problems: list[Problem] = []
+    entries: dict[str, Entry] = {}
+    for name, value in keywords.items():
+        where = f"Door({name}=...)"
+        if name not in catalogue():
+            near = suggestion(name, catalogue())
+            fix = f"Did you mean {near}?" if near else ""
+            problems.append(Problem("there is no such setting", "", fix, where))
+        elif value is not None:
+            plain = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+            entries[name] = Entry(name, plain, where, cwd, typed=True)
+    values = _settled(entries, cwd, problems)
+    if problems:
+        raise ConfigError(problems)
+    return Config(**values)
+
+
+def _settled(entries: Mapping[str, Entry], base: Path, problems: list[Problem]) -> dict[str, Any]:
+    """Return every setting's value; what is wrong with one is added to `problems`."""
+    values: dict[str, Any] = {each.name: each.default for each in catalogue().values()}
+    values["data_dir"] = base.absolute() / values["data_dir"]
+    broken = {entry.name for entry in entries.values() if not _accept(entry, values, problems)}
+    _finish(values, entries, broken, problems)
+    return values
 
 
 _NO_TARGET = Problem(

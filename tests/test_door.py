@@ -1,0 +1,89 @@
+"""`Door` as a Python object: what it takes, where it can be mounted, and that importing it costs nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from world import CALL, PASSWORD, echo_app
+
+from doorward import ConfigError, Door
+
+
+def test_every_setting_that_cannot_be_used_is_named_at_once():
+    with pytest.raises(ConfigError) as caught:
+        Door(echo_app, public_url="http://mcp.example.com", workers=0, scops=("a",))
+    told = str(caught.value)
+    for part in ("public_url", "https", "workers", "scops", "scopes"):
+        assert part in told
+
+
+def test_the_public_url_has_one_spelling(tmp_path):
+    door = Door(echo_app, public_url="HTTPS://MCP.Example.com:443/mcp/", data_dir=tmp_path)
+    assert door.policy.issuer == "https://mcp.example.com"
+    assert door.policy.resource == "https://mcp.example.com/mcp"
+
+
+def test_making_a_door_touches_nothing(tmp_path):
+    Door(echo_app, public_url="https://mcp.example.com", data_dir=tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("host", [Starlette, FastAPI])
+@pytest.mark.parametrize("passes_lifespan", [True, False])
+async def test_a_door_can_be_mounted_with_and_without_its_lifespan(tmp_path, host, passes_lifespan):
+    door = Door(
+        echo_app, public_url="https://mcp.example.com", auth="token", data_dir=tmp_path, owner_password=PASSWORD
+    )
+    if host is Starlette:
+        app = Starlette(routes=[Mount("/", door)], lifespan=door.lifespan if passes_lifespan else None)
+    else:
+        app = FastAPI(lifespan=door.lifespan if passes_lifespan else None)
+        app.mount("/", door)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://mcp.example.com") as http,
+    ):
+        assert (await http.get("/livez")).status_code == 200
+        assert (await http.post("/mcp", json=CALL)).status_code == 401
+        assert (await http.post("/mcp/", json=CALL)).status_code == 401
+    await door.stop()
+
+
+async def test_a_websocket_is_turned_away(tmp_path):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    door = Door(echo_app, public_url="https://mcp.example.com", data_dir=tmp_path)
+    await door({"type": "websocket", "path": "/mcp"}, None, send)
+    assert sent[0]["type"] == "websocket.close"
+
+
+async def test_the_wrapped_apps_lifespan_runs(tmp_path):
+    events = []
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            events.append((await receive())["type"])
+            await send({"type": "lifespan.startup.complete"})
+            events.append((await receive())["type"])
+            await send({"type": "lifespan.shutdown.complete"})
+
+    door = Door(app, public_url="https://mcp.example.com", data_dir=tmp_path, owner_password=PASSWORD)
+    async with door.lifespan():
+        assert events == ["lifespan.startup"]
+    assert events == ["lifespan.startup", "lifespan.shutdown"]
+
+
+def test_importing_doorward_loads_neither_the_server_nor_the_sdk():
+    heavy = "'uvicorn', 'mcp', 'starlette', 'jinja2'"
+    code = f"import sys, doorward.cli.main; print([name for name in ({heavy}) if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
