@@ -20,7 +20,7 @@ from pathlib import Path
 from flows.door import PASSWORD
 from flows.processes import PYTHON, Program, free_port
 
-from bench import measure, report
+from bench import measure, report, streams
 from bench.load import Crowd
 from bench.report import Row
 from bench.subjects import HELPERS, NEEDS, SUBJECTS, Live, Subject, command
@@ -132,6 +132,9 @@ def idle_figures(folder: Path) -> dict[str, str]:
         found[f"{name}: resident memory at rest"] = f"{memory:.0f} MiB"
     for module in ("doorward.cli.main", "fastmcp"):
         found[f"import {module}"] = f"{measure.import_seconds(module):.2f} s"
+    found["one password hash (CPU)"] = f"{measure.hash_milliseconds():.1f} ms"
+    for name in ("raw", "door_open_proxy"):
+        found[f"idle open stream, {name}"] = f"{streams.kib_each(name, folder / 'streams' / name):.0f} KiB"
     found["packages in a bare install"] = str(len(measure.packages_in_a_bare_install()))
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,10 +74,25 @@ def raw(_: Settings) -> Asgi:
             await lifespan(receive, send)
             return
         body = json.loads(await read_body(receive))
+        if body["method"] == "subscriptions/listen":
+            await listen(body, receive, send)
+            return
         reply = {"jsonrpc": "2.0", "id": body["id"], "result": result_of(body)}
         await answer(send, 200, json.dumps(reply, separators=(",", ":")).encode())
 
     return app
+
+
+async def listen(body: dict[str, Any], receive: Any, send: Any) -> None:
+    """Acknowledge a subscription and keep its stream open until the client goes."""
+    stamp = {"io.modelcontextprotocol/subscriptionId": body["id"]}
+    parameters = {"_meta": stamp, "notifications": {}}
+    first = {"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": parameters}
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    event = f"event: message\ndata: {json.dumps(first)}\n\n".encode()
+    await send({"type": "http.response.body", "body": event, "more_body": True})
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def lifespan(receive: Any, send: Any) -> None:
@@ -189,4 +205,5 @@ def door(app: Asgi, settings: Settings) -> Asgi:
     """Put Doorward in front of an app, with its SQLite store on disk."""
     from doorward import Door
 
-    return Door(app, public_url=settings.url, data_dir=settings.folder, auth="oauth")
+    password = os.environ["DOORWARD_OWNER_PASSWORD"]
+    return Door(app, public_url=settings.url, data_dir=settings.folder, auth="oauth", owner_password=password)

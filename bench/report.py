@@ -41,7 +41,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def _line(row: Row, by_name: Mapping[str, Row]) -> str:
     base = by_name.get(row.subject.base or "")
-    added, times = (f"{row.cpu - base.cpu:.0f}", f"{row.cpu / base.cpu:.2f}") if base else ("", "")
+    added, times = (f"{row.cpu - base.cpu:.0f}", f"{row.cpu / base.cpu:.3g}") if base else ("", "")
     cells = [
         row.subject.name,
         f"{row.cpu:.0f} ({min(row.cpu_us):.0f}-{max(row.cpu_us):.0f})",

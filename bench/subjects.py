@@ -22,6 +22,7 @@ NEEDS = {
     "fastmcp_oauth_proxy": ["identity_provider"],
     "fastmcp_proxy": ["raw_upstream"],
     "door_proxy": ["raw_upstream"],
+    "door_open_proxy": ["raw_upstream"],
 }
 
 
@@ -57,9 +58,11 @@ class Subject:
 
 def command(server: str, port: int, folder: Path, shared: Path, ports: dict[str, int]) -> list[str]:
     """Return the command that runs a server."""
-    if server == "door_proxy":
+    if server in {"door_proxy", "door_open_proxy"}:
         upstream = f"http://127.0.0.1:{ports['raw_upstream']}/mcp"
-        return [PYTHON, "-m", "doorward", "serve", upstream, "--port", str(port), "--data-dir", str(folder)]
+        place = ["--port", str(port), "--data-dir", str(folder), "--log-level", "warning"]
+        auth = ["--auth", "oauth" if server == "door_proxy" else "none"]
+        return [PYTHON, "-m", "doorward", "serve", upstream, *place, *auth]
     told = {"port": port, "folder": str(folder), "shared": str(shared), "ports": ports}
     return [PYTHON, "-m", "bench.serve", HELPERS.get(server, server), json.dumps(told)]
 
