@@ -135,4 +135,5 @@ def test_a_loop_that_ended_does_not_stop_the_writer(tmp_path):
     asyncio.run(store.open())
     with locked(store):
         asyncio.run(leave_a_write_behind())
+    # Perhaps in one group with the write that was left behind.
     asyncio.run(look())

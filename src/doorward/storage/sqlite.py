@@ -46,7 +46,7 @@ class SqliteStore:
             StartError: the file or its directory cannot be used, or a newer version wrote it.
         """
         self._reader, writer = await asyncio.to_thread(open_database, self.path, self._lock_timeout_seconds)
-        self._writer = Writer(writer)
+        self._writer = Writer(writer, self._lock_timeout_seconds)
 
     async def close(self) -> None:
         """Finish the queued writes and close the file; safe to call twice."""

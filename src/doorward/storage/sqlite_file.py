@@ -79,7 +79,6 @@ def _open_once(path: Path, lock_timeout_seconds: float) -> tuple[sqlite3.Connect
         reader = on_failure.enter_context(contextlib.closing(connect(path)))
         # A reader waits only for the rare moments in which the log is recovered, and it waits on the event loop.
         reader.execute(f"PRAGMA busy_timeout = {min(_READER_TIMEOUT_MS, int(lock_timeout_seconds * 1000))}")
-        writer.execute(f"PRAGMA busy_timeout = {int(lock_timeout_seconds * 1000)}")
         on_failure.pop_all()
     return reader, writer
 
