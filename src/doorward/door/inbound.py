@@ -98,7 +98,7 @@ class HeaderSorter:
                     captured[name] = line[1]
                 if action == CAPTURE_AND_FORWARD:
                     forwarded.append(line)
-        if b"connection" in captured:
+        if captured.get(b"connection", b"keep-alive") != b"keep-alive":
             _drop_nominated(inbound)
         return inbound
 
