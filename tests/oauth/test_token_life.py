@@ -23,7 +23,7 @@ from doorward.oauth.records import (
     Grant,
     RefreshToken,
 )
-from doorward.oauth.revocation import revoke
+from doorward.oauth.revocation import end_grant, revoke
 from doorward.oauth.token import MintedTokens, TokenReply, redeem_code, refresh
 from doorward.oauth.tokens import digest
 from doorward.storage.memory import MemoryStore
@@ -174,8 +174,9 @@ class TokenLife(RuleBasedStateMachine):
         self.run(self.store.apply(decision.changes))
         return Issued(secret, client_id, grant_id, frozenset(scopes))
 
-    @rule(target=refresh_tokens, code=codes, racers=st.integers(1, 3))
-    def the_client_redeems(self, code: Issued, racers: int) -> Any:
+    @rule(target=refresh_tokens, code=codes, racers=st.integers(1, 3), wait=st.sampled_from([0, 0, 11]))
+    def the_client_redeems(self, code: Issued, racers: int, wait: int) -> Any:
+        self.now += wait
         repeated_too_late = code.redeemed_at is not None and self.now - code.redeemed_at > POLICY.code_replay_seconds
         bodies = self.race(lambda: self.decide_code(code, code.client_id, VERIFIER), racers)
         if repeated_too_late:
@@ -191,8 +192,15 @@ class TokenLife(RuleBasedStateMachine):
         assert not self.race(lambda: self.decide_code(code, client_id, verifier), 1)
         assert self.alive(code.grant_id) == before
 
-    @rule(target=refresh_tokens, token=refresh_tokens, scope=WANTED, racers=st.integers(1, 3))
-    def the_client_refreshes(self, token: Issued, scope: str | None, racers: int) -> Any:
+    @rule(
+        target=refresh_tokens,
+        token=refresh_tokens,
+        scope=WANTED,
+        racers=st.integers(1, 3),
+        wait=st.sampled_from([0, 0, 31]),
+    )
+    def the_client_refreshes(self, token: Issued, scope: str | None, racers: int, wait: int) -> Any:
+        self.now += wait
         bodies = self.race(lambda: self.decide_refresh(token, token.client_id, scope), racers)
         late = token.redeemed_at is not None and self.now - token.redeemed_at > POLICY.refresh_replay_seconds
         assert not (bodies and late)
@@ -240,6 +248,19 @@ class TokenLife(RuleBasedStateMachine):
             return
         raise AssertionError("A refresh that was decided before a revocation was applied after it.")
 
+    @rule(code=codes)
+    def an_operator_overtakes_a_redemption(self, code: Issued) -> None:
+        try:
+            late = self.decide_code(code, code.client_id, VERIFIER)
+        except OAuthError:
+            return
+        self.run(self.store.apply(end_grant(self.get(Grant, code.grant_id), reason="operator", now=self.now)))
+        try:
+            self.run(self.store.apply(late.changes))
+        except Conflict:
+            return
+        raise AssertionError("A redemption that was decided before the grant ended was applied after it.")
+
     @staticmethod
     def several(values: list[Issued]) -> Any:
         return multiple(*values)
@@ -274,7 +295,7 @@ class TokenLife(RuleBasedStateMachine):
 
 
 TokenLife.TestCase.settings = settings(
-    max_examples=60,
+    max_examples=100,
     stateful_step_count=25,
     deadline=None,
     database=None,
