@@ -158,6 +158,12 @@ async def test_the_header_the_operator_chose_carries_a_header_token(form):
     assert not front.upstream.got("x-api-key")
 
 
+async def test_with_a_header_of_the_operator_s_choice_bearer_tokens_count_as_before():
+    front = await make(token_header="X-API-Key")
+    assert (await front.ask(legacy())).one("www-authenticate") == PLAIN
+    assert (await front.ask(legacy(), token=await front.access_token())).status == 200
+
+
 async def test_the_operator_s_header_carries_nothing_but_header_tokens():
     front = await make(token_header="X-API-Key")
     for value in (await front.access_token(), "", "Bearer", "nonsense"):

@@ -97,27 +97,58 @@ async def test_two_content_types_and_compressed_bodies_are_refused(open_front):
     assert (await open_front.ask(legacy(), headers={"content-encoding": "identity"})).status == 200
 
 
-@pytest.mark.parametrize("length", [str(5 * 1024 * 1024), "9" * 30, "-1", "1e3", "0x10"])
-async def test_a_body_declared_too_large_is_refused_before_a_byte_is_read(open_front, length):
+@pytest.mark.parametrize("length", [str(4 * LIMIT + 1), "9" * 30, "-1", "1e3", "0x10", "\u0663"])
+async def test_a_body_declared_far_too_large_is_refused_before_a_byte_is_read(length):
     async def receive():
         raise AssertionError("the body was read")
 
-    answer = await open_front.ask(receive=receive, headers={"content-length": length})
+    lines = [(b"content-length", length.encode())]
+    answer = await Front(auth="none").ask(receive=receive, headers={"content-length": None}, more=lines)
     assert answer.status == 413
     assert answer.one("connection") == "close"
 
 
-async def test_a_body_that_grows_too_large_is_not_read_to_its_end(open_front):
+async def test_who_asks_before_sending_too_much_is_told_before_sending(open_front):
+    async def receive():
+        raise AssertionError("the client was told to go on")
+
+    headers = {"content-length": str(LIMIT + 1), "expect": "100-continue"}
+    assert (await open_front.ask(receive=receive, headers=headers)).status == 413
+
+
+@pytest.mark.parametrize(("declared", "forgotten"), [(None, 4 * LIMIT), (str(2 * LIMIT), 4 * LIMIT)])
+async def test_a_body_without_end_is_not_read_without_end(open_front, declared, forgotten):
     read = 0
 
     async def receive():
         nonlocal read
-        read += 1
-        return {"type": "http.request", "body": b" " * 65536, "more_body": True}
+        read += 65536
+        return {"type": "http.request", "body": bytes(65536), "more_body": True}
 
-    answer = await open_front.ask(receive=receive, headers={"content-length": None})
+    answer = await open_front.ask(receive=receive, headers={"content-length": declared})
     assert answer.status == 413
-    assert read == LIMIT // 65536 + 1
+    assert read == forgotten
+
+
+@pytest.mark.parametrize("declared", [None, str(2 * LIMIT)])
+async def test_a_body_too_large_is_read_to_its_end_so_that_the_answer_arrives(open_front, declared):
+    parts = [{"type": "http.request", "body": bytes(LIMIT), "more_body": more} for more in (False, True)]
+    answer = await open_front.ask(receive=iterating(parts), headers={"content-length": declared})
+    assert answer.status == 413
+    assert parts == []
+
+
+async def test_the_rest_of_a_body_too_large_is_not_waited_for_long(open_front, monkeypatch):
+    monkeypatch.setattr("doorward.door.body.FORGET_SECONDS", 0.01)
+    answer = await open_front.ask(receive=arriving(), headers={"content-length": str(2 * LIMIT)})
+    assert answer.status == 413
+
+
+def iterating(messages):
+    async def receive():
+        return messages.pop()
+
+    return receive
 
 
 async def test_a_body_too_large_in_one_piece_is_refused(open_front):
@@ -190,6 +221,13 @@ async def test_get_and_delete_do_not_exist_in_the_modern_era(front, token, metho
     assert answer.status == 405
     assert answer.one("allow") == "POST, OPTIONS"
     assert not front.upstream.calls
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_get_and_delete_with_an_unknown_version_are_refused(open_front, method):
+    answer = await open_front.ask(method=method, headers={"mcp-protocol-version": "1900-01-01"})
+    assert (answer.status, answer.code) == (400, UNSUPPORTED_VERSION)
+    assert not open_front.upstream.calls
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

@@ -1,36 +1,40 @@
 """Reading a request body: bounded in bytes and in time, whatever the sender declares or does not.
 
-Spec: RFC 9110 s15.5.14 (413), s15.5.9 (408).
+A refusal is worth little if the sender never sees it: closing a connection on which bytes are still arriving makes its
+system throw the answer away. So a body somewhat too large is read to its end and forgotten; one far too large is not.
+
+Spec: RFC 9110 s10.1.1 (`Expect`), s15.5.9 (408), s15.5.14 (413).
 """
 
 from __future__ import annotations
 
 import asyncio
 
+from doorward.door.inbound import Inbound
 from doorward.door.replies import Refused
 from doorward.upstreams.port import Message, Receive
 
 READ_SECONDS = 60.0
 """How long a body may take in all. A sender slower than this holds a connection, not a conversation."""
+FORGET_SECONDS = 5.0
+FORGET_FACTOR = 4
+"""Up to so many times the limit is read and forgotten before a refusal."""
+
+_DIGITS = 18
 
 
 class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-def check_declared_length(declared: bytes | None, limit: int) -> None:
-    """Refuse what announces itself as too large, before a byte of it is read. Raises `Refused`."""
-    if declared is not None and (not declared.isdigit() or len(declared) > 18 or int(declared) > limit):  # noqa: PLR2004
-        raise _too_large(limit)
-
-
-async def read_body(receive: Receive, limit: int) -> bytes:
+async def read_body(receive: Receive, inbound: Inbound, limit: int) -> bytes:
     """Read the whole body.
 
     Raises:
-        Refused: it is larger than `limit` bytes (the rest stays unread), or it does not arrive.
+        Refused: it is larger than `limit` bytes, or it does not arrive.
         ClientGone: nobody is left to answer.
     """
+    await _check_declared(receive, inbound, limit)
     try:
         async with asyncio.timeout(READ_SECONDS):
             message = await receive()
@@ -44,6 +48,19 @@ async def read_body(receive: Receive, limit: int) -> bytes:
         raise Refused(408, "The request body did not arrive in time.", close=True) from None
 
 
+async def _check_declared(receive: Receive, inbound: Inbound, limit: int) -> None:
+    declared = inbound.captured.get(b"content-length", b"0")
+    if len(declared) > _DIGITS or not declared.isdigit():
+        raise _too_large(limit)
+    size = int(declared)
+    if size <= limit:
+        return
+    # Who asks first (`Expect: 100-continue`) has not sent anything yet and gets the answer in its place.
+    if b"expect" not in inbound.captured and size <= FORGET_FACTOR * limit:
+        await _forget(receive, FORGET_FACTOR * limit)
+    raise _too_large(limit)
+
+
 async def _read_on(receive: Receive, message: Message, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
@@ -52,12 +69,28 @@ async def _read_on(receive: Receive, message: Message, limit: int) -> bytes:
             raise ClientGone
         part: bytes = message.get("body", b"")
         size += len(part)
+        has_more: bool = message.get("more_body", False)
         if size > limit:
+            if has_more:
+                await _forget(receive, FORGET_FACTOR * limit - size)
             raise _too_large(limit)
         parts.append(part)
-        if not message.get("more_body", False):
+        if not has_more:
             return b"".join(parts)
         message = await receive()
+
+
+async def _forget(receive: Receive, allowance: int) -> None:
+    """Read what is still on its way, within the allowance."""
+    try:
+        async with asyncio.timeout(FORGET_SECONDS):
+            while allowance > 0:
+                message = await receive()
+                allowance -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
 
 
 def _too_large(limit: int) -> Refused:

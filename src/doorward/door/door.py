@@ -19,7 +19,7 @@ from doorward.config.model import Config
 from doorward.door import replies
 from doorward.door.accept import ACCEPT_POST, ACCEPT_STREAM, check_accept, check_content
 from doorward.door.bearer import Authenticator
-from doorward.door.body import ClientGone, check_declared_length, read_body
+from doorward.door.body import ClientGone, read_body
 from doorward.door.client_address import ClientAddresses
 from doorward.door.departure import Departure
 from doorward.door.exchange import Exchange
@@ -148,8 +148,7 @@ class McpDoor:
         inbound = exchange.inbound
         check_content(inbound)
         check_accept("POST", inbound.captured.get(b"accept"))
-        check_declared_length(inbound.captured.get(b"content-length"), self._body_limit_bytes)
-        exchange.body = await read_body(exchange.receive, self._body_limit_bytes)
+        exchange.body = await read_body(exchange.receive, inbound, self._body_limit_bytes)
         message = read_message(exchange.body)
         if isinstance(message, Refusal):
             await exchange.refuse(message)

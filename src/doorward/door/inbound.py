@@ -27,6 +27,7 @@ _CAPTURED = (
     b"content-length",
     b"content-encoding",
     b"connection",
+    b"expect",
     b"mcp-session-id",
     b"last-event-id",
     b"x-forwarded-for",
@@ -35,7 +36,7 @@ _CAPTURED = (
 _CAPTURED_AND_FORWARDED = (b"content-type", b"mcp-protocol-version", b"mcp-method", b"mcp-name")
 _DROPPED = (
     # Connection-specific, or framing that each hop makes for itself.
-    *(b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect", b"http2-settings"),
+    *(b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings"),
     # Bodies go on as they are, never compressed on the way: a compressed event stream is held back.
     b"accept-encoding",
     # Credentials and the browser's context; the door has judged the origin already.
