@@ -13,7 +13,9 @@ from flows.door import serving
 from flows.processes import PYTHON, Program
 
 SERVER = foreign.SERVERS / "conformance_server.py"
+FASTMCP = foreign.SERVERS / "conformance_fastmcp.py"
 FULL = {"2025-11-25": 30, "2026-07-28": 37}
+FASTMCP_LACKS = {"2025-11-25": {"resources-subscribe", "resources-unsubscribe"}, "2026-07-28": set()}
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,16 @@ def test_a_server_that_the_door_runs_itself_has_the_same_verdicts(
     bare = without_a_door(upstream.url(), revision)
     assert score.required == bare.required, score.new_faults(bare)
     assert score.lost_against(bare, unscored=False) == [], score.new_faults(bare)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_fastmcp_in_process_loses_nothing_behind_a_door(tmp_path: Path, revision: Revision):
+    with foreign.python_server("conformance_fastmcp") as program:
+        bare = conformance.run(program.url(), revision)
+    assert {name for name, good in bare.required.items() if not good} == FASTMCP_LACKS[revision], bare.faults
+    with serving(FASTMCP, data_dir=tmp_path, auth="none") as door:
+        score = conformance.run(door.url, revision)
+    assert score.lost_against(bare) == [], score.new_faults(bare)
 
 
 def test_the_proxy_that_adds_a_header_loses_nothing(upstream: Program):
