@@ -41,7 +41,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def _line(row: Row, by_name: Mapping[str, Row]) -> str:
     base = by_name.get(row.subject.base or "")
-    added, times = (f"{row.cpu - base.cpu:.0f}", f"{row.cpu / base.cpu:.3g}") if base else ("", "")
+    added, times = beside(row, base) if base else ("", "")
     cells = [
         row.subject.name,
         f"{row.cpu:.0f} ({min(row.cpu_us):.0f}-{max(row.cpu_us):.0f})",
@@ -55,6 +55,16 @@ def _line(row: Row, by_name: Mapping[str, Row]) -> str:
         row.subject.budget,
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def beside(row: Row, base: Row) -> tuple[str, str]:
+    """Return what the row adds to the other and how many times it costs: medians of what each round gave.
+
+    Rounds are compared one by one, because the machine's speed changes between them more than within one.
+    """
+    pairs = list(zip(row.cpu_us, base.cpu_us, strict=True))
+    added = statistics.median(mine - other for mine, other in pairs)
+    return f"{added:.0f}", f"{statistics.median(mine / other for mine, other in pairs):.3g}"
 
 
 def figures(found: Mapping[str, str]) -> str:
