@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import uvloop
 from fastmcp import FastMCP
 from upstreams.recorder import INITIALIZE, Answer, Client, Pending, ask, call, modern
 from upstreams.servers import Handler, Visit, hostile, uvicorn_server
@@ -477,8 +478,7 @@ async def test_a_client_that_does_not_read_stops_the_upstream_from_sending() -> 
         await visit.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
         for _ in range(640):
             drained = asyncio.ensure_future(visit.write(b"d" * 65536))
-            done, _ = await asyncio.wait([drained], timeout=0.3)
-            if not done:
+            if not blocked.is_set() and not (await asyncio.wait([drained], timeout=0.3))[0]:
                 blocked.set()
             await drained
             sent += 65536
@@ -614,6 +614,39 @@ async def test_an_upstream_over_tls_is_verified(tls_pair: tuple[ssl.SSLContext, 
                 assert error.fault == "unreachable"
                 assert "TLS" in error.detail
             await upstream.stop()
+
+
+def test_the_hop_works_on_uvloop_too(tls_pair: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    server_side, client_side = tls_pair
+    event = b"data: " + b"x" * 20_000_000 + b"\n\n"
+    left = asyncio.Event()
+
+    async def handler(visit: Visit) -> None:
+        for number in range(3):
+            await visit.request()
+            if number == 0:
+                await visit.answer(RESULT)
+            elif number == 1:
+                await visit.answer(event, kind="text/event-stream")
+        await visit.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n: open\n\n")
+        await visit.gone()
+        left.set()
+
+    async def main() -> None:
+        async with hostile(handler, ssl=server_side) as port:
+            upstream = HttpUpstream(f"https://localhost:{port}/mcp", timeout_seconds=30, tls=client_side)
+            await upstream.start()
+            assert (await ask(upstream, call(LIST))).body == RESULT
+            assert (await ask(upstream, call(LIST))).body == event
+            pending = Pending(upstream, call(LIST))
+            await pending.answer.until(lambda a: a.body)
+            await pending.leave()
+            await left.wait()
+            assert upstream._pool.opened == 1
+            await upstream.stop()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
 
 
 async def test_a_large_request_body_arrives_whole() -> None:
