@@ -111,7 +111,7 @@ class Answer:
 
     status: int = 0
     headers: dict[bytes, bytes] = field(default_factory=dict)
-    body: bytes = b""
+    body: bytearray = field(default_factory=bytearray)
     complete: bool = False
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     gate: Callable[[int], Awaitable[None]] | None = None

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from upstreams.http_upstreams import LIST, RESULT, fault_of, in_front_of
+from upstreams.recorder import ask, call, modern
+from upstreams.servers import Visit
+
+
+async def test_the_slash_an_upstream_redirects_to_is_followed_and_remembered() -> None:
+    seen: list[bytes] = []
+
+    async def handler(visit: Visit) -> None:
+        while True:
+            head, body = await visit.request()
+            seen.append(head.split(b"\r\n")[0] + b" " + body)
+            if head.startswith(b"POST /mcp "):
+                # The framework believes the forwarded scheme and host, as FastAPI behind a proxy does.
+                await visit.answer(b"", "307 Temporary Redirect", more="location: https://mcp.example.com/mcp/\r\n")
+            else:
+                await visit.answer(RESULT)
+
+    async with in_front_of(handler) as upstream:
+        headers = ((b"x-forwarded-host", b"mcp.example.com"),)
+        assert (await ask(upstream, call(b"1", headers=headers))).body == RESULT
+        assert (await ask(upstream, call(b"2", headers=headers))).body == RESULT
+    assert [line.replace(b" HTTP/1.1", b"") for line in seen] == [b"POST /mcp 1", b"POST /mcp/ 1", b"POST /mcp/ 2"]
+
+
+@pytest.mark.parametrize(
+    ("status", "location"),
+    [
+        ("307 X", "http://attacker.example/mcp/"),
+        ("308 X", "http://127.0.0.1:1/mcp/"),
+        ("307 X", "//attacker.example/mcp/"),
+        ("307 X", "/mcp"),
+        ("307 X", ""),
+        ("302 X", "/login"),
+        ("301 X", "/mcp/"),
+    ],
+)
+async def test_no_redirect_leads_to_another_origin_or_in_a_circle(status: str, location: str) -> None:
+    visits = []
+
+    async def handler(visit: Visit) -> None:
+        while True:
+            visits.append(await visit.request())
+            await visit.answer(b"", status, more=f"location: {location}\r\n")
+
+    async with in_front_of(handler) as upstream:
+        assert (await fault_of(upstream)).fault == "not_mcp"
+    assert len(visits) == 1
+
+
+async def test_a_redirect_that_redirects_is_given_up() -> None:
+    async def handler(visit: Visit) -> None:
+        while True:
+            head, _ = await visit.request()
+            other = "/a" if b" /mcp " in head else "/b"
+            await visit.answer(b"", "307 X", more=f"location: {other}\r\n")
+
+    async with in_front_of(handler) as upstream:
+        assert (await fault_of(upstream)).fault == "not_mcp"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "more", "word"),
+    [
+        ("200 OK", "text/html", "", "text/html"),
+        ("200 OK", "text/plain", "", "text/plain"),
+        ("200 OK", "application/json", "content-encoding: gzip\r\n", "compresses"),
+        ("404 Not Found", "text/html; charset=utf-8", "", "404"),
+        ("403 Forbidden", "text/html", "", "403"),
+        ("502 Bad Gateway", "text/html", "", "502"),
+        ("500 Oh", "text/plain", "", "500"),
+        ("401 Unauthorized", "application/json", "www-authenticate: Bearer\r\n", "credentials of its own"),
+        ("407 Proxy", "application/json", "", "credentials of its own"),
+    ],
+)
+async def test_what_no_mcp_client_can_use_is_a_fault(status: str, kind: str, more: str, word: str) -> None:
+    async def handler(visit: Visit) -> None:
+        await visit.request()
+        await visit.answer(b"<html>", status, kind, more)
+
+    async with in_front_of(handler) as upstream:
+        error = await fault_of(upstream)
+    assert error.fault == "not_mcp"
+    assert word in error.detail
+
+
+async def test_an_upstreams_challenge_and_cookies_never_reach_the_client() -> None:
+    async def handler(visit: Visit) -> None:
+        await visit.request()
+        more = "www-authenticate: Bearer\r\nset-cookie: a=b\r\nserver: x\r\nmcp-session-id: s1\r\nretry-after: 3\r\n"
+        await visit.answer(RESULT, "403 Forbidden", more=more)
+
+    async with in_front_of(handler) as upstream:
+        answer = await ask(upstream, call(LIST))
+    assert answer.status == 403
+    assert set(answer.headers) == {b"content-type", b"content-length", b"mcp-session-id", b"retry-after"}
+
+
+async def test_plain_text_of_a_client_error_keeps_its_status_so_that_clients_fall_back() -> None:
+    async def handler(visit: Visit) -> None:
+        await visit.request()
+        await visit.answer(b"Bad Request: \x1b[31mno\n", "400 Bad Request", "text/plain; charset=utf-8")
+
+    async with in_front_of(handler) as upstream:
+        answer = await ask(upstream, modern("server/discover", rpc_id="d"))
+    assert answer.status == 400
+    assert answer.json() == {
+        "jsonrpc": "2.0",
+        "id": "d",
+        "error": {"code": -32600, "message": "The MCP server answered 400: Bad Request:  [31mno"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (call({"jsonrpc": "2.0", "method": "notifications/initialized"}), "202 Accepted"),
+        (call({"jsonrpc": "2.0", "method": "notifications/initialized"}), "200 OK"),
+        (call(method="GET", session="s"), "405 Method Not Allowed"),
+        (call(method="DELETE", session="s"), "200 OK"),
+    ],
+)
+async def test_a_word_of_text_where_none_is_due_is_dropped(request_: Any, status: str) -> None:
+    async def handler(visit: Visit) -> None:
+        while True:
+            await visit.request()
+            await visit.answer(b"Accepted", status, "text/plain")
+
+    async with in_front_of(handler) as upstream:
+        answer = await ask(upstream, request_)
+        again = await ask(upstream, request_)
+    assert (answer.body, again.body, answer.headers) == (b"", b"", {b"content-length": b"0"})
+    assert answer.status == (405 if request_.method == "GET" else 200 if request_.method == "DELETE" else 202)

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+from upstreams.recorder import ask, call
+from upstreams.stdio_upstreams import fault_of, gone, modern_tool, open_session, scripted, tool
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_a_child_that_dies_is_named_and_the_next_call_finds_another(
+    era: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "doorward")
+    async with scripted(era) as upstream:
+        session = await open_session(upstream) if era == "legacy" else None
+        error = await fault_of(upstream, modern_tool("die") if session is None else call(tool("die"), session=session))
+        assert error.fault == "exited"
+        assert "exit code 7" in error.detail
+        assert "last words" in str(error)
+        assert "last words" not in error.detail
+        assert "abcdef1234567" not in str(error)
+        assert "\x1b" not in str(error)
+        if session is None:
+            assert (await ask(upstream, modern_tool("echo"))).status == 200
+        else:
+            assert (await ask(upstream, call(tool("echo"), session=session))).status == 404
+    said = [getattr(record, "fields", {}).get("line") for record in caplog.records]
+    assert "first" in said
+    assert not any("abcdef1234567" in str(line) or "\x1b" in str(line) for line in said)
+
+
+async def test_what_is_no_message_is_logged_and_skipped(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "doorward")
+    async with scripted("modern") as upstream:
+        assert (await ask(upstream, modern_tool("chatter"))).json()["result"] == {}
+    said = [getattr(record, "fields", {}).get("line") for record in caplog.records]
+    assert "plain text" in said
+
+
+async def test_a_large_message_passes_and_an_endless_one_ends_the_child() -> None:
+    async with scripted("modern") as upstream:
+        answer = await ask(upstream, modern_tool("large", size=20_000_000))
+        assert len(answer.json()["result"]["text"]) == 20_000_000
+        error = await fault_of(upstream, modern_tool("endless"))
+        assert error.fault == "exited"
+        assert "more than" in error.detail
+        assert (await ask(upstream, modern_tool("echo"))).status == 200
+
+
+async def test_a_pretty_printed_request_arrives_as_one_line() -> None:
+    body = (
+        b'{\r\n "jsonrpc": "2.0",\n "id": 1,\n "method": "tools/call",\n "params": {"name": "echo", "arguments": {}}}'
+    )
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        request = call(body, session=session)
+        request.rpc_id, request.rpc_method = 1, "tools/call"
+        assert (await ask(upstream, request)).status == 200
+
+
+async def test_the_doors_own_settings_are_hidden_from_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOORWARD_OWNER_PASSWORD", "hidden")
+    monkeypatch.setenv("API_KEY_OF_THE_SERVER", "seen")
+    async with scripted("modern", env={"ADDED": "1"}) as upstream:
+        environment = (await ask(upstream, modern_tool("echo"))).json()["result"]["environment"]
+    assert {"API_KEY_OF_THE_SERVER", "ADDED"} <= set(environment)
+    assert not any(name.startswith("DOORWARD_") for name in environment)
+
+
+async def test_a_client_that_takes_only_json_gets_json() -> None:
+    async with scripted("modern") as upstream:
+        request = modern_tool("progress", meta={"progressToken": 1})
+        request.headers[0] = (b"accept", b"application/json")
+        assert (await ask(upstream, request)).json()["result"] == {}
+
+
+async def test_stopping_ends_every_child_even_a_stubborn_one_and_may_be_repeated() -> None:
+    async with scripted("modern") as upstream:
+        pid = (await ask(upstream, modern_tool("stubborn"))).json()["result"]["pid"]
+        await upstream.stop()
+        await gone(pid)
+        await upstream.stop()
+        assert (await fault_of(upstream, modern_tool("echo"))).fault == "exited"
+
+
+def test_children_die_when_the_server_is_killed(tmp_path: Path) -> None:
+    code = f"""
+        import asyncio, json, sys
+        sys.path[:0] = {sys.path!r}
+        from doorward.upstreams.stdio import StdioUpstream
+        from upstreams.recorder import ask
+        from upstreams.stdio_upstreams import modern_tool, SCRIPT
+
+        async def main():
+            upstream = StdioUpstream([sys.executable, SCRIPT, "modern"])
+            await upstream.start()
+            print((await ask(upstream, modern_tool("stubborn"))).json()["result"]["pid"], flush=True)
+            await asyncio.Event().wait()
+
+        asyncio.run(main())
+    """
+    path = tmp_path / "parent.py"
+    path.write_text(textwrap.dedent(code))
+    with subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        os.kill(parent.pid, signal.SIGKILL)
+        child.wait(20)

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from upstreams.recorder import INITIALIZE, INITIALIZED, Answer, Client, Pending, ask, call
+from upstreams.stdio_upstreams import fault_of, gone, open_session, scripted, tool
+
+from doorward.errors import UpstreamError
+
+
+async def test_each_session_has_a_child_of_its_own_that_ends_with_it() -> None:
+    async with scripted("legacy") as upstream:
+        first, second = await open_session(upstream), await open_session(upstream)
+        pids = [
+            (await ask(upstream, call(tool("echo"), session=session))).json()["result"]["pid"]
+            for session in (first, second)
+        ]
+        assert pids[0] != pids[1]
+        assert (await ask(upstream, call(method="DELETE", session=first))).status == 200
+        await gone(pids[0])
+        assert (await ask(upstream, call(tool("echo"), session=first))).status == 404
+        assert (await ask(upstream, call(tool("echo"), session=second))).status == 200
+    await gone(pids[1])
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (call(tool("echo")), 400),
+        (call(INITIALIZED), 400),
+        (call(method="GET"), 400),
+        (call(method="DELETE"), 400),
+        (call(tool("echo"), session="unknown"), 404),
+        (call(method="GET", session="unknown"), 404),
+        (call(method="DELETE", session="unknown"), 404),
+        (call(INITIALIZE, session="unknown"), 404),
+        (call(method="GET", era="modern"), 405),
+    ],
+)
+async def test_a_request_without_a_session_is_refused_as_clients_expect(request_: Any, status: int) -> None:
+    async with scripted("legacy") as upstream:
+        answer = await ask(upstream, request_)
+    assert answer.status == status
+    assert answer.json()["error"]["code"] == -32600
+    assert answer.json()["id"] == request_.rpc_id
+
+
+async def test_progress_comes_on_the_stream_of_its_own_request() -> None:
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        answers = await asyncio.gather(
+            *(
+                ask(upstream, call(tool("hold", n, {"progressToken": f"t{n}"}, until=3, mark=n), session=session))
+                for n in (1, 2, 3)
+            )
+        )
+    for n, answer in enumerate(answers, 1):
+        assert answer.headers[b"content-type"] == b"text/event-stream"
+        progress, result = answer.events()
+        assert progress["params"]["progressToken"] == f"t{n}"
+        assert result == {"jsonrpc": "2.0", "id": n, "result": {"mark": n}}
+        assert answer.body.startswith(b"event: message\ndata: {")
+        assert answer.body.endswith(b"}\n\n")
+
+
+async def test_a_question_of_the_server_reaches_the_client_and_its_answer_the_server() -> None:
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        pending = Pending(upstream, call(tool("ask"), session=session))
+        await pending.answer.until(lambda a: b"elicitation/create" in a.body)
+        reply = {"jsonrpc": "2.0", "id": "s1", "result": {"action": "accept"}}
+        assert (await ask(upstream, call(reply, session=session))).status == 202
+        await pending.task
+    assert pending.answer.message()["result"] == {"answer": {"action": "accept"}}
+
+
+async def test_what_belongs_to_no_request_goes_to_the_standing_stream_or_waits_for_it() -> None:
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        await ask(upstream, call(tool("late", times=300), session=session))
+        first = Pending(upstream, call(method="GET", session=session))
+        await first.answer.until(lambda a: b'"data": 299' in a.body)
+        assert len(first.answer.events()) <= 300
+        second = Pending(upstream, call(method="GET", session=session))
+        await first.task
+        assert first.answer.complete
+        await ask(upstream, call(tool("late", times=1), session=session))
+        await second.answer.until(lambda a: b'"data": 0' in a.body)
+        await second.leave()
+
+
+async def test_the_backlog_for_a_stream_nobody_opens_is_bounded() -> None:
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        await ask(upstream, call(tool("late", times=5000), session=session))
+        await ask(upstream, call(tool("echo"), session=session))  # everything before it has arrived
+        assert len(upstream._sessions[session]._backlog) <= 256
+
+
+async def test_leaving_is_no_cancellation_in_the_legacy_era() -> None:
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        pending = Pending(upstream, call(tool("never", 5, {"progressToken": "t"}), session=session))
+        await pending.answer.until(lambda a: a.body)
+        await pending.leave()
+        cancelled = await ask(upstream, call(tool("cancelled", 6), session=session))
+        assert cancelled.json()["result"] == {"cancelled": []}
+        note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 5}}
+        assert (await ask(upstream, call(note, session=session))).status == 202
+        cancelled = await ask(upstream, call(tool("cancelled", 7), session=session))
+        assert cancelled.json()["result"] == {"cancelled": [5]}
+
+
+async def test_an_id_is_used_once_at_a_time() -> None:
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        pending = Pending(upstream, call(tool("never", 5, {"progressToken": "t"}), session=session))
+        await pending.answer.until(lambda a: a.body)
+        assert (await ask(upstream, call(tool("echo", 5), session=session))).status == 400
+        assert (await ask(upstream, call(tool("echo", "5"), session=session))).status == 200
+        await pending.leave()
+
+
+async def test_a_request_nobody_answers_times_out_and_is_cancelled() -> None:
+    async with scripted("legacy", timeout_seconds=0.3) as upstream:
+        session = await open_session(upstream)
+        answer = Answer()
+        with pytest.raises(UpstreamError) as caught:
+            await upstream.handle(
+                call(tool("never", 5, {"progressToken": "t"}), session=session), Client().receive, answer.send
+            )
+        assert (caught.value.fault, answer.status, answer.complete) == ("timeout", 200, False)
+        cancelled = await ask(upstream, call(tool("cancelled", 6), session=session))
+        assert cancelled.json()["result"] == {"cancelled": [5]}
+
+
+async def test_an_initialize_that_is_refused_opens_no_session() -> None:
+    async with scripted("modern") as upstream:
+        answer = await ask(upstream, call(INITIALIZE))
+        assert (answer.status, answer.json()["error"]["code"]) == (200, -32022)
+        assert b"mcp-session-id" not in answer.headers
+        assert not upstream._sessions
+
+
+async def test_a_session_that_rests_too_long_ends_with_its_child() -> None:
+    async with scripted("legacy", session_idle_seconds=0.05) as upstream:
+        opened = await ask(upstream, call(INITIALIZE))
+        await gone(opened.json()["result"]["pid"])
+        session = opened.headers[b"mcp-session-id"].decode()
+        assert (await ask(upstream, call(tool("echo"), session=session))).status == 404
+
+
+async def test_an_open_stream_keeps_its_session() -> None:
+    async with scripted("legacy", session_idle_seconds=0.05) as upstream:
+        opened = await ask(upstream, call(INITIALIZE))
+        session = opened.headers[b"mcp-session-id"].decode()
+        stream = Pending(upstream, call(method="GET", session=session))
+        other = await ask(upstream, call(INITIALIZE))
+        await gone(other.json()["result"]["pid"])
+        assert (await ask(upstream, call(tool("echo"), session=session))).status == 200
+        await stream.leave()
+
+
+async def test_a_new_session_takes_the_place_of_the_one_that_rested_longest() -> None:
+    async with scripted("legacy", max_sessions=2) as upstream:
+        first, second = await open_session(upstream), await open_session(upstream)
+        await ask(upstream, call(tool("echo"), session=first))
+        third = await open_session(upstream)
+        statuses = [(await ask(upstream, call(tool("echo"), session=s))).status for s in (first, second, third)]
+        assert statuses == [200, 404, 200]
+        streams = [Pending(upstream, call(method="GET", session=session)) for session in (first, third)]
+        for stream in streams:
+            await stream.answer.until(lambda a: a.status)
+        assert (await fault_of(upstream, call(INITIALIZE))).fault == "timeout"
+        for stream in streams:
+            await stream.leave()

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from upstreams.recorder import Pending, ask, call, modern
+from upstreams.stdio_upstreams import modern_tool, open_session, scripted, tool
+
+
+async def test_modern_requests_share_children_without_sharing_ids() -> None:
+    async with scripted("modern", modern_pool_size=1) as upstream:
+        answers = await asyncio.gather(
+            *(
+                ask(upstream, modern_tool("hold", rpc_id, {"progressToken": "same"}, until=4, mark=n))
+                for n, rpc_id in enumerate((1, 1, "1", "x"))
+            )
+        )
+        for n, (rpc_id, answer) in enumerate(zip((1, 1, "1", "x"), answers, strict=True)):
+            progress, result = answer.events()
+            assert progress["params"]["progressToken"] == "same"
+            assert result == {"jsonrpc": "2.0", "id": rpc_id, "result": {"mark": n}}
+        assert len(upstream._pool._members) == 1
+
+
+async def test_a_busy_child_gets_a_second_one_beside_it_and_no_more() -> None:
+    async with scripted("modern", modern_pool_size=2) as upstream:
+        waiting = [Pending(upstream, modern_tool("never", n, {"progressToken": n})) for n in range(3)]
+        for pending in waiting:
+            await pending.answer.until(lambda a: a.body)
+        assert len(upstream._pool._members) == 2
+        for pending in waiting:
+            await pending.leave()
+
+
+async def test_leaving_is_the_cancellation_in_the_modern_era() -> None:
+    async with scripted("modern", modern_pool_size=1) as upstream:
+        pending = Pending(upstream, modern_tool("never", "mine", {"progressToken": "t"}))
+        await pending.answer.until(lambda a: a.body)
+        await pending.leave()
+        cancelled = await ask(upstream, modern_tool("cancelled"))
+        assert cancelled.json()["result"] == {"cancelled": [1]}
+
+
+@pytest.mark.parametrize("brief", [False, True])
+async def test_a_subscription_carries_the_clients_own_id(brief: bool) -> None:
+    async with scripted("modern") as upstream:
+        request = modern("subscriptions/listen", {"notifications": {"brief": brief}}, rpc_id="sub-7")
+        pending = Pending(upstream, request)
+        await pending.answer.until(lambda a: b"list_changed" in a.body)
+        if brief:
+            await pending.task
+            assert pending.answer.message("sub-7")["result"]["resultType"] == "complete"
+        else:
+            await pending.leave()
+    acknowledged, changed, *rest = pending.answer.events()
+    for message in (acknowledged, changed):
+        assert message["params"]["_meta"] == {"io.modelcontextprotocol/subscriptionId": "sub-7"}
+    assert len(rest) == brief
+
+
+async def test_log_messages_go_to_the_one_request_that_asked_for_them_or_to_nobody() -> None:
+    async with scripted("modern") as upstream:
+        level = {"io.modelcontextprotocol/logLevel": "info"}
+        assert len((await ask(upstream, modern_tool("announce", meta=level))).events()) == 2
+        assert (await ask(upstream, modern_tool("announce"))).json()["result"] == {}
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (modern("no/such"), 404, -32601),
+        (modern_tool("no such tool"), 400, -32602),
+        (modern("server/discover"), 200, None),
+    ],
+)
+async def test_the_status_follows_the_error(request_: Any, status: int, code: int | None) -> None:
+    async with scripted("modern") as upstream:
+        answer = await ask(upstream, request_)
+    assert answer.status == status
+    assert answer.json().get("error", {}).get("code") == code
+
+
+async def test_a_notification_is_acknowledged_and_cancels_nobody() -> None:
+    async with scripted("modern", modern_pool_size=1) as upstream:
+        note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+        assert (await ask(upstream, call(note, era="modern"))).status == 202
+        assert (await ask(upstream, modern_tool("cancelled"))).json()["result"] == {"cancelled": []}
+
+
+async def test_a_request_of_a_modern_server_is_refused_to_it() -> None:
+    async with scripted("modern") as upstream:
+        assert (await ask(upstream, modern_tool("ping"))).json()["result"]["answer"]["code"] == -32601
+
+
+@pytest.mark.parametrize("era", ["legacy", "exits"])
+async def test_a_legacy_only_command_sends_dual_era_clients_back_to_initialize(era: str) -> None:
+    async with scripted(era) as upstream:
+        answer = await ask(upstream, modern("server/discover", rpc_id="d"))
+        assert answer.status == 400
+        assert (answer.json()["id"], answer.json()["error"]["code"]) == ("d", -32600)
+        session = await open_session(upstream)
+        assert (await ask(upstream, call(tool("echo"), session=session))).status == 200
