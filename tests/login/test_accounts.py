@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 from doorward.clock import FixedClock
-from doorward.errors import ConfigError, Unavailable
+from doorward.errors import ConfigError, Conflict, Unavailable
 from doorward.login.accounts import add_user, disable_user, enable_user, load_user, remove_user, settle
-from doorward.oauth.changes import Insert, Replace
-from doorward.oauth.records import User
+from doorward.login.registered_clients import remove_client
+from doorward.oauth.changes import Expect, Insert, Replace
+from doorward.oauth.records import Client, Grant, User
 from doorward.storage.memory import MemoryStore
 
 CLOCK = FixedClock()
@@ -66,3 +67,47 @@ async def test_removing_twice_is_told(store):
     await remove_user(store, CLOCK, "ann")
     with pytest.raises(ConfigError):
         await remove_user(store, CLOCK, "ann")
+
+
+GRANT = Grant(
+    grant_id="g1", user_id="ann", client_id="c1", redirect_uri="", scopes=(), resource="", created_at=CLOCK.now()
+)
+
+
+class ConsentMeanwhile(MemoryStore):
+    """A user consents at the worst moment: an ending has looked for grants, and has not yet been applied."""
+
+    def __init__(self):
+        super().__init__()
+        self.consented = False
+
+    async def find(self, record_type, **index):
+        found = await super().find(record_type, **index)
+        if record_type is Grant and not self.consented:
+            self.consented = True
+            user, client = await self.get(User, "ann"), await self.get(Client, "c1")
+            try:
+                await self.apply(
+                    [Insert(GRANT), Expect(User, "ann", user.version), Expect(Client, "c1", client.version)]
+                )
+            except Conflict:
+                self.consented = False
+        return found
+
+
+@pytest.mark.parametrize("end", ["disable", "remove", "client"])
+async def test_a_consent_at_the_same_moment_ends_with_the_account_or_the_client(end):
+    store = ConsentMeanwhile()
+    await store.open()
+    await store.apply([Insert(Client(client_id="c1", source="registered", created_at=0))])
+    await add_user(store, CLOCK, "ann", kind="person", password=None)
+    endings = {
+        "disable": lambda: disable_user(store, CLOCK, "ann"),
+        "remove": lambda: remove_user(store, CLOCK, "ann"),
+        "client": lambda: remove_client(store, CLOCK, "c1"),
+    }
+    ended = await endings[end]()
+    grant = await store.get(Grant, "g1")
+    assert store.consented
+    assert grant.record.revoked_at is not None
+    assert ended in {None, 1}

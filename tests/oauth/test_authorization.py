@@ -4,10 +4,10 @@ import pytest
 from oauth.given import CHALLENGE, ISSUER, NOW, POLICY, REDIRECT_URI, RESOURCE, a_client, a_request
 
 from doorward.oauth.authorization import approve, deny, next_step, trusted_client_target, validate
-from doorward.oauth.changes import Insert, Replace, Stored
+from doorward.oauth.changes import Expect, Insert, Replace, Stored
 from doorward.oauth.errors import LocalAuthorizationError, Reason, RedirectAuthorizationError
 from doorward.oauth.parameters import parse_query
-from doorward.oauth.records import AuthorizationCode, BrowserSession, Client, Grant
+from doorward.oauth.records import AuthorizationCode, BrowserSession, Client, Grant, User
 from doorward.oauth.tokens import digest
 
 PARAMETERS = {
@@ -179,15 +179,21 @@ def test_the_record_alone_says_what_is_next(request_changes, browser, now, step)
     assert next_step(a_request(**request_changes), browser, now=now) == step
 
 
-def approved(request=None, client=None, now=NOW + 9, **changes):
-    values = {"user_id": "u1", "grant_id": "g1", "code": "the-code", "now": now, "policy": POLICY} | changes
-    return approve(Stored(request or a_request(), 4), Stored(client or a_client(), 6), **values)
+def a_user(**changes):
+    return User(**({"user_id": "u1", "created_at": NOW - 100} | changes))
+
+
+def approved(request=None, client=None, user=None, now=NOW + 9, **changes):
+    values = {"grant_id": "g1", "code": "the-code", "now": now, "policy": POLICY} | changes
+    return approve(
+        Stored(request or a_request(), 4), Stored(client or a_client(), 6), Stored(user or a_user(), 8), **values
+    )
 
 
 def test_approval_makes_a_grant_and_a_code_and_answers_once():
     decision = approved()
     assert decision.reply == f"{REDIRECT_URI}?code=the-code&state=s+1&iss=https%3A%2F%2Fdoor.example"
-    finished, grant, code = decision.changes
+    finished, grant, code, *_ = decision.changes
     assert finished == Replace(a_request(finished_at=NOW + 9, user_id="u1"), 4)
     assert isinstance(grant, Insert)
     assert isinstance(code, Insert)
@@ -220,6 +226,26 @@ def test_a_client_that_was_granted_something_lives_on():
     *_, kept = approved(client=a_client(expires_at=NOW + 10)).changes
     assert kept == Replace(a_client(), 6)
     assert isinstance(kept.record, Client)
+
+
+def test_nothing_is_granted_for_a_user_or_to_a_client_that_ends_at_the_same_moment():
+    assert {Expect(User, "u1", 8), Expect(Client, "c1", 6)} <= set(approved().changes)
+    assert Expect(User, "u1", 8) in approved(client=a_client(expires_at=NOW + 10)).changes
+
+
+@pytest.mark.parametrize("user", [None, Stored(a_user(disabled_at=NOW), 8)], ids=["removed", "disabled"])
+def test_an_account_that_has_ended_allows_nothing_although_its_browser_is_signed_in(user):
+    with pytest.raises(LocalAuthorizationError) as refused:
+        approve(
+            Stored(a_request(), 4),
+            Stored(a_client(), 6),
+            user,
+            grant_id="g1",
+            code="the-code",
+            now=NOW,
+            policy=POLICY,
+        )
+    assert refused.value.reason is Reason.USER_ENDED
 
 
 def test_denial_is_told_to_the_client_and_leaves_no_code():

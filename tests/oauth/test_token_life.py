@@ -22,6 +22,7 @@ from doorward.oauth.records import (
     Client,
     Grant,
     RefreshToken,
+    User,
 )
 from doorward.oauth.revocation import end_grant, revoke
 from doorward.oauth.token import MintedTokens, TokenReply, redeem_code, refresh
@@ -58,6 +59,7 @@ class TokenLife(RuleBasedStateMachine):
         self.sealing = Wrapping()
         self.run(self.store.open())
         self.run(self.store.apply([Insert(a_client(client_id=name)) for name in ("c1", "c2")]))
+        self.run(self.store.apply([Insert(User(user_id="u1", created_at=NOW))]))
 
     def teardown(self) -> None:
         if hasattr(self, "runner"):
@@ -168,7 +170,7 @@ class TokenLife(RuleBasedStateMachine):
         decision = approve(
             self.get(AuthorizationRequest, request.request_id),
             self.get(Client, client_id),
-            user_id="u1",
+            self.get(User, "u1"),
             grant_id=grant_id,
             code=secret,
             now=self.now,

@@ -1,6 +1,8 @@
 """What an administrator does with accounts, behind the command line and any page: add, change, switch off, remove.
 
-Switching off and removing end everything the account could still be used through, in the transaction that does it.
+Switching off ends everything the account could still be used through, in the transaction that does it. A consent that
+is being given at that moment may add a grant which this transaction has not seen; so a second look follows, at a time
+when no further one can succeed. An account is switched off before it is removed, for the same reason.
 """
 
 from __future__ import annotations
@@ -105,13 +107,8 @@ async def disable_user(store: Store, clock: Clock, user_id: str) -> None:
     Raises:
         ConfigError: no such user.
     """
-
-    async def attempt() -> list[Change]:
-        stored = await load_user(store, user_id)
-        off = _with(stored.record, disabled_at=stored.record.disabled_at or clock.now())
-        return [Replace(off, stored.version), *await _ended(store, clock, user_id, "user_disabled")]
-
-    await settle(store, attempt)
+    await _switch_off(store, clock, user_id, "user_disabled")
+    await settle(store, lambda: _ended(store, clock, user_id, "user_disabled"))
 
 
 async def enable_user(store: Store, user_id: str) -> None:
@@ -143,6 +140,7 @@ async def remove_user(store: Store, clock: Clock, user_id: str) -> None:
         ended = await _ended(store, clock, user_id, "user_removed")
         return [Delete(User, user_id, stored.version), *ended]
 
+    await _switch_off(store, clock, user_id, "user_removed")
     await settle(store, attempt)
 
 
@@ -151,6 +149,15 @@ def acceptable(password: str) -> str:
     if len(password) < SHORTEST_PASSWORD:
         raise ConfigError([Problem("the password is too short", f"It needs at least {SHORTEST_PASSWORD} characters.")])
     return password
+
+
+async def _switch_off(store: Store, clock: Clock, user_id: str, reason: str) -> None:
+    async def attempt() -> list[Change]:
+        stored = await load_user(store, user_id)
+        off = _with(stored.record, disabled_at=stored.record.disabled_at or clock.now())
+        return [Replace(off, stored.version), *await _ended(store, clock, user_id, reason)]
+
+    await settle(store, attempt)
 
 
 async def _ended(store: Store, clock: Clock, user_id: str, reason: str) -> list[Change]:

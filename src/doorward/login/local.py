@@ -17,7 +17,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 from doorward.clock import Clock, Entropy
 from doorward.errors import Conflict
-from doorward.oauth.changes import Insert
+from doorward.oauth.changes import Insert, Stored
 from doorward.oauth.records import User
 from doorward.storage.port import Store
 
@@ -61,8 +61,8 @@ def _matches(password_hash: str, password: str) -> bool:
         return False
 
 
-async def verify_password(store: Store, user_id: str, password: str) -> User | None:
-    """Return the user if the password is theirs and the account may sign in.
+async def verify_password(store: Store, user_id: str, password: str) -> Stored[User] | None:
+    """Return the user as it was read if the password is theirs and the account may sign in.
 
     An unknown name costs the same time as a wrong password, so names cannot be tried out.
 
@@ -75,7 +75,7 @@ async def verify_password(store: Store, user_id: str, password: str) -> User | N
     matched = await asyncio.get_running_loop().run_in_executor(_pool(), _matches, expected, password)
     if not matched or user is None or user.password_hash is None or user.disabled_at is not None:
         return None
-    return user
+    return stored
 
 
 @dataclass(frozen=True, slots=True)

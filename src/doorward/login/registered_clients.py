@@ -5,14 +5,17 @@ The rules for a client's metadata are those of `doorward.oauth.registration`; he
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from doorward.clock import Clock, Entropy
 from doorward.config.faults import shown, suggestion
 from doorward.errors import ConfigError, Conflict, Problem
 from doorward.login.accounts import settle
-from doorward.oauth.changes import Change, Delete, Insert, Stored
+from doorward.oauth.changes import Change, Delete, Insert, Replace, Stored
 from doorward.oauth.errors import OAuthError
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client, Grant
@@ -92,20 +95,26 @@ async def load_client(store: Store, client_id: str) -> Stored[Client]:
 async def remove_client(store: Store, clock: Clock, client_id: str) -> int:
     """Remove a client and end its grants; returns how many grants ended.
 
+    It expires first: a consent that is being given at that moment may add a grant unseen, and after that none can.
+
     Raises:
         ConfigError: no such client.
     """
-    ended = [0]
+    ended: dict[str, int] = {}
 
-    async def attempt() -> list[Change]:
+    async def attempt(step: str) -> list[Change]:
         stored = await load_client(store, client_id)
         live = [grant for grant in await store.find(Grant, client_id=client_id) if grant.record.revoked_at is None]
-        ended[0] = len(live)
+        ended[step] = len(live)
         endings = [change for grant in live for change in end_grant(grant, reason="client_removed", now=clock.now())]
+        if step == "expire":
+            expired = msgspec.structs.replace(stored.record, expires_at=clock.now())
+            return [Replace(expired, stored.version), *endings]
         return [Delete(Client, client_id, stored.version), *endings]
 
-    await settle(store, attempt)
-    return ended[0]
+    for step in ("expire", "delete"):
+        await settle(store, functools.partial(attempt, step))
+    return sum(ended.values())
 
 
 async def list_grants(store: Store, *, user_id: str | None = None, client_id: str | None = None) -> list[Grant]:

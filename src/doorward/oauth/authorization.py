@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from doorward.oauth.authorization_response import location
-from doorward.oauth.changes import Change, Decision, Insert, Replace, Stored
+from doorward.oauth.changes import Change, Decision, Expect, Insert, Replace, Stored
 from doorward.oauth.client_metadata import RESPONSE_TYPES
 from doorward.oauth.errors import (
     AccessDenied,
@@ -35,7 +35,7 @@ from doorward.oauth.errors import (
 from doorward.oauth.parameters import Parameters, parse_scope
 from doorward.oauth.pkce import check_challenge
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import AuthorizationCode, AuthorizationRequest, BrowserSession, Client, Grant
+from doorward.oauth.records import AuthorizationCode, AuthorizationRequest, BrowserSession, Client, Grant, User
 from doorward.oauth.redirect_uris import check_registrable, matches
 from doorward.oauth.resource_indicators import narrow
 from doorward.oauth.scopes import grantable
@@ -130,8 +130,8 @@ def next_step(request: AuthorizationRequest, session: BrowserSession | None, *, 
 def approve(
     request: Stored[AuthorizationRequest],
     client: Stored[Client],
+    user: Stored[User] | None,
     *,
-    user_id: str,
     grant_id: str,
     code: str,
     now: int,
@@ -139,15 +139,19 @@ def approve(
 ) -> Decision[str]:
     """Answer with a code; the reply is the `Location` that carries it.
 
+    Nothing is written unless user and client are still as they were read: whoever ends one of them at the same moment
+    would not see the new grant, and it would live on.
+
     Raises:
-        LocalAuthorizationError: too late, answered before, begun by another user, or the client has changed meanwhile.
+        LocalAuthorizationError: too late, answered before, begun by another user, the user may not sign in any more,
+            or the client has changed meanwhile.
 
     Spec: RFC 6749 s4.1.2, RFC 9207 s2
     """
     asked, owner = request.record, client.record
     _check_open(asked, now)
-    if asked.user_id not in (None, user_id):
-        raise LocalAuthorizationError("Another user began this request. Start again.", Reason.OTHER_USER)
+    user_id = _check_user(asked, None if user is None else user.record)
+    assert user is not None
     _check_client(asked, owner, now, policy)
     grant = Grant(
         grant_id=grant_id,
@@ -173,10 +177,19 @@ def approve(
         expires_at=now + policy.code_seconds,
     )
     finished = msgspec.structs.replace(asked, finished_at=now, user_id=user_id)
-    changes: tuple[Change, ...] = (Replace(finished, request.version), Insert(grant), Insert(issued))
+    kept: Change = Expect(Client, owner.client_id, client.version)
     if owner.expires_at is not None:
-        changes += (Replace(msgspec.structs.replace(owner, expires_at=None), client.version),)
-    return Decision(location(asked.redirect_uri, code=code, state=asked.state, iss=policy.issuer), changes)
+        kept = Replace(msgspec.structs.replace(owner, expires_at=None), client.version)
+    return Decision(
+        location(asked.redirect_uri, code=code, state=asked.state, iss=policy.issuer),
+        (
+            Replace(finished, request.version),
+            Insert(grant),
+            Insert(issued),
+            Expect(User, user_id, user.version),
+            kept,
+        ),
+    )
 
 
 def deny(
@@ -220,6 +233,14 @@ def _check_open(request: AuthorizationRequest, now: int) -> None:
         raise LocalAuthorizationError("This request was answered before. Start again.", Reason.REQUEST_FINISHED)
     if _is_over(request.expires_at, now):
         raise LocalAuthorizationError("This request took too long. Start again.", Reason.REQUEST_EXPIRED)
+
+
+def _check_user(request: AuthorizationRequest, user: User | None) -> str:
+    if user is None or user.disabled_at is not None:
+        raise LocalAuthorizationError("This account can no longer sign in here.", Reason.USER_ENDED)
+    if request.user_id not in (None, user.user_id):
+        raise LocalAuthorizationError("Another user began this request. Start again.", Reason.OTHER_USER)
+    return user.user_id
 
 
 def _check_client(request: AuthorizationRequest, client: Client, now: int, policy: Policy) -> None:

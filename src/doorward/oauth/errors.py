@@ -62,6 +62,7 @@ class Reason(StrEnum):
     REQUEST_EXPIRED = "request_expired"
     REQUEST_FINISHED = "request_finished"
     OTHER_USER = "other_user"
+    USER_ENDED = "user_ended"
     DENIED_BY_USER = "denied_by_user"
     GRANT_TYPE = "grant_type"
     GRANT_TYPE_NOT_REGISTERED = "grant_type_not_registered"

@@ -16,8 +16,9 @@ from starlette.responses import Response
 from doorward.login.browser_sessions import BrowserCookie, new_cookie_value
 from doorward.logs import log
 from doorward.oauth import authorization
-from doorward.oauth.changes import Decision
+from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.parameters import parse_form, parse_query
+from doorward.oauth.records import User
 from doorward.oauth.redirect_uris import is_loopback
 from doorward.oauth.tokens import CODE, mint
 from doorward.pages.rendering import Pages
@@ -52,22 +53,24 @@ class ConsentPage:
         async def attempt() -> Decision[str]:
             step = await load_step(self.authority, self.cookie, request, request_id)
             require_our_form(self.authority, request, step, form.get("form_token"))
-            return self._decide(step, approved=form.get("decision") == "approve")
+            user_id = step.session.record.user_id
+            user = await self.authority.store.get(User, user_id) if user_id else None
+            approved = user_id is not None and form.get("decision") == "approve"
+            return self._decide(step, user, approved=approved)
 
         location = await self.authority.decide(attempt)
         log(LOGGER, logging.INFO, "consent", decision=form.get("decision", "deny")[:16])
         return Response(status_code=303, headers={"location": location, **NO_STORE})
 
-    def _decide(self, step: Step, *, approved: bool) -> Decision[str]:
+    def _decide(self, step: Step, user: Stored[User] | None, *, approved: bool) -> Decision[str]:
         authority = self.authority
         now = authority.clock.now()
-        user_id = step.session.record.user_id
-        if not approved or user_id is None:
+        if not approved:
             return authorization.deny(step.pending, client=step.client, now=now, policy=authority.policy)
         return authorization.approve(
             step.pending,
             step.client,
-            user_id=user_id,
+            user,
             grant_id=new_cookie_value(authority.entropy),
             code=mint(CODE, authority.entropy.random_bytes(32)),
             now=now,

@@ -15,7 +15,7 @@ from doorward.errors import Conflict
 from doorward.login.browser_sessions import BrowserCookie, cookie_digest, new_cookie_value, signed_in_session
 from doorward.login.local import verify_password
 from doorward.logs import log
-from doorward.oauth.changes import Delete, Insert, Replace
+from doorward.oauth.changes import Delete, Expect, Insert, Replace, Stored
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.oauth.records import BrowserSession, User
 from doorward.pages.rendering import Pages
@@ -50,15 +50,18 @@ class SignInPage:
             return self._form(step, problem="User name or password is wrong.", username=name, status=400)
         try:
             return await self._signed_in(step, user)
-        except Conflict:  # the same form was sent twice: the other one has won
+        except Conflict:  # the form was sent twice and the other one has won, or the account has changed meanwhile
             return back_to_authorize(self.authority, step.pending.record.request_id)
 
-    async def _signed_in(self, step: Step, user: User) -> Response:
+    async def _signed_in(self, step: Step, verified: Stored[User]) -> Response:
+        user = verified.record
         value = new_cookie_value(self.authority.entropy)
         bound = msgspec.structs.replace(step.pending.record, user_id=user.user_id, browser_digest=cookie_digest(value))
         await self.authority.store.apply(
             [
                 Replace(bound, step.pending.version),
+                # Checking a password takes long: an account disabled meanwhile must not end up signed in.
+                Expect(User, user.user_id, verified.version),
                 Insert(signed_in_session(value, user.user_id, self.authority.clock.now())),
                 Delete(BrowserSession, step.session.record.cookie_digest, step.session.version),
             ]
