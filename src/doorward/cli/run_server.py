@@ -161,7 +161,7 @@ class DoorServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take SIGTERM and SIGINT as requests to stop; having stopped as asked is a success, so neither is raised again."""
+        """Take SIGTERM and SIGINT as requests to stop; stopping as asked is a success, so neither is raised again."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
