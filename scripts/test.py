@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     spent: dict[str, float] = {}
     try:
         timed(spent, "npm packages", install_npm_packages)
-        timed(spent, "browser", require_browser)
+        timed(spent, "chromium", require_browser)
     except RuntimeError as problem:
         print(problem, file=sys.stderr)
         return 1

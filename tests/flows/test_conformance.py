@@ -55,16 +55,23 @@ def test_a_door_that_asks_for_a_token_changes_no_verdict(upstream: Program, tmp_
     assert score.lost_against(bare) == [], score.new_faults(bare)
 
 
-@pytest.mark.parametrize("target", [(SERVER,), (PYTHON, "-W", "ignore", SERVER, "--stdio")], ids=["file", "command"])
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_a_server_that_the_door_runs_itself_has_the_same_verdicts(
-    upstream: Program, tmp_path: Path, revision: Revision, target: tuple[str | Path, ...]
-):
-    with serving(*target, data_dir=tmp_path, auth="none") as door:
+def test_a_server_in_process_has_the_same_verdicts(upstream: Program, tmp_path: Path, revision: Revision):
+    with serving(SERVER, data_dir=tmp_path, auth="none") as door:
         score = conformance.run(door.url, revision)
     bare = without_a_door(upstream.url(), revision)
     assert score.required == bare.required, score.new_faults(bare)
     assert score.lost_against(bare, unscored=False) == [], score.new_faults(bare)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_command_behind_a_door_has_the_verdicts_of_an_http_server(
+    upstream: Program, tmp_path: Path, revision: Revision
+):
+    with serving(PYTHON, "-W", "ignore", SERVER, "--stdio", data_dir=tmp_path, auth="none") as door:
+        score = conformance.run(door.url, revision)
+    bare = without_a_door(upstream.url(), revision)
+    assert score.required == bare.required, score.new_faults(bare)
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
