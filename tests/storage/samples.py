@@ -19,10 +19,14 @@ from doorward.oauth.records import (
     AuthorizationRequest,
     BrowserSession,
     Client,
+    DeviceAuthorization,
     Grant,
     HeaderToken,
+    PushedRequest,
     Record,
     RefreshToken,
+    SeenAssertion,
+    SeenProof,
     User,
 )
 
@@ -78,6 +82,17 @@ _LEAST: dict[type[Record], dict[str, Any]] = {
         "created_at": NOW,
     },
     HeaderToken: {"token_id": "token", "name": "ci", "user_id": "owner", "scopes": (), "created_at": NOW},
+    PushedRequest: {"client_id": "client", "parameters": {"state": "xyz"}, "created_at": NOW},
+    SeenProof: {"minute": "30000001"},
+    SeenAssertion: {"created_at": NOW},
+    DeviceAuthorization: {
+        "device_digest": "device",
+        "client_id": "client",
+        "scopes": ("mcp",),
+        "resource": RESOURCE,
+        "created_at": NOW,
+        "interval_seconds": 5,
+    },
 }
 
 _REST: dict[type[Record], dict[str, Any]] = {
@@ -118,7 +133,28 @@ _REST: dict[type[Record], dict[str, Any]] = {
     },
     AccessToken: {"expires_at": NOW + 14},
     HeaderToken: {"expires_at": NOW + 15, "last_used_at": NOW + 16},
+    PushedRequest: {"expires_at": NOW + 17},
+    SeenProof: {"expires_at": NOW + 18},
+    SeenAssertion: {"expires_at": NOW + 17},
+    DeviceAuthorization: {
+        "expires_at": NOW + 18,
+        "polled_at": NOW + 19,
+        "finished_at": NOW + 20,
+        "user_id": "owner",
+        "grant_id": "grant",
+        "redeemed_at": NOW + 21,
+        "sealed_reply": b"\x01\x00\xff",
+    },
 }
+
+_LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
+    "access_token.bound": (AccessToken, {"dpop_jkt": "thumbprint"}),
+    "refresh_token.bound": (RefreshToken, {"dpop_jkt": "thumbprint"}),
+    "authorization_code.bound": (AuthorizationCode, {"dpop_jkt": "thumbprint"}),
+    "authorization_request.bound": (AuthorizationRequest, {"dpop_jkt": "thumbprint"}),
+    "client.resource_server": (Client, {"may_introspect": True, "dpop_bound_access_tokens": True}),
+}
+"""Fields that kinds got after their first golden files were written, each set in a file of its own."""
 
 
 def least(record_type: type[Record], key: str = "key", **fields: Any) -> Any:
@@ -133,11 +169,13 @@ def full(record_type: type[Record], key: str = "key") -> Any:
 
 def golden_samples() -> dict[str, Record]:
     """Return each sample by the name of its golden file."""
-    return {
+    first = {
         f"{record_type.kind}.{make.__name__}.msgpack": make(record_type)
         for record_type in RECORD_TYPES
         for make in (least, full)
     }
+    later = {f"{name}.msgpack": least(record_type, **fields) for name, (record_type, fields) in _LATER.items()}
+    return first | later
 
 
 if __name__ == "__main__":

@@ -59,6 +59,14 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     application_type: Literal["web", "native"] = "web"
     metadata: dict[str, str] = {}
     """Display fields echoed as they were registered: `client_uri`, `logo_uri`, `client_name#de`, ..."""
+    service_user_id: str | None = None
+    """The service account this client acts as with `client_credentials`; set by an operator only."""
+    may_exchange: bool = False
+    """It may exchange tokens that were issued to other clients; set by an operator only. Spec: RFC 8693 s5."""
+    may_introspect: bool = False
+    """A resource server: it may ask about tokens of every client. Spec: RFC 7662 s2.1."""
+    dpop_bound_access_tokens: bool = False
+    """The client wants no bearer tokens. Spec: RFC 9449 s5.2."""
 
 
 class User(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -73,6 +81,9 @@ class User(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Argon2id in its encoded form; None: this user cannot sign in with a password."""
     created_at: int
     disabled_at: int | None = None
+    identity_issuer: str | None = None
+    """The identity provider that vouches for this person; with `identity_subject` it names them, nothing else does."""
+    identity_subject: str | None = None
 
 
 class BrowserSession(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -105,10 +116,14 @@ class AuthorizationRequest(Record, frozen=True, kw_only=True, omit_defaults=True
     scopes: tuple[str, ...]
     resource: str
     created_at: int
+    dpop_jkt: str | None = None
+    """Thumbprint of the key that alone may redeem the code. Spec: RFC 9449 s10."""
     user_id: str | None = None
     """Set once that user has signed in for this request."""
     finished_at: int | None = None
     """Set when it was approved or denied: an answer is given once."""
+    user_code_digest: str | None = None
+    """The device that the answer is for, instead of a redirect. Spec: RFC 8628 s3.3."""
 
 
 class Grant(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -127,6 +142,8 @@ class Grant(Record, frozen=True, kw_only=True, omit_defaults=True):
     created_at: int
     revoked_at: int | None = None
     revoked_reason: str | None = None
+    grant_type: str = "authorization_code"
+    """Which grant of the token endpoint it came from."""
 
 
 class AuthorizationCode(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -146,6 +163,8 @@ class AuthorizationCode(Record, frozen=True, kw_only=True, omit_defaults=True):
     scopes: tuple[str, ...]
     resource: str
     created_at: int
+    dpop_jkt: str | None = None
+    """Thumbprint of the key that alone may redeem it, or that has redeemed it. Spec: RFC 9449 s10."""
     redeemed_at: int | None = None
     sealed_reply: bytes | None = None
     """The token response it gave, encrypted, so that an honest retry within seconds gets the same one."""
@@ -165,6 +184,8 @@ class RefreshToken(Record, frozen=True, kw_only=True, omit_defaults=True):
     scopes: tuple[str, ...]
     resource: str
     created_at: int
+    dpop_jkt: str | None = None
+    """Thumbprint of the key that alone may use it; only public clients have such tokens. Spec: RFC 9449 s5."""
     predecessor_digest: str | None = None
     rotated_at: int | None = None
     sealed_reply: bytes | None = None
@@ -185,6 +206,10 @@ class AccessToken(Record, frozen=True, kw_only=True, omit_defaults=True):
     scopes: tuple[str, ...]
     resource: str
     created_at: int
+    act: tuple[str, ...] = ()
+    """Who acts for the user, the latest first; empty: the client for itself. Spec: RFC 8693 s4.1."""
+    dpop_jkt: str | None = None
+    """Thumbprint of the key whose proof must come with it; None: a bearer token. Spec: RFC 9449 s6."""
 
 
 class HeaderToken(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -204,6 +229,67 @@ class HeaderToken(Record, frozen=True, kw_only=True, omit_defaults=True):
     last_used_at: int | None = None
 
 
+class PushedRequest(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Authorization parameters that a client has handed over directly; used up by one visit. Spec: RFC 9126 s2.2."""
+
+    kind: ClassVar[str] = "pushed_request"
+    key_field: ClassVar[str] = "reference_digest"
+
+    reference_digest: str
+    client_id: str
+    parameters: dict[str, str]
+    created_at: int
+
+
+class SeenProof(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A DPoP proof that was used; no node takes it again while it could still be valid. Spec: RFC 9449 s11.1."""
+
+    kind: ClassVar[str] = "seen_proof"
+    key_field: ClassVar[str] = "proof_digest"
+    indexes: ClassVar[tuple[str, ...]] = ("minute",)
+
+    proof_digest: str
+    minute: str
+    """The minute in which it expires, so that a whole minute can be removed at once."""
+
+
+class SeenAssertion(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """The id of an assertion that was accepted once, kept until it could no longer be accepted. Spec: RFC 7523 s3."""
+
+    kind: ClassVar[str] = "seen_assertion"
+    key_field: ClassVar[str] = "assertion_digest"
+
+    assertion_digest: str
+    """Digest of what the id is unique within (its purpose and issuer) and of the id."""
+    created_at: int
+
+
+class DeviceAuthorization(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A device that waits for a user to allow it elsewhere; redeemed at most once. Spec: RFC 8628 s3.2."""
+
+    kind: ClassVar[str] = "device_authorization"
+    key_field: ClassVar[str] = "user_code_digest"
+    indexes: ClassVar[tuple[str, ...]] = ("device_digest",)
+
+    user_code_digest: str
+    device_digest: str
+    client_id: str
+    scopes: tuple[str, ...]
+    resource: str
+    created_at: int
+    interval_seconds: int
+    """The device must wait this long between two polls; grows when it does not."""
+    polled_at: int | None = None
+    finished_at: int | None = None
+    """Set when a user approved or denied: an answer is given once."""
+    user_id: str = ""
+    """Who approved it; empty until then, and for ever when it was denied."""
+    grant_id: str = ""
+    redeemed_at: int | None = None
+    sealed_reply: bytes | None = None
+    """The token response it gave, encrypted, so that an honest retry within seconds gets the same one."""
+
+
 RECORD_TYPES: tuple[type[Record], ...] = (
     Client,
     User,
@@ -214,4 +300,8 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     RefreshToken,
     AccessToken,
     HeaderToken,
+    PushedRequest,
+    SeenProof,
+    SeenAssertion,
+    DeviceAuthorization,
 )
