@@ -1,6 +1,6 @@
 """A child for the tests: does what the tool's name says. Standard library only, so that it starts quickly.
 
-usage: scripted_server.py modern|legacy|exits|silent
+usage: scripted_server.py modern|legacy|exits|deaf|silent
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -109,6 +110,21 @@ def endless(request: Json, arguments: Json) -> None:
         sys.stdout.write("y" * 1_000_000)
 
 
+def shout(request: Json, arguments: Json) -> None:
+    sys.stderr.write("".join(f"line {number}\n" for number in range(arguments["lines"])))
+    sys.stderr.flush()
+    reply(request, {})
+
+
+def orphan(request: Json, arguments: Json) -> None:
+    """Die, leaving behind a process that holds the pipes open."""
+    code = 'import threading; print(\'{"jsonrpc":"2.0","method":"up"}\', flush=True); threading.Event().wait()'
+    left = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL)
+    sys.stderr.write(f"{left.pid}\n")
+    sys.stderr.flush()
+    os._exit(0)
+
+
 def stubborn(request: Json, arguments: Json) -> None:
     """Ignore both ways of being asked to leave."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -118,7 +134,23 @@ def stubborn(request: Json, arguments: Json) -> None:
 
 TOOLS: dict[str, Callable[[Json, Json], None]] = {
     tool.__name__: tool
-    for tool in (echo, hold, progress, never, ask, ping, announce, late, die, chatter, large, endless, stubborn)
+    for tool in (
+        echo,
+        hold,
+        progress,
+        never,
+        ask,
+        ping,
+        announce,
+        late,
+        die,
+        chatter,
+        large,
+        endless,
+        shout,
+        orphan,
+        stubborn,
+    )
 } | {"cancelled": tell_cancelled}
 
 
@@ -162,6 +194,8 @@ def take(message: Json) -> None:
         reply(asked.pop(message["id"]), {"answer": message.get("result", message.get("error"))})
     elif era["speaks"] == "exits" and method != "initialize":
         sys.exit(1)
+    elif era["speaks"] == "deaf" and method != "initialize":
+        return
     elif era["speaks"] == "legacy" and MODERN in message.get("params", {}).get("_meta", {}):
         fail(message, -32601)
     else:

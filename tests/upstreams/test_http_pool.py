@@ -133,3 +133,39 @@ async def test_stopping_ends_calls_under_way_and_may_be_repeated() -> None:
         await upstream.stop()
         with pytest.raises(UpstreamError):
             await pending.task
+
+
+async def test_a_connection_that_rests_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doorward.upstreams.http_pool.KEEP_SECONDS", 0.05)
+    closed = asyncio.Event()
+
+    async def handler(visit: Visit) -> None:
+        await visit.request()
+        await visit.answer(RESULT)
+        await visit.gone()
+        closed.set()
+
+    async with in_front_of(handler) as upstream:
+        await ask(upstream, call(LIST))
+        await closed.wait()
+        assert not upstream._pool._idle
+
+
+async def test_a_call_cancelled_while_it_waits_for_a_place_takes_none() -> None:
+    go = asyncio.Event()
+
+    async def handler(visit: Visit) -> None:
+        while True:
+            await visit.request()
+            await go.wait()
+            await visit.answer(RESULT)
+
+    async with in_front_of(handler, max_connections=1) as upstream:
+        first = Pending(upstream, call(LIST))
+        await first.client.listening.wait()
+        waiting = [Pending(upstream, call(LIST)) for _ in range(3)]
+        await waiting[0].client.listening.wait()
+        await waiting[1].close()
+        go.set()
+        await asyncio.gather(first.task, waiting[0].task, waiting[2].task)
+        assert upstream._pool._free_slots == 1

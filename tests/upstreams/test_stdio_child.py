@@ -114,3 +114,17 @@ def test_children_die_when_the_server_is_killed(tmp_path: Path) -> None:
         child = psutil.Process(int(parent.stdout.readline()))
         os.kill(parent.pid, signal.SIGKILL)
         child.wait(20)
+
+
+async def test_a_flood_on_standard_error_does_not_flood_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "doorward")
+    async with scripted("modern") as upstream:
+        assert (await ask(upstream, modern_tool("shout", lines=20_000))).status == 200
+    assert sum(record.message == "the server says" for record in caplog.records) < 2_000
+
+
+async def test_what_a_dead_child_leaves_behind_is_ended_and_holds_nobody_up() -> None:
+    async with scripted("modern") as upstream:
+        error = await fault_of(upstream, modern_tool("orphan"))
+        assert "exit code 0" in error.detail
+        await gone(int(error.evidence.split()[-1]))

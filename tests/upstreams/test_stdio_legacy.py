@@ -176,3 +176,25 @@ async def test_a_new_session_takes_the_place_of_the_one_that_rested_longest() ->
         assert (await fault_of(upstream, call(INITIALIZE))).fault == "timeout"
         for stream in streams:
             await stream.leave()
+
+
+async def test_a_client_that_does_not_read_its_stream_loses_it_before_memory_is_lost() -> None:
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        gate = asyncio.Event()
+        stream = Pending(upstream, call(method="GET", session=session))
+        stream.answer.gate = lambda _size: gate.wait()
+        await stream.answer.until(lambda a: a.status)
+        # With two requests under way, a message that names neither belongs to the standing stream.
+        others = [Pending(upstream, call(tool("never", n, {"progressToken": n}), session=session)) for n in (8, 9)]
+        for other in others:
+            await other.answer.until(lambda a: a.body)
+        await ask(upstream, call(tool("late", times=70_000), session=session))
+        await ask(upstream, call(tool("echo"), session=session))  # everything before it has arrived
+        gate.set()
+        with pytest.raises(UpstreamError) as caught:
+            await stream.task
+        assert caught.value.fault == "too_large"
+        for other in others:
+            await other.leave()
+        assert (await ask(upstream, call(tool("echo"), session=session))).status == 200

@@ -101,3 +101,24 @@ async def test_a_legacy_only_command_sends_dual_era_clients_back_to_initialize(e
         assert (answer.json()["id"], answer.json()["error"]["code"]) == ("d", -32600)
         session = await open_session(upstream)
         assert (await ask(upstream, call(tool("echo"), session=session))).status == 200
+
+
+async def test_a_server_that_ignores_what_it_does_not_know_is_legacy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doorward.upstreams.stdio_probe._UNHEARD_SECONDS", 0.3)
+    async with scripted("deaf") as upstream:
+        assert (await ask(upstream, modern("server/discover"))).status == 400
+        session = await open_session(upstream)
+        assert (await ask(upstream, call(tool("echo"), session=session))).status == 200
+
+
+async def test_a_long_silence_begins_the_stream_so_that_the_door_can_keep_it_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("doorward.upstreams.stdio_exchange.STREAM_AFTER_SECONDS", 0.05)
+    async with scripted("modern", modern_pool_size=1) as upstream:
+        first = Pending(upstream, modern_tool("hold", 1, until=2, mark=1))
+        await first.answer.until(lambda a: a.status == 200)
+        await ask(upstream, modern_tool("hold", 2, until=2, mark=2))
+        await first.task
+    assert first.answer.headers[b"content-type"] == b"text/event-stream"
+    assert first.answer.message()["result"] == {"mark": 1}

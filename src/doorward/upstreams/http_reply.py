@@ -74,6 +74,8 @@ def judge(call: UpstreamCall, status: int, headers: Headers, origin: str, target
 
 
 def _success(call: UpstreamCall, status: int, passed: Headers, content_type: bytes, *, empty: bool) -> Verdict:
+    if status == 202 and call.rpc_id is None:  # noqa: PLR2004
+        return Verdict("empty", status, _without_body(passed))
     if content_type == b"text/event-stream":
         return Verdict("stream", status, passed)
     if content_type == b"application/json" and not empty:
