@@ -19,7 +19,9 @@ from doorward.oauth.records import (
     AuthorizationRequest,
     BrowserSession,
     Client,
+    Consent,
     DeviceAuthorization,
+    FailedSignIns,
     Grant,
     HeaderToken,
     PushedRequest,
@@ -93,6 +95,17 @@ _LEAST: dict[type[Record], dict[str, Any]] = {
         "created_at": NOW,
         "interval_seconds": 5,
     },
+    Consent: {
+        "user_id": "owner",
+        "client_id": "client",
+        "redirect_uri": "http://127.0.0.1/callback",
+        "resource": RESOURCE,
+        "scopes": ("mcp",),
+        "description_digest": "description",
+        "created_at": NOW,
+        "given_at": NOW + 1,
+    },
+    FailedSignIns: {},
 }
 
 _REST: dict[type[Record], dict[str, Any]] = {
@@ -145,12 +158,15 @@ _REST: dict[type[Record], dict[str, Any]] = {
         "redeemed_at": NOW + 21,
         "sealed_reply": b"\x01\x00\xff",
     },
+    Consent: {"expires_at": NOW + 30, "grant_ids": ("one", "two")},
+    FailedSignIns: {"expires_at": NOW + 31, "failures": 6, "blocked_until": NOW + 32, "succeeded_at": NOW + 33},
 }
 
 _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
     "access_token.bound": (AccessToken, {"dpop_jkt": "thumbprint"}),
     "refresh_token.bound": (RefreshToken, {"dpop_jkt": "thumbprint"}),
     "authorization_code.bound": (AuthorizationCode, {"dpop_jkt": "thumbprint"}),
+    "authorization_request.own_navigation": (AuthorizationRequest, {"is_own_navigation": True}),
     "authorization_request.bound": (AuthorizationRequest, {"dpop_jkt": "thumbprint"}),
     "client.resource_server": (Client, {"may_introspect": True, "dpop_bound_access_tokens": True}),
 }

@@ -122,6 +122,8 @@ class AuthorizationRequest(Record, frozen=True, kw_only=True, omit_defaults=True
     """Set once that user has signed in for this request."""
     finished_at: int | None = None
     """Set when it was approved or denied: an answer is given once."""
+    is_own_navigation: bool = False
+    """It was opened by the person (typed, or by a program of theirs) and not by another site's page."""
     user_code_digest: str | None = None
     """The device that the answer is for, instead of a redirect. Spec: RFC 8628 s3.3."""
 
@@ -290,6 +292,44 @@ class DeviceAuthorization(Record, frozen=True, kw_only=True, omit_defaults=True)
     """The token response it gave, encrypted, so that an honest retry within seconds gets the same one."""
 
 
+class Consent(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What a user has allowed a client at one redirect URI, and under which description it was allowed."""
+
+    kind: ClassVar[str] = "consent"
+    key_field: ClassVar[str] = "consent_id"
+    indexes: ClassVar[tuple[str, ...]] = ("user_id", "client_id")
+
+    consent_id: str
+    """Digest of user, client, redirect URI (of a loopback one without its port) and resource."""
+    user_id: str
+    client_id: str
+    redirect_uri: str
+    resource: str
+    scopes: tuple[str, ...]
+    description_digest: str
+    """Digest of what the consent page said about the client; another one needs a new consent."""
+    grant_ids: tuple[str, ...] = ()
+    """The grants made under it, the newest last."""
+    created_at: int
+    given_at: int
+    """When the user last agreed."""
+
+
+class FailedSignIns(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Wrong passwords of one account, in all or from one address; all nodes count here. Spec: NIST SP 800-63B s5.2.2."""
+
+    kind: ClassVar[str] = "failed_sign_ins"
+    key_field: ClassVar[str] = "subject_digest"
+
+    subject_digest: str
+    """Digest of the account's name, or of that and an address."""
+    failures: int = 0
+    blocked_until: int = 0
+    """Before this instant a password is not even looked at."""
+    succeeded_at: int | None = None
+    """When the account was last signed in to from this address: strangers elsewhere cannot slow it down here."""
+
+
 RECORD_TYPES: tuple[type[Record], ...] = (
     Client,
     User,
@@ -304,4 +344,6 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     SeenProof,
     SeenAssertion,
     DeviceAuthorization,
+    Consent,
+    FailedSignIns,
 )
