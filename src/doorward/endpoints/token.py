@@ -34,7 +34,7 @@ class TokenEndpoint:
         decide = {"authorization_code": self._redeem, "refresh_token": self._refresh}[grant_type(form)]
 
         async def attempt() -> Decision[TokenReply]:
-            return await decide(form, await self._client(authorization, form))
+            return await decide(form, await self._client(authorization, form), self._minted())
 
         reply = await self.authority.decide(attempt)
         if reply.error is not None:
@@ -56,7 +56,7 @@ class TokenEndpoint:
     async def _grant(self, grant_id: str | None) -> Stored[Grant] | None:
         return await self.authority.store.get(Grant, grant_id) if grant_id else None
 
-    async def _redeem(self, form: Mapping[str, str], client: Client) -> Decision[TokenReply]:
+    async def _redeem(self, form: Mapping[str, str], client: Client, minted: MintedTokens) -> Decision[TokenReply]:
         presented = form.get("code")
         code = await self.authority.store.get(AuthorizationCode, digest(presented)) if presented else None
         return redeem_code(
@@ -65,12 +65,12 @@ class TokenEndpoint:
             code=code,
             grant=await self._grant(code.record.grant_id if code else None),
             now=self.authority.clock.now(),
-            minted=self._minted(),
+            minted=minted,
             sealing=self.authority.sealing,
             policy=self.authority.policy,
         )
 
-    async def _refresh(self, form: Mapping[str, str], client: Client) -> Decision[TokenReply]:
+    async def _refresh(self, form: Mapping[str, str], client: Client, minted: MintedTokens) -> Decision[TokenReply]:
         store = self.authority.store
         presented = form.get("refresh_token")
         token = await store.get(RefreshToken, digest(presented)) if presented else None
@@ -82,7 +82,7 @@ class TokenEndpoint:
             predecessor=await store.get(RefreshToken, before) if before else None,
             grant=await self._grant(token.record.grant_id if token else None),
             now=self.authority.clock.now(),
-            minted=self._minted(),
+            minted=minted,
             sealing=self.authority.sealing,
             policy=self.authority.policy,
         )

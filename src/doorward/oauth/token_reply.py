@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from doorward.oauth import access_token_jwt
 from doorward.oauth.changes import Change, Decision, Expect, Insert, Stored
 from doorward.oauth.errors import InvalidGrant, OAuthError, Reason
 from doorward.oauth.policy import Policy
@@ -27,6 +28,10 @@ class MintedTokens:
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
+    dpop_jkt: str | None = None
+    """Thumbprint of the key that the request has proved; what is issued is bound to it. Spec: RFC 9449 s5."""
+    sign: access_token_jwt.Sign | None = None
+    """Where access tokens are JWTs: signs one."""
 
 
 class Sealing(Protocol):
@@ -76,19 +81,23 @@ def issue(
     Spec: RFC 6749 s5.1, s6
     """
     ends_at = grant_ends_at(grant.record, policy=policy)
-    access = AccessToken(
-        access_digest=digest(minted.access_token),
-        grant_id=source.grant_id,
-        client_id=source.client_id,
-        user_id=source.user_id,
-        scopes=scopes,
-        resource=source.resource,
-        created_at=now,
-        expires_at=min(now + policy.access_token_seconds, ends_at),
+    access_token, access = spell_access_token(
+        AccessToken(
+            access_digest="",
+            grant_id=source.grant_id,
+            client_id=source.client_id,
+            user_id=source.user_id,
+            scopes=scopes,
+            resource=source.resource,
+            created_at=now,
+            expires_at=min(now + policy.access_token_seconds, ends_at),
+        ),
+        minted=minted,
+        policy=policy,
     )
     body: dict[str, object] = {
-        "access_token": minted.access_token,
-        "token_type": "Bearer",
+        "access_token": access_token,
+        "token_type": token_type(access),
         "expires_in": min(policy.access_token_seconds, ends_at - now),
         "scope": " ".join(scopes),
     }
@@ -96,11 +105,33 @@ def issue(
     if "refresh_token" in client.grant_types:
         body["refresh_token"] = minted.refresh_token
         expires_at = min(now + policy.refresh_idle_seconds, ends_at)
-        changes += (Insert(_successor(source, minted.refresh_token, now=now, expires_at=expires_at)),)
+        # A confidential client proves itself at each refresh, so its key may change; others are held to it.
+        jkt = minted.dpop_jkt if client.token_endpoint_auth_method == "none" else None
+        changes += (Insert(_successor(source, minted.refresh_token, jkt=jkt, now=now, expires_at=expires_at)),)
     return Issue(body, sealing.seal(msgspec.json.encode(body), context=source.key.encode()), changes)
 
 
-def _successor(source: AuthorizationCode | RefreshToken, secret: str, *, now: int, expires_at: int) -> RefreshToken:
+def spell_access_token(draft: AccessToken, *, minted: MintedTokens, policy: Policy) -> tuple[str, AccessToken]:
+    """Return the access token in the format of this installation, and its record: `draft` with digest and key.
+
+    Spec: RFC 9068 s2, RFC 9449 s6
+    """
+    draft = msgspec.structs.replace(draft, dpop_jkt=minted.dpop_jkt)
+    text = minted.access_token
+    if minted.sign is not None:
+        said = access_token_jwt.claims(draft, jti=digest(text)[:32], issuer=policy.issuer)
+        text = minted.sign(said, header_type=access_token_jwt.HEADER_TYPE)
+    return text, msgspec.structs.replace(draft, access_digest=digest(text))
+
+
+def token_type(record: AccessToken) -> str:
+    """Return how the token is to be presented. Spec: RFC 6750 s4, RFC 9449 s5."""
+    return "Bearer" if record.dpop_jkt is None else "DPoP"
+
+
+def _successor(
+    source: AuthorizationCode | RefreshToken, secret: str, *, jkt: str | None, now: int, expires_at: int
+) -> RefreshToken:
     return RefreshToken(
         refresh_digest=digest(secret),
         grant_id=source.grant_id,
@@ -110,6 +141,7 @@ def _successor(source: AuthorizationCode | RefreshToken, secret: str, *, now: in
         resource=source.resource,
         created_at=now,
         expires_at=expires_at,
+        dpop_jkt=jkt,
         predecessor_digest=source.refresh_digest if isinstance(source, RefreshToken) else None,
     )
 
