@@ -74,6 +74,38 @@ class Reason(StrEnum):
     FOREIGN_REFRESH_TOKEN = "foreign_refresh_token"
     EXPIRED_REFRESH_TOKEN = "expired_refresh_token"
     REUSED_REFRESH_TOKEN = "reused_refresh_token"
+    PUBLIC_CLIENT = "public_client"
+    NO_SERVICE_ACCOUNT = "no_service_account"
+    SUBJECT_TOKEN = "subject_token"
+    ACTOR_TOKEN = "actor_token"
+    TOKEN_TYPE = "token_type"
+    MAY_NOT_EXCHANGE = "may_not_exchange"
+    ACTOR_CHAIN = "actor_chain"
+    ASSERTION_MALFORMED = "assertion_malformed"
+    ASSERTION_TYPE = "assertion_type"
+    ASSERTION_ALGORITHM = "assertion_algorithm"
+    ASSERTION_HEADER = "assertion_header"
+    ASSERTION_KEY = "assertion_key"
+    ASSERTION_SIGNATURE = "assertion_signature"
+    ASSERTION_ISSUER = "assertion_issuer"
+    ASSERTION_AUDIENCE = "assertion_audience"
+    ASSERTION_SUBJECT = "assertion_subject"
+    ASSERTION_CLIENT = "assertion_client"
+    ASSERTION_RESOURCE = "assertion_resource"
+    ASSERTION_EXPIRED = "assertion_expired"
+    ASSERTION_EARLY = "assertion_early"
+    ASSERTION_LIFETIME = "assertion_lifetime"
+    ASSERTION_CLAIM = "assertion_claim"
+    ASSERTION_CONSTRAINED = "assertion_constrained"
+    ASSERTION_REPLAYED = "assertion_replayed"
+    UNKNOWN_USER = "unknown_user"
+    AUTHORIZATION_PENDING = "authorization_pending"
+    SLOW_DOWN = "slow_down"
+    UNKNOWN_DEVICE_CODE = "unknown_device_code"
+    FOREIGN_DEVICE_CODE = "foreign_device_code"
+    EXPIRED_DEVICE_CODE = "expired_device_code"
+    REPLAYED_DEVICE_CODE = "replayed_device_code"
+    UNKNOWN_USER_CODE = "unknown_user_code"
     REPLY_LOST = "reply_lost"
     GRANT_ENDED = "grant_ended"
     NO_TOKEN = "no_token"
@@ -146,6 +178,24 @@ class AccessDenied(OAuthError):
     """The user said no."""
 
     error = "access_denied"
+
+
+class AuthorizationPending(OAuthError):
+    """The user has not decided yet; the device asks again later. Spec: RFC 8628 s3.5."""
+
+    error = "authorization_pending"
+
+
+class SlowDown(OAuthError):
+    """The device asked too soon and must wait five seconds longer from now on. Spec: RFC 8628 s3.5."""
+
+    error = "slow_down"
+
+
+class ExpiredDeviceCode(OAuthError):
+    """The user did not decide in time; the device must begin anew. Spec: RFC 8628 s3.5."""
+
+    error = "expired_token"
 
 
 class UnsupportedResponseType(OAuthError):
