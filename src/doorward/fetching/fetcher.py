@@ -1,0 +1,191 @@
+"""The fetcher: resolve once, check every address, connect to a checked one, ask, read within bounds, follow nothing.
+
+The name is looked up one time, and the socket goes to an address of that answer, so a name that changes between check
+and use (DNS rebinding) gains nothing; whom the socket has really reached is checked once more. TLS still verifies the
+name. There are no redirects, no proxies, no credentials, no cookies and no compression, whatever the environment says.
+
+Attacks: SSRF through any URL that a client or a document names. Does not know what is fetched, or for whom.
+
+Spec: RFC 9110 s7.2; RFC 9525; MCP authorization, "Server-Side Request Forgery".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
+
+from doorward.fetching.budget import AT_ONCE, HostBudget
+from doorward.fetching.errors import FetchError
+from doorward.fetching.resolver import Dialer, Resolver, SystemDialer, SystemResolver
+from doorward.fetching.response import Fetched, read_response
+from doorward.oauth.addresses import reach
+from doorward.oauth.uris import DEFAULT_PORTS, InvalidUri, Uri, parse_http
+
+LIMIT_BYTES = 5 * 1024
+TIMEOUT_SECONDS = 5.0
+_ADDRESSES_TRIED = 3
+_BLOCKED = "Its host does not have a public address."
+
+
+class Fetcher:
+    """Fetches documents from the public internet; with `allow_loopback` also from this machine, for development."""
+
+    def __init__(
+        self,
+        *,
+        allow_loopback: bool = False,
+        resolver: Resolver | None = None,
+        dialer: Dialer | None = None,
+        tls: ssl.SSLContext | None = None,
+        budget: HostBudget | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self.allow_loopback = allow_loopback
+        self.resolver = resolver or SystemResolver()
+        self.dialer = dialer or SystemDialer()
+        self.budget = budget or HostBudget()
+        self.timeout_seconds = timeout_seconds
+        self._given_tls = tls
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._under_way: dict[tuple[str, int], asyncio.Task[Fetched]] = {}
+
+    async def get(self, url: str, *, limit_bytes: int = LIMIT_BYTES, accept: str = "application/json") -> Fetched:
+        """Fetch a document; callers that want the same URL at the same moment share one request.
+
+        Raises:
+            FetchError: refused, failed, or answered with a redirect. Other statuses are the caller's to judge.
+        """
+        key = (url, limit_bytes)
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.create_task(self.send("GET", url, limit_bytes=limit_bytes, headers={"accept": accept}))
+            self._under_way[key] = task
+            task.add_done_callback(lambda done: self._forget(key, done))
+        # Shielded: the first caller going away must not fail the others.
+        return await asyncio.shield(task)
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        limit_bytes: int = LIMIT_BYTES,
+    ) -> Fetched:
+        """Send one request, and read its answer, within the time limit.
+
+        Raises:
+            FetchError: refused, failed, or answered with a redirect.
+        """
+        parsed = self._parse(url)
+        self.budget.spend((parsed.host or "").lower())
+        try:
+            async with asyncio.timeout(self.timeout_seconds), self._places:
+                fetched = await self._exchange(parsed, _request(method, parsed, headers or {}, body), limit_bytes)
+        except TimeoutError:
+            raise FetchError("timeout", f"It did not answer within {self.timeout_seconds:g} seconds.") from None
+        except ssl.SSLError:
+            raise FetchError("tls", "Its certificate could not be verified.") from None
+        except OSError:
+            raise FetchError("unreachable", "Its host could not be reached.") from None
+        if 300 <= fetched.status < 400:  # noqa: PLR2004
+            raise FetchError("redirect", "It answers with a redirect, and redirects are not followed.")
+        return fetched
+
+    def _forget(self, key: tuple[str, int], done: asyncio.Task[Fetched]) -> None:
+        del self._under_way[key]
+        if not done.cancelled():
+            done.exception()  # looked at, so that a failure nobody waits for any more is no warning
+
+    def _parse(self, url: str) -> Uri:
+        try:
+            parsed = parse_http(url)
+        except InvalidUri as error:
+            raise FetchError("url", f"It is not a URL that can be fetched. {error}") from None
+        if parsed.scheme != "https" and not (self.allow_loopback and parsed.scheme == "http" and parsed.is_loopback):
+            raise FetchError("url", "It is not an https URL.")
+        return parsed
+
+    async def _exchange(self, parsed: Uri, request: bytes, limit_bytes: int) -> Fetched:
+        connection = await self._connect(parsed)
+        secure = parsed.scheme == "https"
+        try:
+            reader, writer = await asyncio.open_connection(
+                sock=connection,
+                ssl=self._tls if secure else None,
+                server_hostname=(parsed.host or "").strip("[]") if secure else None,
+                limit=2 * limit_bytes,
+            )
+        except BaseException:
+            connection.close()
+            raise
+        try:
+            writer.write(request)
+            await writer.drain()
+            return await read_response(reader, limit_bytes=limit_bytes)
+        finally:
+            # Not closed in order: a peer that withholds its goodbye must not hold this side up.
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def _connect(self, parsed: Uri) -> socket.socket:
+        host = (parsed.host or "").strip("[]")
+        port = parsed.port or DEFAULT_PORTS[parsed.scheme]
+        failure: OSError = OSError("no address")
+        for address in (await self._addresses(host, port))[:_ADDRESSES_TRIED]:
+            try:
+                connection = await self.dialer.dial(address, port)
+            except OSError as error:
+                failure = error
+                continue
+            try:
+                self._check(connection.getpeername()[0])
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+        raise failure
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            addresses = await self.resolver.resolve(host, port)
+        except (OSError, UnicodeError):
+            raise FetchError("unresolved", "Its host has no address.") from None
+        if not addresses:
+            raise FetchError("unresolved", "Its host has no address.")
+        # All of them, not only the one used: a name with an inner address beside a public one is an attack.
+        for address in addresses:
+            self._check(address)
+        return addresses
+
+    def _check(self, address: str) -> None:
+        found = reach(address)
+        if found != "public" and not (found == "loopback" and self.allow_loopback):
+            raise FetchError("blocked_address", _BLOCKED)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return self._given_tls or ssl.create_default_context()
+
+
+def _request(method: str, parsed: Uri, headers: Mapping[str, str], body: bytes) -> bytes:
+    target = (parsed.path or "/") + (f"?{parsed.query}" if parsed.query is not None else "")
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        f"host: {parsed.origin.partition('://')[2]}",
+        "user-agent: doorward",
+        "accept-encoding: identity",
+        "connection: close",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    if body or method != "GET":
+        lines.append(f"content-length: {len(body)}")
+    if any("\r" in line or "\n" in line for line in lines):
+        raise ValueError("a header of a request holds a line break")
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + body

@@ -1,0 +1,50 @@
+"""Names into addresses, and addresses into sockets, as two ports: what a fetch takes from the operating system.
+
+Neither port decides anything; `Fetcher` checks what the first returns, and whom the second has reached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Protocol
+
+
+class Resolver(Protocol):
+    """Looks a host name up."""
+
+    async def resolve(self, host: str, port: int) -> list[str]:
+        """Return every address of the name, in the order to try them. Raises `OSError`."""
+        ...
+
+
+class Dialer(Protocol):
+    """Opens connections."""
+
+    async def dial(self, address: str, port: int) -> socket.socket:
+        """Return a connected, non-blocking TCP socket. Raises `OSError`."""
+        ...
+
+
+class SystemResolver:
+    """The operating system's resolver, `/etc/hosts` included."""
+
+    async def resolve(self, host: str, port: int) -> list[str]:
+        """Return every address of the name, in the order to try them. Raises `OSError`."""
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class SystemDialer:
+    """Plain TCP, past any proxy variable."""
+
+    async def dial(self, address: str, port: int) -> socket.socket:
+        """Return a connected, non-blocking TCP socket. Raises `OSError`."""
+        connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            connection.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(connection, (address, port))
+        except BaseException:
+            connection.close()
+            raise
+        return connection

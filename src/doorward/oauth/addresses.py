@@ -1,0 +1,67 @@
+"""Which IP addresses an outgoing request may reach: the public internet, and on a developer's machine loopback.
+
+Everything is refused that is not plainly global unicast: the special-purpose registries, multicast, reserved space,
+every way to hide an IPv4 address in an IPv6 one, scoped addresses, and the metadata service that a cloud puts on a
+public address. The one exception is the well-known NAT64 prefix, since hosts without IPv4 see the whole IPv4 internet
+through it; there the embedded address decides.
+
+Implements RFC 6890 s2.2 with the registries as of 2026, RFC 6052 s3.1. Does not know names, sockets or URLs.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Literal
+
+Reach = Literal["public", "loopback", "special"]
+
+_SPECIAL_V4 = tuple(
+    IPv4Network(network)
+    for network in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+        "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16",
+        "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "168.63.129.16/32",  # Azure's metadata and agent service: a public address that only its own guests reach
+    )
+)  # fmt: skip
+_GLOBAL_V6 = IPv6Network("2000::/3")
+_SPECIAL_V6 = tuple(
+    IPv6Network(network)
+    for network in (
+        "2001::/23",  # Teredo, benchmarking, ORCHID and what else the IETF assigned
+        "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "3ffe::/16",
+    )
+)  # fmt: skip
+_NAT64 = IPv6Network("64:ff9b::/96")
+_ISATAP_IDS = (0x0000_5EFE, 0x0200_5EFE)
+
+
+def reach(address: str) -> Reach:
+    """Say where a resolved or connected address leads; whatever is not an address is `special`."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return "special"
+    if isinstance(parsed, IPv4Address):
+        return _reach_v4(parsed)
+    if parsed.scope_id is not None:
+        return "special"
+    if parsed in _NAT64:
+        embedded = _reach_v4(IPv4Address(int(parsed) & 0xFFFF_FFFF))
+        return "public" if embedded == "public" else "special"
+    if parsed.is_loopback:
+        return "loopback"
+    return "public" if _is_global_v6(parsed) else "special"
+
+
+def _reach_v4(address: IPv4Address) -> Reach:
+    if address.is_loopback:
+        return "loopback"
+    return "special" if any(address in network for network in _SPECIAL_V4) else "public"
+
+
+def _is_global_v6(address: IPv6Address) -> bool:
+    if address not in _GLOBAL_V6 or any(address in network for network in _SPECIAL_V6):
+        return False
+    # An ISATAP interface id names the IPv4 address that a tunnel router would send the packet to.
+    return int(address) >> 32 & 0xFFFF_FFFF not in _ISATAP_IDS
