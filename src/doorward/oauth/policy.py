@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from doorward.oauth.trusted_issuers import TrustedIssuer
+
 _DAY = 86_400
 
 
@@ -19,7 +21,9 @@ class Policy:
     resource: str
     """Canonical URI of the door, without a last slash; the audience of every access token."""
     scopes: tuple[str, ...]
-    """Every scope of the door, in the order they are published."""
+    """The scopes of the door: every call needs them. In the order they are published."""
+    operation_scopes: tuple[str, ...] = ()
+    """Scopes that only some tools or methods need; a client asks for them when it is told to."""
 
     authorization_request_seconds: int = 600
     """How long sign-in and consent may take."""
@@ -38,6 +42,21 @@ class Policy:
     unused_client_seconds: int = 7 * _DAY
     """A self-registered client that nobody granted anything expires after this long."""
 
+    device_grant: bool = False
+    """Whether devices without a browser may be allowed by a code that a person types elsewhere."""
+    device_code_seconds: int = 600
+    device_interval_seconds: int = 5
+    """How long a device waits between two polls."""
+    trusted_issuers: tuple[TrustedIssuer, ...] = ()
+    """The identity providers whose assertions are taken."""
+    assertion_lifetime_seconds: int = 300
+    """An assertion that is meant to live longer is refused."""
+    clock_skew_seconds: int = 60
+    """By this much the clock of an issuer of assertions may differ."""
+    assertion_grant_seconds: int = _DAY
+    """How long what an assertion gave is listed as one grant; each assertion gives one access token."""
+    actor_chain_limit: int = 8
+
     redirect_uris_limit: int = 20
     redirect_uri_limit_chars: int = 2048
     client_name_chars: int = 100
@@ -45,3 +64,8 @@ class Policy:
     metadata_limit_chars: int = 2048
     metadata_limit_fields: int = 40
     state_limit_chars: int = 8192
+
+    @property
+    def all_scopes(self) -> tuple[str, ...]:
+        """Every scope that can be granted here."""
+        return self.scopes + self.operation_scopes

@@ -1,0 +1,39 @@
+"""The grants of the token endpoint by their wire names, and which of them are served.
+
+A grant that is not served is not advertised, cannot be registered for and is answered `unsupported_grant_type`. Besides
+codes and refresh tokens a client has only the grants that an operator gave it: none is open to whoever registers itself.
+
+Implements the registry of RFC 7591 s2 for RFC 6749 s4.4, RFC 8693, RFC 7523 and RFC 8628.
+"""
+
+from __future__ import annotations
+
+from doorward.oauth.policy import Policy
+
+AUTHORIZATION_CODE = "authorization_code"
+REFRESH_TOKEN = "refresh_token"
+CLIENT_CREDENTIALS = "client_credentials"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+
+OPERATOR_GRANTS = {
+    "client_credentials": CLIENT_CREDENTIALS,
+    "token_exchange": TOKEN_EXCHANGE,
+    "jwt_bearer": JWT_BEARER,
+    "device_code": DEVICE_CODE,
+}
+"""What an operator can give a client, by the word they type."""
+
+ID_JAG_PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag"
+"""The one kind of assertion that `JWT_BEARER` takes. Spec: MCP enterprise-managed authorization."""
+
+
+def served(policy: Policy) -> tuple[str, ...]:
+    """Return the grants that work here, in the order they are published."""
+    grants = [AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE]
+    if policy.trusted_issuers:
+        grants.append(JWT_BEARER)
+    if policy.device_grant:
+        grants.append(DEVICE_CODE)
+    return tuple(grants)

@@ -1,0 +1,121 @@
+"""What grants without a browser share: one standing grant per client and user, and one access token at a time.
+
+There is no consent to hang such a token on, so a `Grant` is made for it, found again by the next request and listed,
+revoked and ended like any other. Its id follows from what it is for, so of racers that find none only one adds it.
+
+Knows nothing of how the caller was proved; no refresh token ever comes from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from doorward.oauth.changes import Change, Decision, Expect, Insert, Stored
+from doorward.oauth.errors import Reason, UnauthorizedClient
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import AccessToken, Client, Grant
+from doorward.oauth.token_reply import TokenReply, grant_ends_at
+from doorward.oauth.tokens import digest
+
+
+@dataclass(frozen=True, slots=True)
+class Issuance:
+    """A fresh secret with what it is bound to; used only if the decision is a success."""
+
+    access_token: str = field(repr=False)
+    dpop_jkt: str | None = None
+    """Thumbprint of the key that the client proved. Spec: RFC 9449 s5."""
+
+
+def require_grant_type(client: Client, grant_type: str) -> None:
+    """Accept a client that may use the grant.
+
+    Raises:
+        UnauthorizedClient: nobody gave it this grant.
+
+    Spec: RFC 6749 s5.2
+    """
+    if grant_type not in client.grant_types:
+        raise UnauthorizedClient("This client may not use this grant.", Reason.GRANT_TYPE_NOT_REGISTERED)
+
+
+def require_confidential(client: Client) -> None:
+    """Accept a client that has proved who it is.
+
+    Raises:
+        UnauthorizedClient: a public client; whoever knows its id can pretend to be it.
+
+    Spec: RFC 6749 s4.4
+    """
+    if client.token_endpoint_auth_method == "none":
+        raise UnauthorizedClient("This grant is for clients with credentials only.", Reason.PUBLIC_CLIENT)
+
+
+def standing_grant(found: Sequence[Stored[Grant]], wanted: Grant, *, now: int, policy: Policy) -> tuple[Grant, Change]:
+    """Return the grant that the token hangs on, with the change that holds it: one that is there, or `wanted`.
+
+    A grant with less time left than a token lives is left to run out. `found` is every grant of this client and user.
+    """
+    for stored in sorted(found, key=lambda each: (each.record.created_at, each.record.grant_id)):
+        if _serves(stored.record, wanted, now=now, policy=policy):
+            return stored.record, Expect(Grant, stored.record.grant_id, stored.version)
+    taken = {stored.record.grant_id for stored in found}
+    number = 0
+    while (grant_id := _grant_id(wanted, number)) in taken:
+        number += 1
+    grant = msgspec.structs.replace(wanted, grant_id=grant_id)
+    return grant, Insert(grant)
+
+
+def _serves(grant: Grant, wanted: Grant, *, now: int, policy: Policy) -> bool:
+    return (
+        grant.revoked_at is None
+        and (grant.grant_type, grant.client_id, grant.user_id, grant.resource)
+        == (wanted.grant_type, wanted.client_id, wanted.user_id, wanted.resource)
+        and set(wanted.scopes) <= set(grant.scopes)
+        and grant_ends_at(grant, policy=policy) >= now + policy.access_token_seconds
+    )
+
+
+def _grant_id(wanted: Grant, number: int) -> str:
+    return digest("\n".join((wanted.grant_type, wanted.client_id, wanted.user_id, wanted.resource, str(number))))[:43]
+
+
+def access_token_only(
+    grant: Grant,
+    *,
+    client_id: str,
+    scopes: tuple[str, ...],
+    changes: tuple[Change, ...],
+    now: int,
+    expires_at: int,
+    issuance: Issuance,
+    act: tuple[str, ...] = (),
+    **more: object,
+) -> Decision[TokenReply]:
+    """Make one access token of a grant; `changes` hold what the decision relied on, `more` are members of the reply.
+
+    Spec: RFC 6749 s5.1
+    """
+    access = AccessToken(
+        access_digest=digest(issuance.access_token),
+        grant_id=grant.grant_id,
+        client_id=client_id,
+        user_id=grant.user_id,
+        scopes=scopes,
+        resource=grant.resource,
+        created_at=now,
+        expires_at=expires_at,
+        act=act,
+        dpop_jkt=issuance.dpop_jkt,
+    )
+    body: dict[str, object] = {
+        "access_token": issuance.access_token,
+        "token_type": "DPoP" if issuance.dpop_jkt else "Bearer",
+        "expires_in": expires_at - now,
+        "scope": " ".join(scopes),
+    }
+    return Decision(TokenReply(body | more), (*changes, Insert(access)))

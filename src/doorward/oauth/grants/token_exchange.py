@@ -1,0 +1,146 @@
+"""Token exchange: from an access token of ours to a weaker one, for the same user at the same door.
+
+The new token hangs on the grant of the old one, so ending that grant ends both; it has no more scopes and no more time.
+A client may exchange what was issued to it. What was issued to another client it may exchange only if an operator said
+so, and then the new token names it as the actor: nobody acts for a user unseen.
+
+Implements RFC 8693 s2 for access tokens; `act` as in s4.1. Does not know how the client proved who it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from doorward.oauth.changes import Change, Decision, Expect, Stored
+from doorward.oauth.errors import InvalidRequest, InvalidScope, InvalidTarget, Reason, UnauthorizedClient
+from doorward.oauth.grant_types import TOKEN_EXCHANGE
+from doorward.oauth.grants.standing import Issuance, access_token_only, require_confidential, require_grant_type
+from doorward.oauth.parameters import parse_scope
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import AccessToken, Client, Grant
+from doorward.oauth.resource_indicators import canonical, narrow
+from doorward.oauth.scopes import narrowed
+from doorward.oauth.token_reply import TokenReply, grant_ends_at
+
+ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """A presented token as it was found, with the grant it hangs on; None for each that is not there."""
+
+    access: Stored[AccessToken] | None
+    grant: Stored[Grant] | None
+
+
+NOTHING = Exchanged(None, None)
+
+
+def exchange(
+    form: Mapping[str, str],
+    *,
+    client: Stored[Client],
+    subject: Exchanged,
+    actor: Exchanged,
+    now: int,
+    issuance: Issuance,
+    policy: Policy,
+) -> Decision[TokenReply]:
+    """Decide about an exchange; `subject` and `actor` are what the tokens of the form were found to be.
+
+    The new token is written only while client, both tokens and both grants are as they were read.
+
+    Raises:
+        OAuthError: refused; a bad token is `invalid_request`, as the RFC wants it.
+
+    Spec: RFC 8693 s2.1, s2.2
+    """
+    record = client.record
+    require_grant_type(record, TOKEN_EXCHANGE)
+    _check_request(form)
+    _check_target(form, policy)
+    subject_token, grant, held = _alive(subject, Reason.SUBJECT_TOKEN, issuance, now=now, policy=policy)
+    act = subject_token.act
+    if subject_token.client_id != record.client_id:
+        _check_may_exchange(record)
+        act = (record.client_id, *act)
+    if "actor_token" in form:
+        name, actor_held = _actor(record, actor, issuance, now=now, policy=policy)
+        act, held = (name, *subject_token.act), held + actor_held
+    if len(act) > policy.actor_chain_limit:
+        raise InvalidRequest("The token was passed on too often.", Reason.ACTOR_CHAIN)
+    ends_at = min(subject_token.expires_at or now, grant_ends_at(grant, policy=policy))
+    return access_token_only(
+        grant,
+        client_id=record.client_id,
+        scopes=_scopes(form, subject_token, record),
+        changes=(Expect(Client, record.client_id, client.version), *held),
+        now=now,
+        expires_at=min(now + policy.access_token_seconds, ends_at),
+        issuance=issuance,
+        act=act,
+        issued_token_type=ACCESS_TOKEN_TYPE,
+    )
+
+
+def _check_request(form: Mapping[str, str]) -> None:
+    for name in ("subject_token", "subject_token_type"):
+        if name not in form:
+            raise InvalidRequest(f"{name} is missing.", Reason.MISSING_PARAMETER)
+    if ("actor_token" in form) != ("actor_token_type" in form):
+        raise InvalidRequest("actor_token and actor_token_type come together.", Reason.MISSING_PARAMETER)
+    for name in ("subject_token_type", "actor_token_type", "requested_token_type"):
+        if form.get(name, ACCESS_TOKEN_TYPE) != ACCESS_TOKEN_TYPE:
+            raise InvalidRequest(f"{name} must be {ACCESS_TOKEN_TYPE}.", Reason.TOKEN_TYPE)
+
+
+def _alive(
+    found: Exchanged, reason: Reason, issuance: Issuance, *, now: int, policy: Policy
+) -> tuple[AccessToken, Grant, tuple[Change, ...]]:
+    """Return token and grant if the door itself would let the token in now, from this caller."""
+    access, grant = found.access, found.grant
+    if access is None or grant is None or grant.record.grant_id != access.record.grant_id:
+        raise InvalidRequest("The token is not known here.", reason)
+    if access.record.resource != policy.resource:
+        raise InvalidRequest("The token is for another resource.", reason)
+    ends_at = min(access.record.expires_at or now, grant_ends_at(grant.record, policy=policy))
+    if grant.record.revoked_at is not None or ends_at <= now:
+        raise InvalidRequest("The token has ended.", reason)
+    # A token bound to a key is no bearer token: whoever cannot prove the key must not get one from it either.
+    if access.record.dpop_jkt is not None and access.record.dpop_jkt != issuance.dpop_jkt:
+        raise InvalidRequest("The token is bound to a key that this request does not prove.", reason)
+    held = (
+        Expect(AccessToken, access.record.access_digest, access.version),
+        Expect(Grant, grant.record.grant_id, grant.version),
+    )
+    return access.record, grant.record, held
+
+
+def _check_may_exchange(client: Client) -> None:
+    require_confidential(client)
+    if not client.may_exchange:
+        raise UnauthorizedClient("This client may not exchange tokens of other clients.", Reason.MAY_NOT_EXCHANGE)
+
+
+def _actor(
+    client: Client, found: Exchanged, issuance: Issuance, *, now: int, policy: Policy
+) -> tuple[str, tuple[Change, ...]]:
+    token, _, held = _alive(found, Reason.ACTOR_TOKEN, issuance, now=now, policy=policy)
+    if token.client_id != client.client_id:
+        raise InvalidRequest("The actor's token belongs to another client.", Reason.ACTOR_TOKEN)
+    return token.user_id, held
+
+
+def _check_target(form: Mapping[str, str], policy: Policy) -> None:
+    narrow(form.get("resource"), policy=policy)
+    if "audience" in form and canonical(form["audience"]) != policy.resource:
+        raise InvalidTarget(f"The audience must be {policy.resource}.", Reason.FOREIGN_RESOURCE)
+
+
+def _scopes(form: Mapping[str, str], subject: AccessToken, client: Client) -> tuple[str, ...]:
+    registered = parse_scope(client.scope)
+    allowed = tuple(scope for scope in subject.scopes if client.scope is None or scope in registered)
+    if not allowed:
+        raise InvalidScope("This client may have none of the token's scopes.", Reason.UNKNOWN_SCOPE)
+    return narrowed(parse_scope(form.get("scope")), granted=allowed)
