@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from typing import Literal
 
 from doorward.errors import DoorwardError
 from doorward.oauth.authorization_response import location
@@ -114,6 +115,21 @@ class Reason(StrEnum):
     EXPIRED_TOKEN = "expired_token"
     WRONG_RESOURCE = "wrong_resource"
     MISSING_SCOPE = "missing_scope"
+    MISSING_PROOF = "missing_proof"
+    MALFORMED_PROOF = "malformed_proof"
+    PROOF_ALGORITHM = "proof_algorithm"
+    PROOF_KEY = "proof_key"
+    PROOF_SIGNATURE = "proof_signature"
+    PROOF_TARGET = "proof_target"
+    PROOF_TIME = "proof_time"
+    PROOF_TOKEN = "proof_token"
+    PROOF_NONCE = "proof_nonce"
+    REPLAYED_PROOF = "replayed_proof"
+    FOREIGN_KEY = "foreign_key"
+    UNPROVED_TOKEN = "unproved_token"
+    UNKNOWN_REQUEST_URI = "unknown_request_uri"
+    NOT_PUSHED = "not_pushed"
+    NOT_AUTHENTICATED = "not_authenticated"
     INTERNAL = "internal"
 
 
@@ -241,6 +257,22 @@ class RequestUriNotSupported(OAuthError):
     error = "request_uri_not_supported"
 
 
+class InvalidDpopProof(OAuthError):
+    """The proof does not show that the sender holds the key, here and now. Spec: RFC 9449 s5."""
+
+    error = "invalid_dpop_proof"
+
+
+class UseDpopNonce(OAuthError):
+    """The proof must carry a nonce of ours; the answer brings one. Spec: RFC 9449 s8."""
+
+    error = "use_dpop_nonce"
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__("The DPoP proof must carry the nonce that came with this answer.", Reason.PROOF_NONCE)
+        self.nonce = nonce
+
+
 class LocalAuthorizationError(OAuthError):
     """The redirect target is not trusted: show a page, never redirect. Spec: RFC 6749 s4.1.2.1."""
 
@@ -281,8 +313,11 @@ class BearerError(DoorwardError):
         status: int = 401,
         error: str | None = "invalid_token",
         scopes: tuple[str, ...] = (),
+        scheme: Literal["Bearer", "DPoP"] = "Bearer",
     ) -> None:
         self.reason = reason
+        self.scheme = scheme
+        """How the token was presented. Spec: RFC 9449 s7.1."""
         self.description = _OUTSIDE_DESCRIPTION.sub("?", description.replace('"', "'"))
         self.status = status
         self.error = error
