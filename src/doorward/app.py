@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
-from doorward.config.addresses import policy_of
+from doorward.config.addresses import policy_of, public_origin
 from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, CommandTarget, Config, LoginKind, PythonTarget, UrlTarget
 from doorward.door.door import McpDoor
@@ -60,7 +61,7 @@ def upstream_of(config: Config) -> Upstream:
         case CommandTarget(arguments):
             from doorward.upstreams.stdio import StdioUpstream
 
-            return StdioUpstream(arguments)
+            return StdioUpstream(arguments, timeout_seconds=config.upstream_timeout_seconds)
         case PythonTarget(location, name):
             return upstream_around(load_target(location, name), config)
         case None:
@@ -72,7 +73,7 @@ def upstream_around(target: object, config: Config) -> Upstream:
     if isinstance(target, str):
         return HttpUpstream(target, timeout_seconds=config.upstream_timeout_seconds)
     app, _ = as_asgi(target, config.path)
-    return AsgiUpstream(app, path=config.path)
+    return AsgiUpstream(app, path=config.path, public_host=urlsplit(public_origin(config)).netloc)
 
 
 class Door:

@@ -6,6 +6,7 @@ from doorward.mcp.era import (
     CAPABILITIES_KEY,
     HEADER_MISMATCH,
     LEGACY_VERSIONS,
+    MODERN_VERSIONS,
     SERVED_VERSIONS,
     UNSUPPORTED_VERSION,
     VERSION_KEY,
@@ -63,11 +64,11 @@ def test_a_stripped_header_is_explained():
     assert "removes it" in outcome.message
 
 
-@pytest.mark.parametrize("meta", [None, envelope(UNKNOWN)])
-def test_an_unknown_version_is_answered_with_every_version_served(meta):
+@pytest.mark.parametrize(("meta", "supported"), [(None, SERVED_VERSIONS), (envelope(UNKNOWN), MODERN_VERSIONS)])
+def test_an_unknown_version_is_answered_with_the_versions_that_would_be_understood_there(meta, supported):
     outcome = classify(request(meta=meta), Mirrored(UNKNOWN, "tools/list"))
     assert refused(outcome) == (400, UNSUPPORTED_VERSION)
-    assert outcome.data == {"supported": list(SERVED_VERSIONS), "requested": UNKNOWN}
+    assert outcome.data == {"supported": list(supported), "requested": UNKNOWN}
     assert outcome.rpc_id == 7
     assert {MODERN, *LEGACY_VERSIONS} == set(SERVED_VERSIONS)
 

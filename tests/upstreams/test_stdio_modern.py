@@ -122,3 +122,12 @@ async def test_a_long_silence_begins_the_stream_so_that_the_door_can_keep_it_ali
         await first.task
     assert first.answer.headers[b"content-type"] == b"text/event-stream"
     assert first.answer.message()["result"] == {"mark": 1}
+
+
+async def test_initialize_in_an_envelope_is_a_method_that_does_not_exist_and_reaches_no_shared_child() -> None:
+    async with scripted("modern") as upstream:
+        answer = await ask(upstream, modern("initialize", {"protocolVersion": "2026-07-28"}, rpc_id=9))
+        assert answer.status == 404
+        assert answer.json()["error"]["code"] == -32601
+        assert answer.json()["id"] == 9
+        assert upstream._pool._members == []

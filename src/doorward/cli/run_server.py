@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import shutil
@@ -156,6 +157,9 @@ class DoorServer(uvicorn.Server):
         if self.peer_socket is not None:
             server = await asyncio.get_running_loop().create_unix_server(self._protocol, str(self.peer_socket))
             self.servers.append(server)
+        # What start-up has made lives as long as the process: no collection need ever walk it again.
+        gc.collect()
+        gc.freeze()
         if self.announce is not None:
             self.announce(self.door)
 

@@ -8,12 +8,15 @@ fall back by the rules of their era.
     legacy or modern       absent or different    any                400 -32020, never handed to session code
     modern, served         equal                  request            modern, once the mirrored headers agree
     legacy, served         equal                  any                legacy
-    any other              equal                  any                400 -32022 with every version served
+    any other              equal                  any                400 -32022 with the modern versions
     none                   modern                 request            400 -32602 naming the missing keys
     none                   modern                 notification       modern
     none                   modern                 response           400 -32600 (modern clients post none)
     none                   absent or legacy       any                legacy
     none                   any other              any                400 -32022 with every version served
+
+A request with an envelope is modern whatever it names, so its refusal lists what `server/discover` lists: a legacy
+version in there would lead its client to send that in an envelope.
 
 Spec: MCP 2026-07-28 basic/versioning, basic/transports; MCP 2025-11-25 basic/lifecycle.
 """
@@ -114,7 +117,7 @@ def _by_body(
     if version in _LEGACY:
         return Legacy(version, message.method, rpc_id, opens_session=message.method == "initialize")
     if version not in _MODERN:
-        return _unsupported(version, rpc_id)
+        return _unsupported(version, rpc_id, MODERN_VERSIONS)
     if message.kind == "request" and not isinstance(meta.get(CAPABILITIES_KEY), dict):
         return _incomplete(meta, rpc_id)
     return _modern(message, version, mirrored)
@@ -144,6 +147,6 @@ def _incomplete(meta: dict[str, object], rpc_id: RpcId | None) -> Refusal:
     return Refusal(400, INVALID_PARAMS, f"params._meta lacks {' and '.join(missing)}.", rpc_id=rpc_id)
 
 
-def _unsupported(requested: str, rpc_id: RpcId | None) -> Refusal:
-    data = {"supported": list(SERVED_VERSIONS), "requested": requested}
+def _unsupported(requested: str, rpc_id: RpcId | None, supported: tuple[str, ...] = SERVED_VERSIONS) -> Refusal:
+    data = {"supported": list(supported), "requested": requested}
     return Refusal(400, UNSUPPORTED_VERSION, "Unsupported protocol version", data, rpc_id)

@@ -24,7 +24,7 @@ from doorward.upstreams.stdio_child import Child, environment, spawn
 from doorward.upstreams.stdio_exchange import acknowledge, refuse
 from doorward.upstreams.stdio_legacy import LegacySession
 from doorward.upstreams.stdio_message import ChildMessage
-from doorward.upstreams.stdio_modern import ModernPool
+from doorward.upstreams.stdio_modern import METHOD_NOT_FOUND, ModernPool
 from doorward.upstreams.stdio_probe import probe
 
 _log = logging.getLogger(__name__)
@@ -102,6 +102,10 @@ class StdioUpstream:
         elif await self._learn_era() == "legacy":
             # No code of the modern era: by that a dual-era client knows that it has to fall back to `initialize`.
             await refuse(send, 400, "This server speaks only MCP revisions with `initialize`.", call.rpc_id)
+        elif call.rpc_method == "initialize":
+            # A child would take it for the handshake of its one connection, which all clients share.
+            message = "This revision of MCP has no `initialize`."
+            await refuse(send, 404, message, call.rpc_id, code=METHOD_NOT_FOUND)
         else:
             await self._pool.post(call, receive, send, timeout_seconds=self._timeout_seconds)
 

@@ -165,9 +165,9 @@ def _event(message: bytes) -> bytes:
     return b"event: message\ndata: " + message + b"\n\n"
 
 
-async def refuse(send: Send, status: int, message: str, rpc_id: RpcId | None = None) -> None:
+async def refuse(send: Send, status: int, message: str, rpc_id: RpcId | None = None, *, code: int = -32600) -> None:
     """Answer a request that no child will see."""
-    body = error_body(-32600, message, rpc_id=rpc_id)
+    body = error_body(code, message, rpc_id=rpc_id)
     headers = [_JSON, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

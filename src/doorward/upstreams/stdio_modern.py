@@ -27,7 +27,7 @@ from doorward.upstreams.stdio_message import (
 
 Spawn = Callable[[Callable[[ChildMessage], None], Callable[[], None]], Awaitable[Child]]
 
-_METHOD_NOT_FOUND: Final = -32601
+METHOD_NOT_FOUND: Final = -32601
 
 
 class ModernPool:
@@ -115,7 +115,7 @@ class _Member:
         if message.kind == "request":
             # The modern era knows no requests of the server; an old library may still ping.
             assert self.child is not None
-            refusal = error_body(_METHOD_NOT_FOUND, "A server sends no requests.", rpc_id=message.rpc_id)
+            refusal = error_body(METHOD_NOT_FOUND, "A server sends no requests.", rpc_id=message.rpc_id)
             if self.child.alive:
                 self.child.send(refusal)
             return
