@@ -57,6 +57,18 @@ class Policy:
     """How long what an assertion gave is listed as one grant; each assertion gives one access token."""
     actor_chain_limit: int = 8
 
+    pushed_request_seconds: int = 60
+    """How long the reference to a pushed request is good; long enough to open a browser with it."""
+    require_par: bool = False
+    """Whether authorization requests must be pushed."""
+    require_dpop: bool = False
+    """Whether every access token is bound to a key."""
+    dpop_proof_seconds: int = 60
+    """How far the `iat` of a proof may be from now, either way."""
+    dpop_nonce_required: bool = False
+    dpop_nonce_seconds: int = 300
+    """How long a nonce is good; one older than half of this is answered with a new one."""
+
     redirect_uris_limit: int = 20
     redirect_uri_limit_chars: int = 2048
     client_name_chars: int = 100
