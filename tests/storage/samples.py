@@ -27,6 +27,8 @@ from doorward.oauth.records import (
     PushedRequest,
     Record,
     RefreshToken,
+    RegisteredContent,
+    RegistrationSlot,
     SeenAssertion,
     SeenProof,
     User,
@@ -106,6 +108,8 @@ _LEAST: dict[type[Record], dict[str, Any]] = {
         "given_at": NOW + 1,
     },
     FailedSignIns: {},
+    RegisteredContent: {"client_id": "client"},
+    RegistrationSlot: {"client_id": "client", "taken_at": NOW},
 }
 
 _REST: dict[type[Record], dict[str, Any]] = {
@@ -160,6 +164,8 @@ _REST: dict[type[Record], dict[str, Any]] = {
     },
     Consent: {"expires_at": NOW + 30, "grant_ids": ("one", "two")},
     FailedSignIns: {"expires_at": NOW + 31, "failures": 6, "blocked_until": NOW + 32, "succeeded_at": NOW + 33},
+    RegisteredContent: {"expires_at": NOW + 42},
+    RegistrationSlot: {"expires_at": NOW + 43},
 }
 
 _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
@@ -168,6 +174,20 @@ _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
     "authorization_code.bound": (AuthorizationCode, {"dpop_jkt": "thumbprint"}),
     "authorization_request.own_navigation": (AuthorizationRequest, {"is_own_navigation": True}),
     "authorization_request.bound": (AuthorizationRequest, {"dpop_jkt": "thumbprint"}),
+    "authorization_request.terms": (AuthorizationRequest, {"client_terms": "digest"}),
+    "authorization_code.terms": (AuthorizationCode, {"client_terms": "digest"}),
+    "client.metadata_document": (
+        Client,
+        {
+            "source": "metadata_document",
+            "token_endpoint_auth_method": "private_key_jwt",
+            "used_at": NOW + 40,
+            "jwks": '{"keys":[]}',
+            "jwks_uri": "https://client.example/jwks.json",
+            "management_digest": "digest",
+            "fresh_until": NOW + 41,
+        },
+    ),
     "client.resource_server": (Client, {"may_introspect": True, "dpop_bound_access_tokens": True}),
 }
 """Fields that kinds got after their first golden files were written, each set in a file of its own."""

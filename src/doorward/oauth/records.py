@@ -13,8 +13,8 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-ClientAuthMethod = Literal["none", "client_secret_basic", "client_secret_post"]
-ClientSource = Literal["dynamic", "registered"]
+ClientAuthMethod = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
+ClientSource = Literal["dynamic", "registered", "metadata_document"]
 UserKind = Literal["person", "service"]
 
 
@@ -67,6 +67,16 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A resource server: it may ask about tokens of every client. Spec: RFC 7662 s2.1."""
     dpop_bound_access_tokens: bool = False
     """The client wants no bearer tokens. Spec: RFC 9449 s5.2."""
+    used_at: int | None = None
+    """When somebody first granted it something; until then a dynamic client may make room for another."""
+    jwks: str | None = None
+    """Its public keys as the text of a JWK set, for `private_key_jwt`."""
+    jwks_uri: str | None = None
+    """Where its public keys are published; only of a client that an operator or a metadata document describes."""
+    management_digest: str | None = None
+    """Digest of its registration access token; None: nobody may manage it over HTTP. Spec: RFC 7592 s3."""
+    fresh_until: int | None = None
+    """Until then its metadata document need not be asked for again."""
 
 
 class User(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -126,6 +136,8 @@ class AuthorizationRequest(Record, frozen=True, kw_only=True, omit_defaults=True
     """It was opened by the person (typed, or by a program of theirs) and not by another site's page."""
     user_code_digest: str | None = None
     """The device that the answer is for, instead of a redirect. Spec: RFC 8628 s3.3."""
+    client_terms: str = ""
+    """Digest of the client's redirect URIs and authentication method as the user was asked; empty: not recorded."""
 
 
 class Grant(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -170,6 +182,8 @@ class AuthorizationCode(Record, frozen=True, kw_only=True, omit_defaults=True):
     redeemed_at: int | None = None
     sealed_reply: bytes | None = None
     """The token response it gave, encrypted, so that an honest retry within seconds gets the same one."""
+    client_terms: str = ""
+    """Digest of the client's redirect URIs and authentication method as the user was asked; empty: not recorded."""
 
 
 class RefreshToken(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -292,6 +306,27 @@ class DeviceAuthorization(Record, frozen=True, kw_only=True, omit_defaults=True)
     """The token response it gave, encrypted, so that an honest retry within seconds gets the same one."""
 
 
+class RegisteredContent(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What a public client registered, and as which client, so that the same words again give the same client."""
+
+    kind: ClassVar[str] = "registered_content"
+    key_field: ClassVar[str] = "content_digest"
+
+    content_digest: str
+    client_id: str
+
+
+class RegistrationSlot(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One of a limited number of places for dynamic clients that nobody has used yet."""
+
+    kind: ClassVar[str] = "registration_slot"
+    key_field: ClassVar[str] = "slot"
+
+    slot: str
+    client_id: str
+    taken_at: int
+
+
 class Consent(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What a user has allowed a client at one redirect URI, and under which description it was allowed."""
 
@@ -316,7 +351,7 @@ class Consent(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FailedSignIns(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """Wrong passwords of one account, in all or from one address; all nodes count here. Spec: NIST SP 800-63B s5.2.2."""
+    """Wrong passwords of one account, in all or from one address. Spec: NIST SP 800-63B s5.2.2."""
 
     kind: ClassVar[str] = "failed_sign_ins"
     key_field: ClassVar[str] = "subject_digest"
@@ -346,4 +381,6 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     DeviceAuthorization,
     Consent,
     FailedSignIns,
+    RegisteredContent,
+    RegistrationSlot,
 )
