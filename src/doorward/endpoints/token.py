@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.endpoints.further_grants import FurtherGrants
 from doorward.endpoints.responses import json_response, require_content_type
+from doorward.oauth import grant_types
 from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.client_authentication import authenticate, presented_client
 from doorward.oauth.parameters import parse_form
@@ -25,13 +27,18 @@ class TokenEndpoint:
 
     def __init__(self, authority: Authority) -> None:
         self.authority = authority
+        self.decisions = {
+            grant_types.AUTHORIZATION_CODE: self._redeem,
+            grant_types.REFRESH_TOKEN: self._refresh,
+            **FurtherGrants(authority).decisions,
+        }
 
     async def __call__(self, request: Request) -> Response:
         """Answer one token request."""
         require_content_type(request, "application/x-www-form-urlencoded")
         form = parse_form(await request.body())
         authorization = request.headers.get("authorization")
-        decide = {"authorization_code": self._redeem, "refresh_token": self._refresh}[grant_type(form)]
+        decide = self.decisions[grant_type(form, policy=self.authority.policy)]
 
         async def attempt() -> Decision[TokenReply]:
             return await decide(form, await self._client(authorization, form), self._minted())

@@ -42,7 +42,17 @@ def claims(record: AccessToken, *, jti: str, issuer: str) -> dict[str, object]:
         "exp": record.expires_at,
         "jti": jti,
     }
+    if record.act:
+        said["act"] = actors(record.act)
     return said if record.dpop_jkt is None else said | {"cnf": {"jkt": record.dpop_jkt}}
+
+
+def actors(act: tuple[str, ...]) -> dict[str, object]:
+    """Return who acts for the user as the nested claim, the latest actor outermost. Spec: RFC 8693 s4.1."""
+    claim: dict[str, object] = {}
+    for name in reversed(act):
+        claim = {"sub": name, "act": claim} if claim else {"sub": name}
+    return claim
 
 
 def is_shaped_like_one(value: str) -> bool:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from doorward.oauth.client_metadata import AUTH_METHODS, GRANT_TYPES, RESPONSE_TYPES
+from doorward.oauth.client_metadata import AUTH_METHODS, RESPONSE_TYPES
+from doorward.oauth.grant_types import served
 from doorward.oauth.policy import Policy
 from doorward.oauth.uris import parse_http
 
@@ -53,10 +54,10 @@ def authorization_server(policy: Policy) -> dict[str, object]:
         "token_endpoint": policy.issuer + TOKEN_PATH,
         "registration_endpoint": policy.issuer + REGISTER_PATH,
         "revocation_endpoint": policy.issuer + REVOKE_PATH,
-        "scopes_supported": list(policy.scopes),
+        "scopes_supported": list(policy.all_scopes),
         "response_types_supported": list(RESPONSE_TYPES),
         "response_modes_supported": ["query"],
-        "grant_types_supported": list(GRANT_TYPES),
+        "grant_types_supported": list(served(policy)),
         "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "code_challenge_methods_supported": ["S256"],

@@ -15,7 +15,6 @@ from doorward.oauth.changes import Decision, Expect, Stored
 from doorward.oauth.errors import Reason, UnauthorizedClient
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS
 from doorward.oauth.grants.standing import (
-    Issuance,
     access_token_only,
     require_confidential,
     require_grant_type,
@@ -26,7 +25,7 @@ from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client, Grant, User
 from doorward.oauth.resource_indicators import narrow
 from doorward.oauth.scopes import grantable
-from doorward.oauth.token_reply import TokenReply
+from doorward.oauth.token_reply import MintedTokens, TokenReply
 
 
 def client_credentials(
@@ -36,7 +35,7 @@ def client_credentials(
     account: Stored[User] | None,
     grants: Sequence[Stored[Grant]],
     now: int,
-    issuance: Issuance,
+    minted: MintedTokens,
     policy: Policy,
 ) -> Decision[TokenReply]:
     """Decide about a client that asks in its own name; `account` is the one that its record names.
@@ -79,7 +78,8 @@ def client_credentials(
         changes=relied_on,
         now=now,
         expires_at=now + policy.access_token_seconds,
-        issuance=issuance,
+        minted=minted,
+        policy=policy,
     )
 
 

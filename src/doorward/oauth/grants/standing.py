@@ -9,7 +9,6 @@ Knows nothing of how the caller was proved; no refresh token ever comes from her
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -17,17 +16,8 @@ from doorward.oauth.changes import Change, Decision, Expect, Insert, Stored
 from doorward.oauth.errors import Reason, UnauthorizedClient
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import AccessToken, Client, Grant
-from doorward.oauth.token_reply import TokenReply, grant_ends_at
+from doorward.oauth.token_reply import MintedTokens, TokenReply, grant_ends_at, spell_access_token, token_type
 from doorward.oauth.tokens import digest
-
-
-@dataclass(frozen=True, slots=True)
-class Issuance:
-    """A fresh secret with what it is bound to; used only if the decision is a success."""
-
-    access_token: str = field(repr=False)
-    dpop_jkt: str | None = None
-    """Thumbprint of the key that the client proved. Spec: RFC 9449 s5."""
 
 
 def require_grant_type(client: Client, grant_type: str) -> None:
@@ -92,7 +82,8 @@ def access_token_only(
     changes: tuple[Change, ...],
     now: int,
     expires_at: int,
-    issuance: Issuance,
+    minted: MintedTokens,
+    policy: Policy,
     act: tuple[str, ...] = (),
     **more: object,
 ) -> Decision[TokenReply]:
@@ -100,21 +91,24 @@ def access_token_only(
 
     Spec: RFC 6749 s5.1
     """
-    access = AccessToken(
-        access_digest=digest(issuance.access_token),
-        grant_id=grant.grant_id,
-        client_id=client_id,
-        user_id=grant.user_id,
-        scopes=scopes,
-        resource=grant.resource,
-        created_at=now,
-        expires_at=expires_at,
-        act=act,
-        dpop_jkt=issuance.dpop_jkt,
+    text, access = spell_access_token(
+        AccessToken(
+            access_digest="",
+            grant_id=grant.grant_id,
+            client_id=client_id,
+            user_id=grant.user_id,
+            scopes=scopes,
+            resource=grant.resource,
+            created_at=now,
+            expires_at=expires_at,
+            act=act,
+        ),
+        minted=minted,
+        policy=policy,
     )
     body: dict[str, object] = {
-        "access_token": issuance.access_token,
-        "token_type": "DPoP" if issuance.dpop_jkt else "Bearer",
+        "access_token": text,
+        "token_type": token_type(access),
         "expires_in": expires_at - now,
         "scope": " ".join(scopes),
     }

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from doorward.oauth.changes import Change, Decision, Expect, Stored
 from doorward.oauth.errors import InvalidRequest, InvalidScope, InvalidTarget, Reason, UnauthorizedClient
 from doorward.oauth.grant_types import TOKEN_EXCHANGE
-from doorward.oauth.grants.standing import Issuance, access_token_only, require_confidential, require_grant_type
+from doorward.oauth.grants.standing import access_token_only, require_confidential, require_grant_type
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import AccessToken, Client, Grant
 from doorward.oauth.resource_indicators import canonical, narrow
 from doorward.oauth.scopes import narrowed
-from doorward.oauth.token_reply import TokenReply, grant_ends_at
+from doorward.oauth.token_reply import MintedTokens, TokenReply, grant_ends_at
 
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 
@@ -44,7 +44,7 @@ def exchange(
     subject: Exchanged,
     actor: Exchanged,
     now: int,
-    issuance: Issuance,
+    minted: MintedTokens,
     policy: Policy,
 ) -> Decision[TokenReply]:
     """Decide about an exchange; `subject` and `actor` are what the tokens of the form were found to be.
@@ -60,13 +60,13 @@ def exchange(
     require_grant_type(record, TOKEN_EXCHANGE)
     _check_request(form)
     _check_target(form, policy)
-    subject_token, grant, held = _alive(subject, Reason.SUBJECT_TOKEN, issuance, now=now, policy=policy)
+    subject_token, grant, held = _alive(subject, Reason.SUBJECT_TOKEN, minted, now=now, policy=policy)
     act = subject_token.act
     if subject_token.client_id != record.client_id:
         _check_may_exchange(record)
         act = (record.client_id, *act)
     if "actor_token" in form:
-        name, actor_held = _actor(record, actor, issuance, now=now, policy=policy)
+        name, actor_held = _actor(record, actor, minted, now=now, policy=policy)
         act, held = (name, *subject_token.act), held + actor_held
     if len(act) > policy.actor_chain_limit:
         raise InvalidRequest("The token was passed on too often.", Reason.ACTOR_CHAIN)
@@ -78,7 +78,8 @@ def exchange(
         changes=(Expect(Client, record.client_id, client.version), *held),
         now=now,
         expires_at=min(now + policy.access_token_seconds, ends_at),
-        issuance=issuance,
+        minted=minted,
+        policy=policy,
         act=act,
         issued_token_type=ACCESS_TOKEN_TYPE,
     )
@@ -96,7 +97,7 @@ def _check_request(form: Mapping[str, str]) -> None:
 
 
 def _alive(
-    found: Exchanged, reason: Reason, issuance: Issuance, *, now: int, policy: Policy
+    found: Exchanged, reason: Reason, minted: MintedTokens, *, now: int, policy: Policy
 ) -> tuple[AccessToken, Grant, tuple[Change, ...]]:
     """Return token and grant if the door itself would let the token in now, from this caller."""
     access, grant = found.access, found.grant
@@ -108,7 +109,7 @@ def _alive(
     if grant.record.revoked_at is not None or ends_at <= now:
         raise InvalidRequest("The token has ended.", reason)
     # A token bound to a key is no bearer token: whoever cannot prove the key must not get one from it either.
-    if access.record.dpop_jkt is not None and access.record.dpop_jkt != issuance.dpop_jkt:
+    if access.record.dpop_jkt is not None and access.record.dpop_jkt != minted.dpop_jkt:
         raise InvalidRequest("The token is bound to a key that this request does not prove.", reason)
     held = (
         Expect(AccessToken, access.record.access_digest, access.version),
@@ -124,9 +125,9 @@ def _check_may_exchange(client: Client) -> None:
 
 
 def _actor(
-    client: Client, found: Exchanged, issuance: Issuance, *, now: int, policy: Policy
+    client: Client, found: Exchanged, minted: MintedTokens, *, now: int, policy: Policy
 ) -> tuple[str, tuple[Change, ...]]:
-    token, _, held = _alive(found, Reason.ACTOR_TOKEN, issuance, now=now, policy=policy)
+    token, _, held = _alive(found, Reason.ACTOR_TOKEN, minted, now=now, policy=policy)
     if token.client_id != client.client_id:
         raise InvalidRequest("The actor's token belongs to another client.", Reason.ACTOR_TOKEN)
     return token.user_id, held

@@ -1,0 +1,74 @@
+"""What the grants without a redirect load before they decide: clients, accounts, tokens, assertions and devices.
+
+The records are read anew in each attempt, so a decision that lost a race is taken again on what is true now.
+
+Spec: RFC 6749 s4.4; RFC 8693 s2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from doorward.oauth import grant_types
+from doorward.oauth.changes import Decision, Stored
+from doorward.oauth.errors import InvalidClient, Reason
+from doorward.oauth.grants.client_credentials import client_credentials
+from doorward.oauth.grants.token_exchange import NOTHING, Exchanged, exchange
+from doorward.oauth.records import AccessToken, Client, Grant, User
+from doorward.oauth.token_reply import MintedTokens, TokenReply
+from doorward.oauth.tokens import digest
+from doorward.storage.authority import Authority
+
+
+class FurtherGrants:
+    """Loads for the grants of one authorization server; the caller has authenticated the client."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+        self.decisions = {
+            grant_types.CLIENT_CREDENTIALS: self.client_credentials,
+            grant_types.TOKEN_EXCHANGE: self.token_exchange,
+        }
+
+    async def client_credentials(
+        self, form: Mapping[str, str], client: Client, minted: MintedTokens
+    ) -> Decision[TokenReply]:
+        """Decide about a client that asks in its own name."""
+        store = self.authority.store
+        stored = await self._client(client)
+        user_id = stored.record.service_user_id
+        return client_credentials(
+            form,
+            client=stored,
+            account=await store.get(User, user_id) if user_id else None,
+            grants=await store.find(Grant, client_id=client.client_id, user_id=user_id) if user_id else (),
+            now=self.authority.clock.now(),
+            minted=minted,
+            policy=self.authority.policy,
+        )
+
+    async def token_exchange(
+        self, form: Mapping[str, str], client: Client, minted: MintedTokens
+    ) -> Decision[TokenReply]:
+        """Decide about an exchange of tokens."""
+        return exchange(
+            form,
+            client=await self._client(client),
+            subject=await self._exchanged(form.get("subject_token")),
+            actor=await self._exchanged(form.get("actor_token")),
+            now=self.authority.clock.now(),
+            minted=minted,
+            policy=self.authority.policy,
+        )
+
+    async def _client(self, authenticated: Client) -> Stored[Client]:
+        """Return the client with the version that the decision relies on; it may have been removed a moment ago."""
+        stored = await self.authority.store.get(Client, authenticated.client_id)
+        if stored is None:
+            raise InvalidClient("The client is not known here.", Reason.UNKNOWN_CLIENT)
+        return stored
+
+    async def _exchanged(self, token: str | None) -> Exchanged:
+        store = self.authority.store
+        access = await store.get(AccessToken, digest(token)) if token else None
+        return Exchanged(access, await store.get(Grant, access.record.grant_id)) if access else NOTHING
