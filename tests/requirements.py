@@ -22,4 +22,6 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("S-06", "Proxy variables, netrc and cookies never take part in an outgoing request.", "attack S-06"),
     Requirement("S-08", "A hostile host is left within the limits of time and size.", "attack S-08"),
     Requirement("R-09", "No host is asked more than a few times a minute on behalf of strangers.", "attack R-09"),
+    Requirement("R4", "A missing scope is 403 and names every scope of the operation at once.", "RFC 6750 s3.1"),
+    Requirement("U-05", "No spelling of a call gets around the scopes of its tool.", "attack U-05"),
 )

@@ -2,10 +2,11 @@
 
 import pytest
 
-from doorward.config.addresses import mcp_url
+from doorward.config.addresses import mcp_url, policy_of
 from doorward.config.load import load
 from doorward.config.model import Config
 from doorward.errors import ConfigError
+from doorward.oauth.metadata import authorization_server, protected_resource
 
 
 def fault(tmp_path, **flags) -> str:
@@ -161,3 +162,38 @@ def test_the_address_of_the_door_follows_from_the_settings(config, url):
 
 def test_the_port_that_was_really_bound_can_be_told():
     assert mcp_url(Config(port=0), port=43210) == "http://127.0.0.1:43210/mcp"
+
+
+def test_a_table_of_scopes_is_written_in_a_file_or_in_a_variable(tmp_path):
+    expected = {"delete_*": ("files:write", "mcp"), "read": ("files:read",)}
+    (tmp_path / "doorward.toml").write_text(
+        '[tool_scopes]\n"delete_*" = ["files:write", "mcp", "mcp"]\nread = ["files:read"]\n'
+    )
+    assert load({}, {}, tmp_path).config.tool_scopes == expected
+    (tmp_path / "doorward.toml").unlink()
+    variable = {"DOORWARD_TOOL_SCOPES": "delete_*=files:write mcp, read=files:read"}
+    assert load({}, variable, tmp_path).config.tool_scopes == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"DOORWARD_TOOL_SCOPES": "read="}, "has no scopes"),
+        ({"DOORWARD_TOOL_SCOPES": "=files"}, "names nothing"),
+        ({"DOORWARD_METHOD_SCOPES": 'read=fi"les'}, "is not a scope"),
+        ({"DOORWARD_TOOL_SCOPES": "read=a", "DOORWARD_AUTH": "none"}, "nobody's scopes are known"),
+    ],
+)
+def test_a_table_of_scopes_that_would_protect_nothing_is_refused(tmp_path, variables, expected):
+    with pytest.raises(ConfigError) as caught:
+        load({}, variables, tmp_path)
+    assert expected in str(caught.value)
+
+
+def test_scopes_of_operations_are_published_by_the_authorization_server_only():
+    config = Config(tool_scopes={"x": ("write",)}, scope_implies={"admin": ("write", "mcp")})
+    policy = policy_of(config)
+    assert policy.scopes == ("mcp",)
+    assert policy.all_scopes == ("mcp", "write", "admin")
+    assert protected_resource(policy)["scopes_supported"] == ["mcp"]
+    assert authorization_server(policy)["scopes_supported"] == ["mcp", "write", "admin"]

@@ -29,9 +29,19 @@ def test_the_schema_is_one():
 GOOD = [
     'target = "server"\nport = 0\nscopes = ["a", "b"]\nauth = "token"\n',
     'target = ["npx", "x"]\npublic_url = "https://mcp.example.com"\nallow_public_without_auth = true\n',
+    '[tool_scopes]\n"delete_*" = ["files:write"]\n',
     'owner_password = "correct horse"\nlog_level = "debug"\nworkers = 3\n',
 ]
-BAD = ["prot = 1", "port = true", 'port = "1"', "port = 65536", 'auth = "oath"', 'scopes = "a"', "target = []"]
+BAD = [
+    "prot = 1",
+    "port = true",
+    'port = "1"',
+    "port = 65536",
+    'auth = "oath"',
+    'scopes = "a"',
+    "target = []",
+    'tool_scopes = ["a"]',
+]
 
 
 @pytest.mark.parametrize("text", GOOD)

@@ -119,3 +119,14 @@ def test_an_error_body_carries_the_id_or_null():
 
 def test_an_error_about_no_particular_request_has_no_id_at_all():
     assert json.loads(idless_error_body(-1, "m")) == {"jsonrpc": "2.0", "error": {"code": -1, "message": "m"}}
+
+
+@pytest.mark.parametrize("member", ["Method", "METHOD", "Params", "param\u017f", "ID", "Result", "JSONRPC"])
+def test_a_member_in_a_second_spelling_is_refused(member):
+    refusal = read({"jsonrpc": "2.0", "id": 4, "method": "ping", member: "tools/call"})
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.code, refusal.rpc_id) == (400, INVALID_REQUEST, 4)
+
+
+def test_a_member_of_another_name_is_nobodys_business():
+    assert read({"jsonrpc": "2.0", "id": 4, "method": "ping", "extra": 1}) == Message("request", "ping", 4, {})

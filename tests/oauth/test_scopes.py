@@ -57,3 +57,21 @@ def test_a_refresh_may_only_narrow(requested, result):
     with pytest.raises(InvalidScope) as refused:
         narrowed(requested, granted=("read", "write"))
     assert refused.value.reason is Reason.WIDER_SCOPE
+
+
+STEPPED = Policy("https://door.example", "https://door.example/mcp", ("read",), ("write", "admin"))
+
+
+@pytest.mark.parametrize(
+    ("requested", "source", "registered", "granted"),
+    [
+        ((), "dynamic", None, ("read",)),
+        (("read", "write"), "dynamic", None, ("read", "write")),
+        (("read", "write"), "dynamic", "read", ("read", "write")),
+        (("read", "write"), "registered", "read", ("read",)),
+        (("write", "read"), "registered", None, ("read", "write")),
+        ((), "registered", "write", ("write",)),
+    ],
+)
+def test_a_client_begins_with_the_scopes_of_the_door_and_steps_up(requested, source, registered, granted):
+    assert grantable(requested, client=a_client(source=source, scope=registered), policy=STEPPED) == granted

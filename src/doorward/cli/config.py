@@ -94,4 +94,6 @@ def _value(loaded: Loaded, name: str) -> str:
         return spelled(value)
     if isinstance(value, tuple):
         return ", ".join(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={' '.join(scopes)}" for key, scopes in value.items())
     return str(value).lower() if isinstance(value, bool) else without_credentials(str(value))

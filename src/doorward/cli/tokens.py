@@ -41,19 +41,21 @@ def command() -> None:
 @command.command()
 @click.option("--name", required=True, help="What it is for, such as the machine that will hold it.")
 @click.option("--user", default="owner", show_default=True, help="Whom it acts for.")
-@click.option("--scope", "scopes", multiple=True, help="A scope of the door; may be repeated.  [default: all]")
+@click.option("--scope", "scopes", multiple=True, help="A scope; may be repeated.  [default: those of the door]")
 @click.option("--expires", type=Lifetime(), default="never", show_default=True, metavar="90d", help="Lifetime.")
 @as_json
 @at_a_place
 def create(place: Place, *, name: str, user: str, scopes: tuple[str, ...], expires: int | None, as_json: bool) -> None:
     """Make a token and show it, this one time."""
+    from doorward.config.addresses import operation_scopes
     from doorward.login.header_tokens import create_header_token
     from doorward.login.local import OWNER, ensure_owner
 
     async def operation(here: Installation) -> tuple[str, HeaderToken, str, str | None]:
-        unknown = [scope for scope in scopes if scope not in here.config.scopes]
+        every = (*here.config.scopes, *operation_scopes(here.config))
+        unknown = [scope for scope in scopes if scope not in every]
         if unknown:
-            known = ", ".join(here.config.scopes)
+            known = ", ".join(every)
             raise click.UsageError(f"The door has no scope {unknown[0]!r}; it has: {known}.")
         password = None
         if user == OWNER:

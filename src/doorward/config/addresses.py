@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from doorward.config.model import Config
+from doorward.oauth.operation_scopes import further_scopes
 from doorward.oauth.policy import Policy
 
-_HTTP_PORT = 80
-"""Left out of a canonical address."""
+_UNSPELLED_PORTS = (0, 80)
+"""Left out of an address: 80 is what http means, and 0 is any free port, known only once it is bound."""
 
 
 def public_origin(config: Config, *, port: int | None = None) -> str:
@@ -15,7 +16,7 @@ def public_origin(config: Config, *, port: int | None = None) -> str:
         return config.public_url
     host = f"[{config.host}]" if ":" in config.host else config.host
     number = config.port if port is None else port
-    return f"http://{host.lower()}" if number == _HTTP_PORT else f"http://{host.lower()}:{number}"
+    return f"http://{host.lower()}" if number in _UNSPELLED_PORTS else f"http://{host.lower()}:{number}"
 
 
 def mcp_url(config: Config, *, port: int | None = None) -> str:
@@ -25,4 +26,15 @@ def mcp_url(config: Config, *, port: int | None = None) -> str:
 
 def policy_of(config: Config) -> Policy:
     """Return the policy that follows from the settings: one public URL decides issuer and resource."""
-    return Policy(issuer=public_origin(config), resource=mcp_url(config), scopes=config.scopes)
+    return Policy(
+        issuer=public_origin(config),
+        resource=mcp_url(config),
+        scopes=config.scopes,
+        operation_scopes=operation_scopes(config),
+    )
+
+
+def operation_scopes(config: Config) -> tuple[str, ...]:
+    """Return the scopes that only some operations need, and the broader ones that stand for others."""
+    broader = {name: (name,) for name in config.scope_implies}
+    return further_scopes(config.scopes, config.tool_scopes, config.method_scopes, broader, config.scope_implies)

@@ -6,6 +6,7 @@ name that says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -73,6 +74,13 @@ class Config:
     """Processes that serve the one address (1 to 64); `WEB_CONCURRENCY` is honoured."""
     scopes: tuple[str, ...] = ("mcp",)
     """The scopes of the door. A call needs all of them; clients that ask for none are offered all of them."""
+    tool_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Further scopes that calling a tool needs, by its name or a glob such as `delete_*`; all entries that match add
+    up. A call without them is answered 403 `insufficient_scope`, and the client asks the user for them then."""
+    method_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Further scopes that a method needs, by its name or a glob: `resources/read`, `prompts/*`."""
+    scope_implies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Broader scopes, each with the narrower ones it stands for: whoever holds the broader one need not have them."""
     token_header: str | None = None
     """A further request header in which a header token is accepted, such as `X-API-Key`."""
     allowed_origins: tuple[str, ...] = ()

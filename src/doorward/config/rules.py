@@ -98,6 +98,15 @@ def _scopes(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
+def _scope_table(value: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    for name, scopes in value.items():
+        if not name or not name.isprintable() or " " in name:
+            raise Fault(f"{shown(name)} names nothing", "", "Write a name, or a glob such as delete_*.")
+        if not scopes:
+            raise Fault(f"{shown(name)} has no scopes", "", f'Write "{name}" = ["one"], or take the line out.')
+    return {name: _scopes(scopes) for name, scopes in value.items()}
+
+
 def _token_header(value: str) -> str:
     if not _HEADER_NAME.fullmatch(value):
         raise Fault(f"{shown(value)} is not a header name", "", "Write for example X-API-Key.")
@@ -176,6 +185,9 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "path": _path,
     "workers": _within(1, MOST_WORKERS, "Each worker is one process; more than the machine has cores gains nothing."),
     "scopes": _scopes,
+    "tool_scopes": _scope_table,
+    "method_scopes": _scope_table,
+    "scope_implies": _scope_table,
     "token_header": _token_header,
     "allowed_origins": _origins,
     "allowed_hosts": _hosts,
@@ -253,6 +265,16 @@ def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]
                 "Use `--auth token`, or say so with --allow-public-without-auth.",
             ),
         )
+    for name in ("tool_scopes", "method_scopes"):
+        if values["auth"] == "none" and values[name]:
+            yield (
+                (name, "auth"),
+                Fault(
+                    "nobody's scopes are known without a check",
+                    "With `auth = none` every caller may call every tool, whatever this table says.",
+                    "Use `--auth token` or `--auth oauth`, or take the table out.",
+                ),
+            )
     if values["database"] == "memory://" and values["workers"] > 1:
         yield (
             ("workers", "database"),

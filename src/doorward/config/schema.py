@@ -67,6 +67,8 @@ def _type(setting: Setting) -> dict[str, Any]:
             result |= {"type": "boolean"}
         case "list":
             result |= texts
+        case "table":
+            result |= {"type": "object", "additionalProperties": {**texts, "minItems": 1}}
         case "choice":
             result |= {"enum": list(setting.choices)}
         case "target":
@@ -89,7 +91,7 @@ def reference_table(flags: Iterable[str]) -> str:
 
 
 def _entry(setting: Setting, flags: set[str]) -> str:
-    plain = "list of texts" if setting.kind == "list" else setting.kind
+    plain = {"list": "list of texts", "table": "table of lists of texts"}.get(setting.kind, setting.kind)
     kind = " or ".join(f"`{word}`" for word in setting.choices) or plain
     names = [f"variable `{setting.variable}`"]
     if setting.secret:
@@ -115,5 +117,7 @@ def _toml(value: Any) -> str:
             return "[" + ", ".join(f'"{part}"' for part in value) + "]"
         case int():
             return str(value)
+        case dict():
+            return "{}"
         case _:
             return f'"{value}"'

@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import types
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from doorward.config.model import Config
 
-Kind = Literal["text", "integer", "boolean", "list", "path", "choice", "target"]
+Kind = Literal["text", "integer", "boolean", "list", "table", "path", "choice", "target"]
 
 PREFIX = "DOORWARD_"
 
@@ -71,7 +72,7 @@ def _setting(field: dataclasses.Field[Any], hint: Any) -> Setting:
         choices=get_args(inner[0]) if get_origin(inner[0]) is Literal else (),
         optional=len(inner) < len(parts),
         secret=not field.repr,
-        default=field.default,
+        default=field.default if field.default_factory is dataclasses.MISSING else field.default_factory(),
     )
 
 
@@ -82,5 +83,7 @@ def _kind(name: str, hint: Any) -> Kind:
         return "choice"
     if get_origin(hint) is tuple:
         return "list"
+    if get_origin(hint) is Mapping:
+        return "table"
     kinds: dict[Any, Kind] = {str: "text", int: "integer", bool: "boolean", Path: "path"}
     return kinds[hint]

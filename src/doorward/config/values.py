@@ -36,6 +36,9 @@ def from_text(setting: Setting, text: Any, base: Path) -> Any:
             return word in _TRUE
         case "list":
             return tuple(part.strip() for part in text.split(",") if part.strip())
+        case "table":
+            pairs = (part.partition("=") for part in text.split(",") if part.strip())
+            return {name.strip(): tuple(words.split()) for name, _, words in pairs}
         case _:
             return from_toml(setting, text, base)
 
@@ -61,6 +64,10 @@ def from_toml(setting: Setting, value: Any, base: Path) -> Any:
             return tuple(value) if setting.kind == "list" else parse_target(value, base)
         case "list", _:
             fix = 'Write them in brackets: ["one", "two"]'
+        case "table", dict() if all(_is_texts(each) for each in value.values()):
+            return {name: tuple(each) for name, each in value.items()}
+        case "table", _:
+            fix = f'Write a table: {setting.name} = {{ "name" = ["one", "two"] }}'
         case (("text" | "path" | "choice" | "target"), str()) if value.strip():
             return _text(setting, value, base)
     raise Fault(f"{seen} is not {_FORMS[setting.kind]}", "", fix)
@@ -73,8 +80,13 @@ _FORMS: dict[Kind, str] = {
     "integer": "a whole number",
     "boolean": "true or false",
     "list": "a list of texts",
+    "table": "a table of lists of texts",
     "target": "a target",
 }
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(part, str) for part in value)
 
 
 def _text(setting: Setting, value: str, base: Path) -> Any:

@@ -25,13 +25,22 @@ class Authenticator:
     """The credential rules of one door."""
 
     def __init__(
-        self, *, mode: AuthMode, policy: Policy, store: Store, clock: Clock, token_header: str | None = None
+        self,
+        *,
+        mode: AuthMode,
+        policy: Policy,
+        store: Store,
+        clock: Clock,
+        token_header: str | None = None,
+        scopes_by_operation: bool = False,
     ) -> None:
         self._mode = mode
         self._policy = policy
         self._store = store
         self._clock = clock
         self._scopes = policy.scopes
+        # Where operations differ, the door decides once it has read which one is asked for.
+        self._demanded = () if scopes_by_operation else policy.scopes
         self._token_header = token_header.lower().encode("ascii") if token_header is not None else None
         # Metadata names an authorization server; where only header tokens count, it would lead clients astray.
         self._resource_metadata = protected_resource_url(policy.resource) if mode == "oauth" else None
@@ -55,7 +64,7 @@ class Authenticator:
         record = bearer.check_access_token(
             None if stored is None else stored.record, now=self._clock.now(), resource=self._policy.resource
         )
-        bearer.check_scopes(record.scopes, self._scopes)
+        bearer.check_scopes(record.scopes, self._demanded)
         return Caller(
             record.user_id,
             record.client_id,
@@ -71,7 +80,7 @@ class Authenticator:
             raise _invalid(Reason.MALFORMED_TOKEN, "This is not a token of this server.")
         stored = await self._store.get(HeaderToken, tokens.digest(presented))
         record = bearer.check_header_token(None if stored is None else stored.record, now=self._clock.now())
-        bearer.check_scopes(record.scopes, self._scopes)
+        bearer.check_scopes(record.scopes, self._demanded)
         return Caller(
             record.user_id,
             record.token_id,

@@ -37,6 +37,7 @@ from doorward.mcp.headers import read_mirrored
 from doorward.mcp.jsonrpc import INVALID_REQUEST, Refusal, read_message
 from doorward.mcp.sessions import McpSession
 from doorward.oauth.errors import BearerError
+from doorward.oauth.operation_scopes import OperationScopes
 from doorward.oauth.policy import Policy
 from doorward.storage.authority import Sealing
 from doorward.storage.port import Store
@@ -74,8 +75,17 @@ class McpDoor:
         self._body_limit_bytes = config.body_limit_bytes
         self._sorter = HeaderSorter(config.token_header)
         self._guard = Guard(policy.issuer, config)
+        operations = OperationScopes(
+            policy.scopes, tools=config.tool_scopes, methods=config.method_scopes, implies=config.scope_implies
+        )
+        self._operations = None if operations.is_plain else operations
         self._authenticator = Authenticator(
-            mode=config.auth, policy=policy, store=store, clock=clock, token_header=config.token_header
+            mode=config.auth,
+            policy=policy,
+            store=store,
+            clock=clock,
+            token_header=config.token_header,
+            scopes_by_operation=self._operations is not None,
         )
         self._sessions = McpSessions(
             sealer, door_path=config.path, worker_id=worker_id, in_process=sessions_in_process, peers=peers
@@ -103,7 +113,8 @@ class McpDoor:
             await replies.send_refused(send, exchange.base, error)
             exchange.note_refused(error.refusal.status, error.refusal.message)
         except BearerError as error:
-            await replies.send_challenge(send, exchange.base, error, self._authenticator.challenge(error))
+            challenge = self._authenticator.challenge(error)
+            await replies.send_challenge(send, exchange.base, error, challenge, rpc_id=exchange.rpc_id)
             exchange.note_refused(error.status, error.reason)
         except Unavailable as error:
             log(LOGGER, logging.WARNING, "store_unavailable", detail=str(error))
@@ -158,6 +169,8 @@ class McpDoor:
             await exchange.refuse(era)
             return
         exchange.rpc_id, exchange.rpc_method = era.rpc_id, era.method
+        if self._operations is not None and exchange.caller is not None:
+            self._operations.check(exchange.caller.scopes, message.method, message.params)
         await self._carry(exchange, era)
 
     async def _bodiless(self, exchange: Exchange) -> None:
@@ -169,6 +182,8 @@ class McpDoor:
             raise Refused(405, f"Version {era.version} of MCP uses POST only.", headers=_ALLOW_MODERN)
         else:
             check_accept(exchange.scope["method"], inbound.captured.get(b"accept"))
+            if self._operations is not None and exchange.caller is not None:
+                self._operations.check(exchange.caller.scopes, None, {})
             await self._carry(exchange, era)
 
     async def _carry(self, exchange: Exchange, era: Modern | Legacy) -> None:

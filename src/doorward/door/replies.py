@@ -69,10 +69,16 @@ async def send_refusal(send: Send, base: Headers, refusal: Refusal) -> None:
     await send_reply(send, refusal.status, [*base, _JSON, _NO_STORE], body)
 
 
-async def send_challenge(send: Send, base: Headers, error: BearerError, challenge: bytes) -> None:
-    """Answer with a verdict about the credential. Spec: RFC 6750 s3."""
+async def send_challenge(
+    send: Send, base: Headers, error: BearerError, challenge: bytes, *, rpc_id: RpcId | None = None
+) -> None:
+    """Answer with a verdict about the credential; one that is about a message carries its id. Spec: RFC 6750 s3."""
     code = error.error or "unauthorized"
-    body = json.dumps({"error": code, "error_description": error.description}).encode()
+    if rpc_id is None:
+        body = json.dumps({"error": code, "error_description": error.description}).encode()
+    else:
+        data = {"error": code, "scope": " ".join(error.scopes)}
+        body = error_body(INVALID_REQUEST, error.description, data=data, rpc_id=rpc_id)
     await send_reply(send, error.status, [*base, (b"www-authenticate", challenge), _JSON, _NO_STORE], body)
 
 

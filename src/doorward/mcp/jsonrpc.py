@@ -25,6 +25,7 @@ INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 
 _NO_PARAMS: dict[str, object] = {}
+_MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 
 MessageKind = Literal["request", "notification", "response"]
 
@@ -66,6 +67,9 @@ def _read_object(value: dict[str, object]) -> Message | Refusal:
     known_id = rpc_id if type(rpc_id) is str or type(rpc_id) is int else None
     if value.get("jsonrpc") != "2.0":
         return _invalid('The message must carry "jsonrpc": "2.0".', known_id)
+    if not value.keys() <= _MEMBERS and any(key.casefold() in _MEMBERS for key in value.keys() - _MEMBERS):
+        # Parsers that ignore the case of keys would read another message than the one that was judged.
+        return _invalid("The message has a member that differs from one of JSON-RPC in case only.", known_id)
     if "method" not in value:
         return _read_response(value, known_id)
     method = value["method"]

@@ -166,7 +166,7 @@ def _scope(asked: str, policy: Policy) -> str | None:
     except InvalidScope as error:
         raise InvalidClientMetadata(error.description, error.reason) from None
     # Nothing left means the client named only what every server is asked for: it may then ask for all.
-    return " ".join(scope for scope in policy.scopes if scope in scopes) or None
+    return " ".join(scope for scope in policy.all_scopes if scope in scopes) or None
 
 
 def _display(fields: dict[str, object], policy: Policy) -> dict[str, str]:

@@ -18,7 +18,10 @@ NEUTRAL_SCOPES = frozenset({"offline_access", "openid", "profile", "email"})
 
 
 def grantable(requested: tuple[str, ...], *, client: Client, policy: Policy) -> tuple[str, ...]:
-    """Return the scopes to ask the user for, in the door's order. Asked for none: all the client may have.
+    """Return the scopes to ask the user for, in the order they are published. Asked for none: those of the door.
+
+    A self-registered client may ask for more than it registered where an operation needs it: it registers with the
+    small set it has read somewhere, and would otherwise be told to step up without ever being able to.
 
     Raises:
         InvalidScope: something was asked for, and none of it exists here.
@@ -26,9 +29,13 @@ def grantable(requested: tuple[str, ...], *, client: Client, policy: Policy) -> 
     Spec: RFC 6749 s3.3
     """
     registered = parse_scope(client.scope)
-    allowed = tuple(scope for scope in policy.scopes if client.scope is None or scope in registered)
-    wanted = {scope for scope in requested if scope in policy.scopes or scope not in NEUTRAL_SCOPES}
-    granted = tuple(scope for scope in allowed if scope in wanted) if wanted else allowed
+    beyond = () if client.source == "registered" else policy.operation_scopes
+    known = policy.all_scopes
+    allowed = tuple(scope for scope in known if client.scope is None or scope in registered or scope in beyond)
+    wanted = {scope for scope in requested if scope in known or scope not in NEUTRAL_SCOPES}
+    granted = tuple(scope for scope in allowed if scope in (wanted or policy.scopes))
+    if not granted and not wanted:
+        granted = allowed
     if not granted:
         raise InvalidScope("None of the scopes asked for can be granted here.", Reason.UNKNOWN_SCOPE)
     return granted
