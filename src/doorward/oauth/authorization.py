@@ -18,6 +18,7 @@ import msgspec
 from doorward.oauth.authorization_response import location
 from doorward.oauth.changes import Change, Decision, Expect, Insert, Replace, Stored
 from doorward.oauth.client_metadata import RESPONSE_TYPES
+from doorward.oauth.dpop import is_thumbprint
 from doorward.oauth.errors import (
     AccessDenied,
     InteractionRequired,
@@ -106,6 +107,7 @@ def validate(
         code_challenge=parameters["code_challenge"],
         scopes=_scopes(parameters, client, policy),
         resource=_resource(parameters, client, policy),
+        dpop_jkt=parameters.get("dpop_jkt"),
         created_at=now,
         expires_at=now + policy.authorization_request_seconds,
     )
@@ -171,6 +173,7 @@ def approve(
         redirect_uri=asked.redirect_uri,
         redirect_uri_given=asked.redirect_uri_given,
         code_challenge=asked.code_challenge,
+        dpop_jkt=asked.dpop_jkt,
         scopes=asked.scopes,
         resource=asked.resource,
         created_at=now,
@@ -309,6 +312,11 @@ def _challenge(parameters: Mapping[str, str], _client: Client, _policy: Policy) 
     check_challenge(parameters.get("code_challenge"), parameters.get("code_challenge_method"))
 
 
+def _dpop_key(parameters: Mapping[str, str], _client: Client, _policy: Policy) -> None:
+    if "dpop_jkt" in parameters and not is_thumbprint(parameters["dpop_jkt"]):
+        raise InvalidRequest("dpop_jkt must be the SHA-256 thumbprint of a key.", Reason.MALFORMED_PROOF)
+
+
 def _resource(parameters: Mapping[str, str], _client: Client, policy: Policy) -> str:
     return narrow(parameters.get("resource"), policy=policy)
 
@@ -330,6 +338,7 @@ CHECKS: tuple[Check, ...] = (
     _response_mode,
     _state,
     _challenge,
+    _dpop_key,
     _resource,
     _scopes,
     _prompt,

@@ -186,6 +186,18 @@ def live_grant(grant: Stored[Grant] | None, grant_id: str, *, now: int, policy: 
     return grant
 
 
+def check_key(bound_to: str | None, proved: str | None) -> None:
+    """Accept what is bound to no key, or to the one that the request has proved.
+
+    Raises:
+        InvalidGrant: another key, or none; nothing is spent.
+
+    Spec: RFC 9449 s5, s10
+    """
+    if bound_to is not None and bound_to != proved:
+        raise InvalidGrant("This is bound to another DPoP key, or came without a proof.", Reason.FOREIGN_KEY)
+
+
 def check_resource(form: Mapping[str, str], granted: str, *, policy: Policy) -> None:
     """Accept a token request for the resource that was granted, named or not.
 

@@ -24,6 +24,7 @@ from doorward.oauth.token_reply import (
     MintedTokens,
     Sealing,
     TokenReply,
+    check_key,
     check_resource,
     issue,
     live_grant,
@@ -59,10 +60,11 @@ def redeem_code(
         # Also when it was redeemed: a stranger who saw somebody's code must not be able to end their grant.
         raise InvalidGrant("The code belongs to another client.", Reason.FOREIGN_CODE)
     if code.record.redeemed_at is not None:
-        return _replayed(form, code=code, grant=grant, now=now, sealing=sealing, policy=policy)
+        jkt = minted.dpop_jkt
+        return _replayed(form, code=code, grant=grant, jkt=jkt, now=now, sealing=sealing, policy=policy)
     if code.record.expires_at is not None and code.record.expires_at <= now:
         raise InvalidGrant("The code has expired. Ask the user again.", Reason.EXPIRED_CODE)
-    _check_proof(form, code.record, policy)
+    _check_proof(form, code.record, minted.dpop_jkt, policy)
     alive = live_grant(grant, code.record.grant_id, now=now, policy=policy)
     made = issue(
         source=code.record,
@@ -75,7 +77,11 @@ def redeem_code(
         policy=policy,
     )
     spent = msgspec.structs.replace(
-        code.record, redeemed_at=now, sealed_reply=made.sealed, expires_at=now + policy.spent_code_seconds
+        code.record,
+        redeemed_at=now,
+        sealed_reply=made.sealed,
+        expires_at=now + policy.spent_code_seconds,
+        dpop_jkt=minted.dpop_jkt,
     )
     return Decision(TokenReply(made.body), (Replace(spent, code.version), *made.changes))
 
@@ -89,7 +95,7 @@ def _check_request(form: Mapping[str, str], client: Client) -> None:
         raise InvalidRequest("code is missing.", Reason.MISSING_PARAMETER)
 
 
-def _check_proof(form: Mapping[str, str], code: AuthorizationCode, policy: Policy) -> None:
+def _check_proof(form: Mapping[str, str], code: AuthorizationCode, jkt: str | None, policy: Policy) -> None:
     # OAuth 2.1 no longer wants the redirect URI here, since PKCE binds the code; one that is sent must be right.
     if form.get("redirect_uri", code.redirect_uri) != code.redirect_uri:
         raise InvalidGrant("redirect_uri differs from that of the authorization request.", Reason.WRONG_REDIRECT_URI)
@@ -99,6 +105,7 @@ def _check_proof(form: Mapping[str, str], code: AuthorizationCode, policy: Polic
     if not verify(code.code_challenge, verifier):
         reason = Reason.WRONG_VERIFIER if is_verifier(verifier) else Reason.MALFORMED_VERIFIER
         raise InvalidGrant("code_verifier does not match the challenge.", reason)
+    check_key(code.dpop_jkt, jkt)
     check_resource(form, code.resource, policy=policy)
 
 
@@ -107,6 +114,7 @@ def _replayed(
     *,
     code: Stored[AuthorizationCode],
     grant: Stored[Grant] | None,
+    jkt: str | None,
     now: int,
     sealing: Sealing,
     policy: Policy,
@@ -115,7 +123,7 @@ def _replayed(
     redeemed_at = code.record.redeemed_at
     assert redeemed_at is not None
     body = None
-    if now - redeemed_at <= policy.code_replay_seconds and _is_proved(form, code.record, policy):
+    if now - redeemed_at <= policy.code_replay_seconds and _is_proved(form, code.record, jkt, policy):
         body = repeat(code, sealing=sealing)
     if body is not None:
         return repeated(code, alive, body)
@@ -127,9 +135,9 @@ def _replayed(
     )
 
 
-def _is_proved(form: Mapping[str, str], code: AuthorizationCode, policy: Policy) -> bool:
+def _is_proved(form: Mapping[str, str], code: AuthorizationCode, jkt: str | None, policy: Policy) -> bool:
     try:
-        _check_proof(form, code, policy)
+        _check_proof(form, code, jkt, policy)
     except OAuthError:
         return False
     return True

@@ -24,6 +24,7 @@ from doorward.oauth.token_reply import (
     MintedTokens,
     Sealing,
     TokenReply,
+    check_key,
     check_resource,
     issue,
     live_grant,
@@ -60,6 +61,7 @@ def refresh(
     record = presented.record
     if record.client_id != client.client_id:
         raise InvalidGrant("The refresh token belongs to another client.", Reason.FOREIGN_REFRESH_TOKEN)
+    check_key(record.dpop_jkt, minted.dpop_jkt)
     alive = live_grant(grant, record.grant_id, now=now, policy=policy)
     check_resource(form, record.resource, policy=policy)
     scopes = narrowed(parse_scope(form.get("scope")), granted=record.scopes)
