@@ -99,6 +99,13 @@ class Reason(StrEnum):
     ASSERTION_CLAIM = "assertion_claim"
     ASSERTION_CONSTRAINED = "assertion_constrained"
     ASSERTION_REPLAYED = "assertion_replayed"
+    CLIENT_CHANGED = "client_changed"
+    CLIENT_KEYS_UNAVAILABLE = "client_keys_unavailable"
+    METADATA_DOCUMENT_HOST = "metadata_document_host"
+    METADATA_DOCUMENT_UNAVAILABLE = "metadata_document_unavailable"
+    REGISTRATION_TOKEN = "registration_token"
+    REGISTRATION_POLICY = "registration_policy"
+    MANAGEMENT_TOKEN = "management_token"
     UNKNOWN_USER = "unknown_user"
     AUTHORIZATION_PENDING = "authorization_pending"
     SLOW_DOWN = "slow_down"
@@ -231,6 +238,13 @@ class InvalidClientMetadata(OAuthError):
     """A field of a registration cannot be used. Spec: RFC 7591 s3.2.2."""
 
     error = "invalid_client_metadata"
+
+
+class InvalidToken(OAuthError):
+    """The token that registration or its management asks for is missing or wrong. Spec: RFC 7592 s2, RFC 6750 s3.1."""
+
+    error = "invalid_token"
+    status = 401
 
 
 class InvalidRedirectUri(OAuthError):
