@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -11,6 +13,8 @@ from doorward.cli.groups import HELP_OPTIONS, CommandGroup
 from doorward.cli.installation import Installation, Place, as_json, at_a_place, work
 from doorward.cli.printing import emit, facts, moment, plain, table
 from doorward.oauth.client_presets import CLIENT_PRESETS, ClientPreset
+from doorward.oauth.grant_types import OPERATOR_GRANTS
+from doorward.oauth.operator_grants import OperatorGrants
 
 if TYPE_CHECKING:
     from doorward.login.registered_clients import NewClient
@@ -22,11 +26,40 @@ def command() -> None:
     """OAuth clients that are registered by hand."""
 
 
+def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options for grants without a redirect; the callback gets them as `given`."""
+
+    @click.option("--grant", "grants", type=click.Choice(list(OPERATOR_GRANTS)), multiple=True, help="A further grant.")
+    @click.option("--service-account", metavar="NAME", help="Whom the client acts as; gives it client_credentials.")
+    @click.option("--may-exchange", is_flag=True, help="It may exchange tokens of other clients (token_exchange).")
+    @click.option("--scope", "scopes", multiple=True, help="Only this scope; may be repeated.  [default: all]")
+    @functools.wraps(callback)
+    def collected(
+        *arguments: Any,
+        grants: tuple[str, ...],
+        service_account: str | None,
+        may_exchange: bool,
+        scopes: tuple[str, ...],
+        **values: Any,
+    ) -> Any:
+        words = dict.fromkeys((*grants, *(["client_credentials"] if service_account else ())))
+        given = OperatorGrants(
+            grant_types=tuple(OPERATOR_GRANTS[word] for word in words),
+            service_user_id=service_account,
+            may_exchange=may_exchange,
+            scope=" ".join(scopes) or None,
+        )
+        return callback(*arguments, given=given, **values)
+
+    return collected
+
+
 @command.command()
 @click.option("--preset", type=click.Choice(list(CLIENT_PRESETS)), help="A client whose redirect URIs are known.")
 @click.option("--redirect-uri", "redirect_uris", multiple=True, metavar="URI", help="May be repeated.")
 @click.option("--name", help="What users see when they are asked to allow it.")
 @click.option("--confidential/--public", default=None, help="With or without a secret.  [default: as the preset]")
+@with_grants
 @as_json
 @at_a_place
 def add(
@@ -36,13 +69,14 @@ def add(
     redirect_uris: tuple[str, ...],
     name: str | None,
     confidential: bool | None,
+    given: OperatorGrants,
     as_json: bool,
 ) -> None:
     """Register a client; its secret is shown this one time."""
     from doorward.login.registered_clients import add_client
 
     known = CLIENT_PRESETS.get(preset or "")
-    if known is None and not redirect_uris:
+    if known is None and not redirect_uris and not given.grant_types:
         raise click.UsageError(f"Give --preset ({', '.join(CLIENT_PRESETS)}) or --redirect-uri URI.")
 
     async def operation(here: Installation) -> tuple[NewClient, str]:
@@ -50,10 +84,11 @@ def add(
             here.store,
             here.clock,
             here.entropy,
-            name=name or (known.title if known else urlsplit(redirect_uris[0]).netloc or "client"),
+            name=name or (known.title if known else urlsplit("".join(redirect_uris[:1])).netloc or "client"),
             redirect_uris=(*(known.redirect_uris if known else ()), *redirect_uris),
             confidential=confidential if confidential is not None else known is None or known.confidential,
             policy=here.policy,
+            given=given,
         )
         return new, here.mcp_url
 
@@ -78,7 +113,7 @@ def _show_new(new: NewClient, url: str, preset: ClientPreset | None) -> None:
     if new.client_secret:
         values["client secret"] = new.client_secret
     facts(values)
-    click.echo("\nRedirect URIs:")
+    click.echo("\nRedirect URIs:" if client.redirect_uris else f"\nGrants: {' '.join(client.grant_types)}")
     for uri in client.redirect_uris:
         click.echo(f"  {plain(uri)}")
     if preset:
@@ -134,6 +169,8 @@ def show(place: Place, *, client_id: str, as_json: bool) -> None:
             "source": client.source,
             "authentication": client.token_endpoint_auth_method,
             "grant types": " ".join(client.grant_types),
+            "service account": client.service_user_id or "none",
+            "exchanges tokens of others": "yes" if client.may_exchange else "no",
             "scope": client.scope or "every scope of the door",
             "created": moment(client.created_at),
             "expires": moment(client.expires_at),
@@ -166,6 +203,8 @@ def described(client: Client) -> dict[str, object]:
         "redirect_uris": list(client.redirect_uris),
         "grant_types": list(client.grant_types),
         "token_endpoint_auth_method": client.token_endpoint_auth_method,
+        "service_account": client.service_user_id,
+        "may_exchange": client.may_exchange,
         "scope": client.scope,
         "created_at": client.created_at,
         "expires_at": client.expires_at,

@@ -14,9 +14,10 @@ import msgspec
 from doorward.clock import Clock, Entropy
 from doorward.config.faults import shown, suggestion
 from doorward.errors import ConfigError, Conflict, Problem
-from doorward.login.accounts import settle
+from doorward.login.accounts import load_user, settle
 from doorward.oauth.changes import Change, Delete, Insert, Replace, Stored
 from doorward.oauth.errors import OAuthError
+from doorward.oauth.operator_grants import NONE_GIVEN, OperatorGrants
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client, Grant
 from doorward.oauth.registration import pre_register
@@ -44,12 +45,16 @@ async def add_client(
     redirect_uris: Sequence[str],
     confidential: bool,
     policy: Policy,
+    given: OperatorGrants = NONE_GIVEN,
 ) -> NewClient:
     """Register a client by hand.
 
     Raises:
-        ConfigError: the metadata is refused, for instance a redirect URI without https.
+        ConfigError: the metadata is refused, for instance a redirect URI without https, or the service account that
+            it is given is none.
     """
+    if given.service_user_id is not None:
+        await _require_service_account(store, given.service_user_id)
     secret = mint(SECRET_PREFIX, entropy.random_bytes(32)) if confidential else None
     try:
         client = pre_register(
@@ -59,6 +64,7 @@ async def add_client(
             client_secret=secret,
             now=clock.now(),
             policy=policy,
+            given=given,
         )
     except OAuthError as error:
         raise ConfigError([Problem(f"the client cannot be registered: {error.description}")]) from None
@@ -67,6 +73,20 @@ async def add_client(
     except Conflict:
         raise ConfigError([Problem(f"the client id {shown(client.client_id)} is taken")]) from None
     return NewClient(client, secret)
+
+
+async def _require_service_account(store: Store, user_id: str) -> None:
+    user = await load_user(store, user_id)
+    if user.record.user_kind != "service":
+        raise ConfigError(
+            [
+                Problem(
+                    f"{shown(user_id)} is a person",
+                    "A client that acts by itself acts as a service account, so that nobody is blamed for it.",
+                    "doorward users add NAME --service",
+                )
+            ]
+        )
 
 
 async def list_clients(store: Store, *, dynamic: bool = False) -> list[Client]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from doorward.oauth.changes import Decision, Insert
 from doorward.oauth.client_metadata import ClientMetadata, check_redirect_uris, clean_text, read_metadata
 from doorward.oauth.errors import InvalidClientMetadata, Reason
+from doorward.oauth.operator_grants import NONE_GIVEN, OperatorGrants, with_operator_grants
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client, ClientAuthMethod
 from doorward.oauth.tokens import digest
@@ -57,30 +58,34 @@ def pre_register(
     auth_method: ClientAuthMethod | None = None,
     now: int,
     policy: Policy,
+    given: OperatorGrants = NONE_GIVEN,
 ) -> Client:
     """Build the record of a client that an operator adds; it never expires.
 
-    Without `auth_method` a client with a secret may send it by Basic or in the body.
+    Without `auth_method` a client with a secret may send it by Basic or in the body. One that is `given` a grant
+    without a redirect needs no redirect URI.
 
     Raises:
         InvalidRedirectUri: a redirect URI cannot be used.
-        InvalidClientMetadata: secret and method contradict each other.
+        InvalidClientMetadata: secret, method and grants contradict each other.
     """
     method: ClientAuthMethod = auth_method or ("client_secret_basic" if client_secret else "none")
     if (method == "none") == bool(client_secret):
         raise InvalidClientMetadata(
             "A client has a secret exactly if its authentication method is not none.", Reason.UNSUPPORTED_METADATA
         )
-    return Client(
+    redirects = bool(redirect_uris) or not given.grant_types
+    client = Client(
         client_id=client_id,
         source="registered",
         created_at=now,
         client_name=clean_text(client_name, limit_chars=policy.client_name_chars),
-        redirect_uris=check_redirect_uris(redirect_uris, policy=policy),
+        redirect_uris=check_redirect_uris(redirect_uris, policy=policy) if redirects else (),
         token_endpoint_auth_method=method,
         auth_method_defaulted=auth_method is None and bool(client_secret),
         secret_digest=digest(client_secret) if client_secret else None,
     )
+    return with_operator_grants(client, given)
 
 
 def _reply(client: Client, metadata: ClientMetadata, client_secret: str | None) -> dict[str, object]:

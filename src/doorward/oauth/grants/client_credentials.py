@@ -19,6 +19,7 @@ from doorward.oauth.grants.standing import (
     require_confidential,
     require_grant_type,
     standing_grant,
+    wanted_grant,
 )
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
@@ -52,18 +53,15 @@ def client_credentials(
     require_grant_type(record, CLIENT_CREDENTIALS)
     require_confidential(record)
     user = service_account(record, account)
-    resource = narrow(form.get("resource"), policy=policy)
     scopes = grantable(parse_scope(form.get("scope")), client=record, policy=policy)
-    wanted = Grant(
-        grant_id="",
-        user_id=user.record.user_id,
+    wanted = wanted_grant(
+        CLIENT_CREDENTIALS,
         client_id=record.client_id,
-        redirect_uri="",
+        user_id=user.record.user_id,
         scopes=scopes,
-        resource=resource,
-        created_at=now,
-        expires_at=now + policy.grant_absolute_seconds,
-        grant_type=CLIENT_CREDENTIALS,
+        resource=narrow(form.get("resource"), policy=policy),
+        now=now,
+        lifetime_seconds=policy.grant_absolute_seconds,
     )
     grant, held = standing_grant(grants, wanted, now=now, policy=policy)
     relied_on = (

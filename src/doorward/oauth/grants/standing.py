@@ -44,6 +44,30 @@ def require_confidential(client: Client) -> None:
         raise UnauthorizedClient("This grant is for clients with credentials only.", Reason.PUBLIC_CLIENT)
 
 
+def wanted_grant(
+    grant_type: str,
+    *,
+    client_id: str,
+    user_id: str,
+    scopes: tuple[str, ...],
+    resource: str,
+    now: int,
+    lifetime_seconds: int,
+) -> Grant:
+    """Return the grant that would be made if there were none; `standing_grant` names it."""
+    return Grant(
+        grant_id="",
+        user_id=user_id,
+        client_id=client_id,
+        redirect_uri="",
+        scopes=scopes,
+        resource=resource,
+        created_at=now,
+        expires_at=now + lifetime_seconds,
+        grant_type=grant_type,
+    )
+
+
 def standing_grant(found: Sequence[Stored[Grant]], wanted: Grant, *, now: int, policy: Policy) -> tuple[Grant, Change]:
     """Return the grant that the token hangs on, with the change that holds it: one that is there, or `wanted`.
 
