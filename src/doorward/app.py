@@ -35,9 +35,11 @@ from doorward.pages.consent import ConsentPage
 from doorward.pages.rendering import Pages, stylesheet
 from doorward.pages.sign_in import SignInPage
 from doorward.storage.authority import Authority
+from doorward.storage.dpop_proofs import DpopProofs
 from doorward.storage.keys import Keys
 from doorward.storage.opening import open_store, sqlite_path
 from doorward.storage.port import Store
+from doorward.storage.signing import JwtSigner
 from doorward.upstreams.asgi import AsgiUpstream
 from doorward.upstreams.http import HttpUpstream
 from doorward.upstreams.port import ASGIApp, Receive, Scope, Send, Upstream
@@ -195,7 +197,10 @@ class _Running:
 
     def __init__(self, door: Door, keys: Keys) -> None:
         config, policy = door.config, door.policy
-        authority = Authority(policy, door.store, door.clock, door.entropy, keys.sealer("token reply"))
+        proofs = DpopProofs(policy=policy, store=door.store, clock=door.clock, sealing=keys.sealer("dpop nonce"))
+        authority = Authority(
+            policy, door.store, door.clock, door.entropy, keys.sealer("token reply"), proofs, JwtSigner(keys)
+        )
         self.door = McpDoor(
             config=config,
             policy=policy,

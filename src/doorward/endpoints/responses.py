@@ -27,6 +27,7 @@ from doorward.oauth.errors import (
     OAuthError,
     Reason,
     RedirectAuthorizationError,
+    UseDpopNonce,
 )
 
 LOGGER = logging.getLogger("doorward.endpoints")
@@ -35,7 +36,8 @@ NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
 CORS = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "GET, POST, OPTIONS",
-    "access-control-allow-headers": "authorization, content-type, mcp-protocol-version",
+    "access-control-allow-headers": "authorization, content-type, dpop, mcp-protocol-version",
+    "access-control-expose-headers": "dpop-nonce, retry-after, www-authenticate",
     "access-control-max-age": "86400",
 }
 """Open, because browser-based clients must reach these paths, and safe, because none of them looks at a cookie."""
@@ -89,7 +91,9 @@ def require_content_type(request: Request, expected: str) -> None:
 
 def error_response(error: OAuthError, *, basic: bool = False) -> Response:
     """Answer a verdict as JSON. `basic` tells that the client used HTTP Basic, which wants a challenge back."""
-    headers = {"www-authenticate": 'Basic realm="doorward"'} if basic and isinstance(error, InvalidClient) else None
+    headers = {"www-authenticate": 'Basic realm="doorward"'} if basic and isinstance(error, InvalidClient) else {}
+    if isinstance(error, UseDpopNonce):
+        headers["dpop-nonce"] = error.nonce
     return json_response({"error": error.error, "error_description": error.description}, error.status, headers)
 
 

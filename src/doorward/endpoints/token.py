@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.endpoints.dpop import nonce_header, presented_proof, with_proof
 from doorward.endpoints.further_grants import FurtherGrants
+from doorward.endpoints.older_grants import ending_older_grants
 from doorward.endpoints.responses import json_response, require_content_type
 from doorward.oauth import grant_types
 from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.client_authentication import authenticate, presented_client
+from doorward.oauth.dpop import require_proof
+from doorward.oauth.metadata import TOKEN_PATH
 from doorward.oauth.parameters import parse_form
 from doorward.oauth.records import AuthorizationCode, Client, Grant, RefreshToken
 from doorward.oauth.token import MintedTokens, TokenReply, grant_type, redeem_code, refresh
@@ -39,25 +43,31 @@ class TokenEndpoint:
         form = parse_form(await request.body())
         authorization = request.headers.get("authorization")
         decide = self.decisions[grant_type(form, policy=self.authority.policy)]
+        proof = presented_proof(self.authority, request, TOKEN_PATH)
 
         async def attempt() -> Decision[TokenReply]:
-            return await decide(form, await self._client(authorization, form), self._minted())
+            client = await self._client(authorization, form)
+            jkt = None if proof is None else proof.proof.jkt
+            require_proof(client, jkt, policy=self.authority.policy)
+            return await with_proof(self.authority, proof, await decide(form, client, self._minted(jkt)))
 
         reply = await self.authority.decide(attempt)
         if reply.error is not None:
             raise reply.error
-        return json_response(reply.body)
+        return json_response(reply.body, headers=nonce_header(proof))
 
     async def _client(self, authorization: str | None, form: Mapping[str, str]) -> Client:
         presented = presented_client(authorization, form)
         stored = await self.authority.store.get(Client, presented.client_id)
         return authenticate(stored.record if stored else None, presented, now=self.authority.clock.now())
 
-    def _minted(self) -> MintedTokens:
+    def _minted(self, jkt: str | None) -> MintedTokens:
         entropy = self.authority.entropy
         return MintedTokens(
             access_token=mint(ACCESS_TOKEN, entropy.random_bytes(32)),
             refresh_token=mint(REFRESH_TOKEN, entropy.random_bytes(32)),
+            dpop_jkt=jkt,
+            sign=self.authority.sign if self.authority.policy.access_token_format == "jwt" else None,
         )
 
     async def _grant(self, grant_id: str | None) -> Stored[Grant] | None:
@@ -66,16 +76,18 @@ class TokenEndpoint:
     async def _redeem(self, form: Mapping[str, str], client: Client, minted: MintedTokens) -> Decision[TokenReply]:
         presented = form.get("code")
         code = await self.authority.store.get(AuthorizationCode, digest(presented)) if presented else None
-        return redeem_code(
+        grant = await self._grant(code.record.grant_id if code else None)
+        decision = redeem_code(
             form,
             client=client,
             code=code,
-            grant=await self._grant(code.record.grant_id if code else None),
+            grant=grant,
             now=self.authority.clock.now(),
             minted=minted,
             sealing=self.authority.sealing,
             policy=self.authority.policy,
         )
+        return await ending_older_grants(self.authority, decision, code, grant)
 
     async def _refresh(self, form: Mapping[str, str], client: Client, minted: MintedTokens) -> Decision[TokenReply]:
         store = self.authority.store

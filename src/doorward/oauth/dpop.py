@@ -20,7 +20,7 @@ import msgspec
 
 from doorward.oauth.errors import InvalidDpopProof, Reason
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import SeenProof
+from doorward.oauth.records import Client, SeenProof
 from doorward.oauth.token_reply import Sealing
 from doorward.oauth.uris import InvalidUri, parse_http
 from doorward.strict_json import InvalidJson, decode
@@ -90,6 +90,18 @@ def check_proof(
     if nonce is not None and not isinstance(nonce, str):
         raise InvalidDpopProof("The nonce of the DPoP proof is not a string.", Reason.MALFORMED_PROOF)
     return Proof(thumbprint(jwk), jti, issued_at, nonce)
+
+
+def require_proof(client: Client, jkt: str | None, *, policy: Policy) -> None:
+    """Accept a token request without a proof only where bearer tokens are issued to this client.
+
+    Raises:
+        InvalidDpopProof: there is no proof, and there has to be one.
+
+    Spec: RFC 9449 s5.2
+    """
+    if jkt is None and (policy.require_dpop or client.dpop_bound_access_tokens):
+        raise InvalidDpopProof("Tokens are bound to a key here: send a DPoP proof.", Reason.MISSING_PROOF)
 
 
 def target(url: object) -> str | None:

@@ -6,6 +6,7 @@ Knows nothing of where the values come from.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from doorward.oauth.trusted_issuers import TrustedIssuer
 
@@ -57,6 +58,7 @@ class Policy:
     """How long what an assertion gave is listed as one grant; each assertion gives one access token."""
     actor_chain_limit: int = 8
 
+    access_token_format: Literal["opaque", "jwt"] = "opaque"
     pushed_request_seconds: int = 60
     """How long the reference to a pushed request is good; long enough to open a browser with it."""
     require_par: bool = False
@@ -68,6 +70,11 @@ class Policy:
     dpop_nonce_required: bool = False
     dpop_nonce_seconds: int = 300
     """How long a nonce is good; one older than half of this is answered with a new one."""
+
+    remember_consent: bool = False
+    """Whether a client that an operator registered may be spared a question that was answered before."""
+    end_older_grants: bool = True
+    """Whether a hosted client's new grant ends its older ones for the same user."""
 
     redirect_uris_limit: int = 20
     redirect_uri_limit_chars: int = 2048

@@ -13,9 +13,11 @@ from typing import TypeVar
 
 from doorward.clock import Clock, Entropy
 from doorward.errors import Conflict, Unavailable
+from doorward.oauth.access_token_jwt import Sign
 from doorward.oauth.changes import Decision
 from doorward.oauth.policy import Policy
 from doorward.oauth.token_reply import Sealing
+from doorward.storage.dpop_proofs import DpopProofs
 from doorward.storage.port import Store
 
 __all__ = ["Authority", "Sealing"]
@@ -35,6 +37,8 @@ class Authority:
     clock: Clock
     entropy: Entropy
     sealing: Sealing
+    proofs: DpopProofs
+    sign: Sign
 
     async def decide(self, attempt: Callable[[], Awaitable[Decision[Reply]]]) -> Reply:
         """Run `attempt` until its changes are applied, and return its reply.

@@ -1,0 +1,48 @@
+"""What the OAuth endpoints do with the `DPoP` header: read it, use the proof up with the decision, hand out nonces.
+
+Spec: RFC 9449 s5, s8.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from doorward.oauth.changes import Decision
+from doorward.oauth.dpop import target
+from doorward.storage.authority import Authority
+from doorward.storage.dpop_proofs import CheckedProof
+
+Reply = TypeVar("Reply")
+
+
+def presented_proof(authority: Authority, request: Request, path: str) -> CheckedProof | None:
+    """Return the proof that came with the request to `path`; None when none came.
+
+    Raises:
+        InvalidDpopProof: one came, but it does not count.
+        UseDpopNonce: it lacks a nonce that is good now.
+    """
+    headers = request.headers.getlist("dpop")
+    if not headers:
+        return None
+    urls = frozenset(filter(None, [target(authority.policy.issuer + path)]))
+    return authority.proofs.check(headers, method=request.method, urls=urls)
+
+
+async def with_proof(authority: Authority, proof: CheckedProof | None, decision: Decision[Reply]) -> Decision[Reply]:
+    """Return the decision with the proof used up in the same transaction.
+
+    Raises:
+        InvalidDpopProof: it was used before.
+    """
+    if proof is None:
+        return decision
+    await authority.proofs.refuse_replay(proof)
+    return Decision(decision.reply, decision.changes + authority.proofs.using(proof))
+
+
+def nonce_header(proof: CheckedProof | None) -> dict[str, str]:
+    """Return the header that hands out the next nonce, when it is time for one."""
+    return {"dpop-nonce": proof.fresh_nonce} if proof is not None and proof.fresh_nonce is not None else {}
