@@ -24,4 +24,25 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("R-09", "No host is asked more than a few times a minute on behalf of strangers.", "attack R-09"),
     Requirement("R4", "A missing scope is 403 and names every scope of the operation at once.", "RFC 6750 s3.1"),
     Requirement("U-05", "No spelling of a call gets around the scopes of its tool.", "attack U-05"),
+    Requirement(
+        "A-CC",
+        "A client bound to a service account gets access tokens with its own credentials, and nothing to refresh.",
+        "RFC 6749 s4.4; MCP oauth-client-credentials",
+    ),
+    Requirement("TX-01", "A token is exchanged only for a weaker one of the same user and door.", "RFC 8693 s2"),
+    Requirement("TX-02", "An exchanged token never outlives its subject.", "RFC 8693 s2.2"),
+    Requirement("TX-03", "Whoever acts for the user is recorded as `act`.", "RFC 8693 s4.1"),
+    Requirement("T-04", "No grant is used by another client, with more scope or for another resource.", "RFC 6749 s6"),
+    Requirement("T-05", "No grant is used without the registered client authentication.", "RFC 6749 s2.3"),
+    Requirement("T-11", "Of all registered grants only the advertised ones are answered.", "RFC 6749 s5.2"),
+    Requirement(
+        "EMA-01",
+        "An identity assertion is taken only from a trusted issuer, for this client, server and door, and once.",
+        "MCP enterprise-managed-authorization; RFC 7523 s3",
+    ),
+    Requirement("B-10", "A forged or misdirected assertion is refused and its reason kept, never itself.", "attack B-10"),
+    Requirement("B-11", "A person is named by issuer and subject together, and by nothing else.", "attack B-11"),
+    Requirement(
+        "RFC8628-3.5", "A device is answered as the user decides, at the pace it was told, and once.", "RFC 8628 s3.5"
+    ),
 )

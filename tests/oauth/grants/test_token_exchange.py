@@ -1,0 +1,164 @@
+from dataclasses import replace
+
+import pytest
+from oauth.given import MINTED, NOW, POLICY, RESOURCE, a_client, a_grant, an_access_token, changed
+
+from doorward.oauth.access_token_jwt import actors
+from doorward.oauth.changes import Expect, Stored
+from doorward.oauth.errors import OAuthError, Reason
+from doorward.oauth.grant_types import TOKEN_EXCHANGE
+from doorward.oauth.grants.token_exchange import ACCESS_TOKEN_TYPE, NOTHING, Exchanged, exchange
+from doorward.oauth.records import AccessToken, Client, Grant
+from doorward.oauth.tokens import digest
+
+CLIENT = Stored(
+    a_client(
+        token_endpoint_auth_method="client_secret_basic",
+        secret_digest=digest("s"),
+        grant_types=("authorization_code", TOKEN_EXCHANGE),
+    ),
+    11,
+)
+OTHER = changed(CLIENT, client_id="c2", may_exchange=True)
+TOKEN = Stored(an_access_token(scopes=("read", "write")), 21)
+SUBJECT = Exchanged(TOKEN, a_grant())
+ACTOR = Exchanged(
+    Stored(an_access_token(access_digest=digest("actor"), grant_id="g2", user_id="robot"), 22),
+    a_grant(grant_id="g2", user_id="robot"),
+)
+FORM = {"subject_token": "the-access", "subject_token_type": ACCESS_TOKEN_TYPE}
+WITH_ACTOR = FORM | {"actor_token": "actor", "actor_token_type": ACCESS_TOKEN_TYPE}
+
+
+def exchanged(form=FORM, *, client=CLIENT, subject=SUBJECT, actor=NOTHING, now=NOW, minted=MINTED, policy=POLICY):
+    return exchange(form, client=client, subject=subject, actor=actor, now=now, minted=minted, policy=policy)
+
+
+def given(decision) -> AccessToken:
+    return decision.changes[-1].record
+
+
+def subject(**changes):
+    return Exchanged(changed(TOKEN, **changes), SUBJECT.grant)
+
+
+@pytest.mark.requirement("TX-01")
+def test_a_token_becomes_another_for_the_same_user_on_the_same_grant():
+    decision = exchanged()
+    assert decision.reply.body == {
+        "access_token": "new-access",
+        "issued_token_type": ACCESS_TOKEN_TYPE,
+        "token_type": "Bearer",
+        "expires_in": 3600,
+        "scope": "read write",
+    }
+    assert decision.changes[:-1] == (
+        Expect(Client, "c1", 11),
+        Expect(AccessToken, digest("the-access"), 21),
+        Expect(Grant, "g1", 7),
+    )
+    made = given(decision)
+    assert (made.grant_id, made.user_id, made.client_id, made.resource, made.act) == ("g1", "u1", "c1", RESOURCE, ())
+
+
+@pytest.mark.parametrize(
+    ("form", "client", "scopes"),
+    [
+        ({"scope": "read"}, CLIENT, ("read",)),
+        ({"scope": "write read"}, CLIENT, ("read", "write")),
+        ({}, changed(CLIENT, scope="write"), ("write",)),
+        ({"scope": "offline_access"}, CLIENT, ("read", "write")),
+    ],
+)
+def test_the_scope_can_be_narrowed(form, client, scopes):
+    assert given(exchanged(FORM | form, client=client)).scopes == scopes
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "grant_ends_at", "seconds"),
+    [(NOW + 100, NOW + 9000, 100), (NOW + 9000, NOW + 50, 50), (NOW + 9000, NOW + 9000, 3600)],
+)
+@pytest.mark.requirement("TX-02")
+def test_the_new_token_never_outlives_the_old_one_or_its_grant(ends_at, grant_ends_at, seconds):
+    found = Exchanged(changed(TOKEN, expires_at=ends_at), a_grant(expires_at=grant_ends_at))
+    decision = exchanged(subject=found)
+    assert (decision.reply.body["expires_in"], given(decision).expires_at) == (seconds, NOW + seconds)
+
+
+@pytest.mark.parametrize(
+    ("form", "client", "found", "act"),
+    [
+        (FORM, OTHER, SUBJECT, ("c2",)),
+        (FORM, OTHER, subject(act=("c0",)), ("c2", "c0")),
+        (FORM, CLIENT, subject(act=("c0",)), ("c0",)),
+        (WITH_ACTOR, CLIENT, SUBJECT, ("robot",)),
+        (WITH_ACTOR, CLIENT, subject(act=("c0",)), ("robot", "c0")),
+    ],
+)
+@pytest.mark.requirement("TX-03")
+def test_whoever_acts_is_named_the_latest_first(form, client, found, act):
+    assert given(exchanged(form, client=client, subject=found, actor=ACTOR)).act == act
+
+
+def test_the_chain_is_told_as_nested_claims():
+    assert actors(("b", "a")) == {"sub": "b", "act": {"sub": "a"}}
+
+
+def test_the_actors_token_and_grant_must_stand_as_well():
+    changes = exchanged(WITH_ACTOR, actor=ACTOR).changes
+    assert changes[3:5] == (Expect(AccessToken, digest("actor"), 22), Expect(Grant, "g2", 7))
+
+
+def test_a_token_bound_to_a_key_gives_one_bound_to_the_same_key():
+    decision = exchanged(subject=subject(dpop_jkt="thumb"), minted=replace(MINTED, dpop_jkt="thumb"))
+    assert (decision.reply.body["token_type"], given(decision).dpop_jkt) == ("DPoP", "thumb")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "reason"),
+    [
+        ({"client": changed(CLIENT, grant_types=())}, "unauthorized_client", "GRANT_TYPE_NOT_REGISTERED"),
+        ({"form": {}}, "invalid_request", "MISSING_PARAMETER"),
+        ({"form": {"subject_token": "x"}}, "invalid_request", "MISSING_PARAMETER"),
+        ({"form": {"subject_token_type": ACCESS_TOKEN_TYPE}}, "invalid_request", "MISSING_PARAMETER"),
+        ({"form": FORM | {"actor_token": "x"}}, "invalid_request", "MISSING_PARAMETER"),
+        ({"form": FORM | {"actor_token_type": ACCESS_TOKEN_TYPE}}, "invalid_request", "MISSING_PARAMETER"),
+        ({"form": FORM | {"subject_token_type": "jwt"}}, "invalid_request", "TOKEN_TYPE"),
+        (
+            {"form": FORM | {"subject_token_type": "urn:ietf:params:oauth:token-type:id_token"}},
+            "invalid_request",
+            "TOKEN_TYPE",
+        ),
+        (
+            {"form": FORM | {"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"}},
+            "invalid_request",
+            "TOKEN_TYPE",
+        ),
+        ({"subject": NOTHING}, "invalid_request", "SUBJECT_TOKEN"),
+        ({"subject": Exchanged(TOKEN, None)}, "invalid_request", "SUBJECT_TOKEN"),
+        ({"subject": Exchanged(TOKEN, a_grant(grant_id="g9"))}, "invalid_request", "SUBJECT_TOKEN"),
+        ({"subject": Exchanged(TOKEN, a_grant(revoked_at=NOW))}, "invalid_request", "SUBJECT_TOKEN"),
+        ({"subject": Exchanged(TOKEN, a_grant(expires_at=NOW))}, "invalid_request", "SUBJECT_TOKEN"),
+        ({"subject": subject(expires_at=NOW)}, "invalid_request", "SUBJECT_TOKEN"),
+        ({"subject": subject(expires_at=None)}, "invalid_request", "SUBJECT_TOKEN"),
+        ({"subject": subject(resource="https://door.example/old")}, "invalid_request", "SUBJECT_TOKEN"),
+        ({"subject": subject(dpop_jkt="thumb")}, "invalid_request", "SUBJECT_TOKEN"),
+        ({"subject": subject(act=tuple("abcdefgh")), "client": OTHER}, "invalid_request", "ACTOR_CHAIN"),
+        ({"client": changed(OTHER, may_exchange=False)}, "unauthorized_client", "MAY_NOT_EXCHANGE"),
+        ({"client": changed(OTHER, token_endpoint_auth_method="none")}, "unauthorized_client", "PUBLIC_CLIENT"),
+        ({"form": WITH_ACTOR}, "invalid_request", "ACTOR_TOKEN"),
+        ({"form": WITH_ACTOR, "actor": ACTOR, "client": OTHER}, "invalid_request", "ACTOR_TOKEN"),
+        ({"form": FORM | {"resource": "https://elsewhere.example/mcp"}}, "invalid_target", "FOREIGN_RESOURCE"),
+        ({"form": FORM | {"audience": "https://elsewhere.example/mcp"}}, "invalid_target", "FOREIGN_RESOURCE"),
+        ({"form": FORM | {"audience": "another-api"}}, "invalid_target", "FOREIGN_RESOURCE"),
+        ({"form": FORM | {"scope": "admin"}}, "invalid_scope", "WIDER_SCOPE"),
+        ({"form": FORM | {"scope": "write"}, "subject": subject(scopes=("read",))}, "invalid_scope", "WIDER_SCOPE"),
+        ({"client": changed(CLIENT, scope="admin")}, "invalid_scope", "UNKNOWN_SCOPE"),
+    ],
+)
+@pytest.mark.requirement("TX-01")
+@pytest.mark.requirement("T-04")
+def test_every_other_exchange_is_refused(changes, error, reason):
+    with pytest.raises(OAuthError) as refused:
+        exchanged(**changes)
+    assert (refused.value.error, refused.value.reason) == (error, Reason[reason])
