@@ -40,7 +40,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         "An identity assertion is taken only from a trusted issuer, for this client, server and door, and once.",
         "MCP enterprise-managed-authorization; RFC 7523 s3",
     ),
-    Requirement("B-10", "A forged or misdirected assertion is refused and its reason kept, never itself.", "attack B-10"),
+    Requirement("B-10", "A forged or misdirected assertion is refused; its reason is kept, never itself.", "attack B-10"),
     Requirement("B-11", "A person is named by issuer and subject together, and by nothing else.", "attack B-11"),
     Requirement(
         "RFC8628-3.5", "A device is answered as the user decides, at the pace it was told, and once.", "RFC 8628 s3.5"
