@@ -31,6 +31,8 @@ def policy_of(config: Config) -> Policy:
         resource=mcp_url(config),
         scopes=config.scopes,
         operation_scopes=operation_scopes(config),
+        remember_consent=config.remember_consent,
+        end_older_grants=config.end_older_grants,
     )
 
 

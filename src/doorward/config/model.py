@@ -81,6 +81,13 @@ class Config:
     """Further scopes that a method needs, by its name or a glob: `resources/read`, `prompts/*`."""
     scope_implies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Broader scopes, each with the narrower ones it stands for: whoever holds the broader one need not have them."""
+    remember_consent: bool = False
+    """Let a client that you have added yourself skip the question that its user has answered before, for the same
+    redirect URI and scopes, when the person opened the sign-in and no other site's page did. Other clients always
+    ask."""
+    end_older_grants: bool = True
+    """End a hosted client's earlier grant for a user once a new one is in use. Grants of programs on people's own
+    computers never end each other."""
     token_header: str | None = None
     """A further request header in which a header token is accepted, such as `X-API-Key`."""
     allowed_origins: tuple[str, ...] = ()

@@ -10,11 +10,18 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from doorward.endpoints.responses import NO_STORE
-from doorward.login.browser_sessions import BrowserCookie, anonymous_session, cookie_digest, new_cookie_value
+from doorward.login.browser_sessions import (
+    BrowserCookie,
+    anonymous_session,
+    cookie_digest,
+    is_own_navigation,
+    new_cookie_value,
+)
 from doorward.oauth import authorization
 from doorward.oauth.changes import Change, Insert, Stored
 from doorward.oauth.errors import LocalAuthorizationError, Reason
@@ -74,6 +81,9 @@ class AuthorizeEndpoint:
             now=now,
             policy=authority.policy,
         )
+        # A client may also insist on the question; then it does not matter who opened the page.
+        if is_own_navigation(request.headers) and "consent" not in parameters.get("prompt", "").split(" "):
+            pending = msgspec.structs.replace(pending, is_own_navigation=True)
         browser = session.record if session else anonymous_session(cookie_value, now)
         changes: list[Change] = [Insert(pending)]
         if session is None:

@@ -17,7 +17,7 @@ from doorward.config.faults import shown, suggestion
 from doorward.errors import ConfigError, Conflict, Problem, Unavailable
 from doorward.login.local import OWNER, hash_password
 from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
-from doorward.oauth.records import BrowserSession, Grant, HeaderToken, User, UserKind
+from doorward.oauth.records import BrowserSession, Consent, Grant, HeaderToken, User, UserKind
 from doorward.oauth.revocation import end_grant
 from doorward.storage.port import Store
 
@@ -165,7 +165,8 @@ async def _ended(store: Store, clock: Clock, user_id: str, reason: str) -> list[
     for grant in await store.find(Grant, user_id=user_id):
         if grant.record.revoked_at is None:
             changes.extend(end_grant(grant, reason=reason, now=clock.now()))
-    return [*changes, DeleteAll(BrowserSession, "user_id", user_id), DeleteAll(HeaderToken, "user_id", user_id)]
+    everything = (BrowserSession, HeaderToken, Consent)
+    return [*changes, *(DeleteAll(each, "user_id", user_id) for each in everything)]
 
 
 def _with(user: User, **changed: object) -> User:

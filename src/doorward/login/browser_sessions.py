@@ -91,6 +91,14 @@ def came_from_our_page(
     return presented is not None and hmac.compare_digest(expected.encode(), presented.encode())
 
 
+def is_own_navigation(headers: Mapping[str, str]) -> bool:
+    """Tell whether the person opened this page: typed it, came from a page of ours, or a program of theirs opened it.
+
+    A browser that does not say counts as sent by another site.
+    """
+    return headers.get("sec-fetch-site") in {"none", "same-origin"}
+
+
 def issuer_has_origin(issuer: str, origin: str) -> bool:
     """Tell whether `origin` is that of the issuer, whose path (if any) does not count."""
     scheme, _, rest = issuer.partition("://")

@@ -15,11 +15,12 @@ from doorward.clock import Clock, Entropy
 from doorward.config.faults import shown, suggestion
 from doorward.errors import ConfigError, Conflict, Problem
 from doorward.login.accounts import load_user, settle
-from doorward.oauth.changes import Change, Delete, Insert, Replace, Stored
+from doorward.login.connections import withdrawn_with
+from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
 from doorward.oauth.errors import OAuthError
 from doorward.oauth.operator_grants import NONE_GIVEN, OperatorGrants
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import Client, Grant
+from doorward.oauth.records import Client, Consent, Grant
 from doorward.oauth.registration import pre_register
 from doorward.oauth.revocation import end_grant
 from doorward.oauth.tokens import mint
@@ -130,7 +131,7 @@ async def remove_client(store: Store, clock: Clock, client_id: str) -> int:
         if step == "expire":
             expired = msgspec.structs.replace(stored.record, expires_at=clock.now())
             return [Replace(expired, stored.version), *endings]
-        return [Delete(Client, client_id, stored.version), *endings]
+        return [Delete(Client, client_id, stored.version), DeleteAll(Consent, "client_id", client_id), *endings]
 
     for step in ("expire", "delete"):
         await settle(store, functools.partial(attempt, step))
@@ -146,7 +147,7 @@ async def list_grants(store: Store, *, user_id: str | None = None, client_id: st
 
 
 async def revoke_grant(store: Store, clock: Clock, grant_id: str) -> bool:
-    """End a grant with all its tokens; False when it had ended already.
+    """End a grant with all its tokens, and withdraw the consent behind it; False when it had ended already.
 
     Raises:
         ConfigError: no such grant.
@@ -158,7 +159,8 @@ async def revoke_grant(store: Store, clock: Clock, grant_id: str) -> bool:
         if stored is None:
             raise ConfigError([Problem(f"there is no grant {shown(grant_id)}", fix="doorward grants list")])
         live[0] = stored.record.revoked_at is None
-        return list(end_grant(stored, reason="administrator", now=clock.now())) if live[0] else []
+        ended = end_grant(stored, reason="administrator", now=clock.now()) if live[0] else ()
+        return [*ended, *await withdrawn_with(store, stored.record)]
 
     await settle(store, attempt)
     return live[0]

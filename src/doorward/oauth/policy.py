@@ -76,6 +76,18 @@ class Policy:
     end_older_grants: bool = True
     """Whether a hosted client's new grant ends its older ones for the same user."""
 
+    registration: Literal["open", "token", "off"] = "open"
+    """Who may register a client: everybody, holders of an initial access token, nobody."""
+    registration_tokens: frozenset[str] = frozenset()
+    """Digests of the initial access tokens. Spec: RFC 7591 s3."""
+    unused_clients_limit: int = 50_000
+    """So many self-registered clients may wait for their first user; a further one takes the place of an old one."""
+    same_client_seconds: int = 3600
+    """For this long the same registration of a public client that nobody has used gets the same client."""
+    metadata_document_hosts: tuple[str, ...] = ("*",)
+    """Hosts whose metadata documents are accepted (`host`, `*.host`, `*`), with `!` in front not; empty: none."""
+    metadata_document_limit_bytes: int = 5 * 1024
+
     redirect_uris_limit: int = 20
     redirect_uri_limit_chars: int = 2048
     client_name_chars: int = 100

@@ -1,6 +1,7 @@
 """`/-/consent`: the resource owner sees who asks, for what, and where the answer goes, and decides.
 
-It is shown for every request: a dynamically registered client proves nothing about who runs it.
+It is shown for every request of a client that proves nothing about who runs it. What was allowed before is kept, told
+apart from what is new, and spares the question only where `doorward.oauth.consent` says so.
 
 Spec: RFC 6749 s10.2; MCP authorization, "Confused Deputy"; RFC 8252 s8.6 (loopback impersonation).
 """
@@ -13,12 +14,13 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.login.browser_sessions import BrowserCookie, new_cookie_value
+from doorward.login.browser_sessions import BrowserCookie, is_own_navigation, new_cookie_value
 from doorward.logs import log
 from doorward.oauth import authorization
+from doorward.oauth import consent as consents
 from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.parameters import parse_form, parse_query
-from doorward.oauth.records import User
+from doorward.oauth.records import Consent, User
 from doorward.oauth.redirect_uris import is_loopback
 from doorward.oauth.tokens import CODE, mint
 from doorward.pages.rendering import Pages
@@ -43,7 +45,13 @@ class ConsentPage:
         user_id = step.session.record.user_id
         if user_id is None:
             return back_to_authorize(self.authority, step.pending.record.request_id)
-        return self._page(step, user_id)
+        consent = await self._consent(step, user_id)
+        if self._is_remembered(request, step, consent):
+            location = await self.authority.decide(lambda: self._remembered(request, request_id))
+            if location is not None:
+                log(LOGGER, logging.INFO, "consent", decision="remembered")
+                return Response(status_code=303, headers={"location": location, **NO_STORE})
+        return self._page(step, user_id, consent)
 
     async def submit(self, request: Request) -> Response:
         """Take the decision and send it to the client."""
@@ -54,31 +62,72 @@ class ConsentPage:
             step = await load_step(self.authority, self.cookie, request, request_id)
             require_our_form(self.authority, request, step, form.get("form_token"))
             user_id = step.session.record.user_id
-            user = await self.authority.store.get(User, user_id) if user_id else None
-            approved = user_id is not None and form.get("decision") == "approve"
-            return self._decide(step, user, approved=approved)
+            if user_id is None or form.get("decision") != "approve":
+                return self._deny(step)
+            return await self._approve(step, user_id, await self._consent(step, user_id))
 
         location = await self.authority.decide(attempt)
         log(LOGGER, logging.INFO, "consent", decision=form.get("decision", "deny")[:16])
         return Response(status_code=303, headers={"location": location, **NO_STORE})
 
-    def _decide(self, step: Step, user: Stored[User] | None, *, approved: bool) -> Decision[str]:
+    async def _consent(self, step: Step, user_id: str) -> Stored[Consent] | None:
+        asked = step.pending.record
+        key = consents.consent_id(
+            user_id=user_id, client_id=asked.client_id, redirect_uri=asked.redirect_uri, resource=asked.resource
+        )
+        return await self.authority.store.get(Consent, key)
+
+    def _is_remembered(self, request: Request, step: Step, consent: Stored[Consent] | None) -> bool:
+        return consents.is_remembered(
+            step.pending.record,
+            step.client.record,
+            consent.record if consent else None,
+            is_own_navigation=is_own_navigation(request.headers),
+            now=self.authority.clock.now(),
+            policy=self.authority.policy,
+        )
+
+    async def _remembered(self, request: Request, request_id: str | None) -> Decision[str | None]:
+        """Approve by what was answered before; None when that no longer holds."""
+        step = await load_step(self.authority, self.cookie, request, request_id)
+        user_id = step.session.record.user_id
+        consent = await self._consent(step, user_id) if user_id else None
+        if user_id is None or not self._is_remembered(request, step, consent):
+            return Decision(None)
+        decision = await self._approve(step, user_id, consent)
+        return Decision(decision.reply, decision.changes)
+
+    def _deny(self, step: Step) -> Decision[str]:
         authority = self.authority
         now = authority.clock.now()
-        if not approved:
-            return authorization.deny(step.pending, client=step.client, now=now, policy=authority.policy)
-        return authorization.approve(
+        return authorization.deny(step.pending, client=step.client, now=now, policy=authority.policy)
+
+    async def _approve(self, step: Step, user_id: str, consent: Stored[Consent] | None) -> Decision[str]:
+        authority = self.authority
+        now, grant_id = authority.clock.now(), new_cookie_value(authority.entropy)
+        decision = authorization.approve(
             step.pending,
             step.client,
-            user,
-            grant_id=new_cookie_value(authority.entropy),
+            await authority.store.get(User, user_id),
+            grant_id=grant_id,
             code=mint(CODE, authority.entropy.random_bytes(32)),
             now=now,
             policy=authority.policy,
         )
+        return consents.with_consent(
+            decision,
+            step.pending.record,
+            step.client.record,
+            consent,
+            user_id=user_id,
+            grant_id=grant_id,
+            now=now,
+            policy=authority.policy,
+        )
 
-    def _page(self, step: Step, user_id: str) -> Response:
+    def _page(self, step: Step, user_id: str, consent: Stored[Consent] | None) -> Response:
         client = step.client.record
+        before = consents.allowed_before(consent.record if consent else None, client, now=self.authority.clock.now())
         target = urlsplit(step.pending.record.redirect_uri)
         web = target.scheme in {"http", "https"}
         return self.pages.render(
@@ -86,7 +135,8 @@ class ConsentPage:
             client_name=client.client_name or "An MCP client",
             client_id=client.client_id,
             resource=step.pending.record.resource,
-            scopes=step.pending.record.scopes,
+            new_scopes=[scope for scope in step.pending.record.scopes if scope not in before],
+            known_scopes=[scope for scope in step.pending.record.scopes if scope in before],
             user_id=user_id,
             redirect_host=target.netloc if web else f"{target.scheme}: (an app on this device)",
             unverified=client.source == "dynamic",
