@@ -1,4 +1,4 @@
-"""Client authentication at the token and revocation endpoints: none, Basic, or a secret in the body.
+"""Client authentication: none, Basic, a secret in the body, or a signed assertion.
 
 The registered method is enforced. A client that did not choose one when it registered may send its secret by Basic
 or in the body, because such clients do not know which they will use. Whoever registered without a secret and sends
@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hmac import compare_digest
 
+from doorward.oauth.client_assertion import Assertion, check_assertion, read_assertion
+from doorward.oauth.client_keys import Key
 from doorward.oauth.errors import InvalidClient, InvalidRequest, Reason
 from doorward.oauth.parameters import form_decode
-from doorward.oauth.records import Client, ClientAuthMethod
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import Client, ClientAuthMethod, SeenAssertion
 from doorward.oauth.tokens import digest
 
 
@@ -28,6 +31,7 @@ class PresentedClient:
     client_id: str
     client_secret: str | None = field(repr=False)
     method: ClientAuthMethod
+    assertion: Assertion | None = None
 
 
 def presented_client(authorization: str | None, form: Mapping[str, str]) -> PresentedClient:
@@ -40,7 +44,7 @@ def presented_client(authorization: str | None, form: Mapping[str, str]) -> Pres
     Spec: RFC 6749 s2.3.1, RFC 7617 s2
     """
     if "client_assertion" in form:
-        raise InvalidClient("Client assertions are not accepted here.", Reason.WRONG_AUTH_METHOD)
+        return _asserted(authorization, form)
     client_id, client_secret = form.get("client_id"), form.get("client_secret")
     if authorization is not None:
         basic_id, basic_secret = _basic(authorization)
@@ -63,10 +67,14 @@ def authenticate(client: Client | None, presented: PresentedClient, *, now: int)
 
     Spec: RFC 6749 s2.3, s5.2
     """
-    if client is None or client.client_id != presented.client_id:
-        raise InvalidClient("The client is not known here. Register again.", Reason.UNKNOWN_CLIENT)
-    if client.expires_at is not None and client.expires_at <= now:
-        raise InvalidClient("The client's registration has expired. Register again.", Reason.EXPIRED_CLIENT)
+    client = _known(client, presented, now)
+    if (presented.assertion is None) == (client.token_endpoint_auth_method == "private_key_jwt"):
+        raise InvalidClient(
+            f"This client registered {client.token_endpoint_auth_method}. Use it.", Reason.WRONG_AUTH_METHOD
+        )
+    if presented.assertion is not None:
+        # Its signature and its single use are proved by `prove`, with keys that this function does not have.
+        raise InvalidClient("Client assertions are not accepted at this endpoint.", Reason.WRONG_AUTH_METHOD)
     if client.token_endpoint_auth_method == "none":
         if presented.client_secret is not None:
             raise InvalidClient("This client has no secret, yet sent one.", Reason.UNEXPECTED_SECRET)
@@ -81,6 +89,41 @@ def authenticate(client: Client | None, presented: PresentedClient, *, now: int)
     if client.secret_digest is None or not compare_digest(digest(presented.client_secret), client.secret_digest):
         raise InvalidClient("The client secret is wrong.", Reason.WRONG_SECRET)
     return client
+
+
+def prove(
+    client: Client | None, presented: PresentedClient, *, keys: Iterable[Key], now: int, policy: Policy
+) -> tuple[Client, SeenAssertion]:
+    """Return the client that a client assertion proves, and the record that makes the assertion count once.
+
+    Raises:
+        InvalidClient: unknown, expired, another method, or an assertion that does not hold.
+
+    Spec: RFC 7523 s3
+    """
+    client = _known(client, presented, now)
+    if presented.assertion is None or client.token_endpoint_auth_method != "private_key_jwt":
+        raise InvalidClient(
+            f"This client registered {client.token_endpoint_auth_method}. Use it.", Reason.WRONG_AUTH_METHOD
+        )
+    return client, check_assertion(presented.assertion, client=client, keys=keys, now=now, policy=policy)
+
+
+def _known(client: Client | None, presented: PresentedClient, now: int) -> Client:
+    if client is None or client.client_id != presented.client_id:
+        raise InvalidClient("The client is not known here. Register again.", Reason.UNKNOWN_CLIENT)
+    if client.expires_at is not None and client.expires_at <= now:
+        raise InvalidClient("The client's registration has expired. Register again.", Reason.EXPIRED_CLIENT)
+    return client
+
+
+def _asserted(authorization: str | None, form: Mapping[str, str]) -> PresentedClient:
+    if authorization is not None or "client_secret" in form:
+        raise InvalidRequest("The client authenticates in two ways. Use one.", Reason.TWO_CLIENT_AUTHENTICATIONS)
+    assertion = read_assertion(form.get("client_assertion_type"), form["client_assertion"])
+    if form.get("client_id", assertion.client_id) != assertion.client_id:
+        raise InvalidRequest("client_id differs from that of client_assertion.", Reason.CLIENT_ID_MISMATCH)
+    return PresentedClient(assertion.client_id, None, "private_key_jwt", assertion)
 
 
 def _basic(authorization: str) -> tuple[str, str]:

@@ -44,12 +44,22 @@ def read_jwks(value: object) -> str:
         raise _refused("jwks must be an object with a list of keys.")
     if len(keys) > KEYS_LIMIT:
         raise _refused(f"jwks holds more than {KEYS_LIMIT} keys.")
-    if any(key.get("kty") == "oct" or _SECRET_MEMBERS & key.keys() for key in keys):
-        raise _refused("jwks holds a private or symmetric key. Treat it as stolen, and publish public keys only.")
+    refuse_secrets(keys)
     kept = [dict(key) for key in map(_public, keys) if key is not None]
     if not kept:
         raise _refused(f"jwks holds no public key for {', '.join(SIGNING_ALGORITHMS)}.")
     return msgspec.json.encode({"keys": kept}).decode()
+
+
+def refuse_secrets(keys: object) -> None:
+    """Refuse a list of keys of which one is private or symmetric.
+
+    Raises:
+        InvalidClientMetadata: naming what is to be done about it.
+    """
+    found = [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
+    if any(key.get("kty") == "oct" or _SECRET_MEMBERS & key.keys() for key in found):
+        raise _refused("jwks holds a private or symmetric key. Treat it as stolen, and publish public keys only.")
 
 
 def stored_keys(jwks: str) -> tuple[Key, ...]:

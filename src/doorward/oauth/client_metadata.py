@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from doorward.oauth.client_keys import read_jwks
 from doorward.oauth.errors import InvalidClientMetadata, InvalidRedirectUri, InvalidScope, Reason
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
@@ -21,7 +22,7 @@ from doorward.oauth.uris import InvalidUri, parse_http
 
 GRANT_TYPES = ("authorization_code", "refresh_token")
 RESPONSE_TYPES = ("code",)
-AUTH_METHODS: tuple[ClientAuthMethod, ...] = ("none", "client_secret_basic", "client_secret_post")
+AUTH_METHODS: tuple[ClientAuthMethod, ...] = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
 
 _URL_FIELDS = frozenset({"client_uri", "logo_uri", "tos_uri", "policy_uri"})
 _TEXT_FIELDS = frozenset({"software_id", "software_version"})
@@ -44,6 +45,8 @@ class ClientMetadata:
     application_type: Literal["web", "native"]
     display: dict[str, str]
     """Texts and URLs for people, by wire name, some with a language tag."""
+    jwks: str | None = None
+    """The text of its JWK set, checked; only with `private_key_jwt`."""
 
 
 def read_metadata(body: object, *, policy: Policy) -> ClientMetadata:
@@ -69,6 +72,7 @@ def read_metadata(body: object, *, policy: Policy) -> ClientMetadata:
         scope=_scope(_text(fields, "scope"), policy),
         application_type="native" if _text(fields, "application_type") == "native" else "web",
         display=_display(fields, policy),
+        jwks=read_jwks(fields["jwks"]) if method == "private_key_jwt" and "jwks" in fields else None,
     )
 
 

@@ -7,15 +7,19 @@ function runs again on what is true now, so of any number of racers exactly one 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from doorward.clock import Clock, Entropy
 from doorward.errors import Conflict, Unavailable
 from doorward.oauth.access_token_jwt import Sign
-from doorward.oauth.changes import Decision
+from doorward.oauth.changes import Decision, Stored
+from doorward.oauth.client_assertion import Assertion
+from doorward.oauth.client_id_metadata import is_document_url
+from doorward.oauth.client_keys import Key
 from doorward.oauth.policy import Policy
+from doorward.oauth.records import Client
 from doorward.oauth.token_reply import Sealing
 from doorward.storage.dpop_proofs import DpopProofs
 from doorward.storage.port import Store
@@ -26,6 +30,22 @@ Reply = TypeVar("Reply")
 
 ATTEMPTS = 5
 """Each lost race means that another request won, so progress is certain; more losses than this is overload."""
+
+
+class ClientDocuments(Protocol):
+    """What is known of a client only from an address that it names itself."""
+
+    async def client(self, client_id: str) -> Stored[Client] | None:
+        """Return the client whose metadata document is at this URL; asks for it again when it is no longer fresh.
+
+        Raises:
+            LocalAuthorizationError: the document cannot be had or used; says why.
+        """
+        ...
+
+    async def keys(self, client: Client, assertion: Assertion) -> Sequence[Key]:
+        """Return the public keys of a client; asks for them again when none could have made the signature."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +59,20 @@ class Authority:
     sealing: Sealing
     proofs: DpopProofs
     sign: Sign
+    documents: ClientDocuments | None = None
+    """None: no document of anybody is ever asked for."""
+
+    async def client(self, client_id: str) -> Stored[Client] | None:
+        """Return the client as it describes itself now: where its id is a URL, its document may be asked for.
+
+        For the authorization endpoint and its pages; a token request is answered from what is stored.
+
+        Raises:
+            LocalAuthorizationError: the document cannot be had or used; says why.
+        """
+        if self.documents is not None and is_document_url(client_id):
+            return await self.documents.client(client_id)
+        return await self.store.get(Client, client_id)
 
     async def decide(self, attempt: Callable[[], Awaitable[Decision[Reply]]]) -> Reply:
         """Run `attempt` until its changes are applied, and return its reply.
