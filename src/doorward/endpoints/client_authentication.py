@@ -1,0 +1,61 @@
+"""The client that calls an endpoint, proved once per request however often its decision is taken again.
+
+An assertion is used up before the decision, in a transaction of its own: a request that is refused afterwards has
+used it too, and of any number of requests with one assertion a single one goes on.
+
+Spec: RFC 6749 s2.3; RFC 7523 s2.2, s3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from doorward.errors import Conflict
+from doorward.oauth.changes import Insert
+from doorward.oauth.client_assertion import replayed
+from doorward.oauth.client_authentication import authenticate, presented_client, prove
+from doorward.oauth.client_keys import Key, stored_keys
+from doorward.oauth.records import Client
+from doorward.storage.authority import Authority
+
+
+class Caller:
+    """Whoever sent one request with a form."""
+
+    def __init__(self, authority: Authority, authorization: str | None, form: Mapping[str, str]) -> None:
+        self.authority = authority
+        self.presented = presented_client(authorization, form)
+        self._assertion_used = False
+
+    async def client(self) -> Client:
+        """Return the client as it is stored now, authenticated; call it in every attempt at a decision.
+
+        Raises:
+            InvalidClient: it is not the one it says.
+            FetchError: its keys cannot be had just now, which is no verdict.
+        """
+        authority, presented = self.authority, self.presented
+        now = authority.clock.now()
+        stored = await authority.store.get(Client, presented.client_id)
+        client = stored.record if stored else None
+        if presented.assertion is None:
+            return authenticate(client, presented, now=now)
+        keys = await self._keys(client)
+        client, seen = prove(client, presented, keys=keys, now=now, policy=authority.policy)
+        if not self._assertion_used:
+            try:
+                await authority.store.apply([Insert(seen)])
+            except Conflict:
+                raise replayed() from None
+            self._assertion_used = True
+        return client
+
+    async def _keys(self, client: Client | None) -> tuple[Key, ...]:
+        if client is None or self.presented.assertion is None:
+            return ()
+        if client.jwks is not None:
+            return stored_keys(client.jwks)
+        documents = self.authority.documents
+        if client.jwks_uri is None or documents is None:
+            return ()
+        return tuple(await documents.keys(client, self.presented.assertion))
