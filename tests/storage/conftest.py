@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from postgres_server import PostgresServer, running_server
 from storage.backends import BACKENDS
 
 from doorward.storage.port import Store
@@ -13,7 +14,20 @@ from doorward.storage.sqlite import SqliteStore
 
 @pytest.fixture(params=BACKENDS.values(), ids=BACKENDS.keys())
 def backend(request, tmp_path) -> Callable[[], Store]:
-    return request.param(tmp_path)
+    return request.param(tmp_path, request)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server for all tests that leave it running; what it stores need not survive the machine."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server) -> str:
+    """The address of a new, empty database."""
+    return postgres_server.url(postgres_server.new_database())
 
 
 @pytest.fixture

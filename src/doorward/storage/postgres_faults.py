@@ -1,0 +1,75 @@
+"""What an error of PostgreSQL means: a lost race, a database that cannot answer now, or one that cannot be used.
+
+Messages repeat what the server says and where it is, never the URL, for it may hold a password.
+"""
+
+from __future__ import annotations
+
+import ssl
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+
+from doorward.errors import Problem, StartError, Unavailable
+
+FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""Everything that a database in trouble makes asyncpg raise; `TimeoutError` is an `OSError`."""
+RETRIED = frozenset({"40001", "40P01"})
+"""Serialization failure and deadlock: the server has undone the transaction and asks for another attempt."""
+
+_PASSWORD = frozenset({"28P01", "28000"})
+_NOT_READY = frozenset({"57P01", "57P02", "57P03", "53300"})
+
+
+def unavailable(error: Exception) -> Unavailable:
+    """Say that the database cannot answer, keeping the error as the cause."""
+    name = getattr(error, "sqlstate", None) or type(error).__name__
+    failure = Unavailable(f"The database cannot answer now ({name}).")
+    failure.__cause__ = error
+    return failure
+
+
+def start_error(url: str, error: Exception) -> StartError:
+    """Say why the database cannot be used, and what to do."""
+    where, database, user = _place(url)
+    state = getattr(error, "sqlstate", None)
+    what = f"The database server at {where} cannot be reached."
+    why = f"{type(error).__name__}: {error}" if isinstance(error, asyncpg.PostgresError) else _reason(error)
+    fix = "Check host and port in the setting `database`, and that the server accepts connections from this machine."
+    if state in _PASSWORD:
+        what = f"The database server at {where} does not let {user} in."
+        fix = "Check user and password in the setting `database`; a `@`, `/` or `%` in the password is written as %XX."
+    elif state == "3D000":
+        what = f"The server at {where} has no database {database!r}."
+        fix = f"Create it: createdb -O {user} {database}"
+    elif state == "42501":
+        what = f"{user} may not create the tables of Doorward in the database {database!r}."
+        fix = f"As its owner: CREATE SCHEMA doorward AUTHORIZATION {user};"
+    elif state in _NOT_READY:
+        what = f"The database server at {where} takes no connections now."
+        fix = "Start again when it is up; or give it more connections (max_connections)."
+    elif isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        what = f"The database server at {where} is a replica, or read-only."
+        fix = "Name the primary: what is acknowledged there is not yet on a replica."
+    elif isinstance(error, ssl.SSLError):
+        what = f"No protected connection to the database server at {where}."
+        fix = "Check sslmode and sslrootcert in the setting `database`."
+    elif isinstance(error, asyncpg.PostgresError | asyncpg.ClientConfigurationError):
+        what = f"The database {database!r} at {where} cannot be used."
+        fix = "Check the setting `database`, and the log of the database server."
+    return StartError(Problem(what=what, why=why, fix=fix))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "It did not answer in time."
+    text = getattr(error, "strerror", None) or str(error)
+    return f"The operating system says: {text}."
+
+
+def _place(url: str) -> tuple[str, str, str]:
+    """Return host and port, database and user: the parts of the URL that may be shown."""
+    parts = urlsplit(url)
+    userinfo, _, host = parts.netloc.rpartition("@")
+    user = unquote(userinfo.partition(":")[0]) or "this account"
+    return host or "its socket", unquote(parts.path[1:]), user

@@ -1,0 +1,73 @@
+"""Bring the schema of a PostgreSQL database up to date: numbered scripts, one transaction each, under one lock.
+
+A node that is killed half-way leaves nothing of a script, and the next start does it. While nodes are replaced one by
+one, old and new programs work on one schema, so the rule for a script is: **only add**. New tables; new columns that
+may be null or have a default; new indexes. What a release no longer uses may be dropped by the release after it.
+A script takes its locks at once or not at all (`lock_timeout`), since everybody queues behind one that waits.
+
+Migration n of PostgreSQL and migration n of SQLite make the same schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+
+from doorward.errors import Problem, StartError
+from doorward.storage.postgres_connection import Connection
+from doorward.storage.postgres_schema import SCHEMA
+
+_LOCK = 0x444F4F52
+"""`DOOR`: the advisory lock that a migrating node holds."""
+_WAIT_SECONDS = 60
+"""How long to wait for another node that migrates."""
+_SCRIPT_LOCK_SECONDS = 5
+
+
+def packaged_migrations() -> tuple[str, ...]:
+    """Return the scripts in order; the n-th one leads to schema version n."""
+    folder = resources.files("doorward.storage").joinpath("migrations", "postgres")
+    scripts = sorted((each for each in folder.iterdir() if each.name.endswith(".sql")), key=lambda each: each.name)
+    return tuple(script.read_text(encoding="utf-8") for script in scripts)
+
+
+async def migrate(connection: Connection, migrations: Sequence[str]) -> None:
+    """Bring the schema up to date; any number of nodes may do so at once.
+
+    Raises:
+        StartError: a newer version of Doorward has been here.
+        OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: as the server answers.
+    """
+    if await schema_version(connection) == len(migrations):
+        return
+    for number, script in enumerate(migrations, start=1):
+        async with connection.transaction():
+            await connection.execute(
+                f"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{_WAIT_SECONDS}s';"
+                f" SELECT pg_advisory_xact_lock({_LOCK}); SET LOCAL lock_timeout = '{_SCRIPT_LOCK_SECONDS}s'"
+            )
+            # Read after the lock is held: another node may have migrated meanwhile.
+            version = await schema_version(connection)
+            if version > len(migrations):
+                raise _newer(version, len(migrations))
+            if version < number:
+                await connection.execute(script)
+                await connection.execute(f"UPDATE {SCHEMA}.schema_version SET version = {number}")  # noqa: S608
+
+
+async def schema_version(connection: Connection) -> int:
+    """Return the number of the last migration, 0 where there was none."""
+    if not await connection.fetchval(f"SELECT to_regclass('{SCHEMA}.schema_version') IS NOT NULL"):
+        return 0
+    version: int = await connection.fetchval(f"SELECT version FROM {SCHEMA}.schema_version")  # noqa: S608
+    return version
+
+
+def _newer(version: int, newest: int) -> StartError:
+    return StartError(
+        Problem(
+            what=f"The database was written by a newer Doorward (schema {version}; this one knows {newest}).",
+            why="An older program would misread or lose what the newer one stored.",
+            fix="Upgrade Doorward, or restore a backup made before the upgrade.",
+        )
+    )
