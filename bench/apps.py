@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,21 +188,3 @@ def fastmcp_proxy(settings: Settings) -> Asgi:
 
     upstream = f"http://127.0.0.1:{settings.ports['raw_upstream']}/mcp"
     return create_proxy(upstream, name="proxy").http_app(json_response=True)
-
-
-def door_raw(settings: Settings) -> Asgi:
-    """The raw server behind Doorward, in process."""
-    return door(raw(settings), settings)
-
-
-def door_fastmcp(settings: Settings) -> Asgi:
-    """FastMCP behind Doorward, in process."""
-    return door(fastmcp(settings), settings)
-
-
-def door(app: Asgi, settings: Settings) -> Asgi:
-    """Put Doorward in front of an app, with its SQLite store on disk."""
-    from doorward import Door
-
-    password = os.environ["DOORWARD_OWNER_PASSWORD"]
-    return Door(app, public_url=settings.url, data_dir=settings.folder, auth="oauth", owner_password=password)

@@ -58,10 +58,12 @@ class Subject:
 
 def command(server: str, port: int, folder: Path, shared: Path, ports: dict[str, int]) -> list[str]:
     """Return the command that runs a server."""
-    if server in {"door_proxy", "door_open_proxy"}:
-        upstream = f"http://127.0.0.1:{ports['raw_upstream']}/mcp"
+    if server.startswith("door_"):
+        here = Path(__file__).parent
+        targets = {"door_raw": str(here / "target_raw.py"), "door_fastmcp": str(here / "target_fastmcp.py")}
+        upstream = targets.get(server) or f"http://127.0.0.1:{ports['raw_upstream']}/mcp"
         place = ["--port", str(port), "--data-dir", str(folder), "--log-level", "warning"]
-        auth = ["--auth", "oauth" if server == "door_proxy" else "none"]
+        auth = ["--auth", "none" if server == "door_open_proxy" else "oauth"]
         return [PYTHON, "-m", "doorward", "serve", upstream, *place, *auth]
     told = {"port": port, "folder": str(folder), "shared": str(shared), "ports": ports}
     return [PYTHON, "-m", "bench.serve", HELPERS.get(server, server), json.dumps(told)]
