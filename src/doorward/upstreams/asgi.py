@@ -223,9 +223,9 @@ def _principal(identity: _Identity) -> tuple[Any, Any, contextvars.ContextVar[An
     """Build what the SDK and FastMCP know a caller by. `token` is the credential's public handle, never itself."""
     from mcp.server.auth.middleware.auth_context import auth_context_var
     from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-    from mcp.server.auth.provider import AccessToken
     from starlette.authentication import AuthCredentials
 
+    access_token = _access_token_class()
     details: dict[str, Any] = {
         "token": identity.token_id,
         "client_id": identity.client_id,
@@ -235,8 +235,18 @@ def _principal(identity: _Identity) -> tuple[Any, Any, contextvars.ContextVar[An
         "subject": identity.user_id,
         "claims": {"iss": identity.issuer, "sub": identity.user_id},
     }
-    known = {name: value for name, value in details.items() if name in AccessToken.model_fields}  # mcp 1.x has fewer
-    return AuthenticatedUser(AccessToken(**known)), AuthCredentials(list(identity.scopes)), auth_context_var
+    known = {name: value for name, value in details.items() if name in access_token.model_fields}  # mcp 1.x has fewer
+    return AuthenticatedUser(access_token(**known)), AuthCredentials(list(identity.scopes)), auth_context_var
+
+
+def _access_token_class() -> Any:
+    """Return FastMCP's own class where FastMCP runs: it converts any other one anew for each look at it."""
+    own = sys.modules.get("fastmcp.server.auth.auth")
+    if own is not None and hasattr(own, "AccessToken"):
+        return own.AccessToken
+    from mcp.server.auth.provider import AccessToken
+
+    return AccessToken
 
 
 def _report(error: Exception) -> None:
