@@ -5,7 +5,7 @@ from door.fronts import Front, legacy
 
 from doorward.door.guard import CLIENT_ORIGINS
 
-EXPOSED = "WWW-Authenticate, Mcp-Session-Id, Retry-After, X-Request-Id"
+EXPOSED = "WWW-Authenticate, DPoP-Nonce, Mcp-Session-Id, Retry-After, X-Request-Id"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,10 @@ from __future__ import annotations
 from doorward.clock import Clock
 from doorward.config.model import AuthMode
 from doorward.door.inbound import Inbound
+from doorward.door.ports import Headers
+from doorward.door.possession import Possession
 from doorward.oauth import bearer, tokens
+from doorward.oauth.access_token_jwt import is_shaped_like_one
 from doorward.oauth.errors import BearerError, Reason
 from doorward.oauth.metadata import protected_resource_url
 from doorward.oauth.policy import Policy
@@ -33,6 +36,7 @@ class Authenticator:
         clock: Clock,
         token_header: str | None = None,
         scopes_by_operation: bool = False,
+        possession: Possession | None = None,
     ) -> None:
         self._mode = mode
         self._policy = policy
@@ -41,13 +45,14 @@ class Authenticator:
         self._scopes = policy.scopes
         # Where operations differ, the door decides once it has read which one is asked for.
         self._demanded = () if scopes_by_operation else policy.scopes
+        self._possession = possession
         self._token_header = token_header.lower().encode("ascii") if token_header is not None else None
         # Metadata names an authorization server; where only header tokens count, it would lead clients astray.
         self._resource_metadata = protected_resource_url(policy.resource) if mode == "oauth" else None
         self._plain_challenge = self._build_challenge(None)
 
-    async def identify(self, inbound: Inbound) -> Caller | None:
-        """Return the caller; None where nobody has to say who they are.
+    async def identify(self, inbound: Inbound, method: str, base: Headers) -> Caller | None:
+        """Return the caller; None where nobody has to say who they are. `base` is what every answer will carry.
 
         Raises:
             BearerError: no credential, a bad one, or one without the scopes of this door.
@@ -56,14 +61,21 @@ class Authenticator:
         if self._mode == "none":
             return None
         presented = self._presented(inbound)
-        if presented.startswith(tokens.HEADER_TOKEN):
-            return await self._by_header_token(presented)
-        if self._mode != "oauth" or not tokens.is_well_formed(presented, tokens.ACCESS_TOKEN):
-            raise _invalid(Reason.MALFORMED_TOKEN, "This is not a token of this server.")
-        stored = await self._store.get(AccessToken, tokens.digest(presented))
-        record = bearer.check_access_token(
-            None if stored is None else stored.record, now=self._clock.now(), resource=self._policy.resource
-        )
+        if presented is None:
+            record = await self._by_proof(inbound, method, base)
+        else:
+            if presented.startswith(tokens.HEADER_TOKEN):
+                return await self._by_header_token(presented)
+            if self._mode != "oauth" or not (
+                tokens.is_well_formed(presented, tokens.ACCESS_TOKEN) or is_shaped_like_one(presented)
+            ):
+                raise _invalid(Reason.MALFORMED_TOKEN, "This is not a token of this server.")
+            stored = await self._store.get(AccessToken, tokens.digest(presented))
+            record = bearer.check_access_token(
+                None if stored is None else stored.record, now=self._clock.now(), resource=self._policy.resource
+            )
+            if record.dpop_jkt is not None:
+                raise bearer.unproved_token()
         bearer.check_scopes(record.scopes, self._demanded)
         return Caller(
             record.user_id,
@@ -74,6 +86,22 @@ class Authenticator:
             record.expires_at,
             record.grant_id,
         )
+
+    async def _by_proof(self, inbound: Inbound, method: str, base: Headers) -> AccessToken:
+        """Find a token that is bound to a key. A proof costs a signature, so the token comes first."""
+        presented = bearer.presented_dpop_token(inbound.captured.get(b"authorization"))
+        if presented is None or self._possession is None:
+            raise BearerError(Reason.NO_TOKEN, "This server asks for an access token.", error=None)
+        stored = await self._store.get(AccessToken, tokens.digest(presented))
+        try:
+            record = bearer.check_access_token(
+                None if stored is None else stored.record, now=self._clock.now(), resource=self._policy.resource
+            )
+        except BearerError as error:
+            error.scheme = "DPoP"
+            raise
+        self._possession.check(record, inbound, token=presented, method=method, base=base)
+        return record
 
     async def _by_header_token(self, presented: str) -> Caller:
         if not tokens.is_well_formed(presented, tokens.HEADER_TOKEN):
@@ -91,7 +119,8 @@ class Authenticator:
             record.token_id,
         )
 
-    def _presented(self, inbound: Inbound) -> str:
+    def _presented(self, inbound: Inbound) -> str | None:
+        """Return the bearer or header token; None when there is neither."""
         captured, doubled = inbound.captured, inbound.doubled
         if doubled and (b"authorization" in doubled or self._token_header in doubled):
             raise _invalid(Reason.MALFORMED_TOKEN, "The request carries more than one credential.")
@@ -102,16 +131,21 @@ class Authenticator:
             own = _header_token(captured.get(self._token_header))
         if presented is not None and own is not None:
             raise _invalid(Reason.MALFORMED_TOKEN, "The request carries more than one credential.")
-        if presented is None and own is None:
-            raise BearerError(Reason.NO_TOKEN, "This server asks for an access token.", error=None)
-        return presented if presented is not None else own or ""
+        if own is not None and bearer.presented_dpop_token(captured.get(b"authorization")) is not None:
+            raise _invalid(Reason.MALFORMED_TOKEN, "The request carries more than one credential.")
+        return presented if presented is not None else own
 
     def challenge(self, error: BearerError) -> bytes:
         """Return the `WWW-Authenticate` value that goes with a verdict."""
         return self._plain_challenge if error.error is None else self._build_challenge(error)
 
     def _build_challenge(self, error: BearerError | None) -> bytes:
-        text = bearer.challenge(error, resource_metadata=self._resource_metadata, scope=" ".join(self._scopes))
+        text = bearer.challenge(
+            error,
+            resource_metadata=self._resource_metadata,
+            scope=" ".join(self._scopes),
+            offers_dpop=self._possession is not None and self._policy.require_dpop,
+        )
         return text.encode("latin-1", "replace")
 
 

@@ -24,8 +24,10 @@ from doorward.door.client_address import ClientAddresses
 from doorward.door.departure import Departure
 from doorward.door.exchange import Exchange
 from doorward.door.guard import Guard, cors_headers, preflight_headers
+from doorward.door.identity import UpstreamIdentity
 from doorward.door.inbound import HeaderSorter
 from doorward.door.ports import Peers
+from doorward.door.possession import Possession
 from doorward.door.replies import Refused
 from doorward.door.route import owned_paths
 from doorward.door.sessions import McpSessions, append_session
@@ -40,6 +42,7 @@ from doorward.oauth.errors import BearerError
 from doorward.oauth.operation_scopes import OperationScopes
 from doorward.oauth.policy import Policy
 from doorward.storage.authority import Sealing
+from doorward.storage.dpop_proofs import DpopProofs
 from doorward.storage.port import Store
 from doorward.upstreams.port import Receive, Scope, Send, Upstream, UpstreamCall
 
@@ -67,6 +70,8 @@ class McpDoor:
         sessions_in_process: bool = False,
         peers: Peers | None = None,
         upstream_name: str | None = None,
+        proofs: DpopProofs | None = None,
+        identity: UpstreamIdentity | None = None,
     ) -> None:
         self.paths = owned_paths(config.path)
         """The decoded request paths that belong to this door."""
@@ -79,6 +84,8 @@ class McpDoor:
             policy.scopes, tools=config.tool_scopes, methods=config.method_scopes, implies=config.scope_implies
         )
         self._operations = None if operations.is_plain else operations
+        self._identity = identity
+        self._possession = Possession(proofs, policy) if proofs is not None and config.auth == "oauth" else None
         self._authenticator = Authenticator(
             mode=config.auth,
             policy=policy,
@@ -86,6 +93,7 @@ class McpDoor:
             clock=clock,
             token_header=config.token_header,
             scopes_by_operation=self._operations is not None,
+            possession=self._possession,
         )
         self._sessions = McpSessions(
             sealer, door_path=config.path, worker_id=worker_id, in_process=sessions_in_process, peers=peers
@@ -136,7 +144,7 @@ class McpDoor:
             headers = preflight_headers(captured.get(b"origin"), captured.get(b"access-control-request-headers"))
             await replies.send_empty(exchange.send, 204, [exchange.base[0], *headers])
             return
-        exchange.caller = await self._authenticator.identify(exchange.inbound)
+        exchange.caller = await self._authenticator.identify(exchange.inbound, method, exchange.base)
         if method == "POST":
             await self._post(exchange)
         elif method in {"GET", "DELETE"}:
@@ -221,12 +229,16 @@ class McpDoor:
     async def _call(
         self, exchange: Exchange, reply: UpstreamReply, era: Modern | Legacy, session: McpSession | None
     ) -> None:
-        scope = exchange.scope
+        scope, inbound = exchange.scope, exchange.inbound
+        if inbound.proof is not None and self._possession is not None:
+            await self._possession.use(inbound.proof)
+        if self._identity is not None and exchange.caller is not None:
+            inbound.forwarded.append(self._identity.header(exchange.caller))
         is_standing = scope["method"] == "GET" or era.method == _LISTEN
         departure = Departure(exchange.receive, self._drain if is_standing else None)
         call = UpstreamCall(
             scope["method"],
-            exchange.inbound.forwarded,
+            inbound.forwarded,
             scope["query_string"],
             exchange.body,
             "modern" if isinstance(era, Modern) else "legacy",

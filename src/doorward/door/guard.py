@@ -32,9 +32,13 @@ _LOOPBACK_ORIGIN = re.compile(rb"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::
 _HEADER_NAMES = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?: *, *[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
 
 _ALLOWED_HEADERS = (
-    b"Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID"
+    b"Authorization, DPoP, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name,"
+    b" Last-Event-ID"
 )
-_EXPOSED = (b"access-control-expose-headers", b"WWW-Authenticate, Mcp-Session-Id, Retry-After, X-Request-Id")
+_EXPOSED = (
+    b"access-control-expose-headers",
+    b"WWW-Authenticate, DPoP-Nonce, Mcp-Session-Id, Retry-After, X-Request-Id",
+)
 _VARY_ORIGIN = (b"vary", b"Origin")
 _PREFLIGHT_LIFETIME_SECONDS = b"7200"
 

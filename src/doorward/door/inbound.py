@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from doorward.door.ports import Headers
+from doorward.storage.dpop_proofs import CheckedProof
 
 FORWARD: Final = 0
 CAPTURE: Final = 1
@@ -21,6 +22,7 @@ DROP: Final = 3
 
 _CAPTURED = (
     b"authorization",
+    b"dpop",
     b"host",
     b"origin",
     b"accept",
@@ -40,7 +42,7 @@ _DROPPED = (
     # Bodies go on as they are, never compressed on the way: a compressed event stream is held back.
     b"accept-encoding",
     # Credentials and the browser's context; the door has judged the origin already.
-    *(b"cookie", b"dpop", b"referer", b"proxy"),
+    *(b"cookie", b"referer", b"proxy"),
     # A claim of where the request came from or who sent it.
     *(b"forwarded", b"via", b"from", b"true-client-ip", b"cf-connecting-ip", b"fastly-client-ip", b"client-ip"),
     *(b"remote-user", b"remote-addr", b"x-request-id", b"x-http-method-override", b"x-method-override"),
@@ -59,7 +61,7 @@ _CONNECTION_OPTIONS = frozenset({b"keep-alive", b"close", b"upgrade", b"te", b""
 class Inbound:
     """What one request's headers amount to."""
 
-    __slots__ = ("captured", "doubled", "forwarded")
+    __slots__ = ("captured", "doubled", "forwarded", "proof")
 
     def __init__(self) -> None:
         self.forwarded: Headers = []
@@ -68,6 +70,8 @@ class Inbound:
         """What the door itself reads, by lower-case name; the first value of each."""
         self.doubled: tuple[bytes, ...] = ()
         """Names of captured headers that came more than once."""
+        self.proof: CheckedProof | None = None
+        """The proof of possession, once it was found good and before it is used up."""
 
 
 class HeaderSorter:

@@ -18,6 +18,7 @@ import msgspec
 from doorward.oauth.authorization_response import location
 from doorward.oauth.changes import Change, Decision, Expect, Insert, Replace, Stored
 from doorward.oauth.client_metadata import RESPONSE_TYPES
+from doorward.oauth.client_terms import still_hold, terms
 from doorward.oauth.dpop import is_thumbprint
 from doorward.oauth.errors import (
     AccessDenied,
@@ -41,6 +42,7 @@ from doorward.oauth.redirect_uris import check_registrable, matches
 from doorward.oauth.resource_indicators import narrow
 from doorward.oauth.scopes import grantable
 from doorward.oauth.tokens import digest
+from doorward.oauth.unused_clients import keep
 
 NextStep = Literal["sign_in", "consent", "finished", "expired", "other_browser"]
 Check = Callable[[Mapping[str, str], Client, Policy], object]
@@ -110,6 +112,7 @@ def validate(
         dpop_jkt=parameters.get("dpop_jkt"),
         created_at=now,
         expires_at=now + policy.authorization_request_seconds,
+        client_terms=terms(client),
     )
 
 
@@ -165,33 +168,34 @@ def approve(
         created_at=now,
         expires_at=now + policy.grant_absolute_seconds,
     )
-    issued = AuthorizationCode(
+    finished = msgspec.structs.replace(asked, finished_at=now, user_id=user_id)
+    return Decision(
+        location(asked.redirect_uri, code=code, state=asked.state, iss=policy.issuer),
+        (
+            Replace(finished, request.version),
+            Insert(grant),
+            Insert(_code(asked, code, grant, policy)),
+            Expect(User, user_id, user.version),
+            keep(client, grant_ends_at=now + policy.grant_absolute_seconds, now=now, policy=policy),
+        ),
+    )
+
+
+def _code(asked: AuthorizationRequest, code: str, grant: Grant, policy: Policy) -> AuthorizationCode:
+    return AuthorizationCode(
         code_digest=digest(code),
-        grant_id=grant_id,
+        grant_id=grant.grant_id,
         client_id=asked.client_id,
-        user_id=user_id,
+        user_id=grant.user_id,
         redirect_uri=asked.redirect_uri,
         redirect_uri_given=asked.redirect_uri_given,
         code_challenge=asked.code_challenge,
         dpop_jkt=asked.dpop_jkt,
         scopes=asked.scopes,
         resource=asked.resource,
-        created_at=now,
-        expires_at=now + policy.code_seconds,
-    )
-    finished = msgspec.structs.replace(asked, finished_at=now, user_id=user_id)
-    kept: Change = Expect(Client, owner.client_id, client.version)
-    if owner.expires_at is not None:
-        kept = Replace(msgspec.structs.replace(owner, expires_at=None), client.version)
-    return Decision(
-        location(asked.redirect_uri, code=code, state=asked.state, iss=policy.issuer),
-        (
-            Replace(finished, request.version),
-            Insert(grant),
-            Insert(issued),
-            Expect(User, user_id, user.version),
-            kept,
-        ),
+        created_at=grant.created_at,
+        expires_at=grant.created_at + policy.code_seconds,
+        client_terms=asked.client_terms,
     )
 
 
@@ -251,6 +255,10 @@ def _check_client(request: AuthorizationRequest, client: Client, now: int, polic
         raise LocalAuthorizationError("This request belongs to another application.", Reason.UNKNOWN_CLIENT)
     _check_client_alive(client, now)
     _check_registered(request.redirect_uri, client, policy)
+    if not still_hold(request.client_terms, client):
+        raise LocalAuthorizationError(
+            "The application has changed since this sign-in began. Start again from there.", Reason.CLIENT_CHANGED
+        )
 
 
 def _check_client_alive(client: Client, now: int) -> None:

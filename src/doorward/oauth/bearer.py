@@ -3,14 +3,15 @@
 Runs on every call, so it does no more than compare. Without a token the challenge names no error; a bad one is
 `invalid_token`, always 401; a missing scope is 403 and names every scope of the operation at once.
 
-Implements RFC 6750 s2.1 and s3, RFC 9728 s5.1, RFC 8707 s2. Does not know where records come from; a store that
-cannot answer never reaches this module.
+Implements RFC 6750 s2.1 and s3, RFC 9449 s7, RFC 9728 s5.1, RFC 8707 s2. Does not know where records come
+from; a store that cannot answer never reaches this module.
 """
 
 from __future__ import annotations
 
 import re
 
+from doorward.oauth.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from doorward.oauth.errors import BearerError, Reason
 from doorward.oauth.records import AccessToken, HeaderToken
 
@@ -34,6 +35,34 @@ def presented_token(authorization: bytes | None) -> str | None:
     return token.decode("ascii")
 
 
+def presented_dpop_token(authorization: bytes | None) -> str | None:
+    """Return the token of an `Authorization` header whose scheme is DPoP; None when it is another or none.
+
+    Raises:
+        BearerError: the scheme is DPoP, but no token follows it.
+
+    Spec: RFC 9449 s7.1
+    """
+    if authorization is None or authorization[:4].lower() != b"dpop" or authorization[4:5] not in (b" ", b""):
+        return None
+    token = authorization[5:].strip(b" ")
+    if _TOKEN(token) is None:
+        raise BearerError(Reason.MALFORMED_TOKEN, "The access token is malformed.", scheme="DPoP")
+    return token.decode("ascii")
+
+
+def check_bound(record: AccessToken) -> None:
+    """Accept a token that was presented by the scheme DPoP only if it is bound to a key.
+
+    Raises:
+        BearerError: it is a bearer token; taken here, it would look protected and not be.
+
+    Spec: RFC 9449 s7.1
+    """
+    if record.dpop_jkt is None:
+        raise BearerError(Reason.UNPROVED_TOKEN, "This is a bearer token: send it as Bearer.", scheme="DPoP")
+
+
 def check_access_token(record: AccessToken | None, *, now: int, resource: str) -> AccessToken:
     """Return the record if it is alive and meant for this door.
 
@@ -49,6 +78,11 @@ def check_access_token(record: AccessToken | None, *, now: int, resource: str) -
     if record.resource != resource:
         raise BearerError(Reason.WRONG_RESOURCE, "The access token is for another resource.")
     return record
+
+
+def unproved_token() -> BearerError:
+    """Return the verdict on a bound token that was presented as if it were a bearer token. Spec: RFC 9449 s7.2."""
+    return BearerError(Reason.UNPROVED_TOKEN, "The access token is bound to a key: send it as DPoP, with a proof.")
 
 
 def check_header_token(record: HeaderToken | None, *, now: int) -> HeaderToken:
@@ -83,19 +117,29 @@ def check_scopes(scopes: tuple[str, ...], required: tuple[str, ...]) -> None:
             )
 
 
-def challenge(error: BearerError | None, *, resource_metadata: str | None, scope: str) -> str:
+def challenge(
+    error: BearerError | None, *, resource_metadata: str | None, scope: str, offers_dpop: bool = False
+) -> str:
     """Build the value of `WWW-Authenticate`. An error that names its own scopes overrides `scope`.
 
-    Spec: RFC 6750 s3, RFC 9728 s5.1
+    The scheme is the one the token was presented by. DPoP is named besides where it is demanded, or the token is bound.
+
+    Spec: RFC 6750 s3, RFC 9449 s7.1, RFC 9728 s5.1
     """
+    scheme = "Bearer" if error is None else error.scheme
+    algorithms = " ".join(DPOP_ALGORITHMS)
     parameters: dict[str, str | None] = {}
     if error is not None and error.error is not None:
         parameters = {"error": error.error, "error_description": error.description}
         scope = " ".join(error.scopes) or scope
+    if scheme == "DPoP":
+        parameters["algs"] = algorithms
     parameters |= {"scope": scope, "resource_metadata": resource_metadata}
-    return " ".join(
-        ("Bearer", ", ".join(f"{name}={_quoted(value)}" for name, value in parameters.items() if value))
+    text = " ".join(
+        (scheme, ", ".join(f"{name}={_quoted(value)}" for name, value in parameters.items() if value))
     ).rstrip()
+    is_bound = error is not None and error.reason is Reason.UNPROVED_TOKEN
+    return f"{text}, DPoP algs={_quoted(algorithms)}" if scheme == "Bearer" and (offers_dpop or is_bound) else text
 
 
 def _quoted(value: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import msgspec
 
 from doorward.oauth.changes import Decision, Replace, Stored
+from doorward.oauth.client_terms import still_hold
 from doorward.oauth.errors import InvalidGrant, InvalidRequest, OAuthError, Reason, UnauthorizedClient
 from doorward.oauth.pkce import is_verifier, verify
 from doorward.oauth.policy import Policy
@@ -60,8 +61,9 @@ def redeem_code(
         # Also when it was redeemed: a stranger who saw somebody's code must not be able to end their grant.
         raise InvalidGrant("The code belongs to another client.", Reason.FOREIGN_CODE)
     if code.record.redeemed_at is not None:
-        jkt = minted.dpop_jkt
-        return _replayed(form, code=code, grant=grant, jkt=jkt, now=now, sealing=sealing, policy=policy)
+        return _replayed(form, minted.dpop_jkt, code=code, grant=grant, now=now, sealing=sealing, policy=policy)
+    if not still_hold(code.record.client_terms, client):
+        raise InvalidGrant("The client has changed. Ask the user again.", Reason.CLIENT_CHANGED)
     if code.record.expires_at is not None and code.record.expires_at <= now:
         raise InvalidGrant("The code has expired. Ask the user again.", Reason.EXPIRED_CODE)
     _check_proof(form, code.record, minted.dpop_jkt, policy)
@@ -111,10 +113,10 @@ def _check_proof(form: Mapping[str, str], code: AuthorizationCode, jkt: str | No
 
 def _replayed(
     form: Mapping[str, str],
+    jkt: str | None,
     *,
     code: Stored[AuthorizationCode],
     grant: Stored[Grant] | None,
-    jkt: str | None,
     now: int,
     sealing: Sealing,
     policy: Policy,

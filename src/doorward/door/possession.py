@@ -1,0 +1,68 @@
+"""DPoP at the door: a token that is bound to a key counts only with a proof made for this very request.
+
+The proof is checked when the caller is identified, and used up just before the upstream hears of the request: a worker
+that hands the request on to the one that holds its session leaves the proof to that one.
+
+Spec: RFC 9449 s4.3, s7, s9, s11.1.
+"""
+
+from __future__ import annotations
+
+from doorward.door.inbound import Inbound
+from doorward.door.ports import Headers
+from doorward.oauth import bearer
+from doorward.oauth.dpop import target
+from doorward.oauth.errors import BearerError, InvalidDpopProof, OAuthError, Reason, UseDpopNonce
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import AccessToken
+from doorward.storage.dpop_proofs import CheckedProof, DpopProofs
+
+_NONCE = b"dpop-nonce"
+
+
+class Possession:
+    """The proofs of one door."""
+
+    def __init__(self, proofs: DpopProofs, policy: Policy) -> None:
+        self._proofs = proofs
+        # A door answers with and without a last slash, so a proof may name either.
+        spellings = (target(policy.resource), target(policy.resource + "/"))
+        self._urls = frozenset(filter(None, spellings))
+
+    def check(self, record: AccessToken, inbound: Inbound, *, token: str, method: str, base: Headers) -> None:
+        """Accept a token that came with a proof of its key; `base` gets the next nonce when it is time for one.
+
+        Raises:
+            BearerError: it is bound to no key, or the proof is not one of its key for this request.
+        """
+        bearer.check_bound(record)
+        lines = [] if b"dpop" not in inbound.captured else [inbound.captured[b"dpop"].decode("latin-1")]
+        if b"dpop" in inbound.doubled:
+            lines *= 2
+        try:
+            checked = self._proofs.check(lines, method=method, urls=self._urls, access_token=token)
+        except (InvalidDpopProof, UseDpopNonce) as error:
+            if isinstance(error, UseDpopNonce):
+                base.append((_NONCE, error.nonce.encode("ascii")))
+            raise _refused(error) from None
+        if checked.proof.jkt != record.dpop_jkt:
+            raise BearerError(Reason.FOREIGN_KEY, "The access token is bound to another key.", scheme="DPoP")
+        if checked.fresh_nonce is not None:
+            base.append((_NONCE, checked.fresh_nonce.encode("ascii")))
+        inbound.proof = checked
+
+    async def use(self, checked: CheckedProof) -> None:
+        """Use the proof up.
+
+        Raises:
+            BearerError: it was used before, here or at another node.
+            Unavailable: the store cannot tell.
+        """
+        try:
+            await self._proofs.use(checked)
+        except InvalidDpopProof as error:
+            raise _refused(error) from None
+
+
+def _refused(error: OAuthError) -> BearerError:
+    return BearerError(error.reason, error.description, error=error.error, scheme="DPoP")
