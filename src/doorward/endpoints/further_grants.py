@@ -2,19 +2,22 @@
 
 The records are read anew in each attempt, so a decision that lost a race is taken again on what is true now.
 
-Spec: RFC 6749 s4.4; RFC 8693 s2.
+Spec: RFC 6749 s4.4; RFC 8693 s2; RFC 7523 s2.1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from doorward.oauth import grant_types
 from doorward.oauth.changes import Decision, Stored
+from doorward.oauth.client_keys import Key
 from doorward.oauth.errors import InvalidClient, Reason
 from doorward.oauth.grants.client_credentials import client_credentials
+from doorward.oauth.grants.jwt_bearer import jwt_bearer, presented_assertion
 from doorward.oauth.grants.token_exchange import NOTHING, Exchanged, exchange
-from doorward.oauth.records import AccessToken, Client, Grant, User
+from doorward.oauth.id_jag import check_assertion, read_assertion
+from doorward.oauth.records import AccessToken, Client, Grant, SeenAssertion, User
 from doorward.oauth.token_reply import MintedTokens, TokenReply
 from doorward.oauth.tokens import digest
 from doorward.storage.authority import Authority
@@ -28,6 +31,7 @@ class FurtherGrants:
         self.decisions = {
             grant_types.CLIENT_CREDENTIALS: self.client_credentials,
             grant_types.TOKEN_EXCHANGE: self.token_exchange,
+            grant_types.JWT_BEARER: self.jwt_bearer,
         }
 
     async def client_credentials(
@@ -59,6 +63,31 @@ class FurtherGrants:
             now=self.authority.clock.now(),
             minted=minted,
             policy=self.authority.policy,
+        )
+
+    async def jwt_bearer(self, form: Mapping[str, str], client: Client, minted: MintedTokens) -> Decision[TokenReply]:
+        """Decide about an identity assertion.
+
+        Raises:
+            Unavailable: the keys of its issuer cannot be had just now, which is no verdict.
+        """
+        store, policy, now = self.authority.store, self.authority.policy, self.authority.clock.now()
+        stored = await self._client(client)
+        assertion = read_assertion(presented_assertion(form, stored.record), policy=policy)
+        keys: Sequence[Key] = assertion.issuer.keys
+        if not keys and self.authority.issuer_keys is not None:
+            keys = await self.authority.issuer_keys.keys(assertion)
+        identity = check_assertion(assertion, keys=keys, client=stored.record, now=now, policy=policy)
+        return jwt_bearer(
+            form,
+            client=stored,
+            identity=identity,
+            seen=await store.get(SeenAssertion, identity.seen.assertion_digest),
+            user=await store.get(User, identity.user_id),
+            grants=await store.find(Grant, client_id=client.client_id, user_id=identity.user_id),
+            now=now,
+            minted=minted,
+            policy=policy,
         )
 
     async def _client(self, authenticated: Client) -> Stored[Client]:

@@ -17,6 +17,8 @@ TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
+DEVICE_AUTHORIZATION_PATH = "/device_authorization"
+
 OPERATOR_GRANTS = {
     "client_credentials": CLIENT_CREDENTIALS,
     "token_exchange": TOKEN_EXCHANGE,
@@ -27,6 +29,16 @@ OPERATOR_GRANTS = {
 
 ID_JAG_PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag"
 """The one kind of assertion that `JWT_BEARER` takes. Spec: MCP enterprise-managed authorization."""
+
+
+def published(policy: Policy) -> dict[str, object]:
+    """Return what the metadata says about grants. Spec: RFC 8414 s2, RFC 8628 s4."""
+    members: dict[str, object] = {"grant_types_supported": list(served(policy))}
+    if policy.trusted_issuers:
+        members["authorization_grant_profiles_supported"] = [ID_JAG_PROFILE]
+    if policy.device_grant:
+        members["device_authorization_endpoint"] = policy.issuer + DEVICE_AUTHORIZATION_PATH
+    return members
 
 
 def served(policy: Policy) -> tuple[str, ...]:

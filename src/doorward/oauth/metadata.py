@@ -1,7 +1,7 @@
 """The metadata documents and every well-known path they are served at.
 
 All of it is computed from the policy's issuer and resource, so that what is published is byte-equal everywhere. What
-is not built is not advertised: no Client ID Metadata Documents, no introspection, no OpenID Connect.
+is not built is not advertised: no introspection, no OpenID Connect.
 
 Implements RFC 8414 s2 and s3, RFC 9728 s2 and s3, RFC 9207 s3. Does not know HTTP.
 """
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from doorward.oauth.client_keys import SIGNING_ALGORITHMS
 from doorward.oauth.client_metadata import AUTH_METHODS, RESPONSE_TYPES
-from doorward.oauth.grant_types import served
+from doorward.oauth.grant_types import published
 from doorward.oauth.policy import Policy
 from doorward.oauth.uris import parse_http
 
@@ -52,17 +53,28 @@ def authorization_server(policy: Policy) -> dict[str, object]:
         "issuer": policy.issuer,
         "authorization_endpoint": policy.issuer + AUTHORIZE_PATH,
         "token_endpoint": policy.issuer + TOKEN_PATH,
-        "registration_endpoint": policy.issuer + REGISTER_PATH,
         "revocation_endpoint": policy.issuer + REVOKE_PATH,
         "scopes_supported": list(policy.all_scopes),
         "response_types_supported": list(RESPONSE_TYPES),
         "response_modes_supported": ["query"],
-        "grant_types_supported": list(served(policy)),
-        "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
-        "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        **published(policy),
+        **_about_clients(policy),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
     }
+
+
+def _about_clients(policy: Policy) -> dict[str, object]:
+    """Return how a client gets an id, and how it proves who it is."""
+    about: dict[str, object] = {}
+    if policy.registration != "off":
+        about["registration_endpoint"] = policy.issuer + REGISTER_PATH
+    if policy.metadata_document_hosts:
+        about["client_id_metadata_document_supported"] = True
+    for endpoint in ("token_endpoint", "revocation_endpoint"):
+        about[f"{endpoint}_auth_methods_supported"] = list(AUTH_METHODS)
+        about[f"{endpoint}_auth_signing_alg_values_supported"] = list(SIGNING_ALGORITHMS)
+    return about
 
 
 def protected_resource_url(resource: str) -> str:

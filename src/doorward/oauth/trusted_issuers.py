@@ -5,9 +5,9 @@ Knows nothing of how keys are fetched or signatures checked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from doorward.oauth.client_keys import Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class TrustedIssuer:
     """Compared byte by byte with the `iss` of an assertion."""
     jwks_uri: str | None = None
     """Where its keys are published; exactly one of this and `keys` is set."""
-    keys: tuple[Mapping[str, Any], ...] = ()
+    keys: tuple[Key, ...] = ()
     """Its public keys as JWKs, where they are written down instead of fetched."""
     clients: tuple[str, ...] = ()
     """The clients it may speak to; empty: every client that has the grant."""

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from doorward.clock import Clock, Entropy
 from doorward.errors import Conflict, Unavailable
+from doorward.oauth import id_jag
 from doorward.oauth.access_token_jwt import Sign
 from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.client_assertion import Assertion
@@ -48,6 +49,14 @@ class ClientDocuments(Protocol):
         ...
 
 
+class IssuerKeys(Protocol):
+    """What identity providers publish."""
+
+    async def keys(self, assertion: id_jag.Assertion) -> Sequence[Key]:
+        """Return the keys that may have signed the assertion. Raises `Unavailable`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Authority:
     """The ports of one authorization server."""
@@ -61,6 +70,8 @@ class Authority:
     sign: Sign
     documents: ClientDocuments | None = None
     """None: no document of anybody is ever asked for."""
+    issuer_keys: IssuerKeys | None = None
+    """None: identity providers are known by the keys that the settings hold, or not at all."""
 
     async def client(self, client_id: str) -> Stored[Client] | None:
         """Return the client as it describes itself now: where its id is a URL, its document may be asked for.

@@ -1,0 +1,127 @@
+"""The JWT bearer grant, for identity assertions only: an enterprise decides who may use the door, with no page of ours.
+
+The assertion counts once, whatever the concurrency: the same transaction that writes the token writes its id. The
+person becomes a local user named by issuer and subject together, so no other provider, and no e-mail address, can be
+taken for them. There is no refresh token: the provider is asked again, and can say no.
+
+Implements RFC 7523 s2.1 and MCP enterprise-managed authorization. Does not know signatures or keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from doorward.oauth.changes import Change, Decision, Expect, Insert, Stored
+from doorward.oauth.errors import InvalidGrant, InvalidRequest, InvalidScope, Reason
+from doorward.oauth.grant_types import JWT_BEARER
+from doorward.oauth.grants.standing import (
+    access_token_only,
+    require_confidential,
+    require_grant_type,
+    standing_grant,
+    wanted_grant,
+)
+from doorward.oauth.id_jag import Identity
+from doorward.oauth.parameters import parse_scope
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import Client, Grant, SeenAssertion, User
+from doorward.oauth.resource_indicators import narrow
+from doorward.oauth.scopes import NEUTRAL_SCOPES
+from doorward.oauth.token_reply import MintedTokens, TokenReply
+
+
+def presented_assertion(form: Mapping[str, str], client: Client) -> str:
+    """Return the assertion of a client that may present one; nothing of it is looked at before.
+
+    Raises:
+        UnauthorizedClient: the client was not given the grant, or is public.
+        InvalidRequest: there is none.
+
+    Spec: RFC 7523 s2.1
+    """
+    require_grant_type(client, JWT_BEARER)
+    require_confidential(client)
+    if "assertion" not in form:
+        raise InvalidRequest("assertion is missing.", Reason.MISSING_PARAMETER)
+    return form["assertion"]
+
+
+def jwt_bearer(
+    form: Mapping[str, str],
+    *,
+    client: Stored[Client],
+    identity: Identity,
+    seen: Stored[SeenAssertion] | None,
+    user: Stored[User] | None,
+    grants: Sequence[Stored[Grant]],
+    now: int,
+    minted: MintedTokens,
+    policy: Policy,
+) -> Decision[TokenReply]:
+    """Decide about a checked assertion; `seen` is the record of its id, `user` the one its identity names.
+
+    Raises:
+        OAuthError: refused; the assertion, if it was usable, still is.
+
+    Spec: RFC 7523 s2.1, s3.1
+    """
+    if seen is not None:
+        raise InvalidGrant("The assertion was used before. Get a new one.", Reason.ASSERTION_REPLAYED)
+    wanted = wanted_grant(
+        JWT_BEARER,
+        client_id=client.record.client_id,
+        user_id=identity.user_id,
+        scopes=_scopes(form, client.record, identity, policy),
+        resource=narrow(form.get("resource"), policy=policy),
+        now=now,
+        lifetime_seconds=policy.assertion_grant_seconds,
+    )
+    known = _held_user(identity, user, now)
+    grant, held = standing_grant(grants, wanted, now=now, policy=policy)
+    return access_token_only(
+        grant,
+        client_id=client.record.client_id,
+        scopes=wanted.scopes,
+        changes=(Insert(identity.seen), Expect(Client, client.record.client_id, client.version), known, held),
+        now=now,
+        expires_at=now + policy.access_token_seconds,
+        minted=minted,
+        policy=policy,
+    )
+
+
+def _held_user(identity: Identity, user: Stored[User] | None, now: int) -> Change:
+    if user is None:
+        if not identity.issuer.create_users:
+            raise InvalidGrant("This person has no account here.", Reason.UNKNOWN_USER)
+        return Insert(
+            User(
+                user_id=identity.user_id,
+                created_at=now,
+                identity_issuer=identity.issuer.issuer,
+                identity_subject=identity.subject,
+            )
+        )
+    record = user.record
+    named = (record.user_id, record.identity_issuer, record.identity_subject)
+    if named != (identity.user_id, identity.issuer.issuer, identity.subject) or record.user_kind != "person":
+        raise InvalidGrant("This person has no account here.", Reason.UNKNOWN_USER)
+    if record.disabled_at is not None:
+        raise InvalidGrant("This account is switched off.", Reason.USER_ENDED)
+    return Expect(User, record.user_id, user.version)
+
+
+def _scopes(form: Mapping[str, str], client: Client, identity: Identity, policy: Policy) -> tuple[str, ...]:
+    """Return what door, client, issuer, assertion and request all allow; who names no scope does not narrow."""
+    limits = [identity.issuer.scopes, parse_scope(client.scope)]
+    allowed = [scope for scope in policy.all_scopes if all(not limit or scope in limit for limit in limits)]
+    if identity.scope is not None:
+        # Unlike a client's wish, this is a permission: what it does not name is not given.
+        allowed = [scope for scope in allowed if scope in parse_scope(identity.scope)]
+    asked = {scope for scope in parse_scope(form.get("scope")) if scope not in NEUTRAL_SCOPES}
+    if not asked and identity.scope is None:
+        asked = set(policy.scopes)
+    granted = tuple(scope for scope in allowed if not asked or scope in asked)
+    if not granted:
+        raise InvalidScope("None of the scopes asked for can be granted here.", Reason.UNKNOWN_SCOPE)
+    return granted
