@@ -18,19 +18,26 @@ from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
 from doorward.config.addresses import policy_of, public_origin
 from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, CommandTarget, Config, LoginKind, PythonTarget, UrlTarget
+from doorward.door.client_address import ClientAddresses
 from doorward.door.door import McpDoor
 from doorward.door.ports import Peers
 from doorward.endpoints.authorize import AuthorizeEndpoint
+from doorward.endpoints.limits import RequestLimits
 from doorward.endpoints.probes import Readiness, live
-from doorward.endpoints.register import RegisterEndpoint
-from doorward.endpoints.responses import guarded
+from doorward.endpoints.register import OnRegister, RegisterEndpoint
+from doorward.endpoints.registration_management import management_routes
+from doorward.endpoints.responses import Handler, guarded
 from doorward.endpoints.revoke import RevokeEndpoint
 from doorward.endpoints.routes import Router, static
 from doorward.endpoints.token import TokenEndpoint
 from doorward.endpoints.well_known import documents
 from doorward.errors import StorageError
+from doorward.fetching.client_documents import FetchedClientDocuments
+from doorward.fetching.fetcher import Fetcher
 from doorward.login.local import Owner, ensure_owner
 from doorward.logs import log
+from doorward.oauth.uris import parse_http
+from doorward.pages.connections import ConnectionsPage
 from doorward.pages.consent import ConsentPage
 from doorward.pages.rendering import Pages, stylesheet
 from doorward.pages.sign_in import SignInPage
@@ -105,6 +112,8 @@ class Door:
         entropy: Entropy | None = None,
         peers: Peers | None = None,
         worker_id: str = "",
+        fetcher: Fetcher | None = None,
+        on_register: OnRegister | None = None,
         **settings: Any,
     ) -> None:
         given = {"public_url": public_url, "path": path, "auth": auth, "login": login, "database": database}
@@ -115,6 +124,10 @@ class Door:
         self.entropy = entropy or SystemEntropy()
         self.peers = peers
         self.worker_id = worker_id
+        loopback = parse_http(self.policy.issuer).is_loopback
+        self.fetcher = fetcher or Fetcher(allow_loopback=loopback)
+        """Asks for what strangers name; on a developer's machine only, that machine may be named too."""
+        self.on_register = on_register
         self.store: Store = open_store(self.config.database, self.config.data_dir)
         self.owner = Owner()
         """What this start did about the account `owner`."""
@@ -199,7 +212,14 @@ class _Running:
         config, policy = door.config, door.policy
         proofs = DpopProofs(policy=policy, store=door.store, clock=door.clock, sealing=keys.sealer("dpop nonce"))
         authority = Authority(
-            policy, door.store, door.clock, door.entropy, keys.sealer("token reply"), proofs, JwtSigner(keys)
+            policy,
+            door.store,
+            door.clock,
+            door.entropy,
+            keys.sealer("token reply"),
+            proofs,
+            JwtSigner(keys),
+            FetchedClientDocuments(policy, door.store, door.clock, door.fetcher),
         )
         self.door = McpDoor(
             config=config,
@@ -214,7 +234,7 @@ class _Running:
             peers=door.peers,
         )
         self.door_paths = frozenset({config.path, config.path.rstrip("/") + "/"})
-        self.router = router_for(authority, config)
+        self.router = router_for(authority, config, door.on_register)
         self.purging = asyncio.create_task(_purge_regularly(door.store, door.clock), name="doorward-purge")
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -232,7 +252,7 @@ class _Running:
             await self.purging
 
 
-def router_for(authority: Authority, config: Config) -> Router:
+def router_for(authority: Authority, config: Config, on_register: OnRegister | None = None) -> Router:
     """Return the table of everything but the door; without OAuth there is nothing to sign in to."""
     routes: dict[str, Mapping[str, ASGIApp]] = {
         "/livez": {"GET": guarded(live)},
@@ -241,29 +261,51 @@ def router_for(authority: Authority, config: Config) -> Router:
     if config.auth != "oauth":
         return Router(routes, open_to_browsers=frozenset())
     pages = Pages(authority.policy.issuer)
-    sign_in, consent = SignInPage(authority, pages), ConsentPage(authority, pages)
+    limits = RequestLimits(config, authority.clock, ClientAddresses(config.trusted_proxies).of_scope)
     open_routes: dict[str, Mapping[str, ASGIApp]] = {
         path: {"GET": app} for path, app in documents(authority.policy).items()
     }
     open_routes |= {
-        "/register": {"POST": guarded(RegisterEndpoint(authority), cors=True)},
-        "/token": {"POST": guarded(TokenEndpoint(authority), cors=True)},
-        "/revoke": {"POST": guarded(RevokeEndpoint(authority), cors=True)},
+        "/token": {"POST": guarded(limits.redeeming(TokenEndpoint(authority)), cors=True)},
+        "/revoke": {"POST": guarded(limits.redeeming(RevokeEndpoint(authority)), cors=True)},
     }
+    if authority.policy.registration != "off":
+        open_routes["/register"] = {
+            "POST": guarded(limits.registering(RegisterEndpoint(authority, on_register)), cors=True)
+        }
     routes |= open_routes
     routes |= {
-        "/authorize": {"GET": guarded(AuthorizeEndpoint(authority), render_error=pages.error)},
-        "/-/login": {
-            "GET": guarded(sign_in.show, render_error=pages.error),
-            "POST": guarded(sign_in.submit, render_error=pages.error),
+        "/authorize": {"GET": guarded(limits.authorizing(AuthorizeEndpoint(authority)), render_error=pages.error)}
+    }
+    routes |= _page_routes(authority, pages, limits)
+    management = management_routes(authority, on_register)
+    return Router(routes, open_to_browsers=frozenset(open_routes), prefixes=management)
+
+
+def _page_routes(authority: Authority, pages: Pages, limits: RequestLimits) -> dict[str, Mapping[str, ASGIApp]]:
+    """Return the routes of what a person sees."""
+    sign_in = SignInPage(authority, pages, limits.address)
+    consent = ConsentPage(authority, pages)
+    connections = ConnectionsPage(authority, pages)
+    forms: dict[str, tuple[Handler, Handler]] = {
+        "/-/login": (sign_in.show, limits.signing_in(sign_in.submit)),
+        "/-/consent": (consent.show, consent.submit),
+        "/-/connections": (connections.show, connections.submit),
+    }
+    return {
+        **{
+            path: {
+                "GET": guarded(show, render_error=pages.error),
+                "POST": guarded(submit, render_error=pages.error),
+            }
+            for path, (show, submit) in forms.items()
         },
-        "/-/consent": {
-            "GET": guarded(consent.show, render_error=pages.error),
-            "POST": guarded(consent.submit, render_error=pages.error),
+        "/-/api/v1/connections": {
+            "GET": guarded(connections.list_as_json),
+            "DELETE": guarded(connections.disconnect_as_json),
         },
         "/-/static/pages.css": {"GET": static(stylesheet(), "text/css; charset=utf-8")},
     }
-    return Router(routes, open_to_browsers=frozenset(open_routes))
 
 
 async def _purge_regularly(store: Store, clock: Clock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from doorward.config.model import Config
 from doorward.oauth.operation_scopes import further_scopes
 from doorward.oauth.policy import Policy
+from doorward.oauth.tokens import digest
 
 _UNSPELLED_PORTS = (0, 80)
 """Left out of an address: 80 is what http means, and 0 is any free port, known only once it is bound."""
@@ -31,8 +32,19 @@ def policy_of(config: Config) -> Policy:
         resource=mcp_url(config),
         scopes=config.scopes,
         operation_scopes=operation_scopes(config),
+        device_grant=config.device_grant,
+        trusted_issuers=config.trusted_issuers,
+        registration=config.registration,
+        registration_tokens=frozenset(map(digest, (config.registration_token or "").split())),
+        unused_clients_limit=config.unused_clients_limit,
+        metadata_document_hosts=config.metadata_document_hosts,
+        metadata_document_limit_bytes=config.metadata_document_limit_bytes,
         remember_consent=config.remember_consent,
         end_older_grants=config.end_older_grants,
+        access_token_format=config.access_token_format,
+        require_par=config.require_par,
+        require_dpop=config.require_dpop,
+        dpop_nonce_required=config.dpop_nonce == "required",
     )
 
 

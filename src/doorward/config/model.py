@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 from doorward.logs import LogFormat
+from doorward.oauth.trusted_issuers import TrustedIssuer
 
 AuthMode = Literal["oauth", "token", "none"]
 LoginKind = Literal["local"]
+RegistrationMode = Literal["open", "token", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,39 @@ class Config:
     end_older_grants: bool = True
     """End a hosted client's earlier grant for a user once a new one is in use. Grants of programs on people's own
     computers never end each other."""
+    device_grant: bool = False
+    """Let devices without a browser be allowed by a code that a person types on another one (RFC 8628). Only clients
+    that were registered for it: `doorward clients add --grant device_code`."""
+    trusted_issuers: tuple[TrustedIssuer, ...] = ()
+    """Identity providers whose assertions about their people are taken (ID-JAG, enterprise-managed authorization), as
+    tables `[[trusted_issuers]]` with `issuer`, either `jwks_uri` or `jwks`, and if wanted `clients`, `scopes` and
+    `create_users = false`."""
+    access_token_format: Literal["opaque", "jwt"] = "opaque"
+    """What access tokens look like. `jwt`: RFC 9068, signed with the published keys, for whoever else wants to verify
+    them. The door looks either up in its store, so that a revocation acts at once, and never forwards it."""
+    upstream_identity: Literal["none", "jwt"] = "none"
+    """`jwt`: tell the upstream who is calling in the header `X-Doorward-Identity`, a JWT of five minutes signed with
+    the published keys. Its `aud` is the URL of the upstream, or that of the door for a Python target."""
+    require_par: bool = False
+    """Accept only authorization requests that the client has pushed (RFC 9126). Most MCP clients do not push."""
+    require_dpop: bool = False
+    """Issue only access tokens that are bound to a key (DPoP, RFC 9449). Most MCP clients cannot use them. Header
+    tokens go on as they are."""
+    dpop_nonce: Literal["off", "required"] = "off"
+    """`required`: every DPoP proof must carry a nonce of this server, at most five minutes old."""
+    registration: RegistrationMode = "open"
+    """Who may register a client by itself: `open`: everybody; `token`: holders of an initial access token; `off`:
+    nobody, so clients are described by a metadata document or added by you."""
+    registration_token: str | None = field(default=None, repr=False)
+    """The initial access token for `registration = token`; several, while one replaces another, with blanks between."""
+    unused_clients_limit: int = 50_000
+    """So many self-registered clients may wait for their first user. A further one takes the place of an old one, so
+    nobody who fills them all can lock others out."""
+    metadata_document_hosts: tuple[str, ...] = ("*",)
+    """Hosts whose client metadata documents are accepted (a `client_id` that is an https URL): `host`, `*.host`, or `*`
+    for every one; with `!` in front: not that one. An empty list: none."""
+    metadata_document_limit_bytes: int = 5 * 1024
+    """The largest client metadata document that is read (1024 to 65536)."""
     token_header: str | None = None
     """A further request header in which a header token is accepted, such as `X-API-Key`."""
     allowed_origins: tuple[str, ...] = ()
@@ -96,7 +131,19 @@ class Config:
     allowed_hosts: tuple[str, ...] = ()
     """`Host` values to accept besides that of `public_url` and, on a loopback address, loopback names."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks whose `X-Forwarded-For` is believed, for logs. Never changes a published address."""
+    """Addresses or networks whose `X-Forwarded-For` is believed, for logs and limits. Behind a proxy that is not listed
+    all clients share its address, and its limits. Never changes a published address."""
+    limit_registrations_per_minute: int = 120
+    """How often clients may register with the same content from one address; five times as often with any content.
+    This and the other limits are counted by each process, answered 429 with `Retry-After`, and off when 0."""
+    limit_authorizations_per_minute: int = 120
+    """How many sign-ins a client may begin from one address; five times as many for all clients of an address."""
+    limit_token_calls_per_minute: int = 120
+    """How often the same code or refresh token may be presented; five times as many requests of a client may be
+    refused from one address before it has to wait."""
+    limit_sign_ins_per_minute: int = 120
+    """How many passwords may be tried from one address. Apart from that, wrong passwords slow an account down: after
+    five from one address, and a little after fifty from anywhere. All processes and nodes count these together."""
     owner_password: str | None = field(default=None, repr=False)
     """Password of the account `owner`, set at first start. Default: one is made and shown once."""
     body_limit_bytes: int = 4 * 1024 * 1024

@@ -14,10 +14,24 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from doorward.config.faults import Fault, shown
+from doorward.config.trusted_issuers import trusted_issuers
 from doorward.oauth.public_url import canonical_origin
 
 RESERVED_FIRST_SEGMENTS = frozenset(
-    {"-", ".well-known", "authorize", "token", "register", "revoke", "introspect", "par", "livez", "readyz", "metrics"}
+    {
+        "-",
+        ".well-known",
+        "authorize",
+        "token",
+        "register",
+        "revoke",
+        "introspect",
+        "par",
+        "device_authorization",
+        "livez",
+        "readyz",
+        "metrics",
+    }
 )
 """First segments of paths that Doorward answers itself."""
 
@@ -31,6 +45,7 @@ _TAKEN_HEADERS = re.compile(
     re.IGNORECASE,
 )
 _PASSWORD_CHARACTERS = 8
+_REGISTRATION_TOKEN_CHARACTERS = 16
 HIGHEST_PORT = 65535
 MOST_WORKERS = 64
 
@@ -147,6 +162,32 @@ def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.lower() for each in value))
 
 
+def _host_patterns(value: tuple[str, ...]) -> tuple[str, ...]:
+    patterns = tuple(dict.fromkeys(each.lower() for each in value))
+    for pattern in patterns:
+        name = pattern.removeprefix("!")
+        if name != "*" and not _HOST_NAME.fullmatch(name.removeprefix("*.")):
+            raise Fault(
+                f"{shown(pattern)} is not a host", "", "Write client.example, *.client.example or !client.example."
+            )
+    if patterns and all(pattern.startswith("!") for pattern in patterns):
+        raise Fault(
+            "every host in the list is refused and none accepted",
+            "A list without an accepted host accepts nobody.",
+            'Add "*" to accept every other host, or leave the list empty to accept none.',
+        )
+    return patterns
+
+
+def _registration_token(value: str) -> str:
+    if any(len(each) < _REGISTRATION_TOKEN_CHARACTERS for each in value.split()):
+        raise Fault(
+            "the token is too short",
+            f"Whoever guesses it can register clients; at least {_REGISTRATION_TOKEN_CHARACTERS} characters.",
+        )
+    return value
+
+
 def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
     for each in value:
         try:
@@ -188,6 +229,11 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "tool_scopes": _scope_table,
     "method_scopes": _scope_table,
     "scope_implies": _scope_table,
+    "registration_token": _registration_token,
+    "unused_clients_limit": _within(100, 10_000_000, "Honest clients need room between registration and first use."),
+    "metadata_document_hosts": _host_patterns,
+    "metadata_document_limit_bytes": _within(1024, 65_536, "Documents are small; larger ones are an attack."),
+    "trusted_issuers": trusted_issuers,
     "token_header": _token_header,
     "allowed_origins": _origins,
     "allowed_hosts": _hosts,
@@ -195,6 +241,10 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "database": _database,
     "owner_password": _owner_password,
     "body_limit_bytes": _within(1, 2**31 - 1, "A door without a limit can be filled up by one request."),
+    "limit_registrations_per_minute": _within(0, 1_000_000, "0 means: no limit."),
+    "limit_authorizations_per_minute": _within(0, 1_000_000, "0 means: no limit."),
+    "limit_token_calls_per_minute": _within(0, 1_000_000, "0 means: no limit."),
+    "limit_sign_ins_per_minute": _within(0, 1_000_000, "0 means: no limit."),
     "upstream_timeout_seconds": _within(1, 86_400, "A silent upstream would hold its caller for ever."),
     "drain_seconds": _within(0, 3_600, "0 means: end at once."),
 }
@@ -275,6 +325,15 @@ def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]
                     "Use `--auth token` or `--auth oauth`, or take the table out.",
                 ),
             )
+    if values["registration"] == "token" and values["registration_token"] is None:
+        yield (
+            ("registration", "registration_token"),
+            Fault(
+                "registration takes a token, but none is set",
+                "Nobody could register, which `off` says plainly.",
+                "Set DOORWARD_REGISTRATION_TOKEN (or a file with it, registration_token_file).",
+            ),
+        )
     if values["database"] == "memory://" and values["workers"] > 1:
         yield (
             ("workers", "database"),

@@ -20,6 +20,8 @@ _BOUNDS: dict[str, tuple[int, int | None]] = {
     "port": (0, HIGHEST_PORT),
     "workers": (1, MOST_WORKERS),
     "drain_seconds": (0, None),
+    "unused_clients_limit": (100, None),
+    "metadata_document_limit_bytes": (1024, 65_536),
 }
 
 
@@ -61,7 +63,8 @@ def _type(setting: Setting) -> dict[str, Any]:
     texts = {"type": "array", "items": {"type": "string"}}
     match setting.kind:
         case "integer":
-            low, high = _BOUNDS.get(setting.name, (1, None))
+            least = 0 if setting.name.startswith("limit_") else 1
+            low, high = _BOUNDS.get(setting.name, (least, None))
             result |= {"type": "integer", "minimum": low} | ({"maximum": high} if high else {})
         case "boolean":
             result |= {"type": "boolean"}
@@ -69,6 +72,8 @@ def _type(setting: Setting) -> dict[str, Any]:
             result |= texts
         case "table":
             result |= {"type": "object", "additionalProperties": {**texts, "minItems": 1}}
+        case "issuers":
+            result |= {"type": "array", "items": _ISSUER}
         case "choice":
             result |= {"enum": list(setting.choices)}
         case "target":
@@ -76,6 +81,22 @@ def _type(setting: Setting) -> dict[str, Any]:
         case _:
             result |= {"type": "string"}
     return result
+
+
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+_ISSUER = {
+    "type": "object",
+    "required": ["issuer"],
+    "properties": {
+        "issuer": {"type": "string"},
+        "jwks_uri": {"type": "string"},
+        "jwks": {"type": "object"},
+        "clients": _TEXTS,
+        "scopes": _TEXTS,
+        "create_users": {"type": "boolean"},
+    },
+    "additionalProperties": False,
+}
 
 
 def _plain(value: Any) -> Any:
@@ -90,8 +111,11 @@ def reference_table(flags: Iterable[str]) -> str:
     return "\n".join(_entry(setting, known) for setting in catalogue().values())
 
 
+_PLAIN_KINDS = {"list": "list of texts", "table": "table of lists of texts", "issuers": "list of tables"}
+
+
 def _entry(setting: Setting, flags: set[str]) -> str:
-    plain = {"list": "list of texts", "table": "table of lists of texts"}.get(setting.kind, setting.kind)
+    plain = _PLAIN_KINDS.get(setting.kind, setting.kind)
     kind = " or ".join(f"`{word}`" for word in setting.choices) or plain
     names = [f"variable `{setting.variable}`"]
     if setting.secret:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from doorward.endpoints.responses import NO_STORE
+from doorward.errors import Conflict
 from doorward.login.browser_sessions import (
     BrowserCookie,
     anonymous_session,
@@ -25,8 +26,10 @@ from doorward.login.browser_sessions import (
 from doorward.oauth import authorization
 from doorward.oauth.changes import Change, Insert, Stored
 from doorward.oauth.errors import LocalAuthorizationError, Reason
-from doorward.oauth.parameters import parse_query
-from doorward.oauth.records import AuthorizationRequest, BrowserSession, Client
+from doorward.oauth.parameters import Parameters, parse_query
+from doorward.oauth.pushed_request import pushed_parameters, pushed_reference, require_pushed
+from doorward.oauth.records import AuthorizationRequest, BrowserSession, PushedRequest
+from doorward.oauth.tokens import digest
 from doorward.storage.authority import Authority
 
 CONTINUE = "continue"
@@ -62,15 +65,17 @@ class AuthorizeEndpoint:
             return await self._resume(request, parameters[CONTINUE])
         return await self._start(request, parameters)
 
-    async def _start(self, request: Request, parameters: dict[str, str]) -> Response:
+    async def _start(self, request: Request, query: Parameters) -> Response:
         authority = self.authority
         now = authority.clock.now()
+        parameters, using = await self._parameters(query, now)
         client_id = parameters.get("client_id")
-        client = await authority.store.get(Client, client_id) if client_id else None
+        client = await authority.client(client_id) if client_id else None
         redirect_uri = authorization.trusted_client_target(
             parameters, client.record if client else None, now=now, policy=authority.policy
         )
         assert client is not None
+        require_pushed(parameters, was_pushed=bool(using), redirect_uri=redirect_uri, policy=authority.policy)
         cookie_value, session = await self._browser(request, now)
         pending = authorization.validate(
             parameters,
@@ -85,14 +90,27 @@ class AuthorizeEndpoint:
         if is_own_navigation(request.headers) and "consent" not in parameters.get("prompt", "").split(" "):
             pending = msgspec.structs.replace(pending, is_own_navigation=True)
         browser = session.record if session else anonymous_session(cookie_value, now)
-        changes: list[Change] = [Insert(pending)]
+        changes: list[Change] = [*using, Insert(pending)]
         if session is None:
             changes.append(Insert(browser))
-        await authority.store.apply(changes)
+        try:
+            await authority.store.apply(changes)
+        except Conflict:  # the same reference was used at the same moment, and the other one has won
+            pushed_parameters(None, query, now=now)
+            raise
         response = self._next(pending, browser, now)
         if session is None:
             response.headers["set-cookie"] = self.cookie.header(cookie_value)
         return response
+
+    async def _parameters(self, query: Parameters, now: int) -> tuple[Parameters, tuple[Change, ...]]:
+        """Return the parameters of a new request, and the change that uses them up if they were pushed."""
+        reference = pushed_reference(query)
+        if reference is None:
+            return query, ()
+        pushed = await self.authority.store.get(PushedRequest, digest(reference))
+        parameters, using = pushed_parameters(pushed, query, now=now)
+        return parameters, (using,)
 
     async def _resume(self, request: Request, request_id: str) -> Response:
         now = self.authority.clock.now()

@@ -9,12 +9,15 @@ Spec: RFC 6749 s2.3; RFC 7523 s2.2, s3.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from doorward.errors import Conflict
 from doorward.oauth.changes import Insert
 from doorward.oauth.client_assertion import replayed
 from doorward.oauth.client_authentication import authenticate, presented_client, prove
+from doorward.oauth.client_id_metadata import is_document_url
 from doorward.oauth.client_keys import Key, stored_keys
+from doorward.oauth.errors import InvalidClient, LocalAuthorizationError
 from doorward.oauth.records import Client
 from doorward.storage.authority import Authority
 
@@ -26,6 +29,27 @@ class Caller:
         self.authority = authority
         self.presented = presented_client(authorization, form)
         self._assertion_used = False
+
+    async def look_again(self) -> None:
+        """Where a known client's id is a URL, ask for its document if that is no longer fresh.
+
+        So that a code is void once its client has changed. What cannot be had or used now changes nothing.
+        """
+        client_id = self.presented.client_id
+        if is_document_url(client_id) and await self.authority.store.get(Client, client_id) is not None:
+            with suppress(LocalAuthorizationError):
+                await self.authority.client(client_id)
+
+    async def introduce(self) -> None:
+        """Where the client's id is a URL, ask for its document, even if nobody has come with that id before.
+
+        Raises:
+            InvalidClient: the document cannot be had or used; says why.
+        """
+        try:
+            await self.authority.client(self.presented.client_id)
+        except LocalAuthorizationError as error:
+            raise InvalidClient(error.description, error.reason) from None
 
     async def client(self) -> Client:
         """Return the client as it is stored now, authenticated; call it in every attempt at a decision.

@@ -1,4 +1,4 @@
-"""`/register`: dynamic client registration, open to everyone and limited in size; it fetches nothing that it is told.
+"""`/register`: dynamic client registration, limited in size; it fetches nothing that it is told.
 
 Spec: RFC 7591 s3.
 """
@@ -6,41 +6,124 @@ Spec: RFC 7591 s3.
 from __future__ import annotations
 
 import base64
+import inspect
+from collections.abc import Awaitable, Callable
+from hmac import compare_digest
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.endpoints.responses import json_response, require_content_type
 from doorward.oauth.changes import Decision
-from doorward.oauth.errors import InvalidClientMetadata, Reason
-from doorward.oauth.registration import register_client
-from doorward.oauth.tokens import CLIENT_SECRET, mint
+from doorward.oauth.client_metadata import ClientMetadata, read_metadata
+from doorward.oauth.errors import InvalidClientMetadata, InvalidToken, Reason
+from doorward.oauth.records import Client, RegisteredContent, RegistrationSlot
+from doorward.oauth.registration import MintedClient, register_client
+from doorward.oauth.tokens import CLIENT_SECRET, REGISTRATION_ACCESS_TOKEN, digest, mint
+from doorward.oauth.unused_clients import Before, Place, best_place, content_digest, is_free
 from doorward.storage.authority import Authority
 from doorward.strict_json import InvalidJson, decode
+
+OnRegister = Callable[[ClientMetadata], str | Awaitable[str | None] | None]
+"""Asked about each registration; returns None to allow it, or the sentence with which it is refused."""
+
+PLACES_LOOKED_AT = 4
+_PLACE_BYTES = 8
 
 
 class RegisterEndpoint:
     """Serves `/register` for one authorization server."""
 
-    def __init__(self, authority: Authority) -> None:
+    def __init__(self, authority: Authority, on_register: OnRegister | None = None) -> None:
         self.authority = authority
+        self.on_register = on_register
 
     async def __call__(self, request: Request) -> Response:
         """Register one client."""
-        require_content_type(request, "application/json")
-        try:
-            body = decode(await request.body())
-        except InvalidJson as error:
-            raise InvalidClientMetadata(str(error), Reason.MALFORMED_METADATA) from None
-        entropy = self.authority.entropy
+        self._check_token(bearer_token(request))
+        metadata = read_metadata(json_body(request, await request.body()), policy=self.authority.policy)
+        await check_hook(self.on_register, metadata)
 
         async def attempt() -> Decision[dict[str, object]]:
             return register_client(
-                body,
-                client_id=base64.urlsafe_b64encode(entropy.random_bytes(18)).decode(),
-                client_secret=mint(CLIENT_SECRET, entropy.random_bytes(32)),
+                metadata,
+                minted=self._minted(),
                 now=self.authority.clock.now(),
                 policy=self.authority.policy,
+                place=await self._place(),
+                before=await self._before(metadata),
             )
 
         return json_response(await self.authority.decide(attempt), 201)
+
+    def _check_token(self, token: str | None) -> None:
+        policy = self.authority.policy
+        if policy.registration == "open":
+            return
+        presented = digest(token or "")
+        # All of them, so that the time taken says nothing about which one was nearly right.
+        matching = [compare_digest(presented, known) for known in policy.registration_tokens]
+        if token is None or not any(matching):
+            raise InvalidToken("Registration here takes an initial access token.", Reason.REGISTRATION_TOKEN)
+
+    def _minted(self) -> MintedClient:
+        random_bytes = self.authority.entropy.random_bytes
+        return MintedClient(
+            client_id=base64.urlsafe_b64encode(random_bytes(18)).decode(),
+            client_secret=mint(CLIENT_SECRET, random_bytes(32)),
+            registration_access_token=mint(REGISTRATION_ACCESS_TOKEN, random_bytes(32)),
+        )
+
+    async def _before(self, metadata: ClientMetadata) -> Before | None:
+        if metadata.token_endpoint_auth_method != "none":
+            return None
+        store, key = self.authority.store, content_digest(metadata)
+        content = await store.get(RegisteredContent, key)
+        return Before(key, content, await store.get(Client, content.record.client_id) if content else None)
+
+    async def _place(self) -> Place:
+        store, now = self.authority.store, self.authority.clock.now()
+        seen: list[Place] = []
+        for _ in range(PLACES_LOOKED_AT):
+            number = int.from_bytes(self.authority.entropy.random_bytes(_PLACE_BYTES), "big")
+            slot = str(number % self.authority.policy.unused_clients_limit)
+            taken = await store.get(RegistrationSlot, slot)
+            place = Place(slot, taken, await store.get(Client, taken.record.client_id) if taken else None)
+            seen.append(place)
+            if is_free(place, now=now):
+                break
+        return best_place(seen, now=now)
+
+
+def json_body(request: Request, body: bytes) -> object:
+    """Decode the body of a registration.
+
+    Raises:
+        InvalidRequest: it is not sent as JSON.
+        InvalidClientMetadata: it is not JSON, or has more than one reading.
+    """
+    require_content_type(request, "application/json")
+    try:
+        return decode(body)
+    except InvalidJson as error:
+        raise InvalidClientMetadata(str(error), Reason.MALFORMED_METADATA) from None
+
+
+def bearer_token(request: Request) -> str | None:
+    """Return the token of the `Authorization` header. Spec: RFC 6750 s2.1."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+async def check_hook(hook: OnRegister | None, metadata: ClientMetadata) -> None:
+    """Ask the operator's own policy; whatever it raises lets nobody in.
+
+    Raises:
+        InvalidClientMetadata: it says no.
+    """
+    if hook is None:
+        return
+    answer = hook(metadata)
+    refusal = await answer if inspect.isawaitable(answer) else answer
+    if refusal is not None:
+        raise InvalidClientMetadata(refusal, Reason.REGISTRATION_POLICY)

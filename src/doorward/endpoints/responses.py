@@ -19,14 +19,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from doorward.errors import StorageError
+from doorward.fetching.errors import FetchError
 from doorward.logs import log
 from doorward.oauth.errors import (
     InvalidClient,
     InvalidRequest,
+    InvalidToken,
     LocalAuthorizationError,
     OAuthError,
     Reason,
     RedirectAuthorizationError,
+    TooManyRequests,
     UseDpopNonce,
 )
 
@@ -94,6 +97,8 @@ def error_response(error: OAuthError, *, basic: bool = False) -> Response:
     headers = {"www-authenticate": 'Basic realm="doorward"'} if basic and isinstance(error, InvalidClient) else {}
     if isinstance(error, UseDpopNonce):
         headers["dpop-nonce"] = error.nonce
+    if isinstance(error, InvalidToken):
+        headers["www-authenticate"] = 'Bearer error="invalid_token"'
     return json_response({"error": error.error, "error_description": error.description}, error.status, headers)
 
 
@@ -132,8 +137,12 @@ def _answer(error: Exception, request: Request, render_error: RenderError | None
         _log_refusal(request, error)
         if render_error is not None:
             title = "This sign-in cannot start" if isinstance(error, LocalAuthorizationError) else "Request refused"
-            return render_error(title, error.description, error.status)
-        return error_response(error, basic="authorization" in request.headers)
+            answer = render_error(title, error.description, error.status)
+        else:
+            answer = error_response(error, basic="authorization" in request.headers)
+        if isinstance(error, TooManyRequests):
+            answer.headers["retry-after"] = str(error.retry_after_seconds)
+        return answer
     if isinstance(error, BodyTooLarge):
         return _plain(render_error, "invalid_request", "The request body is larger than 64 KiB.", 413)
     if isinstance(error, ClientDisconnect):
@@ -142,6 +151,11 @@ def _answer(error: Exception, request: Request, render_error: RenderError | None
         log(LOGGER, logging.ERROR, "store_unavailable", path=request.url.path, detail=str(error))
         answer = _plain(render_error, "temporarily_unavailable", "Try again in a moment.", 503)
         answer.headers["retry-after"] = "1"
+        return answer
+    if isinstance(error, FetchError):
+        log(LOGGER, logging.WARNING, "fetch_failed", path=request.url.path, detail=str(error))
+        answer = _plain(render_error, "temporarily_unavailable", "Try again in a moment.", 503)
+        answer.headers["retry-after"] = "5"
         return answer
     incident = secrets.token_hex(4)
     LOGGER.error("bug", exc_info=error, extra={"fields": {"incident": incident, "path": request.url.path}})

@@ -8,11 +8,11 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.endpoints.client_authentication import Caller
 from doorward.endpoints.responses import NO_STORE, require_content_type
 from doorward.oauth.changes import Decision, Stored
-from doorward.oauth.client_authentication import authenticate, presented_client
 from doorward.oauth.parameters import parse_form
-from doorward.oauth.records import AccessToken, Client, Grant, RefreshToken
+from doorward.oauth.records import AccessToken, Grant, RefreshToken
 from doorward.oauth.revocation import revoke
 from doorward.oauth.tokens import digest
 from doorward.storage.authority import Authority
@@ -28,13 +28,12 @@ class RevokeEndpoint:
         """Revoke one token, whatever `token_type_hint` says of it."""
         require_content_type(request, "application/x-www-form-urlencoded")
         form = parse_form(await request.body())
-        presented = presented_client(request.headers.get("authorization"), form)
+        caller = Caller(self.authority, request.headers.get("authorization"), form)
         store = self.authority.store
 
         async def attempt() -> Decision[None]:
             now = self.authority.clock.now()
-            stored = await store.get(Client, presented.client_id)
-            client = authenticate(stored.record if stored else None, presented, now=now)
+            client = await caller.client()
             found = await self._find(form.get("token"))
             grant = await store.get(Grant, found.record.grant_id) if found else None
             return revoke(form, client=client, found=found, grant=grant, now=now)

@@ -19,15 +19,17 @@ Routes = Mapping[str, Mapping[str, ASGIApp]]
 class Router:
     """Serves a table of routes; everything else is 404 or 405 in JSON."""
 
-    def __init__(self, routes: Routes, *, open_to_browsers: frozenset[str]) -> None:
+    def __init__(self, routes: Routes, *, open_to_browsers: frozenset[str], prefixes: Routes | None = None) -> None:
         self.routes = routes
+        self.prefixes = prefixes or {}
+        """As `routes`, for every path that goes on after one of these with a single further segment."""
         self.open_to_browsers = open_to_browsers
         """Paths that answer a CORS preflight."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         path: str = scope["path"][len(scope.get("root_path", "")) :] or "/"
-        methods = self.routes.get(path)
+        methods = self.routes.get(path) or self._under_a_prefix(path)
         if methods is None:
             message = {"error": "not_found", "error_description": "There is nothing at this address."}
             await json_response(message, 404)(scope, receive, send)
@@ -43,6 +45,10 @@ class Router:
             await json_response(message, 405, {"allow": allowed})(scope, receive, send)
             return
         await app(scope, receive, send)
+
+    def _under_a_prefix(self, path: str) -> Mapping[str, ASGIApp] | None:
+        head, _, segment = path.rpartition("/")
+        return self.prefixes.get(f"{head}/") if segment else None
 
 
 async def _preflight(send: Send) -> None:

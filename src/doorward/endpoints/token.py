@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.endpoints.client_authentication import Caller
 from doorward.endpoints.dpop import nonce_header, presented_proof, with_proof
 from doorward.endpoints.further_grants import FurtherGrants
 from doorward.endpoints.older_grants import ending_older_grants
 from doorward.endpoints.responses import json_response, require_content_type
 from doorward.oauth import grant_types
 from doorward.oauth.changes import Decision, Stored
-from doorward.oauth.client_authentication import authenticate, presented_client
 from doorward.oauth.dpop import require_proof
 from doorward.oauth.metadata import TOKEN_PATH
 from doorward.oauth.parameters import parse_form
@@ -44,9 +44,12 @@ class TokenEndpoint:
         authorization = request.headers.get("authorization")
         decide = self.decisions[grant_type(form, policy=self.authority.policy)]
         proof = presented_proof(self.authority, request, TOKEN_PATH)
+        caller = Caller(self.authority, authorization, form)
+        if "code" in form:
+            await caller.look_again()
 
         async def attempt() -> Decision[TokenReply]:
-            client = await self._client(authorization, form)
+            client = await caller.client()
             jkt = None if proof is None else proof.proof.jkt
             require_proof(client, jkt, policy=self.authority.policy)
             return await with_proof(self.authority, proof, await decide(form, client, self._minted(jkt)))
@@ -55,11 +58,6 @@ class TokenEndpoint:
         if reply.error is not None:
             raise reply.error
         return json_response(reply.body, headers=nonce_header(proof))
-
-    async def _client(self, authorization: str | None, form: Mapping[str, str]) -> Client:
-        presented = presented_client(authorization, form)
-        stored = await self.authority.store.get(Client, presented.client_id)
-        return authenticate(stored.record if stored else None, presented, now=self.authority.clock.now())
 
     def _minted(self, jkt: str | None) -> MintedTokens:
         entropy = self.authority.entropy

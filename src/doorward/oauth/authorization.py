@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from doorward.oauth.authorization_response import location
-from doorward.oauth.changes import Change, Decision, Expect, Insert, Replace, Stored
+from doorward.oauth.changes import Decision, Expect, Insert, Replace, Stored
 from doorward.oauth.client_metadata import RESPONSE_TYPES
 from doorward.oauth.client_terms import still_hold, terms
 from doorward.oauth.dpop import is_thumbprint

@@ -137,6 +137,8 @@ class Reason(StrEnum):
     UNKNOWN_REQUEST_URI = "unknown_request_uri"
     NOT_PUSHED = "not_pushed"
     NOT_AUTHENTICATED = "not_authenticated"
+    RATE_LIMITED = "rate_limited"
+    WRONG_PASSWORDS = "wrong_passwords"
     INTERNAL = "internal"
 
 
@@ -291,6 +293,17 @@ class LocalAuthorizationError(OAuthError):
     """The redirect target is not trusted: show a page, never redirect. Spec: RFC 6749 s4.1.2.1."""
 
     error = "invalid_request"
+
+
+class TooManyRequests(OAuthError):
+    """Tried too often; nothing was looked at, so it is no verdict about any credential. Spec: RFC 6585 s4."""
+
+    error = "too_many_requests"
+    status = 429
+
+    def __init__(self, retry_after_seconds: int, *, reason: Reason = Reason.RATE_LIMITED) -> None:
+        super().__init__(f"Too many requests. Try again in {retry_after_seconds} s.", reason)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class RedirectAuthorizationError(OAuthError):

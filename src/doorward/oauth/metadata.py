@@ -1,9 +1,10 @@
 """The metadata documents and every well-known path they are served at.
 
 All of it is computed from the policy's issuer and resource, so that what is published is byte-equal everywhere. What
-is not built is not advertised: no introspection, no OpenID Connect.
+is not built is not advertised: no OpenID Connect.
 
-Implements RFC 8414 s2 and s3, RFC 9728 s2 and s3, RFC 9207 s3. Does not know HTTP.
+Implements RFC 8414 s2 and s3, RFC 9728 s2 and s3, RFC 9207 s3, RFC 9126 s5, RFC 9449 s5.1, RFC 9701 s7. Does not
+know HTTP.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from typing import Literal
 
 from doorward.oauth.client_keys import SIGNING_ALGORITHMS
 from doorward.oauth.client_metadata import AUTH_METHODS, RESPONSE_TYPES
+from doorward.oauth.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from doorward.oauth.grant_types import published
 from doorward.oauth.policy import Policy
 from doorward.oauth.uris import parse_http
+
+TOKEN_SIGNING_ALGORITHM = "ES256"
+"""What the keys of the published set sign with."""
 
 Document = Literal["protected_resource", "authorization_server"]
 
@@ -22,6 +27,9 @@ AUTHORIZE_PATH = "/authorize"
 TOKEN_PATH = "/token"
 REGISTER_PATH = "/register"
 REVOKE_PATH = "/revoke"
+INTROSPECT_PATH = "/introspect"
+PAR_PATH = "/par"
+JWKS_PATH = "/.well-known/jwks.json"
 
 _PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 _AUTHORIZATION_SERVER = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
@@ -36,6 +44,8 @@ def protected_resource(
         "authorization_servers": [policy.issuer],
         "scopes_supported": list(policy.scopes),
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
+        "dpop_bound_access_tokens_required": policy.require_dpop,
     }
     texts = {"resource_name": resource_name, "resource_documentation": resource_documentation}
     return document | {name: text for name, text in texts.items() if text}
@@ -59,6 +69,13 @@ def authorization_server(policy: Policy) -> dict[str, object]:
         "response_modes_supported": ["query"],
         **published(policy),
         **_about_clients(policy),
+        "introspection_endpoint": policy.issuer + INTROSPECT_PATH,
+        "introspection_endpoint_auth_methods_supported": [method for method in AUTH_METHODS if method != "none"],
+        "introspection_signing_alg_values_supported": [TOKEN_SIGNING_ALGORITHM],
+        "jwks_uri": policy.issuer + JWKS_PATH,
+        "pushed_authorization_request_endpoint": policy.issuer + PAR_PATH,
+        "require_pushed_authorization_requests": policy.require_par,
+        "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
     }

@@ -18,6 +18,7 @@ REFRESH_TOKEN = "dwr_"
 CODE = "dwc_"
 HEADER_TOKEN = "dwk_"
 CLIENT_SECRET = "dws_"
+REGISTRATION_ACCESS_TOKEN = "dwm_"
 
 RANDOM_BYTES = 32
 

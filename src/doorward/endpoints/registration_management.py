@@ -1,0 +1,83 @@
+"""`/register/{client_id}`: a client reads, replaces or removes its own registration.
+
+Spec: RFC 7592 s2.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from doorward.endpoints.register import OnRegister, bearer_token, check_hook, json_body
+from doorward.endpoints.responses import NO_STORE, guarded, json_response
+from doorward.oauth.changes import Decision, Stored
+from doorward.oauth.client_metadata import read_metadata
+from doorward.oauth.records import Client, Grant
+from doorward.oauth.registration_management import (
+    current_registration,
+    delete_registration,
+    managed,
+    replace_registration,
+)
+from doorward.oauth.tokens import CLIENT_SECRET, mint
+from doorward.storage.authority import Authority
+
+PREFIX = "/register/"
+
+
+def management_routes(authority: Authority, on_register: OnRegister | None) -> dict[str, dict[str, ASGIApp]]:
+    """Return the routes by prefix, for `Router`."""
+    management = RegistrationManagement(authority, on_register)
+    methods = {"GET": management.show, "PUT": management.replace, "DELETE": management.delete}
+    return {PREFIX: {method: guarded(handler) for method, handler in methods.items()}}
+
+
+class RegistrationManagement:
+    """Serves every address under `/register/` for one authorization server."""
+
+    def __init__(self, authority: Authority, on_register: OnRegister | None = None) -> None:
+        self.authority = authority
+        self.on_register = on_register
+
+    async def show(self, request: Request) -> Response:
+        """Answer what is registered."""
+        client, token = await self._managed(request)
+        return json_response(current_registration(client.record, token, policy=self.authority.policy))
+
+    async def replace(self, request: Request) -> Response:
+        """Take a whole new registration for the same client."""
+        await self._managed(request)
+        body = json_body(request, await request.body())
+        await check_hook(self.on_register, read_metadata(body, policy=self.authority.policy))
+
+        async def attempt() -> Decision[dict[str, object]]:
+            client, token = await self._managed(request)
+            return replace_registration(
+                body,
+                client,
+                token=token,
+                client_secret=mint(CLIENT_SECRET, self.authority.entropy.random_bytes(32)),
+                policy=self.authority.policy,
+            )
+
+        return json_response(await self.authority.decide(attempt))
+
+    async def delete(self, request: Request) -> Response:
+        """Remove the client with everything that users have granted it."""
+
+        async def attempt() -> Decision[None]:
+            client, _ = await self._managed(request)
+            grants = await self.authority.store.find(Grant, client_id=client.record.client_id)
+            return delete_registration(client, grants, now=self.authority.clock.now())
+
+        await self.authority.decide(attempt)
+        return Response(status_code=204, headers=NO_STORE)
+
+    async def _managed(self, request: Request) -> tuple[Stored[Client], str]:
+        path: str = request.scope["path"]
+        client_id = path.rpartition(PREFIX)[2]
+        token = bearer_token(request)
+        client = managed(await self.authority.store.get(Client, client_id), token, now=self.authority.clock.now())
+        assert token is not None
+        return client, token

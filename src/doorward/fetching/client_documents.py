@@ -1,0 +1,187 @@
+"""Clients that describe themselves at a URL, and the keys that clients publish: fetched, checked, kept for a while.
+
+A good document becomes a stored `Client`, so that every node knows it and tokens outlive the document's host being
+down. A bad one is never stored: what was wrong with it is remembered in this process for half a minute, so that a
+stranger cannot make this server ask somebody else's host again and again. When a host cannot be reached, what it said
+within the last day still counts; when it says something else, that counts at once.
+
+Implements OAuth Client ID Metadata Document (draft 02) s4 and s5; RFC 7517 s5.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from doorward.clock import Clock
+from doorward.errors import Conflict
+from doorward.fetching.caching import fresh_seconds
+from doorward.fetching.errors import FetchError
+from doorward.fetching.fetcher import Fetcher
+from doorward.fetching.response import Fetched
+from doorward.logs import log
+from doorward.oauth.changes import Insert, Replace, Stored
+from doorward.oauth.client_assertion import Assertion, names_known_key
+from doorward.oauth.client_id_metadata import check_document_url, read_document
+from doorward.oauth.client_keys import Key, read_jwks, stored_keys
+from doorward.oauth.errors import InvalidClient, InvalidClientMetadata, LocalAuthorizationError, OAuthError, Reason
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import Client
+from doorward.oauth.registration import described
+from doorward.storage.port import Store
+from doorward.strict_json import InvalidJson, decode
+
+LOGGER = logging.getLogger("doorward.fetching")
+
+REFUSED_SECONDS = 30
+"""How long a bad document is not asked for again; at most a minute."""
+_STALE_SECONDS = 24 * 3600
+_UNUSED_SECONDS = 24 * 3600
+_KEYS_FRESH_SECONDS = 3600
+_KEYS_AGAIN_SECONDS = 60
+"""Keys are asked for again for the sake of an unknown one at most this often per URL."""
+_JWKS_LIMIT_BYTES = 64 * 1024
+_KEPT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _PublishedKeys:
+    keys: tuple[Key, ...]
+    asked_at: int
+    fresh_until: int
+
+
+class FetchedClientDocuments:
+    """Metadata documents and key sets of clients, for one authorization server."""
+
+    def __init__(self, policy: Policy, store: Store, clock: Clock, fetcher: Fetcher) -> None:
+        self.policy = policy
+        self.store = store
+        self.clock = clock
+        self.fetcher = fetcher
+        self._refused: OrderedDict[str, tuple[int, LocalAuthorizationError]] = OrderedDict()
+        self._keys: OrderedDict[str, _PublishedKeys] = OrderedDict()
+
+    async def client(self, client_id: str) -> Stored[Client] | None:
+        """Return the client whose metadata document is at this URL; asks for it again when it is no longer fresh.
+
+        Raises:
+            LocalAuthorizationError: the document cannot be had or used; says why.
+        """
+        stored = await self.store.get(Client, client_id)
+        if stored is not None and stored.record.source != "metadata_document":
+            return stored
+        now = self.clock.now()
+        try:
+            host = check_document_url(client_id, policy=self.policy)
+        except InvalidClientMetadata as error:
+            raise LocalAuthorizationError(error.description, error.reason) from None
+        if stored is not None and _is_alive(stored.record, now) and now < (stored.record.fresh_until or 0):
+            return stored
+        self._raise_refused(client_id, now)
+        try:
+            return await self._fetch(client_id, stored, now)
+        except FetchError as error:
+            if error.passing and stored is not None and now < (stored.record.fresh_until or 0) + _STALE_SECONDS:
+                return stored
+            refusal = LocalAuthorizationError(
+                f"The description of this application at {host} cannot be had. {error.sentence}",
+                Reason.METADATA_DOCUMENT_UNAVAILABLE,
+            )
+        except OAuthError as error:
+            refusal = LocalAuthorizationError(
+                f"The description of this application at {host} cannot be used. {error.description}", error.reason
+            )
+        log(LOGGER, logging.INFO, "client_document_refused", host=host, detail=refusal.description)
+        self._refused[client_id] = (now + REFUSED_SECONDS, refusal)
+        _trim(self._refused)
+        raise refusal
+
+    async def keys(self, client: Client, assertion: Assertion) -> Sequence[Key]:
+        """Return the public keys of a client; asks for them again when none could have made the signature.
+
+        Raises:
+            FetchError: they cannot be had just now, which is no verdict about the client.
+            InvalidClient: what is published is not a set of public keys.
+        """
+        url, now = client.jwks_uri, self.clock.now()
+        if url is None:
+            return ()
+        known = self._keys.get(url)
+        if known is not None:
+            good = now < known.fresh_until and names_known_key(assertion, known.keys)
+            if good or now < known.asked_at + _KEYS_AGAIN_SECONDS:
+                return known.keys
+        try:
+            fetched = await self._document(url, _JWKS_LIMIT_BYTES, "application/jwk-set+json, application/json")
+            keys = stored_keys(read_jwks(_json(fetched.body)))
+        except FetchError as error:
+            if known is not None and error.passing and now < known.fresh_until + _STALE_SECONDS:
+                self._keys[url] = replace(known, asked_at=now)
+                return known.keys
+            if error.passing:
+                raise
+            raise InvalidClient(f"The keys of this client cannot be had. {error.sentence}", _UNAVAILABLE) from None
+        except InvalidClientMetadata as error:
+            raise InvalidClient(f"The keys of this client cannot be used. {error.description}", _UNAVAILABLE) from None
+        self._keys[url] = _PublishedKeys(keys, now, now + fresh_seconds(fetched.headers, most=_KEYS_FRESH_SECONDS))
+        _trim(self._keys)
+        return keys
+
+    def _raise_refused(self, client_id: str, now: int) -> None:
+        until, refusal = self._refused.get(client_id, (0, None))
+        if refusal is not None and now < until:
+            raise refusal
+        self._refused.pop(client_id, None)
+
+    async def _fetch(self, client_id: str, stored: Stored[Client] | None, now: int) -> Stored[Client] | None:
+        fetched = await self._document(client_id, self.policy.metadata_document_limit_bytes, "application/json")
+        document = read_document(fetched.body, client_id=client_id, policy=self.policy)
+        before = stored.record if stored is not None else None
+        used_until = (before.expires_at or 0) if before is not None else 0
+        client = described(
+            Client(
+                client_id=client_id,
+                source="metadata_document",
+                created_at=before.created_at if before is not None else now,
+                used_at=before.used_at if before is not None else None,
+                expires_at=max(now + _UNUSED_SECONDS, used_until),
+                fresh_until=now + fresh_seconds(fetched.headers),
+                jwks_uri=document.jwks_uri,
+            ),
+            document.metadata,
+        )
+        with suppress(Conflict):  # somebody else has stored what they fetched just now, or used the client
+            await self.store.apply([Insert(client) if stored is None else Replace(client, stored.version)])
+        return await self.store.get(Client, client_id)
+
+    async def _document(self, url: str, limit_bytes: int, accept: str) -> Fetched:
+        fetched = await self.fetcher.get(url, limit_bytes=limit_bytes, accept=accept)
+        if fetched.status != 200:  # noqa: PLR2004
+            raise FetchError("status", f"Its host answered {fetched.status}.", status=fetched.status)
+        if fetched.media_type != "application/json" and not fetched.media_type.endswith("+json"):
+            raise FetchError("media_type", "It is not sent as JSON.")
+        return fetched
+
+
+_UNAVAILABLE = Reason.CLIENT_KEYS_UNAVAILABLE
+
+
+def _is_alive(client: Client, now: int) -> bool:
+    return client.expires_at is None or client.expires_at > now
+
+
+def _json(body: bytes) -> object:
+    try:
+        return decode(body)
+    except InvalidJson as error:
+        raise InvalidClientMetadata(str(error), Reason.MALFORMED_METADATA) from None
+
+
+def _trim(kept: OrderedDict[str, Any]) -> None:
+    while len(kept) > _KEPT:
+        kept.popitem(last=False)
