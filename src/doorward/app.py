@@ -20,9 +20,13 @@ from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, CommandTarget, Config, LoginKind, PythonTarget, UrlTarget
 from doorward.door.client_address import ClientAddresses
 from doorward.door.door import McpDoor
+from doorward.door.identity import UpstreamIdentity
 from doorward.door.ports import Peers
 from doorward.endpoints.authorize import AuthorizeEndpoint
+from doorward.endpoints.introspect import IntrospectEndpoint
+from doorward.endpoints.jwks import JwkSet
 from doorward.endpoints.limits import RequestLimits
+from doorward.endpoints.par import PushEndpoint
 from doorward.endpoints.probes import Readiness, live
 from doorward.endpoints.register import OnRegister, RegisterEndpoint
 from doorward.endpoints.registration_management import management_routes
@@ -36,6 +40,7 @@ from doorward.fetching.client_documents import FetchedClientDocuments
 from doorward.fetching.fetcher import Fetcher
 from doorward.login.local import Owner, ensure_owner
 from doorward.logs import log
+from doorward.oauth.metadata import JWKS_PATH
 from doorward.oauth.uris import parse_http
 from doorward.pages.connections import ConnectionsPage
 from doorward.pages.consent import ConsentPage
@@ -232,9 +237,11 @@ class _Running:
             worker_id=door.worker_id,
             sessions_in_process=not isinstance(door.upstream, HttpUpstream),
             peers=door.peers,
+            proofs=proofs,
+            identity=_identity_for(door, authority) if config.upstream_identity == "jwt" else None,
         )
         self.door_paths = frozenset({config.path, config.path.rstrip("/") + "/"})
-        self.router = router_for(authority, config, door.on_register)
+        self.router = router_for(authority, config, keys, door.on_register)
         self.purging = asyncio.create_task(_purge_regularly(door.store, door.clock), name="doorward-purge")
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -252,11 +259,18 @@ class _Running:
             await self.purging
 
 
-def router_for(authority: Authority, config: Config, on_register: OnRegister | None = None) -> Router:
+def _identity_for(door: Door, authority: Authority) -> UpstreamIdentity:
+    url = door.upstream.url if isinstance(door.upstream, HttpUpstream) else door.policy.resource
+    issuer, clock, entropy = door.policy.issuer, door.clock, door.entropy
+    return UpstreamIdentity(sign=authority.sign, issuer=issuer, audience=url, clock=clock, entropy=entropy)
+
+
+def router_for(authority: Authority, config: Config, keys: Keys, on_register: OnRegister | None = None) -> Router:
     """Return the table of everything but the door; without OAuth there is nothing to sign in to."""
     routes: dict[str, Mapping[str, ASGIApp]] = {
         "/livez": {"GET": guarded(live)},
         "/readyz": {"GET": guarded(Readiness(authority.store))},
+        JWKS_PATH: {"GET": guarded(JwkSet(keys), cors=True)},
     }
     if config.auth != "oauth":
         return Router(routes, open_to_browsers=frozenset())
@@ -268,6 +282,8 @@ def router_for(authority: Authority, config: Config, on_register: OnRegister | N
     open_routes |= {
         "/token": {"POST": guarded(limits.redeeming(TokenEndpoint(authority)), cors=True)},
         "/revoke": {"POST": guarded(limits.redeeming(RevokeEndpoint(authority)), cors=True)},
+        "/introspect": {"POST": guarded(limits.redeeming(IntrospectEndpoint(authority)), cors=True)},
+        "/par": {"POST": guarded(limits.redeeming(PushEndpoint(authority)), cors=True)},
     }
     if authority.policy.registration != "off":
         open_routes["/register"] = {

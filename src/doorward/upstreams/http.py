@@ -63,6 +63,7 @@ class HttpUpstream:
         max_connections: int = 256,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        self.url = url
         parts = _parse(url)
         host = parts.hostname or ""
         default_port = 443 if parts.scheme == "https" else 80

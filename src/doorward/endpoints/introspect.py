@@ -1,0 +1,61 @@
+"""`/introspect`: what a token is good for, as JSON or, for whoever asks for it so, as a signed JWT.
+
+Spec: RFC 7662 s2; RFC 9701 s4, s5.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.endpoints.client_authentication import Caller
+from doorward.endpoints.responses import NO_STORE, json_response, require_content_type
+from doorward.oauth.introspection import JWT_HEADER_TYPE, JWT_MEDIA_TYPE, Introspectable, introspect, jwt_claims
+from doorward.oauth.parameters import parse_form
+from doorward.oauth.records import AccessToken, Grant, HeaderToken, RefreshToken
+from doorward.oauth.tokens import digest
+from doorward.storage.authority import Authority
+
+
+class IntrospectEndpoint:
+    """Serves `/introspect` for one authorization server."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer about one token, whatever `token_type_hint` says of it."""
+        require_content_type(request, "application/x-www-form-urlencoded")
+        form = parse_form(await request.body())
+        authority = self.authority
+        now = authority.clock.now()
+        client = await Caller(authority, request.headers.get("authorization"), form).client()
+        found = await self._find(form.get("token"))
+        answer = introspect(
+            form, client=client, found=found, grant=await self._grant(found), now=now, policy=authority.policy
+        )
+        if not _wants_jwt(request.headers.get("accept", "")):
+            return json_response(answer)
+        claims = jwt_claims(answer, client=client, now=now, policy=authority.policy)
+        signed = authority.sign(claims, header_type=JWT_HEADER_TYPE)
+        return Response(signed.encode(), headers={"content-type": JWT_MEDIA_TYPE, **NO_STORE})
+
+    async def _find(self, token: str | None) -> Introspectable | None:
+        if token is None:
+            return None
+        kinds: tuple[type[Introspectable], ...] = (AccessToken, RefreshToken, HeaderToken)
+        for kind in kinds:
+            found = await self.authority.store.get(kind, digest(token))
+            if found is not None:
+                return found.record
+        return None
+
+    async def _grant(self, found: Introspectable | None) -> Grant | None:
+        if found is None or isinstance(found, HeaderToken):
+            return None
+        stored = await self.authority.store.get(Grant, found.grant_id)
+        return None if stored is None else stored.record
+
+
+def _wants_jwt(accept: str) -> bool:
+    return any(part.split(";", 1)[0].strip().lower() == JWT_MEDIA_TYPE for part in accept.split(","))

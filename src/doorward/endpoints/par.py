@@ -1,0 +1,49 @@
+"""`/par`: a client hands over the parameters of an authorization request and gets a reference for the browser.
+
+Spec: RFC 9126 s2; RFC 9449 s10.1.
+"""
+
+from __future__ import annotations
+
+import base64
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.endpoints.client_authentication import Caller
+from doorward.endpoints.dpop import nonce_header, presented_proof, with_proof
+from doorward.endpoints.responses import json_response, require_content_type
+from doorward.oauth.changes import Decision
+from doorward.oauth.metadata import PAR_PATH
+from doorward.oauth.parameters import parse_form
+from doorward.oauth.pushed_request import push
+from doorward.storage.authority import Authority
+
+
+class PushEndpoint:
+    """Serves `/par` for one authorization server."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+
+    async def __call__(self, request: Request) -> Response:
+        """Keep one pushed request."""
+        require_content_type(request, "application/x-www-form-urlencoded")
+        form = parse_form(await request.body())
+        authority = self.authority
+        proof = presented_proof(authority, request, PAR_PATH)
+        caller = Caller(authority, request.headers.get("authorization"), form)
+        await caller.introduce()
+
+        async def attempt() -> Decision[dict[str, object]]:
+            decision = push(
+                form,
+                client=await caller.client(),
+                reference=base64.urlsafe_b64encode(authority.entropy.random_bytes(32)).rstrip(b"=").decode(),
+                jkt=None if proof is None else proof.proof.jkt,
+                now=authority.clock.now(),
+                policy=authority.policy,
+            )
+            return await with_proof(authority, proof, decision)
+
+        return json_response(await authority.decide(attempt), 201, nonce_header(proof))
