@@ -1,7 +1,7 @@
 """Whose address a request came from: the peer's, unless the peer is a proxy the operator listed.
 
 `X-Forwarded-For` is believed from right to left, only as far as listed proxies vouch for it. The result goes into
-logs and to the upstream; nothing is decided on it, and no published address depends on it.
+logs, to the upstream and into limits; nobody gets in by it, and no published address depends on it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ class ClientAddresses:
                 break
             address = str(claimed)
         return address
+
+    def of_scope(self, scope: Scope) -> str:
+        """Return the client's address, reading the header lines of the request; several count as one list."""
+        lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        return self.of(scope, b",".join(lines) if lines else None)
 
     def _is_trusted(self, address: str) -> bool:
         parsed = _parsed(address)

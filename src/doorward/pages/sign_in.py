@@ -1,4 +1,4 @@
-"""`/-/login`: a person proves who they are with a local account.
+"""`/-/login`: a person proves who they are with a local account, for a pending request or to see a page of ours.
 
 Spec: RFC 9700 s4.7 (forged forms); the browser's cookie is replaced at sign-in, so a planted one gains nothing.
 """
@@ -6,79 +6,147 @@ Spec: RFC 9700 s4.7 (forged forms); the browser's cookie is replaced at sign-in,
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from doorward.errors import Conflict
-from doorward.login.browser_sessions import BrowserCookie, cookie_digest, new_cookie_value, signed_in_session
+from doorward.login.browser_sessions import (
+    BrowserCookie,
+    cookie_digest,
+    form_token,
+    new_cookie_value,
+    signed_in_session,
+)
 from doorward.login.local import verify_password
+from doorward.login.sign_in_limits import SignInLimits
 from doorward.logs import log
-from doorward.oauth.changes import Delete, Expect, Insert, Replace, Stored
+from doorward.oauth.changes import Change, Delete, Expect, Insert, Replace, Stored
+from doorward.oauth.errors import LocalAuthorizationError, Reason, TooManyRequests
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.oauth.records import BrowserSession, User
+from doorward.pages.own_pages import OWN_PAGES, require_own_form
 from doorward.pages.rendering import Pages
-from doorward.pages.steps import Step, back_to_authorize, load_step, require_our_form
+from doorward.pages.steps import NO_STORE, Step, back_to_authorize, load_step, require_our_form
 from doorward.storage.authority import Authority
 
 LOGGER = logging.getLogger("doorward.pages")
 
 
+@dataclass(frozen=True, slots=True)
+class _Purpose:
+    """What a sign-in is for: a pending request of this browser, or a page of ours."""
+
+    field: Literal["request", "next"]
+    value: str
+    cookie_value: str
+    step: Step | None = None
+
+
 class SignInPage:
     """Serves `/-/login` for one authorization server."""
 
-    def __init__(self, authority: Authority, pages: Pages) -> None:
+    def __init__(self, authority: Authority, pages: Pages, address_of: Callable[[Request], str]) -> None:
         self.authority = authority
         self.pages = pages
+        self.address_of = address_of
+        self.limits = SignInLimits(authority)
         self.cookie = BrowserCookie.for_issuer(authority.policy.issuer)
 
     async def show(self, request: Request) -> Response:
         """Show the form."""
-        request_id = parse_query(request.scope["query_string"]).get("request")
-        return self._form(await load_step(self.authority, self.cookie, request, request_id))
+        purpose = await self._purpose(request, parse_query(request.scope["query_string"]))
+        if purpose.cookie_value:
+            return self._form(purpose)
+        fresh = replace(purpose, cookie_value=new_cookie_value(self.authority.entropy))
+        response = self._form(fresh)
+        response.headers["set-cookie"] = self.cookie.header(fresh.cookie_value)
+        return response
 
     async def submit(self, request: Request) -> Response:
-        """Check user name and password; right ones bind the user to the pending request."""
+        """Check user name and password; right ones bind the user to the pending request or open the page."""
         form = parse_form(await request.body())
-        step = await load_step(self.authority, self.cookie, request, form.get("request"))
-        require_our_form(self.authority, request, step, form.get("form_token"))
-        name = form.get("username", "").strip()
+        purpose = await self._purpose(request, form)
+        if purpose.step is not None:
+            require_our_form(self.authority, request, purpose.step, form.get("form_token"))
+        else:
+            require_own_form(self.authority, request, purpose.value, purpose.cookie_value, form.get("form_token"))
+        name, address = form.get("username", "").strip(), self.address_of(request)
+        try:
+            await self.limits.begin(name, address)
+        except TooManyRequests as error:
+            return self._slowed(purpose, name, error)
         user = await verify_password(self.authority.store, name, form.get("password", ""))
         if user is None:
             log(LOGGER, logging.WARNING, "sign_in_failed", user=name[:64])
-            return self._form(step, problem="User name or password is wrong.", username=name, status=400)
+            return self._form(purpose, problem="User name or password is wrong.", username=name, status=400)
+        await self.limits.succeed(name, address)
         try:
-            return await self._signed_in(step, user)
+            return await self._signed_in(purpose, user)
         except Conflict:  # the form was sent twice and the other one has won, or the account has changed meanwhile
-            return back_to_authorize(self.authority, step.pending.record.request_id)
+            return self._onwards(purpose)
 
-    async def _signed_in(self, step: Step, verified: Stored[User]) -> Response:
-        user = verified.record
+    async def _purpose(self, request: Request, fields: Mapping[str, str]) -> _Purpose:
+        page = fields.get("next")
+        if page is None:
+            step = await load_step(self.authority, self.cookie, request, fields.get("request"))
+            return _Purpose("request", step.pending.record.request_id, step.cookie_value, step)
+        if page not in OWN_PAGES:
+            raise LocalAuthorizationError("A sign-in cannot lead there.", Reason.UNKNOWN_REQUEST)
+        return _Purpose("next", page, request.cookies.get(self.cookie.name, ""))
+
+    async def _signed_in(self, purpose: _Purpose, verified: Stored[User]) -> Response:
+        user, now = verified.record, self.authority.clock.now()
         value = new_cookie_value(self.authority.entropy)
-        bound = msgspec.structs.replace(step.pending.record, user_id=user.user_id, browser_digest=cookie_digest(value))
-        await self.authority.store.apply(
-            [
-                Replace(bound, step.pending.version),
-                # Checking a password takes long: an account disabled meanwhile must not end up signed in.
-                Expect(User, user.user_id, verified.version),
-                Insert(signed_in_session(value, user.user_id, self.authority.clock.now())),
-                Delete(BrowserSession, step.session.record.cookie_digest, step.session.version),
-            ]
-        )
-        log(LOGGER, logging.INFO, "signed_in", user=user.user_id, client_id=bound.client_id)
-        response = back_to_authorize(self.authority, bound.request_id)
+        # Checking a password takes long: an account disabled meanwhile must not end up signed in.
+        changes: list[Change] = [
+            Expect(User, user.user_id, verified.version),
+            Insert(signed_in_session(value, user.user_id, now)),
+        ]
+        step = purpose.step
+        before = step.session if step else await self._session(purpose.cookie_value)
+        if before is not None:
+            changes.append(Delete(BrowserSession, before.record.cookie_digest, before.version))
+        if step is not None:
+            pending = step.pending.record
+            bound = msgspec.structs.replace(pending, user_id=user.user_id, browser_digest=cookie_digest(value))
+            changes.append(Replace(bound, step.pending.version))
+        await self.authority.store.apply(changes)
+        log(LOGGER, logging.INFO, "signed_in", user=user.user_id, client_id=step and step.client.record.client_id)
+        response = self._onwards(purpose)
         response.headers["set-cookie"] = self.cookie.header(value)
         return response
 
-    def _form(self, step: Step, *, problem: str = "", username: str = "", status: int = 200) -> Response:
+    async def _session(self, cookie_value: str) -> Stored[BrowserSession] | None:
+        return await self.authority.store.get(BrowserSession, cookie_digest(cookie_value))
+
+    def _onwards(self, purpose: _Purpose) -> Response:
+        if purpose.step is not None:
+            return back_to_authorize(self.authority, purpose.value)
+        return RedirectResponse(self.authority.policy.issuer + purpose.value, 303, NO_STORE)
+
+    def _slowed(self, purpose: _Purpose, name: str, error: TooManyRequests) -> Response:
+        seconds = error.retry_after_seconds
+        log(LOGGER, logging.WARNING, "sign_in_slowed", user=name[:64], seconds=seconds)
+        problem = f"Too many wrong passwords. Try again in {seconds} seconds."
+        response = self._form(purpose, problem=problem, username=name, status=error.status)
+        response.headers["retry-after"] = str(seconds)
+        return response
+
+    def _form(self, purpose: _Purpose, *, problem: str = "", username: str = "", status: int = 200) -> Response:
+        step = purpose.step
         return self.pages.render(
             "sign_in.html",
             status,
-            client_name=step.client.record.client_name or "An MCP client",
-            resource=step.pending.record.resource,
-            request_id=step.pending.record.request_id,
-            form_token=step.form_token,
+            client_name=(step.client.record.client_name or "An MCP client") if step else "",
+            resource=self.authority.policy.resource,
+            purpose=purpose.field,
+            purpose_value=purpose.value,
+            form_token=form_token(purpose.cookie_value, purpose.value),
             problem=problem,
             username=username,
         )

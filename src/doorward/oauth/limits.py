@@ -1,0 +1,137 @@
+"""How often something may be tried: a meter for requests, and a growing delay after wrong passwords.
+
+A meter keeps one number for each subject, bounded in all, and belongs to one process. Wrong passwords are counted in a
+record, so that all processes and nodes count together. Hosted clients share addresses, so what is counted is first of
+all the client, the content or the credential, and the address alone only with a high bound.
+
+Implements the slowing down of RFC 6819 s5.1.4.2.3 and NIST SP 800-63B s5.2.2. Does not know HTTP or stores.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import msgspec
+
+from doorward.oauth.errors import Reason, TooManyRequests
+from doorward.oauth.records import FailedSignIns
+
+_MINUTE = 60
+_DAY = 86_400
+TRUSTED_SECONDS = 30 * _DAY
+"""For this long an address that has signed in is not slowed down by strangers elsewhere."""
+
+
+class Meter:
+    """Admits so many tries of a subject in a minute, all at once if need be, and then one at a time as they come free.
+
+    One number a subject: when it would be back at rest (the generic cell rate algorithm).
+    """
+
+    def __init__(self, per_minute: int, *, subjects_limit: int = 20_000) -> None:
+        self._interval_seconds = _MINUTE / per_minute if per_minute else 0.0
+        self._tolerance_seconds = _MINUTE - self._interval_seconds
+        self._subjects_limit = subjects_limit
+        self._at_rest_at: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        """Return how many subjects are remembered."""
+        return len(self._at_rest_at)
+
+    def wait_seconds(self, subject: str, now: int) -> int:
+        """Return how long the subject has to wait; 0 when it may try now."""
+        ahead = self._at_rest_at.get(subject, 0.0) - now - self._tolerance_seconds
+        return math.ceil(round(ahead, 6)) if self._interval_seconds and ahead > 0 else 0
+
+    def count(self, subject: str, now: int) -> None:
+        """Count one try."""
+        if not self._interval_seconds:
+            return
+        at_rest_at = max(self._at_rest_at.pop(subject, 0.0), now) + self._interval_seconds
+        # Whoever keeps trying does not have to wait longer than a minute after the last try.
+        self._at_rest_at[subject] = min(at_rest_at, now + self._tolerance_seconds + self._interval_seconds)
+        if len(self._at_rest_at) > self._subjects_limit:
+            self._forget(now)
+
+    def admit(self, subject: str, now: int) -> None:
+        """Count one try, or refuse it.
+
+        Raises:
+            TooManyRequests: with the time to wait.
+        """
+        wait = self.wait_seconds(subject, now)
+        if wait:
+            raise TooManyRequests(wait)
+        self.count(subject, now)
+
+    def _forget(self, now: int) -> None:
+        self._at_rest_at = {subject: at for subject, at in self._at_rest_at.items() if at > now}
+        # The ones tried least recently are first; a flood of new subjects costs them their memory, not ours.
+        surplus = len(self._at_rest_at) - self._subjects_limit * 9 // 10
+        for subject in list(self._at_rest_at)[: max(0, surplus)]:
+            del self._at_rest_at[subject]
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """How wrong passwords slow the next try down: not at all, then twice as long each time, up to a bound."""
+
+    free: int
+    first_seconds: int
+    longest_seconds: int
+    window_seconds: int = 3600
+    """Without another wrong password for this long, all is forgotten."""
+
+    def after(self, failures: int) -> int:
+        """Return how long to wait after so many wrong passwords."""
+        if failures < self.free:
+            return 0
+        doublings = min(failures - self.free, 20)
+        return min(self.first_seconds << doublings, self.longest_seconds)
+
+
+FROM_ONE_ADDRESS = Delays(free=5, first_seconds=2, longest_seconds=900)
+IN_ALL = Delays(free=50, first_seconds=1, longest_seconds=30)
+"""Short even when many try: a stranger must not be able to keep somebody out of their own account."""
+
+
+def trying(record: FailedSignIns | None, subject_digest: str, *, now: int, delays: Delays) -> FailedSignIns:
+    """Count a try as wrong before it is checked, so that tries at the same moment cannot all slip through.
+
+    Raises:
+        TooManyRequests: too soon after a wrong one; nothing is counted.
+    """
+    known = None if record is None or (record.expires_at or 0) <= now else record
+    if known is not None and known.blocked_until > now:
+        raise TooManyRequests(known.blocked_until - now, reason=Reason.WRONG_PASSWORDS)
+    failures = (known.failures if known else 0) + 1
+    wait = delays.after(failures)
+    succeeded_at = known.succeeded_at if known else None
+    kept_until = now + wait + delays.window_seconds
+    return FailedSignIns(
+        subject_digest=subject_digest,
+        failures=failures,
+        blocked_until=now + wait if wait else 0,
+        succeeded_at=succeeded_at,
+        expires_at=kept_until if succeeded_at is None else max(kept_until, succeeded_at + TRUSTED_SECONDS),
+    )
+
+
+def succeeded(record: FailedSignIns, *, now: int) -> FailedSignIns:
+    """Forget the wrong passwords from an address that has now sent the right one, and remember that it did."""
+    return msgspec.structs.replace(
+        record, failures=0, blocked_until=0, succeeded_at=now, expires_at=now + TRUSTED_SECONDS
+    )
+
+
+def taken_back(record: FailedSignIns, *, delays: Delays) -> FailedSignIns:
+    """Take back the try that was counted in advance and was none of the wrong ones."""
+    failures = max(0, record.failures - 1)
+    blocked_until = record.blocked_until if delays.after(failures) else 0
+    return msgspec.structs.replace(record, failures=failures, blocked_until=blocked_until)
+
+
+def is_trusted(record: FailedSignIns | None, *, now: int) -> bool:
+    """Tell whether the account was signed in to from this address lately."""
+    return record is not None and record.succeeded_at is not None and record.succeeded_at + TRUSTED_SECONDS > now

@@ -1,0 +1,75 @@
+"""The pages that belong to no OAuth request: who is looking at one, and how they get to sign in for it.
+
+A sign-in can lead to these pages and nowhere else, so no link to it can send a person to another site.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from doorward.login.browser_sessions import BrowserCookie, came_from_our_page, cookie_digest, form_token
+from doorward.oauth.changes import Stored
+from doorward.oauth.errors import LocalAuthorizationError, Reason
+from doorward.oauth.records import BrowserSession, User
+from doorward.pages.steps import NO_STORE
+from doorward.storage.authority import Authority
+
+CONNECTIONS = "/-/connections"
+OWN_PAGES = frozenset({CONNECTIONS})
+"""Where a sign-in outside of an OAuth request may lead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A person who has signed in with this browser."""
+
+    cookie_value: str
+    session: Stored[BrowserSession]
+    user: User
+
+    def form_token(self, page: str) -> str:
+        """Return the hidden value for the forms of a page."""
+        return form_token(self.cookie_value, page)
+
+
+async def visitor_of(authority: Authority, cookie: BrowserCookie, request: Request) -> Visitor | None:
+    """Return who is looking; None when nobody has signed in, or the account has ended."""
+    value = request.cookies.get(cookie.name)
+    session = await authority.store.get(BrowserSession, cookie_digest(value)) if value else None
+    if not value or session is None or (session.record.expires_at or 0) <= authority.clock.now():
+        return None
+    user = await authority.store.get(User, session.record.user_id) if session.record.user_id else None
+    if user is None or user.record.disabled_at is not None:
+        return None
+    return Visitor(value, session, user.record)
+
+
+def to_sign_in(authority: Authority, page: str) -> Response:
+    """Send a browser to sign in, and then back to the page."""
+    return RedirectResponse(f"{authority.policy.issuer}/-/login?{urlencode({'next': page})}", 303, NO_STORE)
+
+
+def require_own_form(
+    authority: Authority, request: Request, page: str, cookie_value: str, presented: str | None
+) -> None:
+    """Refuse a POST that no form of this page in this browser has sent.
+
+    Raises:
+        LocalAuthorizationError: it came from elsewhere.
+    """
+    if not cookie_value or not came_from_our_page(
+        request.headers,
+        issuer=authority.policy.issuer,
+        cookie_value=cookie_value,
+        request_id=page,
+        presented=presented,
+    ):
+        error = LocalAuthorizationError(
+            "This form was not sent from this page. Nothing was changed.", Reason.FOREIGN_FORM
+        )
+        error.status = 403
+        raise error
