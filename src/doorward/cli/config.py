@@ -84,6 +84,7 @@ def _value(loaded: Loaded, name: str) -> str:
     from doorward.config.faults import without_credentials
     from doorward.config.settings import catalogue
     from doorward.config.targets import spelled
+    from doorward.oauth.trusted_issuers import TrustedIssuer
 
     value = getattr(loaded.config, name)
     if value is None:
@@ -93,7 +94,7 @@ def _value(loaded: Loaded, name: str) -> str:
     if name == "target":
         return spelled(value)
     if isinstance(value, tuple):
-        return ", ".join(value)
+        return ", ".join(each.issuer if isinstance(each, TrustedIssuer) else str(each) for each in value)
     if isinstance(value, dict):
         return ", ".join(f"{key}={' '.join(scopes)}" for key, scopes in value.items())
     return str(value).lower() if isinstance(value, bool) else without_credentials(str(value))

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from doorward.config.model import Config
+from doorward.oauth.trusted_issuers import TrustedIssuer
 
-Kind = Literal["text", "integer", "boolean", "list", "table", "path", "choice", "target"]
+Kind = Literal["text", "integer", "boolean", "list", "table", "issuers", "path", "choice", "target"]
 
 PREFIX = "DOORWARD_"
 
@@ -82,7 +83,7 @@ def _kind(name: str, hint: Any) -> Kind:
     if get_origin(hint) is Literal:
         return "choice"
     if get_origin(hint) is tuple:
-        return "list"
+        return "issuers" if get_args(hint)[0] is TrustedIssuer else "list"
     if get_origin(hint) is Mapping:
         return "table"
     kinds: dict[Any, Kind] = {str: "text", int: "integer", bool: "boolean", Path: "path"}

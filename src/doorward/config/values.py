@@ -11,6 +11,7 @@ from typing import Any
 from doorward.config.faults import Fault, shown, suggestion
 from doorward.config.settings import Kind, Setting
 from doorward.config.targets import parse_target
+from doorward.strict_json import InvalidJson, decode
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -39,6 +40,8 @@ def from_text(setting: Setting, text: Any, base: Path) -> Any:
         case "table":
             pairs = (part.partition("=") for part in text.split(",") if part.strip())
             return {name.strip(): tuple(words.split()) for name, _, words in pairs}
+        case "issuers":
+            return from_toml(setting, _json(text), base)
         case _:
             return from_toml(setting, text, base)
 
@@ -56,7 +59,7 @@ def from_toml(setting: Setting, value: Any, base: Path) -> Any:
             return value
         case "integer", str() if value.isdecimal():
             fix = f"Write {value} without quotes."
-        case "boolean", bool():
+        case ("boolean", bool()) | ("issuers", list()):
             return value
         case "boolean", _:
             fix = "Write `true` or `false`, without quotes."
@@ -81,8 +84,18 @@ _FORMS: dict[Kind, str] = {
     "boolean": "true or false",
     "list": "a list of texts",
     "table": "a table of lists of texts",
+    "issuers": "a list of tables",
     "target": "a target",
 }
+
+
+def _json(text: str) -> Any:
+    try:
+        return decode(text.encode())
+    except InvalidJson as error:
+        raise Fault(
+            "the value is not JSON", str(error), 'Write [{"issuer": "https://...", "jwks_uri": "..."}]'
+        ) from None
 
 
 def _is_texts(value: Any) -> bool:
