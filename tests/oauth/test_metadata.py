@@ -1,7 +1,14 @@
+from dataclasses import replace
+
 import pytest
 from oauth.given import ISSUER, POLICY, RESOURCE
 
+from doorward.oauth.client_keys import SIGNING_ALGORITHMS
+from doorward.oauth.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from doorward.oauth.metadata import authorization_server, locations, protected_resource, protected_resource_url
+
+METHODS = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
+ALGORITHMS = ["ES256", "RS256", "PS256", "EdDSA"]
 
 
 def test_the_authorization_server_advertises_what_is_built_and_nothing_else():
@@ -20,11 +27,39 @@ def test_the_authorization_server_advertises_what_is_built_and_nothing_else():
             "client_credentials",
             "urn:ietf:params:oauth:grant-type:token-exchange",
         ],
-        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
-        "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "client_id_metadata_document_supported": True,
+        "token_endpoint_auth_methods_supported": METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "revocation_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "introspection_endpoint": f"{ISSUER}/introspect",
+        "introspection_endpoint_auth_methods_supported": [
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+        ],
+        "introspection_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
+        "introspection_signing_alg_values_supported": ["ES256"],
+        "jwks_uri": f"{ISSUER}/.well-known/jwks.json",
+        "pushed_authorization_request_endpoint": f"{ISSUER}/par",
+        "require_pushed_authorization_requests": False,
+        "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
     }
+
+
+@pytest.mark.requirement("CIM-02")
+@pytest.mark.parametrize(
+    ("changes", "left_out"),
+    [
+        ({"registration": "off"}, "registration_endpoint"),
+        ({"metadata_document_hosts": ()}, "client_id_metadata_document_supported"),
+    ],
+)
+def test_a_way_to_register_that_is_switched_off_is_not_advertised(changes, left_out):
+    document = authorization_server(replace(POLICY, **changes))
+    assert document.keys() == authorization_server(POLICY).keys() - {left_out}
 
 
 def test_the_protected_resource_names_its_authorization_server():
@@ -33,6 +68,8 @@ def test_the_protected_resource_names_its_authorization_server():
         "authorization_servers": [ISSUER],
         "scopes_supported": ["read", "write"],
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
+        "dpop_bound_access_tokens_required": False,
     }
     assert protected_resource(POLICY) == document
     assert protected_resource(POLICY, resource_name="Notes", resource_documentation="https://d.example") == document | {

@@ -71,6 +71,7 @@ def authorization_server(policy: Policy) -> dict[str, object]:
         **_about_clients(policy),
         "introspection_endpoint": policy.issuer + INTROSPECT_PATH,
         "introspection_endpoint_auth_methods_supported": [method for method in AUTH_METHODS if method != "none"],
+        "introspection_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
         "introspection_signing_alg_values_supported": [TOKEN_SIGNING_ALGORITHM],
         "jwks_uri": policy.issuer + JWKS_PATH,
         "pushed_authorization_request_endpoint": policy.issuer + PAR_PATH,
