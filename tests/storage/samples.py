@@ -15,6 +15,8 @@ import msgspec
 from doorward.oauth.records import (
     RECORD_TYPES,
     AccessToken,
+    AuditEntry,
+    AuditHead,
     AuthorizationCode,
     AuthorizationRequest,
     BrowserSession,
@@ -110,6 +112,8 @@ _LEAST: dict[type[Record], dict[str, Any]] = {
     FailedSignIns: {},
     RegisteredContent: {"client_id": "client"},
     RegistrationSlot: {"client_id": "client", "taken_at": NOW},
+    AuditEntry: {"page": "0", "at": NOW, "event": "signed_in"},
+    AuditHead: {"number": 7, "hash": "digest"},
 }
 
 _REST: dict[type[Record], dict[str, Any]] = {
@@ -166,6 +170,19 @@ _REST: dict[type[Record], dict[str, Any]] = {
     FailedSignIns: {"expires_at": NOW + 31, "failures": 6, "blocked_until": NOW + 32, "succeeded_at": NOW + 33},
     RegisteredContent: {"expires_at": NOW + 42},
     RegistrationSlot: {"expires_at": NOW + 43},
+    AuditEntry: {
+        "expires_at": NOW + 44,
+        "outcome": "refused",
+        "reason": "unknown_code",
+        "actor": "user:owner",
+        "client_id": "client",
+        "grant_id": "grant",
+        "address": "192.0.2.1",
+        "request_id": "request",
+        "detail": {"path": "/token"},
+        "hash": "digest",
+    },
+    AuditHead: {"expires_at": NOW + 45},
 }
 
 _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
@@ -188,6 +205,7 @@ _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
             "fresh_until": NOW + 41,
         },
     ),
+    "header_token.administration": (HeaderToken, {"capabilities": ("admin:read", "admin:clients")}),
     "client.resource_server": (Client, {"may_introspect": True, "dpop_bound_access_tokens": True}),
 }
 """Fields that kinds got after their first golden files were written, each set in a file of its own."""

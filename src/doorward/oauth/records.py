@@ -13,27 +13,12 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from doorward.oauth.audit_records import AuditEntry, AuditHead
+from doorward.oauth.record import Record as Record  # noqa: PLC0414  (mypy takes this spelling for a re-export)
+
 ClientAuthMethod = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
 ClientSource = Literal["dynamic", "registered", "metadata_document"]
 UserKind = Literal["person", "service"]
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What storage keeps: identified by `key_field`, found by `indexes`, purged some time after `expires_at`."""
-
-    kind: ClassVar[str]
-    key_field: ClassVar[str]
-    indexes: ClassVar[tuple[str, ...]] = ()
-
-    expires_at: int | None = None
-    """From this instant on the record no longer counts; None: until it is removed."""
-
-    @property
-    def key(self) -> str:
-        """The value of the field that identifies this record within its kind."""
-        value = getattr(self, self.key_field)
-        assert isinstance(value, str)
-        return value
 
 
 class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,7 +42,7 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     scope: str | None = None
     """Scopes the client may ask for, as the wire string; None: all that the door has."""
     application_type: Literal["web", "native"] = "web"
-    metadata: dict[str, str] = {}
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
     """Display fields echoed as they were registered: `client_uri`, `logo_uri`, `client_name#de`, ..."""
     service_user_id: str | None = None
     """The service account this client acts as with `client_credentials`; set by an operator only."""
@@ -243,6 +228,8 @@ class HeaderToken(Record, frozen=True, kw_only=True, omit_defaults=True):
     scopes: tuple[str, ...]
     created_at: int
     last_used_at: int | None = None
+    capabilities: tuple[str, ...] = ()
+    """What it may do in the administration API (`admin:clients`, ...); one that has any is not taken at the door."""
 
 
 class PushedRequest(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -383,4 +370,6 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     FailedSignIns,
     RegisteredContent,
     RegistrationSlot,
+    AuditEntry,
+    AuditHead,
 )
