@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -102,3 +102,31 @@ def parse(output: str, faults: Sequence[str] = ()) -> Score:
         checks=checks,
         faults=list(faults),
     )
+
+
+def run_authorization(
+    issuer: str, client_id: str, *, resource: str, port: int, visit: Callable[[str], None]
+) -> dict[str, list[str]]:
+    """Run the suite against an authorization server; return the statuses of each scenario's checks.
+
+    `visit` plays the person: it gets the address that the suite asks somebody to open, and answers its callback on
+    `port`.
+    """
+    node.install()
+    program = node.package("@modelcontextprotocol/conformance", "dist/index.js")
+    flags = ["--url", issuer, "--client-id", client_id, "--resource", resource, "--port", str(port)]
+    with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
+        arguments = [str(node.binary()), str(program), "authorization", *flags, "-o", folder]
+        with subprocess.Popen(
+            arguments, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as suite:
+            assert suite.stdout is not None
+            for line in suite.stdout:
+                if line.startswith(f"{issuer}/authorize?"):
+                    visit(line.strip())
+        return {
+            file.parent.name.removeprefix("authorization-server-").partition("-20")[0]: [
+                f"{check['status']} {check.get('errorMessage', '')}".strip() for check in json.loads(file.read_text())
+            ]
+            for file in sorted(Path(folder).glob("*/checks.json"))
+        }
