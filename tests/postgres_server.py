@@ -12,7 +12,6 @@ import itertools
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -97,16 +96,6 @@ class PostgresServer:
             assert time.monotonic() < deadline, self.log
             time.sleep(POLL_SECONDS)
 
-    def stop(self) -> None:
-        """End the server at once, without waiting for those who are connected."""
-        if self._process is not None and self._process.poll() is None:
-            self.resume()
-            self._process.send_signal(signal.SIGQUIT)
-            try:
-                self._process.wait(PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.kill()
-
     def kill(self) -> None:
         """End all its processes as a power cut would."""
         assert self._process is not None
@@ -142,7 +131,7 @@ class PostgresServer:
         return name
 
     def program(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run one of the programs that come with the server."""
+        """Run one of the programs that come with the server, as it is installed."""
         return self._run(name, *arguments)
 
     def _run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -176,7 +165,7 @@ def running_server(*, fsync: bool = False) -> Iterator[PostgresServer]:
         try:
             yield server
         finally:
-            server.stop()
+            server.kill()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -7,6 +7,7 @@ session commits durably and waits for nothing for long, whatever the server's de
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -170,7 +171,9 @@ class Pool:
                 else:
                     self.release(connection)
             else:
-                self._waiting.remove(future)
+                # Those who are no longer there do not count as waiting.
+                with contextlib.suppress(ValueError):
+                    self._waiting.remove(future)
             if isinstance(error, TimeoutError):
                 raise Unavailable("All connections to the database are busy.") from error
             raise

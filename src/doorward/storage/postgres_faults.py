@@ -5,6 +5,7 @@ Messages repeat what the server says and where it is, never the URL, for it may 
 
 from __future__ import annotations
 
+import os
 import ssl
 from urllib.parse import unquote, urlsplit
 
@@ -35,7 +36,7 @@ def start_error(url: str, error: Exception) -> StartError:
     state = getattr(error, "sqlstate", None)
     what = f"The database server at {where} cannot be reached."
     why = f"{type(error).__name__}: {error}" if isinstance(error, asyncpg.PostgresError) else _reason(error)
-    fix = "Check host and port in the setting `database`, and that the server accepts connections from this machine."
+    fix = "Check host, port and files in the setting `database`, and that the server lets this machine in."
     if state in _PASSWORD:
         what = f"The database server at {where} does not let {user} in."
         fix = "Check user and password in the setting `database`; a `@`, `/` or `%` in the password is written as %XX."
@@ -63,8 +64,8 @@ def start_error(url: str, error: Exception) -> StartError:
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "It did not answer in time."
-    text = getattr(error, "strerror", None) or str(error)
-    return f"The operating system says: {text}."
+    number = getattr(error, "errno", None)
+    return f"The operating system says: {os.strerror(number)}." if number else f"{type(error).__name__}: {error}"
 
 
 def _place(url: str) -> tuple[str, str, str]:

@@ -57,7 +57,9 @@ async def migrate(connection: Connection, migrations: Sequence[str]) -> None:
 
 async def schema_version(connection: Connection) -> int:
     """Return the number of the last migration, 0 where there was none."""
-    if not await connection.fetchval(f"SELECT to_regclass('{SCHEMA}.schema_version') IS NOT NULL"):
+    # Not to_regclass(): that answers from a cache, which does not see what another node did within our transaction.
+    known = "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'schema_version')"
+    if not await connection.fetchval(known, SCHEMA):
         return 0
     version: int = await connection.fetchval(f"SELECT version FROM {SCHEMA}.schema_version")  # noqa: S608
     return version

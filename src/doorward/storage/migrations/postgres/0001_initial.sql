@@ -4,7 +4,7 @@
 
 DO $$ BEGIN
     -- A database administrator may have made the schema for an account that may not do so itself.
-    IF to_regnamespace('doorward') IS NULL THEN CREATE SCHEMA doorward; END IF;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'doorward') THEN CREATE SCHEMA doorward; END IF;
 END $$;
 
 CREATE TABLE doorward.schema_version (version integer NOT NULL);
