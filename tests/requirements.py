@@ -40,9 +40,31 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         "An identity assertion is taken only from a trusted issuer, for this client, server and door, and once.",
         "MCP enterprise-managed-authorization; RFC 7523 s3",
     ),
-    Requirement("B-10", "A forged or misdirected assertion is refused; its reason is kept, never itself.", "attack B-10"),
+    Requirement("B-10", "A forged or misdirected assertion is refused; the log has its reason only.", "attack B-10"),
     Requirement("B-11", "A person is named by issuer and subject together, and by nothing else.", "attack B-11"),
     Requirement(
         "RFC8628-3.5", "A device is answered as the user decides, at the pace it was told, and once.", "RFC 8628 s3.5"
+    ),
+    Requirement("T-07", "Introspection answers nobody who has not proved who they are.", "RFC 7662 s2.1"),
+    Requirement("T-10", "An odd body gets a 4xx with a JSON error, and a large one is not read.", "attack T-10"),
+    Requirement("A17", "A client learns about its own tokens, a resource server about all.", "RFC 7662 s2.2"),
+    Requirement("RFC9701-5", "An answer about a token can be had signed, and never passes for a token.", "RFC 9701 s5"),
+    Requirement("RFC9068-2.2", "An access token that is a JWT verifies with the published keys.", "RFC 9068 s2.2"),
+    Requirement("RFC7517-5", "The key set publishes the public half of every signing key.", "RFC 7517 s5"),
+    Requirement("RFC9126-2", "Pushed parameters pass every check that parameters in the query pass.", "RFC 9126 s2"),
+    Requirement("RFC9126-4", "A reference to a pushed request serves one client, once, for a minute.", "RFC 9126 s4"),
+    Requirement("RFC9449-4.3", "A proof with any fault is refused for it.", "RFC 9449 s4.3"),
+    Requirement(
+        "RFC9449-5", "What is bound to a key is redeemed, refreshed and used with that key only.", "RFC 9449 s5"
+    ),
+    Requirement(
+        "RFC9449-7", "A token that is bound to a key is no bearer token, and none that is not is DPoP.", "RFC 9449 s7"
+    ),
+    Requirement(
+        "RFC9449-8", "A proof without a fresh nonce is sent back with one, where nonces are asked for.", "RFC 9449 s8"
+    ),
+    Requirement("RFC9449-11.1", "A proof counts once, whichever node it is sent to.", "RFC 9449 s11.1"),
+    Requirement(
+        "UP-ID", "An upstream that asks for it is told who is calling, in words that it can verify.", "RFC 9068 s2"
     ),
 )
