@@ -27,7 +27,8 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LIMIT_CHARS = 8192
 _TEXT_LIMIT_CHARS = 2048
 _KEYS_TRIED = 5
-_LIFETIME_SECONDS = 300
+_LIFETIME_SECONDS = 3600
+"""What a widely used client library asks for unless told otherwise; an assertion counts once all the same."""
 _SKEW_SECONDS = 30
 _TYPES: Final = frozenset({"", "jwt", "client-authentication+jwt", "application/client-authentication+jwt"})
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)").fullmatch
