@@ -7,10 +7,11 @@ from oauth.given import NOW, POLICY, REDIRECT_URI, a_client
 from doorward.oauth.authorization import trusted_client_target, validate
 from doorward.oauth.bearer import presented_token
 from doorward.oauth.client_authentication import presented_client
+from doorward.oauth.client_metadata import read_metadata
 from doorward.oauth.errors import BearerError, LocalAuthorizationError, OAuthError
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.oauth.redirect_uris import check_registrable, matches
-from doorward.oauth.registration import register_client
+from doorward.oauth.registration import MintedClient, register_client
 from doorward.oauth.resource_indicators import canonical
 
 JSON = st.recursive(
@@ -56,7 +57,10 @@ def test_a_body_is_read_or_refused(body):
 def test_a_registration_is_stored_as_echoed_or_refused(body):
     if isinstance(body, dict):
         body = {"redirect_uris": [REDIRECT_URI]} | body
-    decision, refusal = attempt(register_client, body, client_id="c1", client_secret="s", now=NOW, policy=POLICY)
+    metadata, refusal = attempt(read_metadata, body, policy=POLICY)
+    if not refusal:
+        minted = MintedClient("c1", "s", "m")
+        decision, refusal = attempt(register_client, metadata, minted=minted, now=NOW, policy=POLICY)
     if refusal:
         assert refusal.error in {"invalid_client_metadata", "invalid_redirect_uri"}
         return

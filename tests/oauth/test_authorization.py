@@ -5,6 +5,7 @@ from oauth.given import CHALLENGE, ISSUER, NOW, POLICY, REDIRECT_URI, RESOURCE, 
 
 from doorward.oauth.authorization import approve, deny, next_step, trusted_client_target, validate
 from doorward.oauth.changes import Expect, Insert, Replace, Stored
+from doorward.oauth.client_terms import terms
 from doorward.oauth.errors import LocalAuthorizationError, Reason, RedirectAuthorizationError
 from doorward.oauth.parameters import parse_query
 from doorward.oauth.records import AuthorizationCode, BrowserSession, Client, Grant, User
@@ -35,7 +36,7 @@ def without(*names, **changes):
 
 
 def test_a_good_request_becomes_a_record_that_waits_for_the_user():
-    assert start(PARAMETERS) == a_request(scopes=("read",))
+    assert start(PARAMETERS) == a_request(scopes=("read",), client_terms=terms(a_client()))
 
 
 @pytest.mark.parametrize(
@@ -224,8 +225,26 @@ def test_approval_makes_a_grant_and_a_code_and_answers_once():
 
 def test_a_client_that_was_granted_something_lives_on():
     *_, kept = approved(client=a_client(expires_at=NOW + 10)).changes
-    assert kept == Replace(a_client(), 6)
-    assert isinstance(kept.record, Client)
+    until = NOW + 9 + POLICY.grant_absolute_seconds + POLICY.unused_client_seconds
+    assert kept == Replace(a_client(expires_at=until, used_at=NOW + 9), 6)
+
+
+def test_a_client_that_lives_long_enough_is_not_written_again_for_each_user():
+    until = NOW + 9 + POLICY.grant_absolute_seconds + POLICY.unused_client_seconds
+    *_, kept = approved(client=a_client(expires_at=until - 3600, used_at=NOW - 3600)).changes
+    assert kept == Expect(Client, "c1", 6)
+
+
+@pytest.mark.requirement("R-08")
+def test_an_application_that_changed_since_the_user_was_asked_must_ask_again():
+    seen = a_request(client_terms=terms(a_client()))
+    changed = a_client(redirect_uris=(REDIRECT_URI, "https://other.example/callback"))
+    with pytest.raises(LocalAuthorizationError) as refused:
+        approve(
+            Stored(seen, 4), Stored(changed, 6), Stored(User(user_id="u1", created_at=0), 8),
+            grant_id="g1", code="code", now=NOW, policy=POLICY,
+        )  # fmt: skip
+    assert refused.value.reason is Reason.CLIENT_CHANGED
 
 
 def test_nothing_is_granted_for_a_user_or_to_a_client_that_ends_at_the_same_moment():

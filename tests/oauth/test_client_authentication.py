@@ -33,7 +33,7 @@ def test_the_credentials_are_read_from_header_or_body(authorization, form, expec
     [
         (None, {}, InvalidClient, Reason.UNKNOWN_CLIENT),
         (None, {"client_secret": "s"}, InvalidClient, Reason.UNKNOWN_CLIENT),
-        (None, {"client_id": "c1", "client_assertion": "x.y.z"}, InvalidClient, Reason.WRONG_AUTH_METHOD),
+        (None, {"client_id": "c1", "client_assertion": "x.y.z"}, InvalidClient, Reason.ASSERTION_MALFORMED),
         ("Bearer abc", {"client_id": "c1"}, InvalidClient, Reason.WRONG_AUTH_METHOD),
         ("", {"client_id": "c1"}, InvalidClient, Reason.WRONG_AUTH_METHOD),
         ("Basic", {}, InvalidClient, Reason.MALFORMED_CLIENT_AUTHENTICATION),

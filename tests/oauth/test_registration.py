@@ -1,13 +1,19 @@
 import pytest
-from oauth.given import NOW, POLICY, REDIRECT_URI
+from oauth.given import ISSUER, NOW, POLICY, REDIRECT_URI
 
 from doorward.oauth.changes import Insert
+from doorward.oauth.client_metadata import read_metadata
 from doorward.oauth.errors import InvalidClientMetadata, InvalidRedirectUri, Reason
 from doorward.oauth.records import Client
-from doorward.oauth.registration import pre_register, register_client
+from doorward.oauth.registration import MintedClient, pre_register, register_client
 from doorward.oauth.tokens import digest
 
 SECRET = "dws_secret"
+MANAGEMENT = "dwm_management"
+MANAGED = {
+    "registration_access_token": MANAGEMENT,
+    "registration_client_uri": f"{ISSUER}/register/c1",
+}
 CURSOR = [
     "cursor://anysphere.cursor-mcp/oauth/callback",
     "https://www.cursor.com/agents/mcp/oauth/callback",
@@ -16,7 +22,8 @@ CURSOR = [
 
 
 def register(body):
-    decision = register_client(body, client_id="c1", client_secret=SECRET, now=NOW, policy=POLICY)
+    minted = MintedClient("c1", SECRET, MANAGEMENT)
+    decision = register_client(read_metadata(body, policy=POLICY), minted=minted, now=NOW, policy=POLICY)
     (insert,) = decision.changes
     assert isinstance(insert, Insert)
     assert isinstance(insert.record, Client)
@@ -25,17 +32,23 @@ def register(body):
 
 def test_a_minimal_body_makes_a_confidential_client_with_truthful_defaults():
     reply, client = register({"redirect_uris": [REDIRECT_URI]})
-    assert reply == {
-        "client_id": "c1",
-        "client_id_issued_at": NOW,
-        "client_secret": SECRET,
-        "client_secret_expires_at": 0,
-        "redirect_uris": [REDIRECT_URI],
-        "grant_types": ["authorization_code", "refresh_token"],
-        "response_types": ["code"],
-        "token_endpoint_auth_method": "client_secret_basic",
-        "application_type": "web",
-    }
+    assert (
+        reply
+        == {
+            "client_id": "c1",
+            "client_id_issued_at": NOW,
+            "client_secret": SECRET,
+            "client_secret_expires_at": 0,
+            "redirect_uris": [REDIRECT_URI],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+            "token_endpoint_auth_method": "client_secret_basic",
+            "application_type": "web",
+        }
+        | MANAGED
+    )
+    assert client.management_digest == digest(MANAGEMENT)
+    assert MANAGEMENT not in repr(client)
     assert client.secret_digest == digest(SECRET)
     assert SECRET not in repr(client)
     assert client.auth_method_defaulted
@@ -106,17 +119,21 @@ def test_what_is_unknown_null_or_empty_is_ignored():
             "token_endpoint_auth_method": None,
         }
     )
-    assert reply.keys() == {
-        "client_id",
-        "client_id_issued_at",
-        "client_secret",
-        "client_secret_expires_at",
-        "redirect_uris",
-        "grant_types",
-        "response_types",
-        "token_endpoint_auth_method",
-        "application_type",
-    }
+    assert (
+        reply.keys()
+        == {
+            "client_id",
+            "client_id_issued_at",
+            "client_secret",
+            "client_secret_expires_at",
+            "redirect_uris",
+            "grant_types",
+            "response_types",
+            "token_endpoint_auth_method",
+            "application_type",
+        }
+        | MANAGED.keys()
+    )
     assert reply["client_id"] == "c1"
     assert reply["client_secret"] == SECRET
     assert client.redirect_uris == (REDIRECT_URI,)
