@@ -38,6 +38,7 @@ from doorward.endpoints.well_known import documents
 from doorward.errors import StorageError
 from doorward.fetching.client_documents import FetchedClientDocuments
 from doorward.fetching.fetcher import Fetcher
+from doorward.fetching.issuer_keys import IssuerKeys
 from doorward.login.local import Owner, ensure_owner
 from doorward.logs import log
 from doorward.oauth.metadata import JWKS_PATH
@@ -225,6 +226,7 @@ class _Running:
             proofs,
             JwtSigner(keys),
             FetchedClientDocuments(policy, door.store, door.clock, door.fetcher),
+            IssuerKeys(door.fetcher, door.clock),
         )
         self.door = McpDoor(
             config=config,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from doorward.oauth.access_token_jwt import actors
 from doorward.oauth.errors import InvalidClient, InvalidRequest, Reason
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import AccessToken, Client, Grant, HeaderToken, RefreshToken
@@ -78,6 +79,7 @@ def _described(record: AccessToken | RefreshToken, policy: Policy) -> dict[str, 
     }
     if isinstance(record, AccessToken):
         answer["token_type"] = token_type(record)
+        answer["act"] = actors(record.act) if record.act else None
     if record.dpop_jkt is not None:
         answer["cnf"] = {"jkt": record.dpop_jkt}
     return _without_gaps(answer)
