@@ -1,0 +1,67 @@
+"""One run from an empty directory to its verdict: install, drive, revisit, check, audit, scan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from judge.audit import audit, scan
+from judge.checker import Verdict, check
+from judge.faults import FAULT_RUNS
+from judge.history import read
+from judge.installation import installed
+from judge.model import Model
+from judge.postgres_runs import POSTGRES_RUNS
+from judge.runs import RUNS, Bench, revisit
+from postgres_server import PostgresServer
+
+Run = Callable[[Bench], Awaitable[int]]
+ALL_RUNS: dict[str, Run] = {**RUNS, **FAULT_RUNS, **POSTGRES_RUNS}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one run."""
+
+    name: str
+    cases: int
+    seconds: float
+    verdict: Verdict
+    directory: Path
+
+    def broken(self) -> set[int]:
+        """Return the numbers of the invariants that broke."""
+        return {each.invariant for each in self.verdict.breaks}
+
+
+async def judge(
+    name: str,
+    count: int,
+    directory: Path,
+    *,
+    seed: int = 1,
+    racers: int = 16,
+    clients: int = 16,
+    where: str = "",
+    weakness: str = "",
+    server: PostgresServer | None = None,
+    policy: Mapping[str, int] | None = None,
+) -> Result:
+    """Do one run by name and judge it."""
+    began = time.monotonic()
+    async with installed(directory, weakness=weakness, server=server, policy=policy) as installation:
+        bench = Bench(installation, count, seed=seed, racers=racers, clients=clients, where=where)
+        try:
+            cases = await ALL_RUNS[name](bench)
+            await revisit(bench)
+        finally:
+            await bench.close()
+        operations = read(directory.glob("*.jsonl"))
+        verdict = check(operations, installation.policy)
+        async with installation.store() as store:
+            verdict.breaks.extend(await audit(Model(operations, installation.policy), store))
+        verdict.fed[9] += len(installation.recorder.secrets)
+        verdict.breaks.extend(await scan(installation.recorder.secrets, directory))
+    return Result(name, cases, time.monotonic() - began, verdict, directory)
