@@ -140,6 +140,7 @@ class ConsentPage:
             user_id=user_id,
             redirect_host=target.netloc if web else f"{target.scheme}: (an app on this device)",
             unverified=client.source == "dynamic",
+            described_at=urlsplit(client.client_id).netloc if client.source == "metadata_document" else "",
             local_program=not web or all(map(is_loopback, client.redirect_uris)),
             request_id=step.pending.record.request_id,
             form_token=step.form_token,
