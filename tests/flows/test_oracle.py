@@ -7,6 +7,7 @@ specifications would have to be shared.
 from __future__ import annotations
 
 import asyncio
+
 import httpx2
 import pytest
 from flows import foreign, node
