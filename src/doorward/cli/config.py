@@ -89,6 +89,9 @@ def _value(loaded: Loaded, name: str) -> str:
     value = getattr(loaded.config, name)
     if value is None:
         return ""
+    if name == "database":
+        # Its address is worth seeing; the password in it is the secret.
+        return without_credentials(value)
     if catalogue()[name].secret:
         return "***"
     if name == "target":

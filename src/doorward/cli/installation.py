@@ -50,7 +50,7 @@ def at_a_place(callback: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.option("--config", metavar="FILE", help="File of settings.  [default: doorward.toml]")
     @click.option("--data-dir", metavar="DIR", help="Where database and keys live.  [default: .doorward]")
-    @click.option("--database", metavar="URL", help="sqlite:///PATH, instead of the one in the data directory.")
+    @click.option("--database", metavar="URL", help="sqlite:///PATH or postgresql://...  [default: in the data dir]")
     @functools.wraps(callback)
     def with_place(config: str | None, data_dir: str | None, database: str | None, **values: Any) -> Any:
         return callback({"config": config, "data_dir": data_dir, "database": database}, **values)

@@ -15,7 +15,7 @@ FLAGS = (
     ("public_url", "URL", "Origin under which clients reach the door: https://mcp.example.com"),
     ("auth", "MODE", "oauth, token (header tokens only) or none.  [default: oauth]"),
     ("login", "LOGIN", "How people prove who they are.  [default: local]"),
-    ("database", "URL", "sqlite:///PATH or memory://.  [default: a file in the data directory]"),
+    ("database", "URL", "sqlite:///PATH, postgresql://... or memory://.  [default: a file in the data directory]"),
     ("data_dir", "DIR", "Where database and keys live.  [default: .doorward]"),
     ("workers", "N", "Processes, 1 to 64.  [default: 1]"),
     ("log_format", "FORMAT", "text or json.  [default: text on a terminal]"),

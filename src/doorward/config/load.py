@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from doorward.config import rules, sources
+from doorward.config.database import absolute_database
 from doorward.config.faults import Fault, suggestion
 from doorward.config.model import Config
 from doorward.config.settings import Setting, catalogue
@@ -106,7 +107,7 @@ def _accept(entry: Entry, values: dict[str, Any], problems: list[Problem]) -> bo
     except Fault as fault:
         problems.append(_problem(fault, entry.where))
         return False
-    values[entry.name] = rules.absolute_database(value, entry.base) if entry.name == "database" else value
+    values[entry.name] = absolute_database(value, entry.base) if entry.name == "database" else value
     return True
 
 

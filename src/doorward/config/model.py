@@ -68,10 +68,18 @@ class Config:
     """Permit `auth = none` on an address that others can reach. Everyone who reaches it can call every tool."""
     login: LoginKind = "local"
     """How people prove who they are."""
-    database: str | None = None
-    """`sqlite:///PATH` or `memory://`. Default: `doorward.sqlite` in the data directory."""
+    database: str | None = field(default=None, repr=False)
+    """`sqlite:///PATH`, `postgresql://USER:PASSWORD@HOST/DATABASE` or `memory://`. Any number of nodes may share one
+    PostgreSQL database, and nothing else. Default: `doorward.sqlite` in the data directory."""
+    database_connections: int = 10
+    """The most connections to PostgreSQL that one process opens (1 to 1000)."""
     data_dir: Path = field(default=Path(".doorward"))
-    """Where database and keys live; created with mode 0700."""
+    """Where database and master key live; created with mode 0700."""
+    master_key: str | None = field(default=None, repr=False)
+    """The key under which all other keys are kept in the database: 32 random bytes in base64, the same on every node
+    (`openssl rand -base64 32`). Default: one is made at the first start and kept in the data directory."""
+    key_rotation_days: int = 90
+    """A new signing key takes over when the current one is this old (0: only by `doorward keys rotate`)."""
     workers: int = 1
     """Processes that serve the one address (1 to 64); `WEB_CONCURRENCY` is honoured."""
     scopes: tuple[str, ...] = ("mcp",)

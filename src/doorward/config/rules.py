@@ -6,13 +6,14 @@ unless another setting, with a name that says so, permits them.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from doorward.config.database import database
 from doorward.config.faults import Fault, shown
 from doorward.config.trusted_issuers import trusted_issuers
 from doorward.oauth.public_url import canonical_origin
@@ -48,6 +49,7 @@ _PASSWORD_CHARACTERS = 8
 _REGISTRATION_TOKEN_CHARACTERS = 16
 HIGHEST_PORT = 65535
 MOST_WORKERS = 64
+MASTER_KEY_BYTES = 32
 
 
 def is_loopback(host: str) -> bool:
@@ -199,16 +201,18 @@ def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-def _database(value: str) -> str:
-    path = value.removeprefix("sqlite:///")
-    if value == "memory://" or (path not in ("", value) and "?" not in path and not path.startswith(":")):
-        return value
-    path_only = "://" not in value and not value.startswith(":")
-    raise Fault(
-        f"{shown(value)} is not a database Doorward can use",
-        "It keeps its records in SQLite (`sqlite:///PATH`) or, for a trial, in memory (`memory://`).",
-        f"Write sqlite:///{value}" if path_only else "",
-    )
+def _master_key(value: str) -> str:
+    try:
+        good = len(base64.b64decode(value, validate=True)) == MASTER_KEY_BYTES
+    except ValueError:
+        good = False
+    if not good:
+        raise Fault(
+            f"the master key is not {MASTER_KEY_BYTES} bytes in base64",
+            "All other keys are kept encrypted under it, so it has to be random.",
+            f"Make one: openssl rand -base64 {MASTER_KEY_BYTES}",
+        )
+    return value
 
 
 def _owner_password(value: str) -> str:
@@ -238,7 +242,10 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "allowed_origins": _origins,
     "allowed_hosts": _hosts,
     "trusted_proxies": _networks,
-    "database": _database,
+    "database": database,
+    "database_connections": _within(1, 1000, "Each process needs at least one connection."),
+    "master_key": _master_key,
+    "key_rotation_days": _within(0, 3650, "0 means: never by itself."),
     "owner_password": _owner_password,
     "body_limit_bytes": _within(1, 2**31 - 1, "A door without a limit can be filled up by one request."),
     "limit_registrations_per_minute": _within(0, 1_000_000, "0 means: no limit."),
@@ -343,10 +350,3 @@ def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]
                 "Use one worker, or sqlite:///PATH.",
             ),
         )
-
-
-def absolute_database(url: str, base: Path) -> str:
-    """Make the path of a SQLite URL absolute, so that it means one file whatever the working directory."""
-    if not url.startswith("sqlite:///"):
-        return url
-    return f"sqlite:///{(base / url.removeprefix('sqlite:///')).absolute()}"

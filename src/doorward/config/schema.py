@@ -20,6 +20,8 @@ _BOUNDS: dict[str, tuple[int, int | None]] = {
     "port": (0, HIGHEST_PORT),
     "workers": (1, MOST_WORKERS),
     "drain_seconds": (0, None),
+    "database_connections": (1, 1000),
+    "key_rotation_days": (0, 3650),
     "unused_clients_limit": (100, None),
     "metadata_document_limit_bytes": (1024, 65_536),
 }

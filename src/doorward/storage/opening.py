@@ -2,66 +2,65 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
-from doorward.errors import ConfigError, Problem
+from doorward.config.database import MEMORY, SQLITE, database, is_postgres
+from doorward.config.faults import Fault
+from doorward.errors import ConfigError, Problem, StartError
 from doorward.storage.memory import MemoryStore
 from doorward.storage.port import Store
 from doorward.storage.sqlite import SqliteStore
 
 DEFAULT_FILE = "doorward.sqlite"
-_SQLITE = "sqlite:///"
-_MEMORY = "memory://"
-_POSTGRES = ("postgres", "postgresql")
 
 
-def open_store(database: str | None, data_dir: Path) -> Store:
+def open_store(url: str | None, data_dir: Path, *, connections: int = 10) -> Store:
     """Return the store that the setting names, not yet opened.
 
     Raises:
-        ConfigError: the setting names none. Only its scheme is repeated, for the rest may hold a password.
+        ConfigError: the setting names none. What may be a password is not repeated.
+        StartError: it needs a package that is not installed.
     """
-    path = sqlite_path(database, data_dir)
+    if url is not None:
+        _check(url)
+    if url is not None and is_postgres(url):
+        if find_spec("asyncpg") is None:
+            raise StartError(_NO_DRIVER)
+        # Imported late: an installation on SQLite has no need of it.
+        from doorward.storage.postgres import PostgresStore
+
+        return PostgresStore(url, connections=connections)
+    path = sqlite_path(url, data_dir)
     return MemoryStore() if path is None else SqliteStore(path)
 
 
-def sqlite_path(database: str | None, data_dir: Path) -> Path | None:
-    """Return the file that the setting names: `sqlite:///relative`, `sqlite:////absolute`; None for `memory://`.
+def sqlite_path(url: str | None, data_dir: Path) -> Path | None:
+    """Return the file that the setting names: `sqlite:///relative`, `sqlite:////absolute`; None: it is not SQLite.
 
     Raises:
         ConfigError: as for `open_store`.
     """
-    if database is None:
+    if url is None:
         return data_dir / DEFAULT_FILE
-    if database == _MEMORY:
-        return None
-    if database.startswith(_SQLITE):
-        name = database.removeprefix(_SQLITE)
-        if name and "?" not in name and not name.startswith(":"):
-            return Path(name)
-    raise ConfigError([_problem(database)])
+    _check(url)
+    return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
 
 
-def _problem(database: str) -> Problem:
-    scheme, separator, rest = database.partition("://")
-    known = f"Use `{_SQLITE}PATH` (`{_SQLITE}/PATH` from the root) or `{_MEMORY}`."
-    if scheme.partition("+")[0] in _POSTGRES:
-        return Problem(
-            what="This version does not store in Postgres yet.",
-            why="Several worker processes of one machine can share a SQLite file.",
-            fix=f"Leave the setting away to use the file in the data directory, or set `{_SQLITE}PATH`.",
-            where="database",
-        )
-    if scheme == "sqlite":
-        what = "takes no options" if "?" in rest else "names no file"
-        return Problem(what=f"The SQLite address {what}.", fix=known, where="database")
-    if scheme == "memory":
-        return Problem(what="The memory store has no name and no path.", fix=known, where="database")
-    if separator:
-        return Problem(what=f"Doorward cannot store in {scheme!r}.", fix=known, where="database")
-    return Problem(
-        what="The database is not an address.",
-        why="A bare path is not accepted, so that a slip in an address never creates a new, empty file.",
-        fix=f"For the file of that name, write `{_SQLITE}{database}`." if database and ":" not in database else known,
-        where="database",
-    )
+def in_memory(url: str | None) -> bool:
+    """Tell whether the records live in one process, where nobody else can see them."""
+    return url == MEMORY
+
+
+def _check(url: str) -> None:
+    try:
+        database(url)
+    except Fault as fault:
+        raise ConfigError([Problem(fault.what, fault.why, fault.fix, "database")]) from None
+
+
+_NO_DRIVER = Problem(
+    what="PostgreSQL needs a package that is not installed: asyncpg.",
+    why="It is left out of a bare install, because SQLite serves most installations.",
+    fix="pip install 'doorward[postgres]'",
+)

@@ -44,7 +44,6 @@ T = TypeVar("T")
 Work = Callable[[Connection, float], Awaitable[T]]
 """Something to do on a connection before an instant of the loop's clock."""
 
-CONNECTIONS = 10
 OLDEST_SERVER = 14
 ATTEMPTS = 5
 """At a transaction that the server has undone and wants to see again."""
@@ -54,9 +53,9 @@ _logger = logging.getLogger(__name__)
 class PostgresStore:
     """A `Store` in one database, in its schema `doorward`. `connections`: the most that this process opens."""
 
-    def __init__(self, url: str, *, connections: int = CONNECTIONS) -> None:
+    def __init__(self, url: str, *, connections: int = 10) -> None:
         self._url = url
-        self._connections = connections
+        self.connections = connections
         self._pool: Pool | None = None
 
     async def open(self) -> None:
@@ -75,7 +74,7 @@ class PostgresStore:
                 connection.terminate()
         except (*FAULTS, ValueError) as error:
             raise start_error(self._url, error) from error
-        self._pool = Pool(partial(connect, self._url), self._connections)
+        self._pool = Pool(partial(connect, self._url), self.connections)
 
     async def close(self) -> None:
         """Finish what was asked before and close all connections; safe to call twice."""
