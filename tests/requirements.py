@@ -67,7 +67,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement(
         "UP-ID", "An upstream that asks for it is told who is calling, in words that it can verify.", "RFC 9068 s2"
     ),
-    Requirement("B-01", "A stranger's client gets no code without a screen, whatever was allowed before.", "attack B-01"),
+    Requirement("B-01", "A stranger's client gets no code without a screen, whatever was allowed.", "attack B-01"),
     Requirement("B-02", "A sign-in can be continued only in the browser that began it.", "attack B-02"),
     Requirement("B-03", "Remembered consent does not count when another site opened the sign-in.", "attack B-03"),
     Requirement("B-04", "A forged consent grants nothing.", "attack B-04"),
@@ -79,7 +79,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("B-12", "No client may name a page of ours as its redirect URI.", "attack B-12"),
     Requirement("B-13", "A user who is switched off has no session, no grant and no token left.", "attack B-13"),
     Requirement("B-14", "The stored request decides, not the fields of the form.", "attack B-14"),
-    Requirement("X1", "Consent is kept per user, client, redirect URI and scope, and can be withdrawn.", "MCP security X1"),
+    Requirement("X1", "Consent is per user, client, redirect URI and scope, and can be withdrawn.", "MCP security X1"),
     Requirement("A15", "A client whose description changed is consented to again.", "MCP authorization A15"),
     Requirement("X8", "A client begins with a small set of scopes and steps up to the union.", "MCP security X8"),
     Requirement("T-09", "Wrong tries are slowed per credential, not per address.", "RFC 6819 s5.1.4.2"),
