@@ -236,6 +236,14 @@ def test_a_client_named_by_its_name_is_pointed_to_its_id(at):
     assert f"Did you mean {client_id}?" in at("clients", "show", "Cursor", code=2)
 
 
+def test_a_resource_server_needs_no_redirect_uri_but_a_secret(at, tmp_path):
+    made = at("clients", "add", "--introspect", "--name", "API", "--json")
+    assert made["may_introspect"] is True
+    assert made["grant_types"] == made["redirect_uris"] == []
+    assert get(tmp_path, Client, made["client_id"]).record.may_introspect
+    assert "cannot ask about tokens" in at("clients", "add", "--introspect", "--public", code=2)
+
+
 def test_clients_that_registered_themselves_are_listed_on_request(at, tmp_path):
     at("clients", "add", "--preset", "cursor")
     evil = Client(client_id="d1", source="dynamic", created_at=1, client_name="evil\x1b[2J\nname")

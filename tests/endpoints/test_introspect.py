@@ -7,7 +7,6 @@ import json
 
 import httpx2
 import jwt
-import msgspec
 import pytest
 from oauth.proofs import Holder
 from storage.samples import least
@@ -15,8 +14,9 @@ from world import ISSUER, REDIRECT_URI, RESOURCE, VERIFIER, World, world
 
 from doorward.login.header_tokens import create_header_token
 from doorward.login.registered_clients import add_client
-from doorward.oauth.changes import Delete, Insert, Replace
-from doorward.oauth.records import AccessToken, Client, RefreshToken
+from doorward.oauth.changes import Delete, Insert
+from doorward.oauth.operator_grants import OperatorGrants
+from doorward.oauth.records import AccessToken, RefreshToken
 from doorward.oauth.tokens import digest
 
 JWT_TYPE = "application/token-introspection+jwt"
@@ -42,12 +42,11 @@ async def resource_server(w: World) -> dict:
         door.clock,
         door.entropy,
         name="API",
-        redirect_uris=[REDIRECT_URI],
+        redirect_uris=[],
         confidential=True,
         policy=door.policy,
+        given=OperatorGrants(may_introspect=True),
     )
-    stored = await door.store.get(Client, new.client.client_id)
-    await door.store.apply([Replace(msgspec.structs.replace(stored.record, may_introspect=True), stored.version)])
     return {"client_id": new.client.client_id, "client_secret": new.client_secret}
 
 

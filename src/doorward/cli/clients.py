@@ -32,6 +32,7 @@ def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--grant", "grants", type=click.Choice(list(OPERATOR_GRANTS)), multiple=True, help="A further grant.")
     @click.option("--service-account", metavar="NAME", help="Whom the client acts as; gives it client_credentials.")
     @click.option("--may-exchange", is_flag=True, help="It may exchange tokens of other clients (token_exchange).")
+    @click.option("--introspect", is_flag=True, help="It is a resource server: it may ask about every token.")
     @click.option("--scope", "scopes", multiple=True, help="Only this scope; may be repeated.  [default: all]")
     @functools.wraps(callback)
     def collected(
@@ -39,6 +40,7 @@ def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
         grants: tuple[str, ...],
         service_account: str | None,
         may_exchange: bool,
+        introspect: bool,
         scopes: tuple[str, ...],
         **values: Any,
     ) -> Any:
@@ -47,6 +49,7 @@ def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
             grant_types=tuple(OPERATOR_GRANTS[word] for word in words),
             service_user_id=service_account,
             may_exchange=may_exchange,
+            may_introspect=introspect,
             scope=" ".join(scopes) or None,
         )
         return callback(*arguments, given=given, **values)
@@ -76,7 +79,7 @@ def add(
     from doorward.login.registered_clients import add_client
 
     known = CLIENT_PRESETS.get(preset or "")
-    if known is None and not redirect_uris and not given.grant_types:
+    if known is None and not redirect_uris and not (given.grant_types or given.may_introspect):
         raise click.UsageError(f"Give --preset ({', '.join(CLIENT_PRESETS)}) or --redirect-uri URI.")
 
     async def operation(here: Installation) -> tuple[NewClient, str]:
@@ -113,7 +116,8 @@ def _show_new(new: NewClient, url: str, preset: ClientPreset | None) -> None:
     if new.client_secret:
         values["client secret"] = new.client_secret
     facts(values)
-    click.echo("\nRedirect URIs:" if client.redirect_uris else f"\nGrants: {' '.join(client.grant_types)}")
+    grants = " ".join(client.grant_types) or "none; it may ask about every token"
+    click.echo("\nRedirect URIs:" if client.redirect_uris else f"\nGrants: {grants}")
     for uri in client.redirect_uris:
         click.echo(f"  {plain(uri)}")
     if preset:
@@ -171,6 +175,7 @@ def show(place: Place, *, client_id: str, as_json: bool) -> None:
             "grant types": " ".join(client.grant_types),
             "service account": client.service_user_id or "none",
             "exchanges tokens of others": "yes" if client.may_exchange else "no",
+            "asks about every token": "yes" if client.may_introspect else "no",
             "scope": client.scope or "every scope of the door",
             "created": moment(client.created_at),
             "expires": moment(client.expires_at),
@@ -205,6 +210,7 @@ def described(client: Client) -> dict[str, object]:
         "token_endpoint_auth_method": client.token_endpoint_auth_method,
         "service_account": client.service_user_id,
         "may_exchange": client.may_exchange,
+        "may_introspect": client.may_introspect,
         "scope": client.scope,
         "created_at": client.created_at,
         "expires_at": client.expires_at,

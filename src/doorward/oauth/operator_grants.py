@@ -32,6 +32,7 @@ class OperatorGrants:
     grant_types: tuple[str, ...] = ()
     service_user_id: str | None = None
     may_exchange: bool = False
+    may_introspect: bool = False
     scope: str | None = None
     """The scopes that the client may have, as the wire string; None: all."""
 
@@ -54,6 +55,8 @@ def with_operator_grants(client: Client, given: OperatorGrants) -> Client:
         raise _contradiction("Only a client with token_exchange can exchange tokens of others.")
     if given.may_exchange and client.token_endpoint_auth_method == "none":
         raise _contradiction("A client without a secret or a key cannot exchange tokens of others.")
+    if given.may_introspect and client.token_endpoint_auth_method == "none":
+        raise _contradiction("A client without a secret or a key cannot ask about tokens.")
     grant_types: tuple[str, ...] = (AUTHORIZATION_CODE, REFRESH_TOKEN) if client.redirect_uris else ()
     if not grant_types and DEVICE_CODE in asked:
         grant_types = (REFRESH_TOKEN,)
@@ -63,6 +66,7 @@ def with_operator_grants(client: Client, given: OperatorGrants) -> Client:
         response_types=client.response_types if client.redirect_uris else (),
         service_user_id=given.service_user_id,
         may_exchange=given.may_exchange,
+        may_introspect=given.may_introspect,
         scope=given.scope if given.scope is not None else client.scope,
     )
 

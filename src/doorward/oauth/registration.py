@@ -121,7 +121,7 @@ def pre_register(
     """Build the record of a client that an operator adds; it never expires.
 
     Without `auth_method` a client with a secret may send it by Basic or in the body. One that is `given` a grant
-    without a redirect needs no redirect URI.
+    without a redirect, or only asks about tokens, needs no redirect URI.
 
     Raises:
         InvalidRedirectUri: a redirect URI cannot be used.
@@ -135,7 +135,7 @@ def pre_register(
             "A client has a secret or keys exactly if its authentication method wants them.",
             Reason.UNSUPPORTED_METADATA,
         )
-    redirects = bool(redirect_uris) or not given.grant_types
+    redirects = bool(redirect_uris) or not (given.grant_types or given.may_introspect)
     client = Client(
         client_id=client_id,
         source="registered",
