@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 from oauth.given import Wrapping
-from oauth.grants.id_jags import EC, IDP, KEYS, Place, claims, header, hostile, signed
+from oauth.grants.id_jags import EC, IDP, KEYS, Forger, Place, claims, header, signed
 from world import ISSUER, REDIRECT_URI, RESOURCE, world
 
 from doorward.endpoints.responses import guarded, json_response
@@ -326,7 +326,7 @@ async def test_hostile_assertions_are_refused_and_only_their_reasons_are_logged(
     caplog.set_level(logging.DEBUG, "doorward")
     async with world(tmp_path, trusted_issuers=(TRUSTED,)) as w:
         client = await operator_client(w, JWT_BEARER)
-        bad = hostile(Place(ISSUER, RESOURCE, client["client_id"], w.clock.now()))
+        bad = Forger(Place(ISSUER, RESOURCE, client["client_id"], w.clock.now())).hostile()
         for name, (text, reason) in bad.items():
             caplog.clear()
             answer = await asserted(w, client, text)

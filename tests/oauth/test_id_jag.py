@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 from oauth.given import ISSUER, NOW, POLICY, RESOURCE, a_client
-from oauth.grants.id_jags import EC, ED, IDP, KEYS, RSA, Place, claims, header, hostile, maced, signed
+from oauth.grants.id_jags import EC, ED, IDP, KEYS, RSA, Forger, Place, claims, header, maced, signed
 
 from doorward.oauth.compact_jws import is_signed, read_compact
 from doorward.oauth.errors import InvalidGrant, Reason
@@ -15,7 +15,7 @@ TRUSTED = TrustedIssuer(issuer=IDP, keys=KEYS)
 TRUSTING = replace(POLICY, trusted_issuers=(TrustedIssuer(issuer="https://first.example"), TRUSTED))
 CLIENT = a_client(token_endpoint_auth_method="client_secret_basic", secret_digest=digest("s"))
 PLACE = Place(ISSUER, RESOURCE, "c1", NOW)
-HOSTILE = hostile(PLACE)
+HOSTILE = Forger(PLACE).hostile()
 
 
 def said(**changes):
