@@ -4,6 +4,7 @@ Three kinds never mix (refused, unavailable, bug), so a caller can tell them apa
 
     DoorwardError
     +-- ConfigError          what the operator wrote cannot be used; holds every problem at once
+    |   +-- NotFound, AlreadyExists, NotAllowed
     +-- StartError           the program cannot run here (port busy, directory not writable)
     +-- StorageError
     |   +-- Conflict         a compare-and-swap lost: reload, decide again
@@ -46,6 +47,18 @@ class ConfigError(DoorwardError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class NotFound(ConfigError):
+    """What was named does not exist."""
+
+
+class AlreadyExists(ConfigError):
+    """The name is taken."""
+
+
+class NotAllowed(ConfigError):
+    """Whoever asks may not hand out what they do not have."""
 
 
 class StartError(DoorwardError):

@@ -14,7 +14,7 @@ import msgspec
 
 from doorward.clock import Clock
 from doorward.config.faults import shown, suggestion
-from doorward.errors import ConfigError, Conflict, Problem, Unavailable
+from doorward.errors import AlreadyExists, ConfigError, Conflict, NotFound, Problem, Unavailable
 from doorward.login.local import OWNER, hash_password
 from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
 from doorward.oauth.records import BrowserSession, Consent, Grant, HeaderToken, User, UserKind
@@ -59,7 +59,7 @@ async def load_user(store: Store, user_id: str) -> Stored[User]:
         return stored
     meant = suggestion(user_id, [user.user_id for user in await list_users(store)])
     fix = f"Did you mean {meant}?" if meant else "doorward users add NAME"
-    raise ConfigError([Problem(f"there is no user {shown(user_id)}", fix=fix)])
+    raise NotFound([Problem(f"there is no user {shown(user_id)}", fix=fix)])
 
 
 async def add_user(store: Store, clock: Clock, user_id: str, *, kind: UserKind, password: str | None) -> User:
@@ -77,7 +77,7 @@ async def add_user(store: Store, clock: Clock, user_id: str, *, kind: UserKind, 
     try:
         await store.apply([Insert(user)])
     except Conflict:
-        raise ConfigError(
+        raise AlreadyExists(
             [Problem(f"there is a user {shown(user_id)} already", fix=f"doorward users show {user_id}")]
         ) from None
     return user

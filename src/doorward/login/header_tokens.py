@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from doorward.clock import Clock, Entropy
 from doorward.config.faults import shown
-from doorward.errors import ConfigError, Problem
+from doorward.errors import ConfigError, NotFound, Problem
 from doorward.login.accounts import load_user, settle
 from doorward.oauth.changes import Change, Delete, Expect, Insert
 from doorward.oauth.records import HeaderToken, User
@@ -28,6 +28,7 @@ async def create_header_token(
     user_id: str,
     scopes: Sequence[str],
     lifetime_seconds: int | None,
+    capabilities: Sequence[str] = (),
 ) -> tuple[str, HeaderToken]:
     """Make a token for a user; returns the token and its record.
 
@@ -43,6 +44,7 @@ async def create_header_token(
         scopes=tuple(dict.fromkeys(scopes)),
         created_at=now,
         expires_at=None if lifetime_seconds is None else now + lifetime_seconds,
+        capabilities=tuple(dict.fromkeys(capabilities)),
     )
 
     async def attempt() -> list[Change]:
@@ -75,7 +77,7 @@ async def revoke_header_token(store: Store, handle: str) -> HeaderToken:
         found = await store.find(HeaderToken, token_id=handle)
         found = found or [stored for stored in await store.find(HeaderToken) if stored.record.name == handle]
         if not found:
-            raise ConfigError([Problem(f"there is no token {shown(handle)}", fix="doorward tokens list")])
+            raise NotFound([Problem(f"there is no token {shown(handle)}", fix="doorward tokens list")])
         if len(found) > 1:
             ids = ", ".join(sorted(stored.record.token_id for stored in found))
             raise ConfigError([Problem(f"{len(found)} tokens have the name {shown(handle)}", f"Name one by id: {ids}")])

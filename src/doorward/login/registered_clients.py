@@ -13,7 +13,7 @@ import msgspec
 
 from doorward.clock import Clock, Entropy
 from doorward.config.faults import shown, suggestion
-from doorward.errors import ConfigError, Conflict, Problem
+from doorward.errors import ConfigError, Conflict, NotFound, Problem
 from doorward.login.accounts import load_user, settle
 from doorward.login.connections import withdrawn_with
 from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
@@ -110,7 +110,7 @@ async def load_client(store: Store, client_id: str) -> Stored[Client]:
     named = [client.client_id for client in clients if client.client_name == client_id]
     meant = named[0] if named else suggestion(client_id, [client.client_id for client in clients])
     fix = f"Did you mean {meant}?" if meant else "doorward clients list"
-    raise ConfigError([Problem(f"there is no client {shown(client_id)}", fix=fix)])
+    raise NotFound([Problem(f"there is no client {shown(client_id)}", fix=fix)])
 
 
 async def remove_client(store: Store, clock: Clock, client_id: str) -> int:
@@ -157,7 +157,7 @@ async def revoke_grant(store: Store, clock: Clock, grant_id: str) -> bool:
     async def attempt() -> list[Change]:
         stored = await store.get(Grant, grant_id)
         if stored is None:
-            raise ConfigError([Problem(f"there is no grant {shown(grant_id)}", fix="doorward grants list")])
+            raise NotFound([Problem(f"there is no grant {shown(grant_id)}", fix="doorward grants list")])
         live[0] = stored.record.revoked_at is None
         ended = end_grant(stored, reason="administrator", now=clock.now()) if live[0] else ()
         return [*ended, *await withdrawn_with(store, stored.record)]

@@ -89,12 +89,14 @@ def check_header_token(record: HeaderToken | None, *, now: int) -> HeaderToken:
     """Return the record of an operator's token if it is alive; it may have no expiry.
 
     Raises:
-        BearerError: unknown, revoked or expired.
+        BearerError: unknown, revoked, expired, or made for administration.
     """
     if record is None:
         raise BearerError(Reason.UNKNOWN_TOKEN, "The token is not valid.")
     if record.expires_at is not None and record.expires_at <= now:
         raise BearerError(Reason.EXPIRED_TOKEN, "The token has expired.")
+    if record.capabilities:
+        raise BearerError(Reason.ADMINISTRATION_TOKEN, "This token is for the administration API only.")
     return record
 
 

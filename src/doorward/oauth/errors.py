@@ -139,6 +139,8 @@ class Reason(StrEnum):
     NOT_AUTHENTICATED = "not_authenticated"
     RATE_LIMITED = "rate_limited"
     WRONG_PASSWORDS = "wrong_passwords"
+    ADMINISTRATION_TOKEN = "administration_token"
+    MISSING_CAPABILITY = "missing_capability"
     INTERNAL = "internal"
 
 
@@ -247,6 +249,13 @@ class InvalidToken(OAuthError):
 
     error = "invalid_token"
     status = 401
+
+
+class InsufficientScope(OAuthError):
+    """The token is good, but not for this. Spec: RFC 6750 s3.1."""
+
+    error = "insufficient_scope"
+    status = 403
 
 
 class InvalidRedirectUri(OAuthError):

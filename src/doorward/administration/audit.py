@@ -1,0 +1,164 @@
+"""Operations on the audit log: read it, and prove that nobody has changed it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from doorward.administration.operation import (
+    Administration,
+    Cursor,
+    Limit,
+    Operation,
+    Page,
+    Parameters,
+    Result,
+    cursor_after,
+    read_cursor,
+)
+from doorward.errors import ConfigError, Problem
+from doorward.oauth.audit_chain import CHAIN, NUMBER_DIGITS, Verification, page_of
+from doorward.oauth.audit_records import AuditEntry, AuditHead
+from doorward.storage.port import Store
+
+
+class EntryView(Result, frozen=True, kw_only=True):
+    """One entry."""
+
+    number: int
+    at: int
+    event: str
+    outcome: str
+    reason: str
+    actor: str
+    client_id: str
+    grant_id: str
+    address: str
+    request_id: str
+    detail: dict[str, str]
+    hash: str
+
+
+class VerificationView(Result, frozen=True, kw_only=True):
+    """Whether the chain holds."""
+
+    intact: bool
+    entries: int
+    """How many were good, from the first one on."""
+    head: str
+    """The hash of the last good one; keep it elsewhere to notice when the whole log is written anew."""
+    broken_at: int | None = None
+    problem: str | None = None
+
+
+class ListEntries(Parameters, frozen=True, kw_only=True):
+    """Which entries to list, oldest first."""
+
+    after: Annotated[int, msgspec.Meta(ge=0, le=10**NUMBER_DIGITS - 1)] = 0
+    """Only those with a greater number."""
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class Verify(Parameters, frozen=True, kw_only=True):
+    """Nothing needs to be said."""
+
+
+async def list_(here: Administration, asked: ListEntries) -> Page[EntryView]:
+    """List entries, oldest first; what happened up to now is among them."""
+    await here.audit.flush()
+    number = asked.after if asked.cursor is None else _number(asked.cursor)
+    found: list[AuditEntry] = []
+    last = await _last(here.store)
+    page = int(page_of(number + 1))
+    while len(found) <= asked.limit and page <= int(page_of(max(last, 1))):
+        found += [each for each in await _page(here.store, page) if int(each.entry_id) > number]
+        page += 1
+    items = [_view(each) for each in found[: asked.limit]]
+    more = len(found) > asked.limit
+    return Page(items=items, next_cursor=cursor_after(str(items[-1].number)) if more else None)
+
+
+async def verify(here: Administration, asked: Verify) -> VerificationView:
+    """Walk the whole chain."""
+    del asked
+    await here.audit.flush()
+    stored = await here.store.get(AuditHead, CHAIN)
+    head = stored.record if stored else None
+    verification = Verification()
+    page = 0
+    while verification.broken is None:
+        entries = await _page(here.store, page)
+        if not entries and (head is None or page > int(page_of(head.number))):
+            break
+        # Another process may have written on since the head was read.
+        verification.check(each for each in entries if head is None or int(each.entry_id) <= head.number)
+        page += 1
+    broken = verification.finish(head)
+    return VerificationView(
+        intact=broken is None,
+        entries=verification.number,
+        head=verification.hash,
+        broken_at=broken.number if broken else None,
+        problem=broken.what if broken else None,
+    )
+
+
+async def _page(store: Store, page: int) -> list[AuditEntry]:
+    found = [stored.record for stored in await store.find(AuditEntry, page=str(page))]
+    return sorted(found, key=lambda each: each.entry_id)
+
+
+async def _last(store: Store) -> int:
+    stored = await store.get(AuditHead, CHAIN)
+    return stored.record.number if stored else 0
+
+
+def _number(cursor: str) -> int:
+    text = read_cursor(cursor)
+    if not text.isascii() or not text.isdigit() or len(text) > NUMBER_DIGITS:
+        raise ConfigError([Problem("the cursor is none of ours", fix="Leave it out to begin anew.")])
+    return int(text)
+
+
+def _view(entry: AuditEntry) -> EntryView:
+    return EntryView(
+        number=int(entry.entry_id),
+        at=entry.at,
+        event=entry.event,
+        outcome=entry.outcome,
+        reason=entry.reason,
+        actor=entry.actor,
+        client_id=entry.client_id,
+        grant_id=entry.grant_id,
+        address=entry.address,
+        request_id=entry.request_id,
+        detail=entry.detail,
+        hash=entry.hash,
+    )
+
+
+LIST = Operation(
+    name="audit.list",
+    summary="List what happened, oldest first.",
+    method="GET",
+    path="/audit",
+    capability="admin:audit",
+    parameters=ListEntries,
+    result=Page[EntryView],
+    function=list_,
+    commands=(("audit", "list"), ("audit", "export")),
+)
+VERIFY = Operation(
+    name="audit.verify",
+    summary="Walk the chain and name the first entry that was changed, removed or added.",
+    method="GET",
+    path="/audit/verification",
+    capability="admin:audit",
+    parameters=Verify,
+    result=VerificationView,
+    function=verify,
+    commands=(("audit", "verify"),),
+)
+OPERATIONS = (LIST, VERIFY)

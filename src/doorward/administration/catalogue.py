@@ -1,0 +1,16 @@
+"""Every operation there is. What is not here cannot be done, neither by a command nor over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from doorward.administration import audit, clients, grants, tokens, users
+from doorward.administration.operation import Operation
+
+OPERATIONS: tuple[Operation[Any, Any], ...] = (
+    *clients.OPERATIONS,
+    *users.OPERATIONS,
+    *tokens.OPERATIONS,
+    *grants.OPERATIONS,
+    *audit.OPERATIONS,
+)

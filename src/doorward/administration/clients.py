@@ -1,0 +1,216 @@
+"""Operations on OAuth clients."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+
+from doorward.administration.operation import (
+    Administration,
+    Cursor,
+    Limit,
+    Operation,
+    Page,
+    Parameters,
+    Result,
+    page_of,
+)
+from doorward.errors import ConfigError, Problem
+from doorward.login import registered_clients
+from doorward.oauth.client_presets import CLIENT_PRESETS
+from doorward.oauth.grant_types import OPERATOR_GRANTS
+from doorward.oauth.operator_grants import OperatorGrants
+from doorward.oauth.records import Client
+
+ClientId = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
+
+
+class ClientView(Result, frozen=True, kw_only=True):
+    """What may be shown of a client, under the names of RFC 7591."""
+
+    client_id: str
+    client_name: str
+    source: str
+    redirect_uris: tuple[str, ...]
+    grant_types: tuple[str, ...]
+    token_endpoint_auth_method: str
+    service_account: str | None
+    may_exchange: bool
+    scope: str | None
+    created_at: int
+    expires_at: int | None
+
+
+class NewClientView(ClientView, frozen=True, kw_only=True):
+    """A client that was just registered."""
+
+    client_secret: str | None
+    """Shown this one time; None: a public client has none."""
+    mcp_url: str
+
+
+class RemovedClient(Result, frozen=True, kw_only=True):
+    """What the removal of a client has ended."""
+
+    removed: str
+    grants_ended: int
+
+
+class AddClient(Parameters, frozen=True, kw_only=True):
+    """A client to register: a preset, redirect URIs, grants without a redirect, or several of these."""
+
+    preset: str | None = None
+    redirect_uris: tuple[str, ...] = ()
+    name: str | None = None
+    confidential: bool | None = None
+    """With or without a secret; None: as the preset, and with one where there is none."""
+    grants: tuple[str, ...] = ()
+    """`client_credentials`, `token_exchange`, `jwt_bearer`, `device_code`."""
+    service_account: str | None = None
+    may_exchange: bool = False
+    scopes: tuple[str, ...] = ()
+    """Only these; none given: every scope of the door."""
+
+
+class ListClients(Parameters, frozen=True, kw_only=True):
+    """Which clients to list."""
+
+    everything: bool = False
+    """Also those that registered themselves."""
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class OneClient(Parameters, frozen=True, kw_only=True):
+    """Which client."""
+
+    client_id: ClientId
+
+
+async def add(here: Administration, asked: AddClient) -> NewClientView:
+    """Register a client.
+
+    Raises:
+        ConfigError: what is asked for contradicts itself or the rules.
+    """
+    known = CLIENT_PRESETS.get(asked.preset or "")
+    if asked.preset is not None and known is None:
+        raise ConfigError([Problem("there is no such preset", fix=f"Presets: {', '.join(CLIENT_PRESETS)}")])
+    unknown = [each for each in asked.grants if each not in OPERATOR_GRANTS]
+    if unknown:
+        raise ConfigError([Problem("there is no such grant", fix=f"Grants: {', '.join(OPERATOR_GRANTS)}")])
+    if known is None and not asked.redirect_uris and not asked.grants and not asked.service_account:
+        fix = f"Give a preset ({', '.join(CLIENT_PRESETS)}) or redirect URIs."
+        raise ConfigError([Problem("the client has no way to get a token", fix=fix)])
+    words = dict.fromkeys((*asked.grants, *(["client_credentials"] if asked.service_account else ())))
+    new = await registered_clients.add_client(
+        here.store,
+        here.clock,
+        here.entropy,
+        name=asked.name or (known.title if known else _host_of(asked.redirect_uris)),
+        redirect_uris=(*(known.redirect_uris if known else ()), *asked.redirect_uris),
+        confidential=asked.confidential if asked.confidential is not None else known is None or known.confidential,
+        policy=here.policy,
+        given=OperatorGrants(
+            grant_types=tuple(OPERATOR_GRANTS[word] for word in words),
+            service_user_id=asked.service_account,
+            may_exchange=asked.may_exchange,
+            scope=" ".join(asked.scopes) or None,
+        ),
+    )
+    shown = msgspec.structs.asdict(view(new.client))
+    return NewClientView(**shown, client_secret=new.client_secret, mcp_url=here.mcp_url)
+
+
+async def list_(here: Administration, asked: ListClients) -> Page[ClientView]:
+    """List clients, oldest first."""
+    found = await registered_clients.list_clients(here.store, dynamic=asked.everything)
+    some, cursor = page_of(
+        found, lambda each: f"{each.created_at:016} {each.client_id}", limit=asked.limit, cursor=asked.cursor
+    )
+    return Page(items=[view(each) for each in some], next_cursor=cursor)
+
+
+async def show(here: Administration, asked: OneClient) -> ClientView:
+    """Show one client. Raises `NotFound`."""
+    return view((await registered_clients.load_client(here.store, asked.client_id)).record)
+
+
+async def remove(here: Administration, asked: OneClient) -> RemovedClient:
+    """Remove a client with everything that users have granted it. Raises `NotFound`."""
+    ended = await registered_clients.remove_client(here.store, here.clock, asked.client_id)
+    return RemovedClient(removed=asked.client_id, grants_ended=ended)
+
+
+def view(client: Client) -> ClientView:
+    """Return what may be shown of a client."""
+    return ClientView(
+        client_id=client.client_id,
+        client_name=client.client_name,
+        source=client.source,
+        redirect_uris=client.redirect_uris,
+        grant_types=client.grant_types,
+        token_endpoint_auth_method=client.token_endpoint_auth_method,
+        service_account=client.service_user_id,
+        may_exchange=client.may_exchange,
+        scope=client.scope,
+        created_at=client.created_at,
+        expires_at=client.expires_at,
+    )
+
+
+def _host_of(redirect_uris: tuple[str, ...]) -> str:
+    try:
+        return urlsplit("".join(redirect_uris[:1])).netloc or "client"
+    except ValueError:  # it is refused with a reason a moment later
+        return "client"
+
+
+ADD = Operation(
+    name="clients.add",
+    summary="Register a client; its secret is shown this one time.",
+    method="POST",
+    path="/clients",
+    capability="admin:clients",
+    parameters=AddClient,
+    result=NewClientView,
+    function=add,
+    commands=(("clients", "add"),),
+    status=201,
+)
+LIST = Operation(
+    name="clients.list",
+    summary="List clients.",
+    method="GET",
+    path="/clients",
+    capability="admin:read",
+    parameters=ListClients,
+    result=Page[ClientView],
+    function=list_,
+    commands=(("clients", "list"),),
+)
+SHOW = Operation(
+    name="clients.show",
+    summary="Show one client.",
+    method="GET",
+    path="/clients/{client_id}",
+    capability="admin:read",
+    parameters=OneClient,
+    result=ClientView,
+    function=show,
+    commands=(("clients", "show"),),
+)
+REMOVE = Operation(
+    name="clients.remove",
+    summary="Remove a client; what users allowed it ends at once.",
+    method="DELETE",
+    path="/clients/{client_id}",
+    capability="admin:clients",
+    parameters=OneClient,
+    result=RemovedClient,
+    function=remove,
+    commands=(("clients", "remove"),),
+)
+OPERATIONS = (ADD, LIST, SHOW, REMOVE)

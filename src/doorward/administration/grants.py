@@ -1,0 +1,168 @@
+"""Operations on what users allowed clients: grants, and the consents behind them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from doorward.administration.operation import (
+    Administration,
+    Cursor,
+    Limit,
+    Operation,
+    Page,
+    Parameters,
+    Result,
+    page_of,
+)
+from doorward.login import registered_clients
+from doorward.login.connections import list_consents
+from doorward.oauth.records import Consent, Grant
+
+
+class GrantView(Result, frozen=True, kw_only=True):
+    """What may be shown of a grant."""
+
+    grant_id: str
+    user: str
+    client_id: str
+    scopes: tuple[str, ...]
+    resource: str
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+    revoked_reason: str | None
+
+
+class ConsentView(Result, frozen=True, kw_only=True):
+    """What a user agreed to, for one client at one redirect URI."""
+
+    user: str
+    client_id: str
+    redirect_uri: str
+    resource: str
+    scopes: tuple[str, ...]
+    created_at: int
+    given_at: int
+
+
+class RevokedGrant(Result, frozen=True, kw_only=True):
+    """Which grant has ended."""
+
+    revoked: str
+    was_live: bool
+
+
+class ListGrants(Parameters, frozen=True, kw_only=True):
+    """Which grants to list."""
+
+    user: str | None = None
+    client_id: str | None = None
+    everything: bool = False
+    """Also those that have ended."""
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class ListConsents(Parameters, frozen=True, kw_only=True):
+    """Which consents to list."""
+
+    user: str | None = None
+    client_id: str | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class OneGrant(Parameters, frozen=True, kw_only=True):
+    """Which grant."""
+
+    grant_id: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+
+async def list_(here: Administration, asked: ListGrants) -> Page[GrantView]:
+    """List grants, oldest first."""
+    found = await registered_clients.list_grants(here.store, user_id=asked.user, client_id=asked.client_id)
+    found = [grant for grant in found if asked.everything or grant.revoked_at is None]
+    some, cursor = page_of(
+        found, lambda each: f"{each.created_at:016} {each.grant_id}", limit=asked.limit, cursor=asked.cursor
+    )
+    return Page(items=[view(each) for each in some], next_cursor=cursor)
+
+
+async def revoke(here: Administration, asked: OneGrant) -> RevokedGrant:
+    """End a grant and withdraw the consent behind it. Raises `NotFound`."""
+    live = await registered_clients.revoke_grant(here.store, here.clock, asked.grant_id)
+    return RevokedGrant(revoked=asked.grant_id, was_live=live)
+
+
+async def consents(here: Administration, asked: ListConsents) -> Page[ConsentView]:
+    """List consents, oldest first."""
+    found = await list_consents(here.store, user_id=asked.user, client_id=asked.client_id)
+    some, cursor = page_of(
+        found, lambda each: f"{each.created_at:016} {each.consent_id}", limit=asked.limit, cursor=asked.cursor
+    )
+    return Page(items=[_consent_view(each) for each in some], next_cursor=cursor)
+
+
+def view(grant: Grant) -> GrantView:
+    """Return what may be shown of a grant."""
+    return GrantView(
+        grant_id=grant.grant_id,
+        user=grant.user_id,
+        client_id=grant.client_id,
+        scopes=grant.scopes,
+        resource=grant.resource,
+        created_at=grant.created_at,
+        expires_at=grant.expires_at,
+        revoked_at=grant.revoked_at,
+        revoked_reason=grant.revoked_reason,
+    )
+
+
+def _consent_view(consent: Consent) -> ConsentView:
+    return ConsentView(
+        user=consent.user_id,
+        client_id=consent.client_id,
+        redirect_uri=consent.redirect_uri,
+        resource=consent.resource,
+        scopes=consent.scopes,
+        created_at=consent.created_at,
+        given_at=consent.given_at,
+    )
+
+
+LIST = Operation(
+    name="grants.list",
+    summary="List grants.",
+    method="GET",
+    path="/grants",
+    capability="admin:read",
+    parameters=ListGrants,
+    result=Page[GrantView],
+    function=list_,
+    commands=(("grants", "list"),),
+)
+REVOKE = Operation(
+    name="grants.revoke",
+    summary="End a grant with all its tokens, and withdraw the consent behind it.",
+    method="DELETE",
+    path="/grants/{grant_id}",
+    capability="admin:grants",
+    parameters=OneGrant,
+    result=RevokedGrant,
+    function=revoke,
+    commands=(("grants", "revoke"),),
+)
+CONSENTS = Operation(
+    name="grants.consents",
+    summary="List what users agreed to; ending a grant withdraws it.",
+    method="GET",
+    path="/consents",
+    capability="admin:read",
+    parameters=ListConsents,
+    result=Page[ConsentView],
+    function=consents,
+    commands=(("grants", "consents"),),
+)
+OPERATIONS = (LIST, REVOKE, CONSENTS)

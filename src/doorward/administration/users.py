@@ -1,0 +1,255 @@
+"""Operations on accounts and service accounts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from doorward.administration.operation import (
+    Administration,
+    Cursor,
+    Limit,
+    Operation,
+    Page,
+    Parameters,
+    Result,
+    page_of,
+)
+from doorward.errors import ConfigError, Problem
+from doorward.login import accounts
+from doorward.login.header_tokens import list_header_tokens
+from doorward.login.local import generate_password
+from doorward.login.registered_clients import list_grants
+from doorward.oauth.records import User
+
+UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Password = Annotated[str, msgspec.Meta(max_length=1024)]
+
+
+class UserView(Result, frozen=True, kw_only=True):
+    """What may be shown of an account."""
+
+    name: str
+    kind: Literal["person", "service"]
+    has_password: bool
+    created_at: int
+    disabled_at: int | None
+
+
+class UserDetails(UserView, frozen=True, kw_only=True):
+    """An account with what it allowed."""
+
+    live_grants: int
+    header_tokens: int
+
+
+class NewUserView(UserView, frozen=True, kw_only=True):
+    """An account that was just added."""
+
+    password: str | None
+    """Shown this one time, where none was given."""
+
+
+class NewPassword(Result, frozen=True, kw_only=True):
+    """Whose password was set."""
+
+    user: str
+    password: str | None
+    """Shown this one time, where none was given."""
+
+
+class UserAnswer(Result, frozen=True, kw_only=True):
+    """Whom it was done to."""
+
+    user: str
+
+
+class AddUser(Parameters, frozen=True, kw_only=True):
+    """An account to add."""
+
+    name: UserId
+    service: bool = False
+    """A service account: no password, tokens only."""
+    password: Password | None = None
+    """None: one is made and shown this one time."""
+
+
+class ListUsers(Parameters, frozen=True, kw_only=True):
+    """Which accounts to list."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class OneUser(Parameters, frozen=True, kw_only=True):
+    """Which account."""
+
+    name: UserId
+
+
+class SetPassword(Parameters, frozen=True, kw_only=True):
+    """Whose password."""
+
+    name: UserId
+    password: Password | None = None
+    """None: one is made and shown this one time."""
+
+
+async def add(here: Administration, asked: AddUser) -> NewUserView:
+    """Add an account.
+
+    Raises:
+        AlreadyExists, ConfigError: the name or the password cannot be used.
+    """
+    if asked.service and asked.password is not None:
+        raise ConfigError([Problem("a service account has no password", fix="Leave out one of the two.")])
+    made = None if asked.service or asked.password is not None else generate_password(here.entropy)
+    user = await accounts.add_user(
+        here.store,
+        here.clock,
+        asked.name,
+        kind="service" if asked.service else "person",
+        password=made if asked.password is None else asked.password,
+    )
+    return NewUserView(**msgspec.structs.asdict(view(user)), password=made)
+
+
+async def list_(here: Administration, asked: ListUsers) -> Page[UserView]:
+    """List accounts by name."""
+    some, cursor = page_of(
+        await accounts.list_users(here.store), lambda each: each.user_id, limit=asked.limit, cursor=asked.cursor
+    )
+    return Page(items=[view(each) for each in some], next_cursor=cursor)
+
+
+async def show(here: Administration, asked: OneUser) -> UserDetails:
+    """Show one account. Raises `NotFound`."""
+    user = (await accounts.load_user(here.store, asked.name)).record
+    grants = await list_grants(here.store, user_id=asked.name)
+    return UserDetails(
+        **msgspec.structs.asdict(view(user)),
+        live_grants=sum(grant.revoked_at is None for grant in grants),
+        header_tokens=len(await list_header_tokens(here.store, asked.name)),
+    )
+
+
+async def set_password(here: Administration, asked: SetPassword) -> NewPassword:
+    """Set a password.
+
+    Raises:
+        NotFound, ConfigError: no such account, a service account, or too short a password.
+    """
+    made = None if asked.password is not None else generate_password(here.entropy)
+    await accounts.set_password(here.store, asked.name, asked.password if asked.password is not None else made or "")
+    return NewPassword(user=asked.name, password=made)
+
+
+async def disable(here: Administration, asked: OneUser) -> UserAnswer:
+    """Switch an account off. Raises `NotFound`."""
+    await accounts.disable_user(here.store, here.clock, asked.name)
+    return UserAnswer(user=asked.name)
+
+
+async def enable(here: Administration, asked: OneUser) -> UserAnswer:
+    """Switch an account on again. Raises `NotFound`."""
+    await accounts.enable_user(here.store, asked.name)
+    return UserAnswer(user=asked.name)
+
+
+async def remove(here: Administration, asked: OneUser) -> UserAnswer:
+    """Remove an account with everything it allowed. Raises `NotFound`."""
+    await accounts.remove_user(here.store, here.clock, asked.name)
+    return UserAnswer(user=asked.name)
+
+
+def view(user: User) -> UserView:
+    """Return what may be shown of an account."""
+    return UserView(
+        name=user.user_id,
+        kind=user.user_kind,
+        has_password=user.password_hash is not None,
+        created_at=user.created_at,
+        disabled_at=user.disabled_at,
+    )
+
+
+ADD = Operation(
+    name="users.add",
+    summary="Add an account; without a password one is made and shown this one time.",
+    method="POST",
+    path="/users",
+    capability="admin:users",
+    parameters=AddUser,
+    result=NewUserView,
+    function=add,
+    commands=(("users", "add"),),
+    status=201,
+)
+LIST = Operation(
+    name="users.list",
+    summary="List accounts.",
+    method="GET",
+    path="/users",
+    capability="admin:read",
+    parameters=ListUsers,
+    result=Page[UserView],
+    function=list_,
+    commands=(("users", "list"),),
+)
+SHOW = Operation(
+    name="users.show",
+    summary="Show one account with what it allowed.",
+    method="GET",
+    path="/users/{name}",
+    capability="admin:read",
+    parameters=OneUser,
+    result=UserDetails,
+    function=show,
+    commands=(("users", "show"),),
+)
+PASSWORD = Operation(
+    name="users.password",
+    summary="Set a new password and sign the user out of every browser.",
+    method="PUT",
+    path="/users/{name}/password",
+    capability="admin:users",
+    parameters=SetPassword,
+    result=NewPassword,
+    function=set_password,
+    commands=(("users", "password"),),
+)
+DISABLE = Operation(
+    name="users.disable",
+    summary="Switch an account off; its grants, browser sessions and tokens end at once.",
+    method="PUT",
+    path="/users/{name}/disabled",
+    capability="admin:users",
+    parameters=OneUser,
+    result=UserAnswer,
+    function=disable,
+    commands=(("users", "disable"),),
+)
+ENABLE = Operation(
+    name="users.enable",
+    summary="Switch an account on again; what ended stays ended.",
+    method="DELETE",
+    path="/users/{name}/disabled",
+    capability="admin:users",
+    parameters=OneUser,
+    result=UserAnswer,
+    function=enable,
+    commands=(("users", "enable"),),
+)
+REMOVE = Operation(
+    name="users.remove",
+    summary="Remove an account; everything it allowed ends at once.",
+    method="DELETE",
+    path="/users/{name}",
+    capability="admin:users",
+    parameters=OneUser,
+    result=UserAnswer,
+    function=remove,
+    commands=(("users", "remove"),),
+)
+OPERATIONS = (ADD, LIST, SHOW, PASSWORD, DISABLE, ENABLE, REMOVE)
