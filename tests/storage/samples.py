@@ -26,6 +26,7 @@ from doorward.oauth.records import (
     FailedSignIns,
     Grant,
     HeaderToken,
+    KeyRecord,
     PushedRequest,
     Record,
     RefreshToken,
@@ -114,6 +115,7 @@ _LEAST: dict[type[Record], dict[str, Any]] = {
     RegistrationSlot: {"client_id": "client", "taken_at": NOW},
     AuditEntry: {"page": "0", "at": NOW, "event": "signed_in"},
     AuditHead: {"number": 7, "hash": "digest"},
+    KeyRecord: {"use": "signing", "created_at": NOW, "active_at": NOW + 60, "sealed_key": b"\x01\x00\xff"},
 }
 
 _REST: dict[type[Record], dict[str, Any]] = {
@@ -183,6 +185,7 @@ _REST: dict[type[Record], dict[str, Any]] = {
         "hash": "digest",
     },
     AuditHead: {"expires_at": NOW + 45},
+    KeyRecord: {"expires_at": NOW + 46},
 }
 
 _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {

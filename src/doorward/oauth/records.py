@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from doorward.oauth.audit_records import AuditEntry, AuditHead
+from doorward.oauth.key_records import KeyRecord
 from doorward.oauth.record import Record as Record  # noqa: PLC0414  (mypy takes this spelling for a re-export)
 
 ClientAuthMethod = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
@@ -372,4 +373,5 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     RegistrationSlot,
     AuditEntry,
     AuditHead,
+    KeyRecord,
 )

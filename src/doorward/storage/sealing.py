@@ -28,10 +28,15 @@ class Sealer:
     """Seals and unseals for one purpose, with the current key; older keys still open what they sealed."""
 
     def __init__(self, purpose: str, current: bytes, keys: Mapping[bytes, bytes], entropy: Entropy) -> None:
-        self._ciphers = {_FORMAT + key_id: AESGCM(_subkey(key, purpose)) for key_id, key in keys.items()}
+        self._purpose = purpose
+        self._random_bytes = entropy.random_bytes
+        self.use(current, keys)
+
+    def use(self, current: bytes, keys: Mapping[bytes, bytes]) -> None:
+        """Go over to these keys, of which `current` seals from now on."""
+        self._ciphers = {_FORMAT + key_id: AESGCM(_subkey(key, self._purpose)) for key_id, key in keys.items()}
         self._header = _FORMAT + current
         self._cipher = self._ciphers[self._header]
-        self._random_bytes = entropy.random_bytes
 
     def seal(self, plain: bytes, context: bytes = b"") -> bytes:
         """Encrypt; only a caller that names the same context (whose it is, what for) can open it again."""
