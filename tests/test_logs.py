@@ -10,6 +10,7 @@ from doorward.oauth import tokens
 PREFIXES = [tokens.ACCESS_TOKEN, tokens.REFRESH_TOKEN, tokens.CODE, tokens.HEADER_TOKEN, tokens.CLIENT_SECRET]
 
 
+@pytest.mark.requirement("X12")
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("line", ["{}", "failed for {}", "('{}',)", '{{"token": "{}"}}'])
 def test_every_kind_of_secret_is_masked_wherever_it_stands(prefix: str, line: str):

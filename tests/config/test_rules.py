@@ -125,6 +125,7 @@ def test_listening_for_others_needs_a_public_url(tmp_path, host):
     assert load({"host": host, "public_url": "https://mcp.example.com"}, {}, tmp_path).config.host == host
 
 
+@pytest.mark.requirement("U-10")
 @pytest.mark.parametrize(
     "exposed",
     [

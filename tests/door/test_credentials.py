@@ -27,6 +27,8 @@ async def test_a_good_access_token_reaches_the_upstream_as_its_caller(front, tok
     assert caller.token_id not in {token, tokens.digest(token)}
 
 
+@pytest.mark.requirement("R7")
+@pytest.mark.requirement("X2")
 async def test_the_client_s_credential_never_reaches_the_upstream(front, token):
     await front.ask(legacy(), token=token)
     assert not any(token.encode() in value for _, value in front.upstream.last.headers)
@@ -85,6 +87,8 @@ async def test_a_well_formed_token_that_is_not_in_the_store_is_invalid(front, pr
     assert 'error="invalid_token"' in answer.one("www-authenticate")
 
 
+@pytest.mark.requirement("U-01")
+@pytest.mark.requirement("R6")
 @pytest.mark.parametrize(
     "resource",
     [ORIGIN, RESOURCE + "/", ORIGIN + "/other", "https://upstream.example/mcp", RESOURCE.upper(), ""],
@@ -102,12 +106,14 @@ async def test_a_token_dies_at_the_second_it_expires(front, token):
     assert (await front.ask(legacy(), token=token)).status == 401
 
 
+@pytest.mark.requirement("U-08")
 async def test_a_revoked_token_is_refused_at_the_very_next_request(front, token):
     assert (await front.ask(legacy(), token=token)).status == 200
     await front.store.apply([DeleteAll(AccessToken, "grant_id", "grant-1")])
     assert (await front.ask(legacy(), token=token)).status == 401
 
 
+@pytest.mark.requirement("R4")
 async def test_a_missing_scope_is_forbidden_and_names_all_that_are_needed():
     front = await make(scopes=("mcp", "files:write"))
     answer = await front.ask(legacy(), token=await front.access_token(scopes=("mcp",)))
@@ -123,6 +129,8 @@ async def test_an_expired_token_without_the_scope_is_invalid_rather_than_insuffi
     assert answer.status == 401
 
 
+@pytest.mark.requirement("U-04")
+@pytest.mark.requirement("R5")
 async def test_a_token_in_the_query_or_the_body_is_no_token(front, token):
     body = {**legacy(), "access_token": token}
     answer = await front.ask(body, query_string=b"access_token=" + token.encode())
@@ -130,6 +138,7 @@ async def test_a_token_in_the_query_or_the_body_is_no_token(front, token):
     assert answer.one("www-authenticate") == PLAIN
 
 
+@pytest.mark.requirement("U-02")
 async def test_two_authorization_headers_are_refused_even_when_both_are_good(front, token):
     answer = await front.ask(legacy(), token=token, more=[(b"authorization", b"Bearer " + token.encode())])
     assert answer.status == 401
@@ -207,6 +216,7 @@ async def test_a_door_without_sign_in_has_anonymous_callers(open_front):
     assert open_front.upstream.last.caller is None
 
 
+@pytest.mark.requirement("U-02")
 async def test_a_store_that_cannot_answer_gives_no_verdict(front, token):
     await front.store.close()
     answer = await front.ask(legacy(), token=token)
@@ -217,6 +227,7 @@ async def test_a_store_that_cannot_answer_gives_no_verdict(front, token):
     assert not front.upstream.calls
 
 
+@pytest.mark.requirement("U-02")
 async def test_a_store_that_breaks_lets_nobody_in(front, token):
     class BrokenStore(MemoryStore):
         async def get(self, record_type, key):

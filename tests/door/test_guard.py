@@ -16,6 +16,8 @@ async def test_the_public_host_and_configured_hosts_are_answered(host):
     assert (await front.ask(legacy(), headers={"host": host})).status == 200
 
 
+@pytest.mark.requirement("T3")
+@pytest.mark.requirement("X5")
 @pytest.mark.parametrize(
     "host",
     [
@@ -72,6 +74,8 @@ async def test_no_origin_and_allowed_origins_pass(origin):
     assert not front.upstream.got("origin")
 
 
+@pytest.mark.requirement("T2")
+@pytest.mark.requirement("X5")
 @pytest.mark.parametrize(
     "origin",
     [

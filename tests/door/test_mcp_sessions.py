@@ -59,6 +59,8 @@ async def test_a_session_survives_a_refresh_of_the_access_token():
     assert (await front.ask(legacy(), token=other, headers={"mcp-session-id": session})).status == 200
 
 
+@pytest.mark.requirement("T20")
+@pytest.mark.requirement("X3")
 @pytest.mark.parametrize("stranger", [{"user_id": "bob"}, {"client_id": "client-2"}])
 async def test_someone_else_s_session_does_not_exist(stranger):
     front = await sessionful()
@@ -112,6 +114,8 @@ async def test_an_id_on_an_error_is_dropped_because_that_session_was_never_opene
     assert answer.one("mcp-session-id") is None
 
 
+@pytest.mark.requirement("T19")
+@pytest.mark.requirement("T10")
 async def test_the_modern_era_neither_sends_nor_gets_a_session():
     front = await sessionful(auth="none")
     front.upstream.answer = Recording().answer

@@ -64,6 +64,7 @@ async def test_five_mebibytes_are_refused_in_words_that_arrive():
     assert b'"jsonrpc"' in answer
 
 
+@pytest.mark.requirement("U-03")
 @pytest.mark.parametrize(
     ("target", "status"),
     [

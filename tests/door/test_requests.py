@@ -17,6 +17,7 @@ def test_a_door_owns_its_path_with_and_without_a_last_slash(path, owned):
     assert owned_paths(path) == owned
 
 
+@pytest.mark.requirement("U-03")
 @pytest.mark.parametrize(
     "path",
     [
@@ -37,6 +38,7 @@ def test_a_path_that_only_resembles_the_door_is_not_the_door(path, open_front):
     assert path not in open_front.door.paths
 
 
+@pytest.mark.requirement("T1")
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
 async def test_both_spellings_get_the_same_verdict_and_never_a_redirect(front, token, path):
     assert (await front.ask(legacy(), path=path)).status == 401
@@ -193,6 +195,7 @@ async def test_an_accept_that_admits_either_form_goes_up_as_both(open_front, acc
     assert open_front.upstream.got("accept") == [BOTH]
 
 
+@pytest.mark.requirement("T6")
 @pytest.mark.parametrize("accept", ["text/html", "image/*", "application/json;q=0", "*/*;q=0.000", ""])
 async def test_an_accept_that_admits_neither_is_not_acceptable(open_front, accept):
     assert (await open_front.ask(legacy(), headers={"accept": accept})).status == 406
@@ -223,6 +226,7 @@ async def test_get_and_delete_do_not_exist_in_the_modern_era(front, token, metho
     assert not front.upstream.calls
 
 
+@pytest.mark.requirement("T22")
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_get_and_delete_with_an_unknown_version_are_refused(open_front, method):
     answer = await open_front.ask(method=method, headers={"mcp-protocol-version": "1900-01-01"})
@@ -237,6 +241,8 @@ async def test_get_and_delete_go_up_in_the_legacy_era(open_front, method):
     assert (call.method, call.era, call.rpc_method, call.rpc_id, call.body) == (method, "legacy", None, None, b"")
 
 
+@pytest.mark.requirement("T9")
+@pytest.mark.requirement("U-06")
 @pytest.mark.parametrize(
     ("body", "headers", "code"),
     [
@@ -258,6 +264,8 @@ async def test_an_era_that_is_not_clear_is_refused_with_the_request_s_id(open_fr
     assert not open_front.upstream.calls
 
 
+@pytest.mark.requirement("T8")
+@pytest.mark.requirement("U-06")
 @pytest.mark.parametrize("name", ["mcp-protocol-version", "mcp-method", "mcp-name"])
 async def test_a_routing_header_sent_twice_is_a_mismatch_even_if_both_are_right(open_front, name):
     headers = modern_headers("tools/call", **{"mcp-name": "a"})
@@ -267,6 +275,7 @@ async def test_a_routing_header_sent_twice_is_a_mismatch_even_if_both_are_right(
     assert (answer.status, answer.code) == (400, HEADER_MISMATCH)
 
 
+@pytest.mark.requirement("T9")
 async def test_an_unknown_version_lists_all_that_are_served(open_front):
     answer = await open_front.ask(legacy(), headers={"mcp-protocol-version": "1900-01-01"})
     assert answer.json["error"]["data"] == {"supported": list(SERVED_VERSIONS), "requested": "1900-01-01"}
@@ -298,6 +307,7 @@ async def test_a_message_goes_up_unchanged_with_what_was_learned_about_it(
     assert b'"method"' in call.body or rpc_method is None
 
 
+@pytest.mark.requirement("T17")
 async def test_a_name_in_base64_is_compared_decoded_and_passed_on_encoded(open_front):
     encoded = "=?base64?YsO8Y2hlcg==?="
     answer = await open_front.ask(

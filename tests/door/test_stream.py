@@ -51,6 +51,7 @@ async def test_an_event_stream_goes_out_part_by_part_as_it_came(parts):
     assert answer.is_complete
 
 
+@pytest.mark.requirement("T18")
 async def test_an_event_stream_is_marked_so_that_nothing_holds_it_back():
     answer = await ask(streaming(EVENTS, headers=[(b"cache-control", b"public"), (b"content-length", b"5")]))
     assert answer.one("x-accel-buffering") == "no"
@@ -95,6 +96,7 @@ async def test_other_verdicts_of_the_upstream_pass_unchanged(status):
     assert answer.one("allow") == "POST"
 
 
+@pytest.mark.requirement("T7")
 async def test_an_accepted_notification_has_neither_body_nor_type():
     answer = await ask(answering(202, [(b"content-type", b"application/json"), (b"content-length", b"0")], [b""]))
     assert (answer.status, answer.body) == (202, b"")
@@ -226,6 +228,7 @@ def event(data: bytes, *, more: bool = True):
     return {"type": "http.response.body", "body": data, "more_body": more}
 
 
+@pytest.mark.requirement("T18")
 async def test_a_stream_that_says_nothing_gets_a_comment_soon_and_then_regularly():
     wire, scheduler = Wire(), Scheduler()
     KeptAliveStream(wire.send, scheduler)

@@ -37,6 +37,7 @@ async def test_no_one_can_claim_to_be_someone_or_somewhere_else(open_front, name
     assert not any(b"evil" in value for _, value in open_front.upstream.last.headers)
 
 
+@pytest.mark.requirement("X2")
 @pytest.mark.parametrize("name", ["cookie", "proxy-authorization", "proxy", "dpop", "referer", "sec-fetch-site"])
 async def test_credentials_and_browser_context_stay_at_the_door(open_front, name):
     await open_front.ask(legacy(), headers={name: "secret"})
@@ -79,6 +80,7 @@ async def test_a_plain_connection_header_removes_nothing(open_front):
     assert open_front.upstream.got("x-kept") == ["2"]
 
 
+@pytest.mark.requirement("T17")
 async def test_mirrored_parameters_trace_context_and_the_rest_go_up_untouched(open_front):
     sent = {
         "mcp-param-day": "=?base64?bW9u?=",

@@ -11,6 +11,8 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 JSON = {"content-type": "application/json"}
 
 
+@pytest.mark.requirement("A2")
+@pytest.mark.requirement("R2")
 async def test_metadata_is_the_same_wherever_a_client_looks(tmp_path):
     resource_paths = ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"]
     server_paths = [
@@ -75,6 +77,7 @@ async def test_a_wrong_method_is_told_the_right_one(tmp_path):
     assert answer.headers["allow"] == "POST"
 
 
+@pytest.mark.requirement("A20")
 @pytest.mark.parametrize("path", ["/register", "/token", "/revoke", "/.well-known/oauth-authorization-server"])
 async def test_a_browser_based_client_may_ask_from_anywhere(tmp_path, path):
     async with world(tmp_path) as w, w.browser() as http:
@@ -84,6 +87,7 @@ async def test_a_browser_based_client_may_ask_from_anywhere(tmp_path, path):
     assert "access-control-allow-credentials" not in answer.headers
 
 
+@pytest.mark.requirement("T-10")
 @pytest.mark.parametrize(
     ("path", "headers", "body"),
     [
@@ -97,6 +101,7 @@ async def test_a_body_over_the_limit_is_refused(tmp_path, path, headers, body):
         assert (await http.post(path, content=body, headers=headers)).status_code == 413
 
 
+@pytest.mark.requirement("T-10")
 @pytest.mark.parametrize(
     ("path", "headers", "body", "error"),
     [

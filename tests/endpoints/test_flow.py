@@ -10,6 +10,8 @@ from world import CALL, ISSUER, PASSWORD, REDIRECT_URI, RESOURCE, VERIFIER, quer
 from doorward.clock import FixedClock
 
 
+@pytest.mark.requirement("A1")
+@pytest.mark.requirement("A-11")
 async def test_a_public_client_gets_from_registration_to_a_tool_call(tmp_path):
     async with world(tmp_path) as w:
         client = await w.register()
@@ -55,6 +57,8 @@ async def test_a_confidential_client_authenticates_with_basic_and_with_post(tmp_
             assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.requirement("A-05")
+@pytest.mark.requirement("A8")
 async def test_a_code_is_redeemed_once_and_its_replay_ends_what_it_gave(tmp_path):
     async with world(tmp_path) as w:
         client_id = (await w.register())["client_id"]
@@ -67,6 +71,7 @@ async def test_a_code_is_redeemed_once_and_its_replay_ends_what_it_gave(tmp_path
         assert (await w.call(tokens["access_token"])).status_code == 401
 
 
+@pytest.mark.requirement("A-05")
 async def test_sixteen_racers_redeem_a_code_for_one_pair_of_tokens(tmp_path):
     async with world(tmp_path) as w:
         client_id = (await w.register())["client_id"]
@@ -76,6 +81,8 @@ async def test_sixteen_racers_redeem_a_code_for_one_pair_of_tokens(tmp_path):
         assert len(pairs) == 1
 
 
+@pytest.mark.requirement("T-02")
+@pytest.mark.requirement("T-01")
 async def test_a_refresh_that_is_repeated_within_the_window_gets_the_same_successor(tmp_path):
     async with world(tmp_path) as w:
         client_id = (await w.register())["client_id"]
@@ -90,6 +97,7 @@ async def test_a_refresh_that_is_repeated_within_the_window_gets_the_same_succes
         assert (await w.call(newest["access_token"])).status_code == 401
 
 
+@pytest.mark.requirement("A17")
 async def test_revoking_acts_on_the_next_request(tmp_path):
     async with world(tmp_path) as w:
         client_id = (await w.register())["client_id"]
@@ -116,6 +124,8 @@ async def test_a_restart_in_the_middle_of_a_sign_in_loses_nothing(tmp_path):
         assert (await w.call(tokens["access_token"])).status_code == 200
 
 
+@pytest.mark.requirement("R3")
+@pytest.mark.requirement("R6")
 async def test_a_missing_token_and_a_bad_one_get_different_challenges(tmp_path):
     async with world(tmp_path) as w:
         missing, bad = await w.call(None), await w.call("dwa_wrong")
@@ -135,6 +145,8 @@ async def test_an_expired_token_is_refused(tmp_path):
         assert (await w.call(tokens["access_token"])).status_code == 401
 
 
+@pytest.mark.requirement("R5")
+@pytest.mark.requirement("U-04")
 async def test_a_token_in_the_query_is_ignored(tmp_path):
     async with world(tmp_path) as w:
         client_id = (await w.register())["client_id"]
@@ -144,6 +156,7 @@ async def test_a_token_in_the_query_is_ignored(tmp_path):
         assert answer.status_code == 401
 
 
+@pytest.mark.requirement("A11")
 async def test_denying_tells_the_client_so(tmp_path):
     async with world(tmp_path) as w:
         client_id = (await w.register())["client_id"]
@@ -155,6 +168,7 @@ async def test_denying_tells_the_client_so(tmp_path):
         assert query["state"] == "opaque"
 
 
+@pytest.mark.requirement("A11")
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
@@ -178,6 +192,8 @@ async def test_a_fault_of_a_trusted_client_goes_back_to_it_with_state_and_issuer
         assert query["iss"] == ISSUER
 
 
+@pytest.mark.requirement("A7")
+@pytest.mark.requirement("A-01")
 @pytest.mark.parametrize(
     "changes",
     [

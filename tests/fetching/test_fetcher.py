@@ -49,6 +49,7 @@ async def test_nothing_of_the_environment_reaches_a_request(monkeypatch, tmp_pat
             assert b"authorization" not in request.lower()
 
 
+@pytest.mark.requirement("X4")
 @pytest.mark.requirement("S-01")
 async def test_no_spelling_of_an_inner_address_reaches_a_canary():
     async with listening(None) as canary:

@@ -32,6 +32,8 @@ INITIALIZE = {
 }
 
 
+@pytest.mark.requirement("A-08")
+@pytest.mark.requirement("T-03")
 async def test_clients_grants_and_refresh_tokens_survive_kill_9(tmp_path):
     keyring, data_dir, port = Keyring(), tmp_path / "data", free_port()
     with serving(FASTMCP, data_dir=data_dir, port=port) as door:
@@ -172,6 +174,7 @@ async def test_children_end_with_a_server_that_is_killed(tmp_path):
         assert alive == []
 
 
+@pytest.mark.requirement("X12")
 async def test_nothing_secret_is_written_to_the_log_or_the_disk(tmp_path):
     data_dir = tmp_path / "data"
     keyring = Keyring()

@@ -46,6 +46,8 @@ def test_the_upstream_decides_which_modern_methods_exist(method):
     assert isinstance(classify(request(method, envelope()), Mirrored(MODERN, method)), Modern)
 
 
+@pytest.mark.requirement("U-06")
+@pytest.mark.requirement("T8")
 @pytest.mark.parametrize("header", [None, "2025-11-25", UNKNOWN, "2026-07-28, 2026-07-28", ""])
 def test_a_modern_body_whose_header_was_stripped_or_changed_never_reaches_session_code(header):
     outcome = classify(request(meta=envelope()), Mirrored(header, "tools/list"))
@@ -64,6 +66,7 @@ def test_a_stripped_header_is_explained():
     assert "removes it" in outcome.message
 
 
+@pytest.mark.requirement("T9")
 @pytest.mark.parametrize(("meta", "supported"), [(None, SERVED_VERSIONS), (envelope(UNKNOWN), MODERN_VERSIONS)])
 def test_an_unknown_version_is_answered_with_the_versions_that_would_be_understood_there(meta, supported):
     outcome = classify(request(meta=meta), Mirrored(UNKNOWN, "tools/list"))
@@ -91,6 +94,8 @@ def test_a_modern_header_without_the_envelope_names_the_missing_keys(meta, missi
     assert named == missing
 
 
+@pytest.mark.requirement("U-06")
+@pytest.mark.requirement("T8")
 @pytest.mark.parametrize(
     "mirrored",
     [

@@ -36,6 +36,7 @@ def test_a_message_without_a_method_is_a_response(outcome):
     assert read({"jsonrpc": "2.0", "id": 3, outcome: {}}) == Message("response", rpc_id=3)
 
 
+@pytest.mark.requirement("U-07")
 @pytest.mark.parametrize(
     "body",
     [

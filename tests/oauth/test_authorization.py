@@ -63,6 +63,8 @@ def test_what_clients_leave_out_or_add_is_taken_well(parameters, client, expecte
     assert {name: getattr(record, name) for name in expected} == expected
 
 
+@pytest.mark.requirement("A-02")
+@pytest.mark.requirement("A7")
 @pytest.mark.parametrize(
     ("query", "client", "reason"),
     [
@@ -135,6 +137,7 @@ def test_a_client_that_did_not_register_for_codes_gets_none(changes):
     assert refused.value.error == "unauthorized_client"
 
 
+@pytest.mark.requirement("A-10")
 @pytest.mark.parametrize(
     "name", ["scope", "resource", "code_challenge", "code_challenge_method", "response_type", "prompt", "x"]
 )

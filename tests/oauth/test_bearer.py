@@ -54,6 +54,8 @@ def test_a_live_token_for_this_door_is_accepted_until_the_last_second():
     assert check_access_token(forever, now=NOW + 10**9, resource=RESOURCE) is forever
 
 
+@pytest.mark.requirement("R6")
+@pytest.mark.requirement("U-01")
 @pytest.mark.parametrize(
     ("record", "now", "reason"),
     [
@@ -91,6 +93,7 @@ def test_any_other_header_token_is_invalid(record, reason):
     assert (refused.value.status, refused.value.error, refused.value.reason) == (401, "invalid_token", reason)
 
 
+@pytest.mark.requirement("R4")
 @pytest.mark.parametrize(
     ("scopes", "required"), [((), ()), (("a",), ()), (("a", "b"), ("b",)), (("a", "b"), ("b", "a"))]
 )
@@ -107,6 +110,7 @@ def test_a_missing_scope_names_all_that_are_needed(scopes):
     assert refused.value.reason is Reason.MISSING_SCOPE
 
 
+@pytest.mark.requirement("R3")
 @pytest.mark.parametrize(
     ("error", "resource_metadata", "scope", "expected"),
     [

@@ -28,6 +28,7 @@ REGISTERED = {
 }
 
 
+@pytest.mark.requirement("A12")
 @pytest.mark.parametrize(("name", "expected"), REGISTERED.items())
 def test_each_class_has_its_registered_code_and_status(name, expected):
     error = getattr(errors, name)("What.", Reason.INTERNAL)
@@ -55,6 +56,8 @@ def test_a_redirect_keeps_the_query_and_has_no_fragment(redirect_uri, expected):
     assert location(redirect_uri, code="a b", state="&=#", iss="https://d.example", nothing=None) == expected
 
 
+@pytest.mark.requirement("A11")
+@pytest.mark.requirement("A-09")
 def test_a_redirected_error_carries_code_description_state_and_issuer():
     cause = InvalidScope("None.", Reason.UNKNOWN_SCOPE)
     error = RedirectAuthorizationError(cause, redirect_uri="a.b:/cb", state="é", issuer="https://d.example")

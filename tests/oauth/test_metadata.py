@@ -11,6 +11,8 @@ METHODS = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt
 ALGORITHMS = ["ES256", "RS256", "PS256", "EdDSA"]
 
 
+@pytest.mark.requirement("A3")
+@pytest.mark.requirement("A13")
 def test_the_authorization_server_advertises_what_is_built_and_nothing_else():
     assert authorization_server(POLICY) == {
         "issuer": ISSUER,
@@ -62,6 +64,7 @@ def test_a_way_to_register_that_is_switched_off_is_not_advertised(changes, left_
     assert document.keys() == authorization_server(POLICY).keys() - {left_out}
 
 
+@pytest.mark.requirement("R1")
 def test_the_protected_resource_names_its_authorization_server():
     document = {
         "resource": RESOURCE,
@@ -78,6 +81,7 @@ def test_the_protected_resource_names_its_authorization_server():
     }
 
 
+@pytest.mark.requirement("R2")
 @pytest.mark.parametrize(
     ("resource", "url"),
     [
@@ -89,6 +93,8 @@ def test_the_challenge_names_the_url_with_the_path_inserted(resource, url):
     assert protected_resource_url(resource) == url
 
 
+@pytest.mark.requirement("A2")
+@pytest.mark.requirement("R2")
 def test_every_path_that_a_client_probes_is_served():
     served = locations(ISSUER, RESOURCE)
     expected = {

@@ -49,6 +49,7 @@ def test_a_body_with_two_readings_is_refused(body, reason):
         assert refused.value.reason is reason
 
 
+@pytest.mark.requirement("A-10")
 @pytest.mark.parametrize("body", [b"a=1&a=1", b"a=1&b=2&a=2", b"a=&a=1", b"a=1&%61=2", b"a&a"])
 def test_a_repeated_parameter_is_never_resolved_by_position(body):
     with pytest.raises(InvalidRequest) as refused:

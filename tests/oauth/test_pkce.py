@@ -11,6 +11,7 @@ def test_the_example_of_the_rfc_verifies():
     assert verify(challenge, verifier)
 
 
+@pytest.mark.requirement("A-04")
 @pytest.mark.parametrize(
     ("challenge", "method", "reason"),
     [
@@ -35,6 +36,7 @@ def test_a_challenge_that_protects_nothing_is_refused(challenge, method, reason)
     assert refused.value.reason is reason
 
 
+@pytest.mark.requirement("A-04")
 @pytest.mark.parametrize(
     "verifier",
     ["", "v" * 42, "v" * 129, "w" * 43, "v" * 44, CHALLENGE, "é" * 43, "v" * 42 + "+", "v" * 43 + "\n", "v" * 42 + " "],

@@ -242,6 +242,7 @@ def test_the_redirect_uri_of_a_real_client_is_accepted_and_matches_itself(uri):
     assert matches(uri, uri)
 
 
+@pytest.mark.requirement("A-03")
 @pytest.mark.parametrize("uri", NEVER)
 def test_a_dangerous_redirect_uri_is_refused_at_registration_and_again_at_use(uri):
     with pytest.raises(InvalidRedirectUri):
@@ -249,12 +250,15 @@ def test_a_dangerous_redirect_uri_is_refused_at_registration_and_again_at_use(ur
     assert not matches(uri, uri)
 
 
+@pytest.mark.requirement("A-01")
+@pytest.mark.requirement("A6")
 @pytest.mark.parametrize("uri", LOOK_ALIKES)
 def test_nothing_but_the_registered_uri_matches(uri):
     assert not matches(GOOD, uri)
     assert not matches(uri, GOOD)
 
 
+@pytest.mark.requirement("A6")
 @pytest.mark.parametrize(
     ("registered", "presented"),
     [
@@ -294,6 +298,7 @@ def test_everything_else_of_a_loopback_uri_must_be_the_same(registered, presente
     assert not matches(registered, presented)
 
 
+@pytest.mark.requirement("B-12")
 @pytest.mark.parametrize(
     ("issuer", "uri"),
     [

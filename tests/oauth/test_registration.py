@@ -71,6 +71,8 @@ def test_a_chosen_method_is_kept_and_echoed(method):
     assert not client.auth_method_defaulted
 
 
+@pytest.mark.requirement("A16")
+@pytest.mark.requirement("A5")
 def test_everything_a_client_says_about_itself_is_stored_and_echoed():
     said = {
         "client_name": "Notes",
@@ -167,6 +169,7 @@ def test_scopes_that_are_not_served_are_left_out(scope, stored):
     assert reply.get("scope") == stored
 
 
+@pytest.mark.requirement("A5")
 @pytest.mark.parametrize(
     "body",
     [

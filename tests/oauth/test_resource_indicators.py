@@ -20,6 +20,7 @@ def test_every_spelling_of_the_door_is_the_door(spelling):
     assert narrow(spelling, policy=POLICY) == RESOURCE
 
 
+@pytest.mark.requirement("A10")
 @pytest.mark.parametrize(
     "other",
     [

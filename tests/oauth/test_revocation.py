@@ -34,6 +34,7 @@ def test_an_access_token_takes_only_itself():
     assert decision.changes == (Delete(AccessToken, found.record.key, 2),)
 
 
+@pytest.mark.requirement("T-06")
 @pytest.mark.parametrize("found", [None, a_refresh_token(client_id="c2"), Stored(an_access_token(client_id="c2"), 2)])
 def test_what_is_unknown_or_anothers_is_left_alone_and_nobody_learns_of_it(found):
     assert revoke(FORM, client=a_client(), found=found, grant=a_grant(), now=NOW).changes == ()

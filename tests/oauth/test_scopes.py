@@ -39,6 +39,7 @@ def test_a_door_may_have_a_scope_that_others_give_no_meaning():
     assert grantable(("openid",), client=a_client(), policy=policy) == ("openid",)
 
 
+@pytest.mark.requirement("T-04")
 @pytest.mark.parametrize(
     ("requested", "result"),
     [

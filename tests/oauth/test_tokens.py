@@ -33,6 +33,7 @@ def test_other_spellings_of_the_same_bytes_are_refused():
         assert not tokens.is_well_formed(other, "dwa_")
 
 
+@pytest.mark.requirement("T-09")
 @pytest.mark.parametrize("length", [0, 16, 31, 33])
 def test_a_secret_is_made_of_exactly_32_random_bytes(length):
     with pytest.raises(ValueError, match="32"):

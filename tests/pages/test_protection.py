@@ -30,6 +30,8 @@ async def test_a_client_name_is_text_and_nothing_else(tmp_path, name):
         assert "x" * 101 not in page.text
 
 
+@pytest.mark.requirement("A19")
+@pytest.mark.requirement("A-11")
 async def test_pages_cannot_be_framed_cached_or_scripted(tmp_path):
     async with world(tmp_path) as w, w.browser() as browser:
         page = await consent_page(w, browser)
@@ -98,6 +100,7 @@ async def test_an_honest_form_passes_with_the_headers_that_browsers_send(tmp_pat
             assert answer.status_code == 303
 
 
+@pytest.mark.requirement("B-09")
 async def test_a_decision_is_taken_once(tmp_path):
     async with world(tmp_path) as w, w.browser() as browser:
         action, fields = form_of(await consent_page(w, browser))
@@ -121,6 +124,8 @@ async def test_get_never_decides(tmp_path):
         assert "location" not in answer.headers
 
 
+@pytest.mark.requirement("A-13")
+@pytest.mark.requirement("X7")
 async def test_a_client_on_this_computer_is_named_as_such(tmp_path):
     async with world(tmp_path) as w, w.browser() as browser:
         client = await w.register(redirect_uris=["http://127.0.0.1/callback"])

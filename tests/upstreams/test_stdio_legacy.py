@@ -99,6 +99,7 @@ async def test_the_backlog_for_a_stream_nobody_opens_is_bounded() -> None:
         assert len(upstream._sessions[session]._backlog) <= 256
 
 
+@pytest.mark.requirement("T12")
 async def test_leaving_is_no_cancellation_in_the_legacy_era() -> None:
     async with scripted("legacy") as upstream:
         session = await open_session(upstream)

@@ -33,6 +33,7 @@ async def test_a_busy_child_gets_a_second_one_beside_it_and_no_more() -> None:
             await pending.leave()
 
 
+@pytest.mark.requirement("T12")
 async def test_leaving_is_the_cancellation_in_the_modern_era() -> None:
     async with scripted("modern", modern_pool_size=1) as upstream:
         pending = Pending(upstream, modern_tool("never", "mine", {"progressToken": "t"}))
@@ -88,6 +89,7 @@ async def test_a_notification_is_acknowledged_and_cancels_nobody() -> None:
         assert (await ask(upstream, modern_tool("cancelled"))).json()["result"] == {"cancelled": []}
 
 
+@pytest.mark.requirement("T13")
 async def test_a_request_of_a_modern_server_is_refused_to_it() -> None:
     async with scripted("modern") as upstream:
         assert (await ask(upstream, modern_tool("ping"))).json()["result"]["answer"]["code"] == -32601

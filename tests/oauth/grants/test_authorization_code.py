@@ -116,6 +116,8 @@ WRONG_PROOF = [
 ]
 
 
+@pytest.mark.requirement("A-07")
+@pytest.mark.requirement("A8")
 @pytest.mark.parametrize(("attempt", "error", "reason"), WRONG_PROOF)
 def test_a_wrong_attempt_is_refused_and_does_not_burn_the_code(attempt, error, reason):
     with pytest.raises(OAuthError) as refused:
@@ -142,6 +144,7 @@ def test_a_code_that_cannot_be_redeemed_is_refused(given, error, reason):
     assert (refused.value.error, refused.value.reason) == (error, reason)
 
 
+@pytest.mark.requirement("A-06")
 @pytest.mark.parametrize(
     ("code", "grant", "reason"),
     [(None, None, Reason.UNKNOWN_CODE), (None, a_grant(), Reason.UNKNOWN_CODE), (a_code(), None, Reason.GRANT_ENDED)],
@@ -172,6 +175,8 @@ def test_an_honest_repeat_gets_the_identical_reply(seconds):
     assert decision.changes == (Expect(Grant, "g1", 7), Expect(AuthorizationCode, digest("the-code"), 4))
 
 
+@pytest.mark.requirement("A-05")
+@pytest.mark.requirement("A8")
 @pytest.mark.parametrize(
     ("attempt", "now", "changes"),
     [
@@ -195,6 +200,7 @@ def test_a_replay_ends_the_grant_and_its_tokens(attempt, now, changes):
     assert deleted == [DeleteAll(AccessToken, "grant_id", "g1"), DeleteAll(RefreshToken, "grant_id", "g1")]
 
 
+@pytest.mark.requirement("A-06")
 @pytest.mark.parametrize(
     ("given", "reason"),
     [

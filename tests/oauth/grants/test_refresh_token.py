@@ -52,6 +52,7 @@ def rotated(**changes):
     return changed(Stored(replaced.record, 6), **changes)
 
 
+@pytest.mark.requirement("A9")
 def test_every_use_rotates():
     decision = refreshed()
     assert decision.reply.body == BODY
@@ -90,6 +91,7 @@ def test_no_token_outlives_the_grant():
     assert [change.record.expires_at for change in decision.changes if isinstance(change, Insert)] == [NOW + 5100] * 2
 
 
+@pytest.mark.requirement("T-04")
 @pytest.mark.parametrize(
     ("given", "error", "reason"),
     [
@@ -174,6 +176,8 @@ def test_nothing_else_is_touched_when_no_window_is_open(predecessor):
     assert [type(change) for change in changes] == [Replace, Expect, Insert, Insert]
 
 
+@pytest.mark.requirement("T-01")
+@pytest.mark.requirement("A9")
 @pytest.mark.parametrize(
     ("presented", "now"),
     [
