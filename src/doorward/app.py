@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from doorward.administration.operation import Administration
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
-from doorward.config.addresses import policy_of, public_origin
+from doorward.config.addresses import mcp_url, policy_of, public_origin
 from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, CommandTarget, Config, LoginKind, PythonTarget, UrlTarget
 from doorward.door.client_address import ClientAddresses
 from doorward.door.door import McpDoor
 from doorward.door.identity import UpstreamIdentity
 from doorward.door.ports import Peers
+from doorward.endpoints.administration import ROOT as ADMINISTRATION
+from doorward.endpoints.administration import administration_api
 from doorward.endpoints.authorize import AuthorizeEndpoint
 from doorward.endpoints.introspect import IntrospectEndpoint
 from doorward.endpoints.jwks import JwkSet
@@ -40,13 +45,15 @@ from doorward.fetching.client_documents import FetchedClientDocuments
 from doorward.fetching.fetcher import Fetcher
 from doorward.fetching.issuer_keys import IssuerKeys
 from doorward.login.local import Owner, ensure_owner
-from doorward.logs import log
+from doorward.logs import log, request_id
 from doorward.oauth.metadata import JWKS_PATH
 from doorward.oauth.uris import parse_http
 from doorward.pages.connections import ConnectionsPage
 from doorward.pages.consent import ConsentPage
 from doorward.pages.rendering import Pages, stylesheet
 from doorward.pages.sign_in import SignInPage
+from doorward.storage.audit_log import AuditLog, Origin, origin
+from doorward.storage.audited_store import AuditedStore
 from doorward.storage.authority import Authority
 from doorward.storage.dpop_proofs import DpopProofs
 from doorward.storage.keys import Keys
@@ -217,9 +224,11 @@ class _Running:
     def __init__(self, door: Door, keys: Keys) -> None:
         config, policy = door.config, door.policy
         proofs = DpopProofs(policy=policy, store=door.store, clock=door.clock, sealing=keys.sealer("dpop nonce"))
+        self.audit = AuditLog(door.store, door.clock)
+        store = AuditedStore(door.store, self.audit)
         authority = Authority(
             policy,
-            door.store,
+            store,
             door.clock,
             door.entropy,
             keys.sealer("token reply"),
@@ -244,6 +253,11 @@ class _Running:
         )
         self.door_paths = frozenset({config.path, config.path.rstrip("/") + "/"})
         self.router = router_for(authority, config, keys, door.on_register)
+        here = Administration(policy, store, door.clock, door.entropy, self.audit, mcp_url(config))
+        self.router.mounts = {f"{ADMINISTRATION}/": administration_api(here)}
+        self.addresses = ClientAddresses(config.trusted_proxies)
+        self._run, self._numbers = secrets.token_hex(6), count(1)
+        self.audit.start()
         self.purging = asyncio.create_task(_purge_regularly(door.store, door.clock), name="doorward-purge")
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -253,9 +267,20 @@ class _Running:
         if path in self.door_paths:
             await self.door(scope, receive, send)
         else:
+            await self._serve_rest(scope, receive, send)
+
+    async def _serve_rest(self, scope: Scope, receive: Receive, send: Send) -> None:
+        identifier = f"{self._run}{next(self._numbers):06x}"
+        request_id.set(identifier)
+        here = Origin(self.audit, address=self.addresses.of_scope(scope), request_id=identifier)
+        token = origin.set(here)
+        try:
             await self.router(scope, receive, send)
+        finally:
+            origin.reset(token)
 
     async def stop(self) -> None:
+        await self.audit.stop()
         self.purging.cancel()
         with suppress(asyncio.CancelledError):
             await self.purging
@@ -285,7 +310,7 @@ def router_for(authority: Authority, config: Config, keys: Keys, on_register: On
         "/token": {"POST": guarded(limits.redeeming(TokenEndpoint(authority)), cors=True)},
         "/revoke": {"POST": guarded(limits.redeeming(RevokeEndpoint(authority)), cors=True)},
         "/introspect": {"POST": guarded(limits.redeeming(IntrospectEndpoint(authority)), cors=True)},
-        "/par": {"POST": guarded(limits.redeeming(PushEndpoint(authority)), cors=True)},
+        "/par": {"POST": guarded(limits.pushing(PushEndpoint(authority)), cors=True)},
     }
     if authority.policy.registration != "off":
         open_routes["/register"] = {

@@ -27,7 +27,7 @@ async def store():
 async def test_of_many_who_add_one_name_exactly_one_does(store):
     attempts = [add_user(store, CLOCK, "bob", kind="person", password=None) for _ in range(5)]
     results = await asyncio.gather(*attempts, return_exceptions=True)
-    assert sorted(type(result).__name__ for result in results) == ["ConfigError"] * 4 + ["User"]
+    assert sorted(type(result).__name__ for result in results) == ["AlreadyExists"] * 4 + ["User"]
 
 
 async def test_a_lost_race_is_decided_again_on_what_is_true_now(store):

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from doorward.errors import StorageError
 from doorward.fetching.errors import FetchError
 from doorward.logs import log
+from doorward.oauth.audit_events import AuditEvent
 from doorward.oauth.errors import (
     InvalidClient,
     InvalidRequest,
@@ -32,6 +33,7 @@ from doorward.oauth.errors import (
     TooManyRequests,
     UseDpopNonce,
 )
+from doorward.storage.audit_log import note
 
 LOGGER = logging.getLogger("doorward.endpoints")
 BODY_LIMIT_BYTES = 64 * 1024
@@ -44,6 +46,9 @@ CORS = {
     "access-control-max-age": "86400",
 }
 """Open, because browser-based clients must reach these paths, and safe, because none of them looks at a cookie."""
+
+_ROUTINE = frozenset({"use_dpop_nonce", "authorization_pending", "slow_down"})
+"""Refusals that honest clients get all the time; the audit log does without them."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 RenderError = Callable[[str, str, int], Response]
@@ -171,3 +176,8 @@ def _plain(render_error: RenderError | None, code: str, sentence: str, status: i
 def _log_refusal(request: Request, error: OAuthError) -> None:
     fields: dict[str, Any] = {"path": request.url.path, "error": error.error, "reason": str(error.reason)}
     log(LOGGER, logging.INFO, "refused", **fields)
+    if error.error not in _ROUTINE:
+        # Without what a stranger may have put behind: one entry stands for all refusals of its kind at that time.
+        endpoint = "/".join(request.url.path.split("/")[: 3 if request.url.path.startswith("/-/") else 2])
+        detail = {"error": error.error, "endpoint": endpoint}
+        note(AuditEvent(event="refused", outcome="refused", reason=str(error.reason), detail=detail))

@@ -23,6 +23,8 @@ class Router:
         self.routes = routes
         self.prefixes = prefixes or {}
         """As `routes`, for every path that goes on after one of these with a single further segment."""
+        self.mounts: Mapping[str, ASGIApp] = {}
+        """What serves every other path that begins so."""
         self.open_to_browsers = open_to_browsers
         """Paths that answer a CORS preflight."""
 
@@ -31,6 +33,10 @@ class Router:
         path: str = scope["path"][len(scope.get("root_path", "")) :] or "/"
         methods = self.routes.get(path) or self._under_a_prefix(path)
         if methods is None:
+            for prefix, mounted in self.mounts.items():
+                if path.startswith(prefix):
+                    await mounted(scope, receive, send)
+                    return
             message = {"error": "not_found", "error_description": "There is nothing at this address."}
             await json_response(message, 404)(scope, receive, send)
             return

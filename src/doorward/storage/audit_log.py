@@ -145,7 +145,7 @@ class AuditLog:
                 self._drop(len(batch))
 
     def _is_repeated(self, event: AuditEvent, detail: dict[str, str]) -> bool:
-        key = (event.event, event.reason, detail.get("path", ""), detail.get("error", ""))
+        key = (event.event, event.reason, detail.get("endpoint", ""), detail.get("error", ""))
         place, count = self._repeats.get(key, (-1, 0))
         self._repeats[key] = (self._written + len(self._pending), 1) if count == 0 else (place, count + 1)
         return count > 0

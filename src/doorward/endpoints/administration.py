@@ -1,0 +1,171 @@
+"""`/-/api/v1/...`: the operations of an administrator over HTTP, for holders of a header token with capabilities.
+
+A browser cannot be made to call it for somebody: no cookie is looked at, and no other origin may read an answer.
+Whoever has no such token is not even told which addresses exist. Which capability an address takes is data, in the
+catalogue.
+
+Spec: RFC 6750 s2.1, s3; attack G-09.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from doorward.administration.catalogue import OPERATIONS
+from doorward.administration.openapi import document
+from doorward.administration.operation import Administration, Operation, run
+from doorward.endpoints.responses import guarded, json_response, require_content_type
+from doorward.endpoints.routes import static_json
+from doorward.errors import AlreadyExists, ConfigError, NotAllowed, NotFound
+from doorward.oauth.errors import InsufficientScope, InvalidRequest, InvalidToken, Reason
+from doorward.oauth.parameters import parse_query
+from doorward.oauth.records import HeaderToken
+from doorward.oauth.tokens import HEADER_TOKEN, digest, is_well_formed
+from doorward.storage.audit_log import origin
+from doorward.strict_json import InvalidJson, decode
+
+ROOT = "/-/api/v1"
+OPENAPI_PATH = f"{ROOT}/openapi.json"
+_STATUS: tuple[tuple[type[ConfigError], int, str], ...] = (
+    (NotFound, 404, "not_found"),
+    (AlreadyExists, 409, "already_exists"),
+    (NotAllowed, 403, "not_allowed"),
+    (ConfigError, 400, "invalid_request"),
+)
+
+
+class AdministrationApi:
+    """Serves every operation of the catalogue."""
+
+    def __init__(self, here: Administration) -> None:
+        self.here = here
+
+    async def __call__(self, request: Request) -> Response:
+        """Authenticate, find the operation, check the capability, do it."""
+        token = await self._token(request)
+        origin.set(replace(origin.get(), actor=f"token:{token.token_id}"))
+        segments = _segments(request)
+        found = [(each, values) for each in OPERATIONS if (values := _match(each, segments)) is not None]
+        if not found:
+            return _error(404, "not_found", "There is nothing at this address.")
+        method = "GET" if request.method == "HEAD" else request.method
+        matching = [pair for pair in found if pair[0].method == method]
+        if not matching:
+            allowed = ", ".join(sorted(each.method for each, _ in found))
+            return _error(405, "method_not_allowed", f"Use {allowed}.", {"allow": allowed})
+        operation, in_path = matching[0]
+        if operation.capability not in token.capabilities:
+            raise InsufficientScope(f"This takes the capability {operation.capability}.", Reason.MISSING_CAPABILITY)
+        parameters = _parameters(operation, in_path, request, await request.body())
+        try:
+            result = await run(operation, replace(self.here, capabilities=frozenset(token.capabilities)), parameters)
+        except ConfigError as error:
+            return _refused(error)
+        return json_response(result, operation.status)
+
+    async def _token(self, request: Request) -> HeaderToken:
+        """Return the token that came with the request.
+
+        Raises:
+            InvalidToken: none came, or one that is not for this.
+        """
+        headers = request.headers.getlist("authorization")
+        scheme, _, presented = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
+        presented = presented.strip(" ")
+        if scheme.lower() != "bearer" or not is_well_formed(presented, HEADER_TOKEN):
+            raise InvalidToken("This takes a header token with capabilities.", Reason.NO_TOKEN)
+        stored = await self.here.store.get(HeaderToken, digest(presented))
+        if stored is None:
+            raise InvalidToken("The token is not valid.", Reason.UNKNOWN_TOKEN)
+        record = stored.record
+        if record.expires_at is not None and record.expires_at <= self.here.clock.now():
+            raise InvalidToken("The token has expired.", Reason.EXPIRED_TOKEN)
+        if not record.capabilities:
+            raise InvalidToken("This token is for the door, not for administration.", Reason.MISSING_CAPABILITY)
+        return record
+
+
+def administration_api(here: Administration) -> ASGIApp:
+    """Return the application that serves everything below `/-/api/v1/`."""
+    api, published = guarded(AdministrationApi(here)), static_json(document(ROOT))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        path: str = scope["path"][len(scope.get("root_path", "")) :]
+        is_published = path == OPENAPI_PATH and scope["method"] in {"GET", "HEAD"}
+        await (published if is_published else api)(scope, receive, send)
+
+    return app
+
+
+def _segments(request: Request) -> list[str]:
+    """Split the path as it was sent, so that an escaped slash in an id does not end a segment."""
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    path = raw.split(b"?", 1)[0].decode("ascii", "replace")
+    below = path.rpartition(f"{ROOT}/")[2]
+    return [unquote(segment, errors="replace") for segment in below.split("/")]
+
+
+def _match(operation: Operation[Any, Any], segments: list[str]) -> dict[str, str] | None:
+    """Return the parameters in the path, or None when the operation has another path."""
+    pattern = operation.path[1:].split("/")
+    if len(pattern) != len(segments):
+        return None
+    values: dict[str, str] = {}
+    for part, segment in zip(pattern, segments, strict=True):
+        if part.startswith("{"):
+            if not segment:
+                return None
+            values[part[1:-1]] = segment
+        elif part != segment:
+            return None
+    return values
+
+
+def _parameters(operation: Operation[Any, Any], in_path: dict[str, str], request: Request, body: bytes) -> Any:
+    """Read what the operation is told: from path and query, or from path and body.
+
+    Raises:
+        InvalidRequest: with the first thing that cannot be read.
+    """
+    has_body = operation.method in {"POST", "PUT"}
+    query = parse_query(request.scope["query_string"])
+    if query.repeated or (has_body and query):
+        raise InvalidRequest("A parameter is repeated, or does not belong into the query.", Reason.REPEATED_PARAMETER)
+    given = _object(request, body) if has_body else dict(query)
+    if given.keys() & in_path.keys():
+        raise InvalidRequest("A parameter that is in the path was sent again.", Reason.REPEATED_PARAMETER)
+    try:
+        return msgspec.convert({**given, **in_path}, operation.parameters, strict=has_body)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(str(error), Reason.MALFORMED_REQUEST) from None
+
+
+def _object(request: Request, body: bytes) -> dict[str, Any]:
+    if not body:
+        return {}
+    require_content_type(request, "application/json")
+    try:
+        value = decode(body)
+    except InvalidJson as error:
+        raise InvalidRequest(str(error), Reason.MALFORMED_REQUEST) from None
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be a JSON object.", Reason.MALFORMED_REQUEST)
+    return value
+
+
+def _refused(error: ConfigError) -> Response:
+    status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
+    problems = [{"what": each.what, "why": each.why, "fix": each.fix} for each in error.problems]
+    description = "; ".join(each.what for each in error.problems)
+    return json_response({"error": code, "error_description": description, "problems": problems}, status)
+
+
+def _error(status: int, code: str, description: str, headers: dict[str, str] | None = None) -> Response:
+    return json_response({"error": code, "error_description": description}, status, headers)
