@@ -125,4 +125,124 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("RFC7592-2.3", "A client that removes itself takes its grants along.", "RFC 7592 s2.3"),
     Requirement("RFC7592-3", "A client is told where and with what it manages its registration.", "RFC 7592 s3"),
     Requirement("X-20", "Every real client gets through with every defence on.", "attack X-20"),
+    Requirement(
+        "A1",
+        "Clients get tokens by the authorization code grant with S256 and by nothing weaker.",
+        "OAuth 2.1 s4.1; MCP authorization",
+    ),
+    Requirement(
+        "A2",
+        "The metadata answers wherever a client looks for it, and says the issuer it was asked for.",
+        "RFC 8414 s3",
+    ),
+    Requirement("A3", "The metadata names S256.", "RFC 8414 s2"),
+    Requirement("A5", "A client may register itself with the body that it has, whichever client it is.", "RFC 7591 s3"),
+    Requirement(
+        "A6",
+        "A redirect URI equals the registered one; only the port of a loopback URI may differ.",
+        "RFC 9700 s2.1; RFC 8252 s7.3",
+    ),
+    Requirement(
+        "A7", "Until client and redirect URI are proved, an error is a page and never a redirect.", "RFC 6749 s4.1.2.1"
+    ),
+    Requirement("A8", "A code is used once, soon, and by whom it was made for.", "RFC 6749 s4.1.2"),
+    Requirement("A9", "A refresh token is replaced at each use, and its reuse ends the grant.", "RFC 9700 s4.14.2"),
+    Requirement("A10", "Only this door can be asked for as the resource.", "RFC 8707 s2"),
+    Requirement(
+        "A11", "Every answer to an authorization request names the issuer, and an error does too.", "RFC 9207 s2"
+    ),
+    Requirement("A12", "Each error has its registered code and status.", "RFC 6749 s5.2"),
+    Requirement("A16", "A registration is answered with all that was registered.", "RFC 7591 s3.2.1"),
+    Requirement("A19", "The pages cannot be framed, and tell no other site where the browser was.", "RFC 9700 s4.16"),
+    Requirement(
+        "A20", "A browser-based client may read the metadata and use the endpoints that have no cookies.", "Fetch s3.2"
+    ),
+    Requirement("R1", "The door says which resource it is and who signs people in.", "RFC 9728 s2"),
+    Requirement(
+        "R2",
+        "The description of the door is named in the challenge and found at every well-known path.",
+        "RFC 9728 s3, s5",
+    ),
+    Requirement("R3", "A challenge names the scopes, and no error when no token was sent.", "RFC 6750 s3"),
+    Requirement("R5", "A token counts in the header only.", "RFC 6750 s2; MCP authorization"),
+    Requirement("R6", "Whatever is wrong with a token, the answer is 401.", "RFC 6750 s3.1"),
+    Requirement(
+        "R7", "No token for this door is ever passed on.", "MCP authorization, access token privilege restriction"
+    ),
+    Requirement(
+        "X2", "Neither a token nor any other credential goes through the door.", "MCP security, token passthrough"
+    ),
+    Requirement("X3", "A session id is no proof of who somebody is.", "MCP security, session hijacking"),
+    Requirement("X4", "Nobody can make an outgoing request reach inside.", "MCP security, SSRF"),
+    Requirement("X5", "A page that rebinds a name reaches nothing.", "MCP security, DNS rebinding"),
+    Requirement(
+        "X7",
+        "The consent page warns of clients that any program on the computer could be.",
+        "MCP security, localhost redirect URIs",
+    ),
+    Requirement("X12", "No token, code or password is ever written to a log.", "MCP security"),
+    Requirement("T1", "The door is one address, with and without a last slash, and never redirects.", "MCP transports"),
+    Requirement("T2", "A foreign Origin is 403.", "MCP transports, security warning"),
+    Requirement("T3", "A foreign Host is not answered.", "MCP security, DNS rebinding"),
+    Requirement("T6", "An answer is one that the client said it takes.", "MCP transports"),
+    Requirement("T7", "An accepted notification is 202 without a body.", "MCP transports"),
+    Requirement("T8", "Headers that mirror the body must agree with it.", "MCP 2026-07-28 transports"),
+    Requirement(
+        "T9", "An era that is not clear is refused with what would be understood.", "MCP 2026-07-28 versioning"
+    ),
+    Requirement("T10", "Nothing is inferred from earlier requests in the modern era.", "MCP 2026-07-28 transports"),
+    Requirement("T12", "Leaving cancels a request in the modern era and not in the legacy one.", "MCP transports"),
+    Requirement("T13", "A modern server asks the client nothing by requests of its own.", "MCP 2026-07-28 basic"),
+    Requirement(
+        "T17",
+        "Mirrored parameters are decoded before they are compared, and passed on untouched.",
+        "MCP 2026-07-28 transports",
+    ),
+    Requirement("T18", "A long stream is neither held back nor left silent.", "MCP transports"),
+    Requirement("T19", "The modern era neither gives nor takes session ids.", "MCP 2026-07-28 transports"),
+    Requirement("T20", "A session belongs to the user who opened it.", "MCP 2025-11-25 transports"),
+    Requirement("T22", "A version header that nobody knows is 400.", "MCP 2025-11-25 transports"),
+    Requirement(
+        "A-01", "No redirect URI but the registered one gets a code or a redirect.", "attack A-01; RFC 9700 s4.1"
+    ),
+    Requirement("A-02", "No error redirects before the client is proved.", "attack A-02"),
+    Requirement("A-03", "A dangerous scheme is refused at registration and again at use.", "attack A-03"),
+    Requirement("A-04", "Without the verifier of an S256 challenge there is no token.", "attack A-04; RFC 7636 s4.6"),
+    Requirement(
+        "A-05",
+        "A code is redeemed once, whatever the concurrency, and its replay ends what it gave.",
+        "attack A-05; RFC 9700 s4.5",
+    ),
+    Requirement("A-06", "A forged or foreign code ends nobody's grant.", "attack A-06"),
+    Requirement("A-07", "A code is of no use to another client, redirect URI or resource.", "attack A-07"),
+    Requirement("A-08", "What was redeemed stays redeemed after a restart and on every node.", "attack A-08"),
+    Requirement("A-09", "A client can tell which server has answered it.", "attack A-09; RFC 9207 s2"),
+    Requirement("A-10", "A parameter that is sent twice is refused, whatever it says.", "attack A-10; RFC 6749 s3.1"),
+    Requirement(
+        "A-11",
+        "Codes and tokens do not leak through caches, referrers and forms that are sent on.",
+        "attack A-11; RFC 9700 s4.2",
+    ),
+    Requirement("A-12", "There is no code before the sign-in is finished.", "attack A-12"),
+    Requirement("A-13", "A client that only listens on loopback is shown as what it is.", "attack A-13"),
+    Requirement("T-01", "A refresh token that is reused ends its whole line.", "attack T-01; RFC 9700 s4.14.2"),
+    Requirement("T-02", "Racers with one refresh token get one successor.", "attack T-02"),
+    Requirement("T-03", "What was spent or revoked stays so after a restart.", "attack T-03"),
+    Requirement("T-06", "A stranger revokes nothing and learns nothing.", "attack T-06; RFC 7009 s2.1"),
+    Requirement("T-08", "The store never sees a secret to compare, only its digest.", "attack T-08"),
+    Requirement(
+        "S-05",
+        "A credential never follows a redirect and never goes to a host that somebody else named.",
+        "attack S-05",
+    ),
+    Requirement("S-07", "No id that is put into a path leads out of its place.", "attack S-07"),
+    Requirement("U-01", "A token for another resource opens nothing.", "attack U-01; RFC 8707 s2"),
+    Requirement("U-02", "No broken credential and no broken store lets anybody in.", "attack U-02"),
+    Requirement("U-03", "No spelling of the path gets past the door.", "attack U-03"),
+    Requirement("U-04", "A token in the query or the body is no token.", "attack U-04; RFC 6750 s2"),
+    Requirement("U-06", "Mirrored headers that lie decide nothing.", "attack U-06"),
+    Requirement("U-07", "A body that two parsers could read differently is refused.", "attack U-07; RFC 7493 s2"),
+    Requirement("U-08", "A revoked token is dead at the next request.", "attack U-08"),
+    Requirement("U-09", "No input costs more than its size warrants.", "attack U-09"),
+    Requirement("U-10", "Nothing is reachable without a token unless a word in the settings says so.", "attack U-10"),
 )
