@@ -12,7 +12,8 @@ from doorward.cli.main import COMMANDS, run
 from doorward.config.model import Config
 from doorward.oauth.changes import Insert
 from doorward.oauth.client_presets import CLIENT_PRESETS
-from doorward.oauth.records import AccessToken, Client, Grant, HeaderToken, RefreshToken, User
+from doorward.oauth.consent import consent_id
+from doorward.oauth.records import AccessToken, Client, Consent, Grant, HeaderToken, RefreshToken, User
 from doorward.oauth.tokens import digest
 from doorward.storage.opening import open_store
 
@@ -267,6 +268,24 @@ def test_grants_are_listed_and_revoked(at, tmp_path):
     assert [grant["grant_id"] for grant in at("grants", "list", "--json")] == [second]
     assert len(at("grants", "list", "--all", "--json")) == 2
     assert "there is no grant" in at("grants", "revoke", "nothing", code=2)
+
+
+def test_consents_are_listed_and_withdrawn_with_their_grant(at, tmp_path):
+    at("users", "add", "ann")
+    grant_id = add_grant(tmp_path, user_id="ann", client_id="c1")
+    place = {"user_id": "ann", "client_id": "c1", "redirect_uri": "https://client.example/cb"}
+    place["resource"] = "http://127.0.0.1:8000/mcp"
+    consent = Consent(
+        consent_id=consent_id(**place), **place, scopes=("mcp",), description_digest="x", created_at=1, given_at=2
+    )
+    in_store(tmp_path, lambda store: store.apply([Insert(consent)]))
+    (listed,) = at("grants", "consents", "--user", "ann", "--json")
+    assert listed["scopes"] == ["mcp"]
+    assert listed["given_at"] == 2
+    assert "https://client.example/cb" in at("grants", "consents")
+    assert at("grants", "consents", "--client", "c2", "--json") == []
+    at("grants", "revoke", grant_id)
+    assert "There are no consents." in at("grants", "consents")
 
 
 def test_the_database_is_described_and_purged(at, tmp_path):

@@ -76,6 +76,13 @@ async def test_authorization_requests_are_limited_by_client_and_shown_as_a_page(
         assert "location" not in page.headers
 
 
+async def test_pushed_requests_are_limited_like_the_requests_they_stand_for(tmp_path):
+    async with world(tmp_path, limit_authorizations_per_minute=3) as w:
+        client_id = (await w.register())["client_id"]
+        pushed = await statuses(w, 4, lambda http, _: http.post("/par", data=w.authorize_parameters(client_id)))
+        assert pushed == [201] * 3 + [429]
+
+
 def wrong_tokens(client_id: str):
     def send(http, number):
         form = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": f"dwr_{number}"}

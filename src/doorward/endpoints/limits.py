@@ -45,6 +45,8 @@ class RequestLimits:
         self._registrations_of_address = Meter(config.limit_registrations_per_minute * WHOLE_ADDRESS)
         self._authorizations = Meter(config.limit_authorizations_per_minute)
         self._authorizations_of_address = Meter(config.limit_authorizations_per_minute * WHOLE_ADDRESS)
+        self._pushes = Meter(config.limit_authorizations_per_minute)
+        self._pushes_of_address = Meter(config.limit_authorizations_per_minute * WHOLE_ADDRESS)
         self._token_calls = Meter(config.limit_token_calls_per_minute)
         self._refusals = Meter(config.limit_token_calls_per_minute * WHOLE_ADDRESS)
         self._sign_ins_of_address = Meter(config.limit_sign_ins_per_minute)
@@ -84,6 +86,18 @@ class RequestLimits:
             return await handler(request)
 
         return limited
+
+    def pushing(self, handler: Handler) -> Handler:
+        """Limit `/par`, which keeps what it is sent, like the authorization requests that follow."""
+
+        async def limited(request: Request) -> Response:
+            client, _ = _client_and_form(request, await request.body())
+            now, address = self._clock.now(), self.address(request)
+            self._pushes.admit(f"{digest(client)} {address}", now)
+            self._pushes_of_address.admit(address, now)
+            return await handler(request)
+
+        return self.redeeming(limited)
 
     def redeeming(self, handler: Handler) -> Handler:
         """Limit `/token` and its like: by credential, and by what was refused to the client from this address."""
