@@ -298,6 +298,19 @@ def _parts(value: str) -> SplitResult:
     return parts
 
 
+def _scopes_without_a_check(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
+    for name in ("tool_scopes", "method_scopes"):
+        if values["auth"] == "none" and values[name]:
+            yield (
+                (name, "auth"),
+                Fault(
+                    "nobody's scopes are known without a check",
+                    "With `auth = none` every caller may call every tool, whatever this table says.",
+                    "Use `--auth token` or `--auth oauth`, or take the table out.",
+                ),
+            )
+
+
 def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
     """Yield what is wrong between settings, each with their names; the first was set by somebody and is to change."""
     host, public = values["host"], values["public_url"]
@@ -322,16 +335,7 @@ def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]
                 "Use `--auth token`, or say so with --allow-public-without-auth.",
             ),
         )
-    for name in ("tool_scopes", "method_scopes"):
-        if values["auth"] == "none" and values[name]:
-            yield (
-                (name, "auth"),
-                Fault(
-                    "nobody's scopes are known without a check",
-                    "With `auth = none` every caller may call every tool, whatever this table says.",
-                    "Use `--auth token` or `--auth oauth`, or take the table out.",
-                ),
-            )
+    yield from _scopes_without_a_check(values)
     if values["registration"] == "token" and values["registration_token"] is None:
         yield (
             ("registration", "registration_token"),
