@@ -28,6 +28,7 @@ from doorward.door.ports import Peers
 from doorward.endpoints.administration import ROOT as ADMINISTRATION
 from doorward.endpoints.administration import administration_api
 from doorward.endpoints.authorize import AuthorizeEndpoint
+from doorward.endpoints.device_authorization import DeviceAuthorizationEndpoint
 from doorward.endpoints.introspect import IntrospectEndpoint
 from doorward.endpoints.jwks import JwkSet
 from doorward.endpoints.limits import RequestLimits
@@ -46,18 +47,22 @@ from doorward.fetching.fetcher import Fetcher
 from doorward.fetching.issuer_keys import IssuerKeys
 from doorward.login.local import Owner, ensure_owner
 from doorward.logs import log, request_id
+from doorward.oauth.grant_types import DEVICE_AUTHORIZATION_PATH
 from doorward.oauth.metadata import JWKS_PATH
 from doorward.oauth.uris import parse_http
 from doorward.pages.connections import ConnectionsPage
 from doorward.pages.consent import ConsentPage
+from doorward.pages.device import DevicePage
+from doorward.pages.own_pages import DEVICE
 from doorward.pages.rendering import Pages, stylesheet
 from doorward.pages.sign_in import SignInPage
 from doorward.storage.audit_log import AuditLog, Origin, origin
 from doorward.storage.audited_store import AuditedStore
 from doorward.storage.authority import Authority
 from doorward.storage.dpop_proofs import DpopProofs
-from doorward.storage.keys import Keys
-from doorward.storage.opening import open_store, sqlite_path
+from doorward.storage.key_rotation import Rotation
+from doorward.storage.keys import Keys, open_with_keys
+from doorward.storage.opening import open_store
 from doorward.storage.port import Store
 from doorward.storage.signing import JwtSigner
 from doorward.upstreams.asgi import AsgiUpstream
@@ -141,7 +146,9 @@ class Door:
         self.fetcher = fetcher or Fetcher(allow_loopback=loopback)
         """Asks for what strangers name; on a developer's machine only, that machine may be named too."""
         self.on_register = on_register
-        self.store: Store = open_store(self.config.database, self.config.data_dir)
+        self.store: Store = open_store(
+            self.config.database, self.config.data_dir, connections=self.config.database_connections
+        )
         self.owner = Owner()
         """What this start did about the account `owner`."""
         self._starting = asyncio.Lock()
@@ -156,9 +163,10 @@ class Door:
         async with self._starting:
             if self._running is not None:
                 return
-            database = sqlite_path(self.config.database, self.config.data_dir)
-            keys = Keys.load(self.config.data_dir, self.clock, self.entropy, database=database)
-            await self.store.open()
+            config = self.config
+            keys = await open_with_keys(
+                self.store, config.database, config.data_dir, self.clock, self.entropy, master_key=config.master_key
+            )
             try:
                 self.owner = await ensure_owner(self.store, self.clock, self.entropy, self.config.owner_password)
                 await self.upstream.start()
@@ -258,7 +266,11 @@ class _Running:
         self.addresses = ClientAddresses(config.trusted_proxies)
         self._run, self._numbers = secrets.token_hex(6), count(1)
         self.audit.start()
-        self.purging = asyncio.create_task(_purge_regularly(door.store, door.clock), name="doorward-purge")
+        rotation = Rotation(door.store, keys, door.clock, policy)
+        self.upkeep = (
+            asyncio.create_task(_purge_regularly(door.store, door.clock), name="doorward-purge"),
+            asyncio.create_task(rotation.tend(config.key_rotation_days), name="doorward-keys"),
+        )
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -281,9 +293,10 @@ class _Running:
 
     async def stop(self) -> None:
         await self.audit.stop()
-        self.purging.cancel()
-        with suppress(asyncio.CancelledError):
-            await self.purging
+        for task in self.upkeep:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 def _identity_for(door: Door, authority: Authority) -> UpstreamIdentity:
@@ -312,6 +325,9 @@ def router_for(authority: Authority, config: Config, keys: Keys, on_register: On
         "/introspect": {"POST": guarded(limits.redeeming(IntrospectEndpoint(authority)), cors=True)},
         "/par": {"POST": guarded(limits.pushing(PushEndpoint(authority)), cors=True)},
     }
+    if authority.policy.device_grant:
+        begin = guarded(limits.redeeming(DeviceAuthorizationEndpoint(authority)), cors=True)
+        open_routes[DEVICE_AUTHORIZATION_PATH] = {"POST": begin}
     if authority.policy.registration != "off":
         open_routes["/register"] = {
             "POST": guarded(limits.registering(RegisterEndpoint(authority, on_register)), cors=True)
@@ -335,6 +351,9 @@ def _page_routes(authority: Authority, pages: Pages, limits: RequestLimits) -> d
         "/-/consent": (consent.show, consent.submit),
         "/-/connections": (connections.show, connections.submit),
     }
+    if authority.policy.device_grant:
+        device = DevicePage(authority, pages)
+        forms[DEVICE] = (device.show, limits.signing_in(device.submit))
     return {
         **{
             path: {

@@ -22,7 +22,7 @@ request_id: contextvars.ContextVar[str] = contextvars.ContextVar("doorward_reque
 """The id of the request being served; also sent to the client as `X-Request-Id`."""
 
 _SECRETS = re.compile(
-    r"\b(dw[acrks]_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+"
+    r"\b(dw[acrkds]_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+"
     r"|((?:bearer|basic|dpop)\s+)[^\s\"',;]+"
     r"|([\"']?(?:code|code_verifier|client_secret|refresh_token|access_token|password|assertion|state)[\"']?"
     r"\s*[=:]\s*[\"']?)[^\s\"'&,;}]+",

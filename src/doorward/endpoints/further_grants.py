@@ -2,7 +2,7 @@
 
 The records are read anew in each attempt, so a decision that lost a race is taken again on what is true now.
 
-Spec: RFC 6749 s4.4; RFC 8693 s2; RFC 7523 s2.1.
+Spec: RFC 6749 s4.4; RFC 8693 s2; RFC 7523 s2.1; RFC 8628 s3.4.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.client_keys import Key
 from doorward.oauth.errors import InvalidClient, Reason
 from doorward.oauth.grants.client_credentials import client_credentials
+from doorward.oauth.grants.device_code import poll
 from doorward.oauth.grants.jwt_bearer import jwt_bearer, presented_assertion
 from doorward.oauth.grants.token_exchange import NOTHING, Exchanged, exchange
 from doorward.oauth.id_jag import check_assertion, read_assertion
-from doorward.oauth.records import AccessToken, Client, Grant, SeenAssertion, User
+from doorward.oauth.records import AccessToken, Client, DeviceAuthorization, Grant, SeenAssertion, User
 from doorward.oauth.token_reply import MintedTokens, TokenReply
 from doorward.oauth.tokens import digest
 from doorward.storage.authority import Authority
@@ -32,6 +33,7 @@ class FurtherGrants:
             grant_types.CLIENT_CREDENTIALS: self.client_credentials,
             grant_types.TOKEN_EXCHANGE: self.token_exchange,
             grant_types.JWT_BEARER: self.jwt_bearer,
+            grant_types.DEVICE_CODE: self.device_code,
         }
 
     async def client_credentials(
@@ -88,6 +90,22 @@ class FurtherGrants:
             now=now,
             minted=minted,
             policy=policy,
+        )
+
+    async def device_code(self, form: Mapping[str, str], client: Client, minted: MintedTokens) -> Decision[TokenReply]:
+        """Decide about a device that asks whether its user has decided."""
+        store, presented = self.authority.store, form.get("device_code")
+        found = await store.find(DeviceAuthorization, device_digest=digest(presented)) if presented else []
+        device = found[0] if found else None
+        return poll(
+            form,
+            client=client,
+            device=device,
+            grant=await store.get(Grant, device.record.grant_id) if device and device.record.grant_id else None,
+            now=self.authority.clock.now(),
+            minted=minted,
+            sealing=self.authority.sealing,
+            policy=self.authority.policy,
         )
 
     async def _client(self, authenticated: Client) -> Stored[Client]:

@@ -17,9 +17,13 @@ from doorward.oauth import access_token_jwt
 from doorward.oauth.changes import Change, Decision, Expect, Insert, Stored
 from doorward.oauth.errors import InvalidGrant, OAuthError, Reason
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import AccessToken, AuthorizationCode, Client, Grant, RefreshToken
+from doorward.oauth.records import AccessToken, AuthorizationCode, Client, DeviceAuthorization, Grant, RefreshToken
 from doorward.oauth.resource_indicators import narrow
 from doorward.oauth.tokens import digest
+
+Source = AuthorizationCode | RefreshToken | DeviceAuthorization
+"""What tokens are made from, and what keeps the sealed reply."""
+StoredSource = Stored[AuthorizationCode] | Stored[RefreshToken] | Stored[DeviceAuthorization]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Issue:
 
 def issue(
     *,
-    source: AuthorizationCode | RefreshToken,
+    source: Source,
     scopes: tuple[str, ...],
     client: Client,
     grant: Stored[Grant],
@@ -129,9 +133,7 @@ def token_type(record: AccessToken) -> str:
     return "Bearer" if record.dpop_jkt is None else "DPoP"
 
 
-def _successor(
-    source: AuthorizationCode | RefreshToken, secret: str, *, jkt: str | None, now: int, expires_at: int
-) -> RefreshToken:
+def _successor(source: Source, secret: str, *, jkt: str | None, now: int, expires_at: int) -> RefreshToken:
     return RefreshToken(
         refresh_digest=digest(secret),
         grant_id=source.grant_id,
@@ -146,16 +148,14 @@ def _successor(
     )
 
 
-def repeat(source: Stored[AuthorizationCode] | Stored[RefreshToken], *, sealing: Sealing) -> dict[str, object] | None:
+def repeat(source: StoredSource, *, sealing: Sealing) -> dict[str, object] | None:
     """Return the identical body that this spent code or refresh token gave, if it can still be told."""
     sealed = source.record.sealed_reply
     plaintext = None if sealed is None else sealing.unseal(sealed, context=source.record.key.encode())
     return None if plaintext is None else msgspec.json.decode(plaintext, type=dict[str, object])
 
 
-def repeated(
-    source: Stored[AuthorizationCode] | Stored[RefreshToken], grant: Stored[Grant], body: dict[str, object]
-) -> Decision[TokenReply]:
+def repeated(source: StoredSource, grant: Stored[Grant], body: dict[str, object]) -> Decision[TokenReply]:
     """Answer with an identical body, provided that neither the grant nor the window has closed meanwhile."""
     record = source.record
     return Decision(

@@ -19,6 +19,7 @@ CODE = "dwc_"
 HEADER_TOKEN = "dwk_"
 CLIENT_SECRET = "dws_"
 REGISTRATION_ACCESS_TOKEN = "dwm_"
+DEVICE_CODE = "dwd_"
 
 RANDOM_BYTES = 32
 

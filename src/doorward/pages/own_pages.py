@@ -19,7 +19,8 @@ from doorward.pages.steps import NO_STORE
 from doorward.storage.authority import Authority
 
 CONNECTIONS = "/-/connections"
-OWN_PAGES = frozenset({CONNECTIONS})
+DEVICE = "/-/device"
+OWN_PAGES = frozenset({CONNECTIONS, DEVICE})
 """Where a sign-in outside of an OAuth request may lead."""
 
 

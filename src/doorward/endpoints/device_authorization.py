@@ -1,0 +1,47 @@
+"""`/device_authorization`: a device without a browser begins to wait for a user.
+
+Spec: RFC 8628 s3.1, s3.2.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from doorward.endpoints.client_authentication import Caller
+from doorward.endpoints.responses import json_response, require_content_type
+from doorward.oauth.changes import Decision
+from doorward.oauth.device import DeviceCodes, begin, spell_user_code
+from doorward.oauth.parameters import parse_form
+from doorward.oauth.tokens import DEVICE_CODE, mint
+from doorward.storage.authority import Authority
+
+
+class DeviceAuthorizationEndpoint:
+    """Serves `/device_authorization` for one authorization server."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request."""
+        require_content_type(request, "application/x-www-form-urlencoded")
+        form = parse_form(await request.body())
+        authority = self.authority
+        caller = Caller(authority, request.headers.get("authorization"), form)
+
+        async def attempt() -> Decision[dict[str, object]]:
+            # A user code that is taken makes the attempt fail, and the next one gets another.
+            codes = DeviceCodes(
+                mint(DEVICE_CODE, authority.entropy.random_bytes(32)),
+                spell_user_code(authority.entropy.random_bytes(16)),
+            )
+            return begin(
+                form,
+                client=await caller.client(),
+                codes=codes,
+                now=authority.clock.now(),
+                policy=authority.policy,
+            )
+
+        return json_response(await authority.decide(attempt))

@@ -1,0 +1,116 @@
+"""The device grant as the device sees it: it asks again and again until the user has decided, and gets tokens once.
+
+The pace is kept in the record, so a device that asks too often at one node is slowed down at all of them. A reply that
+was lost can be had again within seconds, as with a code.
+
+Implements RFC 8628 s3.4 and s3.5. Does not know the page where the user decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from doorward.oauth.changes import Decision, Replace, Stored
+from doorward.oauth.errors import (
+    AccessDenied,
+    AuthorizationPending,
+    ExpiredDeviceCode,
+    InvalidGrant,
+    InvalidRequest,
+    Reason,
+    SlowDown,
+)
+from doorward.oauth.grant_types import DEVICE_CODE
+from doorward.oauth.grants.standing import require_grant_type
+from doorward.oauth.policy import Policy
+from doorward.oauth.records import Client, DeviceAuthorization, Grant
+from doorward.oauth.token_reply import (
+    MintedTokens,
+    Sealing,
+    TokenReply,
+    check_resource,
+    issue,
+    live_grant,
+    repeat,
+    repeated,
+)
+
+SLOW_DOWN_SECONDS = 5
+
+
+def poll(
+    form: Mapping[str, str],
+    *,
+    client: Client,
+    device: Stored[DeviceAuthorization] | None,
+    grant: Stored[Grant] | None,
+    now: int,
+    minted: MintedTokens,
+    sealing: Sealing,
+    policy: Policy,
+) -> Decision[TokenReply]:
+    """Decide about a device that asks for its answer. A refusal that changes something comes back as a reply.
+
+    Raises:
+        OAuthError: refused; nothing has changed.
+
+    Spec: RFC 8628 s3.5
+    """
+    require_grant_type(client, DEVICE_CODE)
+    if "device_code" not in form:
+        raise InvalidRequest("device_code is missing.", Reason.MISSING_PARAMETER)
+    if device is None:
+        raise InvalidGrant("The device code is not known here.", Reason.UNKNOWN_DEVICE_CODE)
+    record = device.record
+    if record.client_id != client.client_id:
+        raise InvalidGrant("The device code belongs to another client.", Reason.FOREIGN_DEVICE_CODE)
+    if record.redeemed_at is None and (record.expires_at or 0) <= now:
+        raise ExpiredDeviceCode("The user did not decide in time. Begin anew.", Reason.EXPIRED_DEVICE_CODE)
+    if record.finished_at is None:
+        return _not_yet(device, now)
+    if not record.grant_id:
+        raise AccessDenied("The user did not allow it.", Reason.DENIED_BY_USER)
+    alive = live_grant(grant, record.grant_id, now=now, policy=policy)
+    check_resource(form, record.resource, policy=policy)
+    if record.redeemed_at is not None:
+        return _again(device, record.redeemed_at, alive, now=now, sealing=sealing, policy=policy)
+    made = issue(
+        source=record,
+        scopes=record.scopes,
+        client=client,
+        grant=alive,
+        now=now,
+        minted=minted,
+        sealing=sealing,
+        policy=policy,
+    )
+    spent = msgspec.structs.replace(record, redeemed_at=now, sealed_reply=made.sealed)
+    return Decision(TokenReply(made.body), (Replace(spent, device.version), *made.changes))
+
+
+def _not_yet(device: Stored[DeviceAuthorization], now: int) -> Decision[TokenReply]:
+    record = device.record
+    polled = msgspec.structs.replace(record, polled_at=now)
+    if record.polled_at is not None and now - record.polled_at < record.interval_seconds:
+        slower = msgspec.structs.replace(polled, interval_seconds=record.interval_seconds + SLOW_DOWN_SECONDS)
+        refusal = SlowDown("Ask less often: five seconds longer from now on.", Reason.SLOW_DOWN)
+        return Decision(TokenReply(error=refusal), (Replace(slower, device.version),))
+    pending = AuthorizationPending("The user has not decided yet.", Reason.AUTHORIZATION_PENDING)
+    return Decision(TokenReply(error=pending), (Replace(polled, device.version),))
+
+
+def _again(
+    device: Stored[DeviceAuthorization],
+    redeemed_at: int,
+    grant: Stored[Grant],
+    *,
+    now: int,
+    sealing: Sealing,
+    policy: Policy,
+) -> Decision[TokenReply]:
+    body = repeat(device, sealing=sealing) if now - redeemed_at <= policy.code_replay_seconds else None
+    if body is None:
+        raise InvalidGrant("The device code was used before.", Reason.REPLAYED_DEVICE_CODE)
+    return repeated(device, grant, body)
