@@ -311,6 +311,18 @@ def _scopes_without_a_check(values: Mapping[str, Any]) -> Iterator[tuple[tuple[s
             )
 
 
+def _registration_without_a_token(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
+    if values["registration"] == "token" and values["registration_token"] is None:
+        yield (
+            ("registration", "registration_token"),
+            Fault(
+                "registration takes a token, but none is set",
+                "Nobody could register, which `off` says plainly.",
+                "Set DOORWARD_REGISTRATION_TOKEN (or a file with it, registration_token_file).",
+            ),
+        )
+
+
 def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
     """Yield what is wrong between settings, each with their names; the first was set by somebody and is to change."""
     host, public = values["host"], values["public_url"]
@@ -336,15 +348,7 @@ def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]
             ),
         )
     yield from _scopes_without_a_check(values)
-    if values["registration"] == "token" and values["registration_token"] is None:
-        yield (
-            ("registration", "registration_token"),
-            Fault(
-                "registration takes a token, but none is set",
-                "Nobody could register, which `off` says plainly.",
-                "Set DOORWARD_REGISTRATION_TOKEN (or a file with it, registration_token_file).",
-            ),
-        )
+    yield from _registration_without_a_token(values)
     if values["database"] == "memory://" and values["workers"] > 1:
         yield (
             ("workers", "database"),

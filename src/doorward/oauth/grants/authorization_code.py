@@ -62,10 +62,7 @@ def redeem_code(
         raise InvalidGrant("The code belongs to another client.", Reason.FOREIGN_CODE)
     if code.record.redeemed_at is not None:
         return _replayed(form, minted.dpop_jkt, code=code, grant=grant, now=now, sealing=sealing, policy=policy)
-    if not still_hold(code.record.client_terms, client):
-        raise InvalidGrant("The client has changed. Ask the user again.", Reason.CLIENT_CHANGED)
-    if code.record.expires_at is not None and code.record.expires_at <= now:
-        raise InvalidGrant("The code has expired. Ask the user again.", Reason.EXPIRED_CODE)
+    _check_still_good(code.record, client, now)
     _check_proof(form, code.record, minted.dpop_jkt, policy)
     alive = live_grant(grant, code.record.grant_id, now=now, policy=policy)
     made = issue(
@@ -95,6 +92,13 @@ def _check_request(form: Mapping[str, str], client: Client) -> None:
         )
     if "code" not in form:
         raise InvalidRequest("code is missing.", Reason.MISSING_PARAMETER)
+
+
+def _check_still_good(code: AuthorizationCode, client: Client, now: int) -> None:
+    if not still_hold(code.client_terms, client):
+        raise InvalidGrant("The client has changed. Ask the user again.", Reason.CLIENT_CHANGED)
+    if code.expires_at is not None and code.expires_at <= now:
+        raise InvalidGrant("The code has expired. Ask the user again.", Reason.EXPIRED_CODE)
 
 
 def _check_proof(form: Mapping[str, str], code: AuthorizationCode, jkt: str | None, policy: Policy) -> None:
