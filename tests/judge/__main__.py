@@ -141,6 +141,7 @@ async def planted(seed: int) -> int:
                 seed=seed,
                 weakness=name,
                 where=weakness.where,
+                patience_seconds=weakness.patience_seconds,
             )
         caught = weakness.invariant in result.broken()
         missed += not caught

@@ -78,6 +78,8 @@ class Actor:
         """How it waits when it is told to."""
         self.before_retry: Callable[[], None] = lambda: None
         """Called before each repeat; a run may let the clock jump here."""
+        self.sending: Callable[[str], None] = lambda _name: None
+        """Told of each request as it leaves."""
         self.aim: dict[str, int] = {}
         """The node that the next operation of this name goes to first."""
 
@@ -102,6 +104,7 @@ class Actor:
         value: object = None
         with self.recorder.operation(name, hostile=hostile, **given) as operation:
             operation.node = chosen
+            self.sending(name)
             try:
                 reply = await self.wire.send(chosen, request)
             except NotReached:

@@ -30,6 +30,7 @@ from doorward.login.registered_clients import remove_client
 from doorward.oauth.changes import Insert
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import User
+from doorward.storage.memory import MemoryStore
 from doorward.storage.port import Store
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -57,6 +58,7 @@ class Installation:
         self._reserved = [_reserve() for _ in range(nodes)]
         self.addresses: list[Address] = [each.getsockname() for each in self._reserved]
         self._password_hash = hash_password(PASSWORD)
+        self._administration: Store = MemoryStore()
         self._handles: dict[int, int] = {}
         self.server: PostgresServer | None = None
         self.proxy: Proxy | None = None
@@ -87,6 +89,8 @@ class Installation:
         await door.store.apply([Insert(self._user(person(number))) for number in range(PERSONS)])
         await door.stop()
         self.recorder.secrets.add(PASSWORD)
+        self._administration = store_at(self.database, self.directory)
+        await self._administration.open()
         self._nursery = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -175,8 +179,7 @@ class Installation:
 
     async def add_person(self, name: str) -> str:
         """Add an account, and return its name."""
-        async with self.store() as store:
-            await store.apply([Insert(self._user(name))])
+        await self._administration.apply([Insert(self._user(name))])
         return name
 
     def _user(self, name: str) -> User:
@@ -184,21 +187,21 @@ class Installation:
 
     async def end(self, kind: str, name: str) -> None:
         """Remove a client, or disable or remove a user, as the command line does."""
-        async with self.store() as store:
-            with self.recorder.operation(f"end_{kind}", **{kind: name}) as operation:
-                if kind == "client":
-                    await remove_client(store, self.stage, name)
-                elif name.endswith(("0", "2", "4", "6", "8")):
-                    await disable_user(store, self.stage, name)
-                else:
-                    await remove_user(store, self.stage, name)
-                operation.ok()
+        with self.recorder.operation(f"end_{kind}", **{kind: name}) as operation:
+            if kind == "client":
+                await remove_client(self._administration, self.stage, name)
+            elif name.endswith(("0", "2", "4", "6", "8")):
+                await disable_user(self._administration, self.stage, name)
+            else:
+                await remove_user(self._administration, self.stage, name)
+            operation.ok()
 
     async def close(self) -> None:
         """End every node and the nursery."""
         for node in list(self._handles):
             await self.kill(node)
         self.recorder.close()
+        await self._administration.close()
         if self._nursery is not None:
             assert self._nursery.stdin is not None
             self._nursery.stdin.close()

@@ -45,6 +45,7 @@ async def judge(
     racers: int = 16,
     clients: int = 16,
     where: str = "",
+    patience_seconds: float = 15,
     weakness: str = "",
     server: PostgresServer | None = None,
     policy: Mapping[str, int] | None = None,
@@ -52,7 +53,15 @@ async def judge(
     """Do one run by name and judge it."""
     began = time.monotonic()
     async with installed(directory, weakness=weakness, server=server, policy=policy) as installation:
-        bench = Bench(installation, count, seed=seed, racers=racers, clients=clients, where=where)
+        bench = Bench(
+            installation,
+            count,
+            seed=seed,
+            racers=racers,
+            clients=clients,
+            where=where,
+            patience_seconds=patience_seconds,
+        )
         try:
             cases = await ALL_RUNS[name](bench)
             await revisit(bench)

@@ -1,4 +1,4 @@
-"""What a judgement looks like on paper: one table, what it ran on, what a clean count proves, and what was not tried."""
+"""A judgement on paper: one table, what it ran on, what a clean count proves, and what was not tried."""
 
 from __future__ import annotations
 

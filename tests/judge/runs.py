@@ -15,6 +15,7 @@ from judge.node import HOST
 from judge.people import Browser, TurnedAway, allow
 from judge.wire import Wire
 
+END_WITHIN_SECONDS = 0.01
 GROUP = 8
 """Flows that are prepared at the same time."""
 
@@ -28,6 +29,8 @@ class Bench:
     seed: int = 1
     racers: int = 16
     clients: int = 16
+    patience_seconds: float = 15
+    """How long a client repeats what has no verdict."""
     where: str = ""
     """Of the fixed points of `fixed-points`, only those whose name begins so."""
     kept: list[Tokens] = field(default_factory=list)
@@ -39,10 +42,18 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.wire = Wire(self.installation.addresses, HOST)
-        self.actor = Actor(self.wire, self.installation.recorder, self.installation.policy, seed=self.seed)
-        self.actor.wait = self.installation.stage.advance
+        self.actor = self.new_actor(self.seed)
         self.browsers = [Browser(person(number)) for number in range(GROUP)]
         self.nodes = len(self.installation.addresses)
+
+    def new_actor(self, seed: int) -> Actor:
+        """Return somebody who sends requests over the same connections into the same history."""
+        installation = self.installation
+        actor = Actor(
+            self.wire, installation.recorder, installation.policy, seed=seed, patience_seconds=self.patience_seconds
+        )
+        actor.wait = installation.stage.advance
+        return actor
 
     async def connect(self, number: int, client: Client | None = None) -> Tokens:
         """Run one whole flow as one of the people."""
@@ -178,19 +189,25 @@ async def _revoked(bench: Bench, number: int, kind: str) -> None:
 
 async def _ended_by_administrator(bench: Bench, number: int, kind: str) -> None:
     """The administrator acts while consents, redemptions and refreshes of the same party are under way."""
-    actor, installation = bench.actor, bench.installation
+    installation = bench.installation
+    actor = bench.new_actor(bench.seed + number)
     browser = Browser(await installation.add_person(f"leaver-{number}"))
     client = await actor.register()
     first = await actor.redeem(await allow(actor, client, browser))
     assert first is not None
     begun = asyncio.Event()
+    actor.sending = lambda name: begun.set() if name == "consent" else None
 
     async def keep_consenting() -> list[Tokens]:
         got = []
         try:
-            for _ in range(6):
-                code = await allow(actor, client, browser, starts=2)
-                begun.set()
+            for turn in range(6):
+                # A first consent each time: nothing that was there before tells it of the ending.
+                code = (
+                    await allow(actor, await actor.register(), browser, starts=2)
+                    if kind == "user"
+                    else await allow(actor, client, Browser(person(turn)), starts=2)
+                )
                 tokens = await actor.redeem(code)
                 got.extend([tokens] if tokens else [])
         except (GaveUp, TurnedAway):
@@ -199,7 +216,7 @@ async def _ended_by_administrator(bench: Bench, number: int, kind: str) -> None:
 
     async def end() -> None:
         await begun.wait()
-        await asyncio.sleep(actor.random.random() * 0.02)
+        await asyncio.sleep(actor.random.random() * END_WITHIN_SECONDS)
         await installation.end(kind, browser.user if kind == "user" else client.client_id)
 
     async def keep_refreshing() -> Tokens:

@@ -25,6 +25,7 @@ from doorward.oauth.token import TokenReply
 from doorward.storage.port import Store
 
 LATE_SECONDS = 0.05
+VERY_LATE_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Weakness:
     count: int = 8
     where: str = ""
     """Which of the fixed points is enough to show it."""
+    patience_seconds: float = 15
 
 
 def _around(store: type[Passing]) -> Callable[[Door], None]:
@@ -232,7 +234,7 @@ class ConsentsUnconditionally(Passing):
 
     async def apply(self, changes: Sequence[Change]) -> None:
         if _changes(changes, Insert, Grant):
-            await asyncio.sleep(LATE_SECONDS)
+            await asyncio.sleep(VERY_LATE_SECONDS)
             changes = [
                 each for each in changes if not (isinstance(each, Expect) and each.record_type in {User, Client})
             ]
@@ -287,18 +289,18 @@ def _forgives_no_retry(_door: Door) -> None:
 
 
 WEAKNESSES: dict[str, Weakness] = {
-    "deletes-then-inserts": Weakness("fixed-points", 4, _around(DeletesThenInserts), 1, "refresh statement-4"),
+    "deletes-then-inserts": Weakness("fixed-points", 4, _around(DeletesThenInserts), 1, "refresh statement"),
     "answers-before-commit": Weakness("fixed-points", 3, _around(AnswersBeforeCommit), 1, "register replied"),
     "caches-access-tokens": Weakness("endings", 5, _around(CachesAccessTokens)),
     "forgets-the-user-in-the-key": Weakness("two-nodes", 6, _around(ForgetsTheUserInTheKey)),
-    "fails-open": Weakness("store-faults", 7, _fail_open),
+    "fails-open": Weakness("store-faults", 7, _fail_open, 2),
     "two-successors": Weakness("race-refreshes", 2, _around(OverwritesRefreshTokens)),
     "code-redeemed-twice": Weakness("race-codes", 1, _around(OverwritesCodes)),
     "leaves-access-tokens": Weakness("endings", 5, _around(LeavesAccessTokens)),
     "registers-later": Weakness("fixed-points", 3, _around(RegistersLater), 1, "register replied"),
-    "takes-faults-for-absence": Weakness("store-faults", 8, _around(TakesFaultsForAbsence)),
+    "takes-faults-for-absence": Weakness("store-faults", 8, _around(TakesFaultsForAbsence), 2),
     "prints-tokens": Weakness("two-nodes", 9, _prints_tokens),
-    "never-heals": Weakness("store-faults", 10, _around(NeverHeals)),
+    "never-heals": Weakness("store-faults", 10, _around(NeverHeals), 1, patience_seconds=4),
     "consents-unconditionally": Weakness("endings", 5, _around(ConsentsUnconditionally)),
     "issues-unconditionally": Weakness("one-grant", 5, _around(IssuesUnconditionally)),
     "mints-anew-on-retry": Weakness("lost-replies", 2, _mints_anew_on_retry),
