@@ -6,12 +6,15 @@ whose defence was taken out: otherwise the test would prove nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
+from jinja2 import Environment, PackageLoader
 from world import ISSUER, PASSWORD, REDIRECT_URI, World, follow, form_of, query_of, world
 
 from doorward.login import accounts
@@ -126,6 +129,42 @@ async def a_consent_is_forged(w: World) -> bool:
         return nothing_granted and [answer.status_code for answer in answers[:-1]] == [403] * len(forgeries)
 
 
+async def markup_is_sent_in_every_field(w: World) -> bool:
+    async with w.browser() as browser:
+        for number, payload in enumerate(PAYLOADS):
+            link = f"https://evil.example/{number}"
+            texts = {"client_name": payload, "software_id": payload, "client_name#de": payload}
+            links = dict.fromkeys(("client_uri", "logo_uri", "tos_uri", "policy_uri"), link)
+            client_id = (await w.register(**texts, **links))["client_id"]
+            asked = {"scope": f"mcp {payload}".replace(" ", "_"), "state": payload}
+            pages = [await opened(w, browser, client_id, **asked), await w.sign_in(browser, client_id, state=payload)]
+            if pages[1].status_code == 200 and "Allow access?" in pages[1].text:
+                await w.submit(browser, pages[1], decision="approve")
+            pages.append(await browser.get("/-/connections"))
+            if not all(map(is_harmless, pages)):
+                return False
+        return True
+
+
+PAYLOADS = (
+    "<script>canary()</script>",
+    "'><img src=x onerror=canary()>",
+    '"><svg/onload=canary()>',
+    "<base href=https://evil.example/>",
+    "</title><style>@import 'https://evil.example'</style>",
+    "<meta http-equiv=refresh content=0;url=https://evil.example>",
+    "{{7*7}}<a href=javascript:canary()>x</a>",
+)
+
+
+def is_harmless(page: httpx2.Response) -> bool:
+    """Tell whether a page has no markup but ours, and would neither run nor load anything else."""
+    policy = page.headers.get("content-security-policy", "default-src 'none'")
+    tags = set(re.findall(r"<([a-z!/][a-z0-9]*)", page.text.lower()))
+    foreign = tags & {"script", "img", "base", "iframe", "style"} or re.search(r"<[^>]*(src|href)=[^>]*evil", page.text)
+    return not foreign and "default-src 'none'" in policy and "unsafe" not in policy and page.text.count("<svg") <= 1
+
+
 async def a_name_imitates_another(w: World) -> bool:
     async with w.browser() as browser:
         name = "\u202eClaude\u202c\u200b\u2800" + "x" * 10_000
@@ -237,6 +276,11 @@ def believes_every_form(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(steps, "came_from_our_page", lambda *_, **__: True)
 
 
+def escapes_nothing(patch: pytest.MonkeyPatch) -> None:
+    environment = Environment(loader=PackageLoader("doorward.pages"), autoescape=False, trim_blocks=True)
+    patch.setattr(rendering, "_environment", lambda: environment)
+
+
 def keeps_names_as_they_are(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(client_metadata, "clean_text", lambda text, limit_chars: text)
     patch.setattr("doorward.oauth.registration.clean_text", lambda text, limit_chars: text)
@@ -290,6 +334,7 @@ ROWS: dict[str, tuple[Attack, Weaken]] = {
     "B-03": (another_site_opens_a_remembered_sign_in, believes_every_navigation),
     "B-03 laundered": (another_site_begins_and_a_sign_in_hides_it, forgets_how_it_began),
     "B-04": (a_consent_is_forged, believes_every_form),
+    "B-05": (markup_is_sent_in_every_field, escapes_nothing),
     "B-06": (a_name_imitates_another, keeps_names_as_they_are),
     "B-07": (a_page_is_framed, may_be_framed),
     "B-08": (a_cookie_is_planted_before_the_sign_in, keeps_the_cookie),
