@@ -305,6 +305,20 @@ async def test_where_tokens_must_be_bound_none_is_issued_without_a_proof(tmp_pat
         assert ', DPoP algs="ES256 ' in challenge
 
 
+@pytest.mark.requirement("RFC9449-5")
+@pytest.mark.parametrize(("asked", "kept"), [(True, True), (False, False), ("true", False), (None, False)])
+async def test_a_client_that_registers_for_bound_tokens_gets_no_others(tmp_path, asked, kept):
+    async with world(tmp_path) as w:
+        client = await w.register(dpop_bound_access_tokens=asked)
+        assert client.get("dpop_bound_access_tokens", False) is kept
+        code = await w.code(client["client_id"])
+        answer = await redeem(w, client["client_id"], code)
+        assert answer.status_code == (400 if kept else 200)
+        if kept:
+            assert answer.json()["error"] == "invalid_dpop_proof"
+            assert (await redeem(w, client["client_id"], code, proof(w))).json()["token_type"] == "DPoP"
+
+
 async def test_where_nobody_asks_for_dpop_the_challenge_does_not_name_it(tmp_path):
     async with world(tmp_path) as w:
         assert "DPoP" not in (await w.call(None)).headers["www-authenticate"]

@@ -47,6 +47,8 @@ class ClientMetadata:
     """Texts and URLs for people, by wire name, some with a language tag."""
     jwks: str | None = None
     """The text of its JWK set, checked; only with `private_key_jwt`."""
+    dpop_bound_access_tokens: bool = False
+    """Spec: RFC 9449 s5.2."""
 
 
 def read_metadata(body: object, *, policy: Policy) -> ClientMetadata:
@@ -73,6 +75,7 @@ def read_metadata(body: object, *, policy: Policy) -> ClientMetadata:
         application_type="native" if _text(fields, "application_type") == "native" else "web",
         display=_display(fields, policy),
         jwks=read_jwks(fields["jwks"]) if method == "private_key_jwt" and "jwks" in fields else None,
+        dpop_bound_access_tokens=fields.get("dpop_bound_access_tokens") is True,
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from doorward.oauth.changes import Change, Decision, Insert
+from doorward.oauth.client_keys import read_jwks_uri
 from doorward.oauth.client_metadata import ClientMetadata, check_redirect_uris, clean_text
 from doorward.oauth.errors import InvalidClientMetadata, Reason
 from doorward.oauth.operator_grants import NONE_GIVEN, OperatorGrants, with_operator_grants
@@ -95,6 +96,7 @@ def described(client: Client, metadata: ClientMetadata) -> Client:
         auth_method_defaulted=metadata.auth_method_defaulted,
         scope=metadata.scope,
         application_type=metadata.application_type,
+        dpop_bound_access_tokens=metadata.dpop_bound_access_tokens,
         metadata=metadata.display,
         jwks=metadata.jwks,
     )
@@ -146,7 +148,7 @@ def pre_register(
         auth_method_defaulted=auth_method is None and bool(client_secret),
         secret_digest=digest(client_secret) if client_secret else None,
         jwks=jwks,
-        jwks_uri=jwks_uri,
+        jwks_uri=read_jwks_uri(jwks_uri),
     )
     return with_operator_grants(client, given)
 
@@ -176,6 +178,8 @@ def registration_reply(client: Client, *, policy: Policy, minted: MintedClient |
     }
     if client.scope is not None:
         reply["scope"] = client.scope
+    if client.dpop_bound_access_tokens:
+        reply["dpop_bound_access_tokens"] = True
     if client.jwks is not None:
         reply["jwks"] = msgspec.json.decode(client.jwks)
     return reply | client.metadata
