@@ -21,6 +21,7 @@ export function options() {
       decision: { type: "string", default: "approve" },
       scope: { type: "string" },
       calls: { type: "string", default: "1" },
+      dpop: { type: "string" }, // the algorithm of the key that tokens are bound to; only the newer client can
       answer: { type: "string" }, // JSON: the content with which elicitation is accepted
     },
   });
@@ -83,7 +84,7 @@ export function provider(option) {
       if (params.get("error")) throw new Error(`authorization refused: ${params.get("error")} ${params.get("error_description") ?? ""}`);
       this.answer = params;
     },
-    details: () => ({ ...seen, scope: tokens?.scope, expires_in: tokens?.expires_in, refreshable: Boolean(tokens?.refresh_token), client_id: client?.client_id }),
+    details: () => ({ ...seen, scope: tokens?.scope, token_type: tokens?.token_type, expires_in: tokens?.expires_in, refreshable: Boolean(tokens?.refresh_token), client_id: client?.client_id }),
   };
 }
 

@@ -1,11 +1,15 @@
 // The TypeScript client of both eras: connect, sign in if asked, list the tools, call one, print one line.
-import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { Client, DpopSession, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { connect, exercise, options, provider, report } from "./client.mjs";
 
 await report(async () => {
   const option = options();
   const mode = ["auto", "legacy"].includes(option.mode) ? option.mode : { pin: option.mode };
   const auth = option.auth === "none" ? undefined : provider(option);
+  if (auth && option.dpop) {
+    const possession = await DpopSession.create({ alg: option.dpop });
+    auth.dpop = () => possession;
+  }
   const open = () => {
     const capabilities = option.answer ? { elicitation: { form: {} } } : {};
     const client = new Client({ name: "typescript-v2", version: "1.0.0" }, { capabilities, versionNegotiation: { mode } });
