@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -45,6 +45,7 @@ from doorward.errors import StorageError
 from doorward.fetching.client_documents import FetchedClientDocuments
 from doorward.fetching.fetcher import Fetcher
 from doorward.fetching.issuer_keys import IssuerKeys
+from doorward.login.declared_clients import read_declarations, store_declared
 from doorward.login.local import Owner, ensure_owner
 from doorward.logs import log, request_id
 from doorward.oauth.grant_types import DEVICE_AUTHORIZATION_PATH
@@ -108,7 +109,8 @@ class Door:
 
     `app` is a FastMCP server, an `mcp` SDK server, any ASGI app that answers at `path`, or the URL of a remote server.
     Its lifespan is run by the door. Serve the door itself, or mount it at the root of a Starlette or FastAPI
-    application and pass `lifespan=door.lifespan` to that application.
+    application and pass `lifespan=door.lifespan` to that application. `clients` are pre-registered, each with members
+    of RFC 7591; `on_register` is asked about each client that registers itself.
 
     Raises:
         ConfigError: every setting that cannot be used, at once.
@@ -132,6 +134,7 @@ class Door:
         worker_id: str = "",
         fetcher: Fetcher | None = None,
         on_register: OnRegister | None = None,
+        clients: Sequence[Mapping[str, Any]] = (),
         **settings: Any,
     ) -> None:
         given = {"public_url": public_url, "path": path, "auth": auth, "login": login, "database": database}
@@ -146,6 +149,7 @@ class Door:
         self.fetcher = fetcher or Fetcher(allow_loopback=loopback)
         """Asks for what strangers name; on a developer's machine only, that machine may be named too."""
         self.on_register = on_register
+        self.declared_clients = read_declarations(clients, now=self.clock.now(), policy=self.policy)
         self.store: Store = open_store(
             self.config.database, self.config.data_dir, connections=self.config.database_connections
         )
@@ -169,6 +173,7 @@ class Door:
             )
             try:
                 self.owner = await ensure_owner(self.store, self.clock, self.entropy, self.config.owner_password)
+                await store_declared(self.store, self.declared_clients)
                 await self.upstream.start()
             except BaseException:
                 await self.upstream.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 import click
@@ -62,6 +62,8 @@ def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--redirect-uri", "redirect_uris", multiple=True, metavar="URI", help="May be repeated.")
 @click.option("--name", help="What users see when they are asked to allow it.")
 @click.option("--confidential/--public", default=None, help="With or without a secret.  [default: as the preset]")
+@click.option("--jwks", type=click.File("rb"), metavar="FILE", help="Its public keys, instead of a secret.")
+@click.option("--jwks-uri", metavar="URL", help="Where its public keys are published, instead of a secret.")
 @with_grants
 @as_json
 @at_a_place
@@ -72,6 +74,8 @@ def add(
     redirect_uris: tuple[str, ...],
     name: str | None,
     confidential: bool | None,
+    jwks: BinaryIO | None,
+    jwks_uri: str | None,
     given: OperatorGrants,
     as_json: bool,
 ) -> None:
@@ -92,6 +96,8 @@ def add(
             confidential=confidential if confidential is not None else known is None or known.confidential,
             policy=here.policy,
             given=given,
+            jwks=jwks.read() if jwks else None,
+            jwks_uri=jwks_uri,
         )
         return new, here.mcp_url
 
@@ -107,11 +113,9 @@ def _show_new(new: NewClient, url: str, preset: ClientPreset | None) -> None:
     from doorward.config.model import UrlTarget
 
     client = new.client
-    click.echo(
-        f"Registered {plain(client.client_name)}. The secret is shown only now.\n"
-        if new.client_secret
-        else f"Registered {plain(client.client_name)}. It has no secret: it is a public client.\n"
-    )
+    proof = {"none": "It has no secret: it is a public client.", "private_key_jwt": "It signs with its own key."}
+    shown = proof.get(client.token_endpoint_auth_method, "The secret is shown only now.")
+    click.echo(f"Registered {plain(client.client_name)}. {shown}\n")
     values: dict[str, object] = {"MCP URL": url, "client id": client.client_id}
     if new.client_secret:
         values["client secret"] = new.client_secret

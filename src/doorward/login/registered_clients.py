@@ -17,6 +17,7 @@ from doorward.errors import ConfigError, Conflict, NotFound, Problem
 from doorward.login.accounts import load_user, settle
 from doorward.login.connections import withdrawn_with
 from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
+from doorward.oauth.client_keys import read_jwks
 from doorward.oauth.errors import OAuthError
 from doorward.oauth.operator_grants import NONE_GIVEN, OperatorGrants
 from doorward.oauth.policy import Policy
@@ -25,6 +26,7 @@ from doorward.oauth.registration import pre_register
 from doorward.oauth.revocation import end_grant
 from doorward.oauth.tokens import mint
 from doorward.storage.port import Store
+from doorward.strict_json import InvalidJson, decode
 
 SECRET_PREFIX = "dws_"
 
@@ -47,16 +49,19 @@ async def add_client(
     confidential: bool,
     policy: Policy,
     given: OperatorGrants = NONE_GIVEN,
+    jwks: bytes | None = None,
+    jwks_uri: str | None = None,
 ) -> NewClient:
     """Register a client by hand.
 
     Raises:
-        ConfigError: the metadata is refused, for instance a redirect URI without https, or the service account that
-            it is given is none.
+        ConfigError: the metadata is refused, for instance a redirect URI without https, the key set is none, or the
+            service account that it is given is none.
     """
     if given.service_user_id is not None:
         await _require_service_account(store, given.service_user_id)
-    secret = mint(SECRET_PREFIX, entropy.random_bytes(32)) if confidential else None
+    keys = jwks is not None or jwks_uri is not None
+    secret = mint(SECRET_PREFIX, entropy.random_bytes(32)) if confidential and not keys else None
     try:
         client = pre_register(
             client_id=f"client_{entropy.random_bytes(8).hex()}",
@@ -66,9 +71,13 @@ async def add_client(
             now=clock.now(),
             policy=policy,
             given=given,
+            jwks=read_jwks(decode(jwks)) if jwks is not None else None,
+            jwks_uri=jwks_uri,
         )
     except OAuthError as error:
         raise ConfigError([Problem(f"the client cannot be registered: {error.description}")]) from None
+    except InvalidJson as error:
+        raise ConfigError([Problem(f"the key set cannot be read: {error}")]) from None
     try:
         await store.apply([Insert(client)])
     except Conflict:

@@ -10,9 +10,8 @@ Does not know how a document is fetched or cached.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
-from doorward.oauth.client_keys import refuse_secrets
+from doorward.oauth.client_keys import read_jwks_uri, refuse_secrets
 from doorward.oauth.client_metadata import ClientMetadata, read_metadata
 from doorward.oauth.errors import InvalidClientMetadata, Reason
 from doorward.oauth.policy import Policy
@@ -95,7 +94,7 @@ def read_document(body: bytes, *, client_id: str, policy: Policy) -> Document:
     if isinstance(said.get("jwks"), dict):
         refuse_secrets(said["jwks"].get("keys"))
     metadata = read_metadata({**said, "token_endpoint_auth_method": method}, policy=policy)
-    jwks_uri = _jwks_uri(said.get("jwks_uri"))
+    jwks_uri = read_jwks_uri(said.get("jwks_uri"))
     if method == "private_key_jwt" and (metadata.jwks is None) == (jwks_uri is None):
         raise _unusable("A document with private_key_jwt has its keys in jwks or at jwks_uri, one of the two.")
     return Document(metadata, jwks_uri)
@@ -105,18 +104,6 @@ def _fits(host: str, pattern: str) -> bool:
     if pattern == "*":
         return True
     return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
-
-
-def _jwks_uri(value: object) -> str | None:
-    if value is None:
-        return None
-    try:
-        parsed = parse_http(value) if isinstance(value, str) and len(value) <= URL_LIMIT_CHARS else None
-    except InvalidUri:
-        parsed = None
-    if parsed is None or parsed.scheme != "https":
-        raise _unusable("jwks_uri is not an https URL.")
-    return cast("str", value)
 
 
 def _unusable(description: str) -> InvalidClientMetadata:

@@ -15,11 +15,13 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from doorward.oauth.errors import InvalidClientMetadata, Reason
+from doorward.oauth.uris import InvalidUri, parse_http
 
 SIGNING_ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
 """Signatures only: with a MAC the verifier would hold the secret too, and `none` proves nothing."""
 
 KEYS_LIMIT = 20
+URL_LIMIT_CHARS = 1024
 _SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _VALUES = {"EC": ("x", "y"), "OKP": ("x",), "RSA": ("n", "e")}
 _KEPT = frozenset({"kty", "crv", "kid", "alg", "use", "x", "y", "n", "e"})
@@ -49,6 +51,23 @@ def read_jwks(value: object) -> str:
     if not kept:
         raise _refused(f"jwks holds no public key for {', '.join(SIGNING_ALGORITHMS)}.")
     return msgspec.json.encode({"keys": kept}).decode()
+
+
+def read_jwks_uri(value: object) -> str | None:
+    """Check where keys are said to be published.
+
+    Raises:
+        InvalidClientMetadata: it is not an https URL.
+    """
+    if value is None:
+        return None
+    try:
+        parsed = parse_http(value) if isinstance(value, str) and len(value) <= URL_LIMIT_CHARS else None
+    except InvalidUri:
+        parsed = None
+    if parsed is None or parsed.scheme != "https":
+        raise _refused("jwks_uri is not an https URL.")
+    return str(value)
 
 
 def refuse_secrets(keys: object) -> None:
