@@ -210,6 +210,10 @@ _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
     ),
     "header_token.administration": (HeaderToken, {"capabilities": ("admin:read", "admin:clients")}),
     "client.resource_server": (Client, {"may_introspect": True, "dpop_bound_access_tokens": True}),
+    "access_token.exchanged": (AccessToken, {"act": ("agent", "client")}),
+    "client.service": (Client, {"service_user_id": "robot", "may_exchange": True}),
+    "grant.service": (Grant, {"grant_type": "client_credentials"}),
+    "user.identity": (User, {"identity_issuer": "https://idp.example", "identity_subject": "00u1"}),
 }
 """Fields that kinds got after their first golden files were written, each set in a file of its own."""
 

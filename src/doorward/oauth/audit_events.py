@@ -111,8 +111,6 @@ def _answered(
 
 
 def _request_answered(asked: AuthorizationRequest, changes: Sequence[Change]) -> AuditEvent | None:
-    if asked.user_code_digest is not None and _first(changes, Replace, DeviceAuthorization) is not None:
-        return None
     return _answered(asked, changes, user_id=asked.user_id)
 
 

@@ -120,8 +120,6 @@ class AuthorizationRequest(Record, frozen=True, kw_only=True, omit_defaults=True
     """Set when it was approved or denied: an answer is given once."""
     is_own_navigation: bool = False
     """It was opened by the person (typed, or by a program of theirs) and not by another site's page."""
-    user_code_digest: str | None = None
-    """The device that the answer is for, instead of a redirect. Spec: RFC 8628 s3.3."""
     client_terms: str = ""
     """Digest of the client's redirect URIs and authentication method as the user was asked; empty: not recorded."""
 
