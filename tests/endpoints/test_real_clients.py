@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from endpoints.documents import KEY, door_and_host, proof, public, publish
 from endpoints.registering import post
+from fetching.hostile import response
 from world import RESOURCE, VERIFIER, world
 
 from doorward.clock import FixedClock
@@ -139,3 +143,47 @@ async def test_the_first_fifty_users_of_a_vendor_in_one_minute_are_all_served(tm
             assert (await post(w, TWINS["Claude"])).status_code == 201
         bodies = [TWINS["LibreChat"] | {"client_name": f"LibreChat {n}"} for n in range(50)]
         assert {(await post(w, body)).status_code for body in bodies} == {201}
+
+
+DOCUMENTS = {
+    "Claude": {"redirect_uris": CLAUDE, "client_uri": "https://claude.ai", "token_endpoint_auth_method": "none"},
+    "Claude Code": {
+        "redirect_uris": ["http://localhost/callback", "http://127.0.0.1/callback"],
+        "token_endpoint_auth_method": "none",
+        **BOTH_GRANTS,
+    },
+    "ChatGPT": {
+        "redirect_uris": ["https://chatgpt.com/connector_platform_oauth_redirect"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "token_endpoint_auth_signing_alg": "ES256",
+        **BOTH_GRANTS,
+    },
+    "VS Code": TWINS["VS Code"],
+}
+WHERE_IT_LISTENS = {"Claude Code": "http://localhost:52871/callback", "VS Code": "http://127.0.0.1:61999/"}
+
+
+@pytest.mark.requirement("X-20")
+@pytest.mark.parametrize("name", DOCUMENTS)
+async def test_a_real_client_that_describes_itself_signs_in_and_refreshes(tmp_path, name):
+    said = DOCUMENTS[name] | {"client_name": name}
+    redirect_uri = WHERE_IT_LISTENS.get(name, said["redirect_uris"][0])
+    async with door_and_host(tmp_path) as (w, host):
+        keyed = said["token_endpoint_auth_method"] == "private_key_jwt"
+        if keyed:
+            said["jwks_uri"] = host.url("/jwks.json")
+            host.answers["/jwks.json"] = response(json.dumps(public(KEY)).encode())
+        client_id = publish(host, **said)
+
+        def form(**fields):
+            proved = proof(w, client_id, jti=fields["grant_type"]) if keyed else {}
+            return fields | proved | {"client_id": client_id, "resource": RESOURCE}
+
+        code = await w.code(client_id, redirect_uri=redirect_uri)
+        redeem = {"code": code, "redirect_uri": redirect_uri, "code_verifier": VERIFIER}
+        tokens = await w.token(**form(grant_type="authorization_code", **redeem))
+        assert tokens.status_code == 200, tokens.text
+        refresh_token = tokens.json()["refresh_token"]
+        refreshed = await w.token(**form(grant_type="refresh_token", refresh_token=refresh_token))
+        assert refreshed.status_code == 200, refreshed.text
+        assert (await w.call(refreshed.json()["access_token"])).status_code == 200
