@@ -1,12 +1,20 @@
-"""`doorward db`: what is in the database, and taking out what has expired. Migrations happen when it is opened."""
+"""`doorward db`: what is in the database, bringing it up to date, taking out what has expired, and copying it."""
 
 from __future__ import annotations
+
+import asyncio
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from doorward.cli.groups import HELP_OPTIONS, CommandGroup
-from doorward.cli.installation import Installation, Place, as_json, at_a_place, work
+from doorward.cli.installation import Place, as_json, at_a_place, existing_database, work
 from doorward.cli.printing import emit, facts
+
+if TYPE_CHECKING:
+    from doorward.config.model import Config
 
 KEPT_SECONDS = 24 * 3600
 """Spent codes and tokens outlive their validity by this much, so that their reuse is still recognised."""
@@ -21,24 +29,42 @@ def command() -> None:
 @as_json
 @at_a_place
 def status(place: Place, *, as_json: bool) -> None:
-    """Show where the database is, its version, size and how many records it holds."""
-    from doorward.storage.opening import sqlite_path
-    from doorward.storage.sqlite_status import read_status
+    """Show where the database is, its version, size and how many records it holds. Changes nothing."""
+    from doorward.storage.database_status import read_status
 
-    async def operation(here: Installation) -> dict[str, object]:
-        path = sqlite_path(here.config.database, here.config.data_dir)
-        assert path is not None
-        return read_status(path)
-
-    found = work(place, operation)
+    config = existing_database(place)
+    found = asyncio.run(read_status(config.database, config.data_dir))
     if as_json:
         emit(found)
         return
     records = found.pop("records")
     assert isinstance(records, dict)
     facts({name.replace("_", " "): value for name, value in found.items()})
-    click.echo("\nRecords:")
-    facts(records)
+    if records:
+        click.echo("\nRecords:")
+        facts(records)
+
+
+@command.command()
+@as_json
+@at_a_place
+def migrate(place: Place, *, as_json: bool) -> None:
+    """Bring the tables up to date. A server does the same when it starts; this does it before."""
+    before, after = asyncio.run(_migrate(existing_database(place, creates=True)))
+    if as_json:
+        emit({"before": before, "after": after})
+    elif before == after:
+        click.echo(f"The schema is up to date: version {after}.")
+    else:
+        click.echo(f"The schema went from version {before} to {after}.")
+
+
+async def _migrate(config: Config) -> tuple[int, int]:
+    from doorward.storage import database_status
+
+    before = await database_status.schema_version(config.database, config.data_dir)
+    await database_status.migrate(config.database, config.data_dir)
+    return before, await database_status.schema_version(config.database, config.data_dir)
 
 
 @command.command()
@@ -51,3 +77,32 @@ def purge(place: Place, *, as_json: bool) -> None:
         emit({"removed": removed})
     else:
         click.echo(f"Removed {removed} expired records.")
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@at_a_place
+def backup(place: Place, file: Path) -> None:
+    """Copy the database, which may be in use, to FILE. For PostgreSQL: print the command that does it.
+
+    The master key is not in the copy: keep it too, but elsewhere.
+    """
+    from doorward.config.database import is_postgres
+    from doorward.storage.opening import sqlite_path
+
+    config = existing_database(place)
+    if config.database is not None and is_postgres(config.database):
+        from doorward.storage.postgres_status import dump_command, has_password
+
+        click.echo(shlex.join(dump_command(config.database, str(file.absolute()))))
+        if has_password(config.database):
+            click.echo("pg_dump asks for the password, or takes it from PGPASSWORD or ~/.pgpass.", err=True)
+    else:
+        from doorward.storage.sqlite_status import write_backup
+
+        path = sqlite_path(config.database, config.data_dir)
+        assert path is not None
+        write_backup(path, file)
+        click.echo(f"Wrote {file}.")
+    key = "the setting master_key" if config.master_key else config.data_dir / "keys.json"
+    click.echo(f"Keep {key} as well, but elsewhere: without it the copy cannot be used.", err=True)

@@ -13,7 +13,9 @@ import click
 if TYPE_CHECKING:
     from doorward.clock import Clock, Entropy
     from doorward.config.model import Config
+    from doorward.errors import StartError
     from doorward.oauth.policy import Policy
+    from doorward.storage.keys import Keys
     from doorward.storage.port import Store
 
 T = TypeVar("T")
@@ -27,6 +29,7 @@ class Installation:
 
     config: Config
     store: Store
+    keys: Keys
     clock: Clock
     entropy: Entropy
 
@@ -70,48 +73,66 @@ def work(place: Place, operation: Callable[[Installation], Awaitable[T]], *, cre
     Raises:
         ConfigError, StartError, Unavailable: as the settings, the store and the operation do.
     """
+    return asyncio.run(_opened(existing_database(place, creates=creates), operation, creates=creates))
+
+
+def existing_database(place: Place, *, creates: bool = False) -> Config:
+    """Return the settings of an installation whose database is to be looked at as it is.
+
+    Raises:
+        ConfigError, StartError: the settings are faulty, or lead to no database.
+    """
     from doorward.config.load import load_here
     from doorward.logs import configure
 
     loaded = load_here(place)
     configure(loaded.config.log_format or "text", "warning")
     _look_first(loaded.config, creates=creates)
-    return asyncio.run(_opened(loaded.config, operation))
+    return loaded.config
 
 
 def _look_first(config: Config, *, creates: bool) -> None:
-    from doorward.errors import ConfigError, Problem, StartError
+    from doorward.config.database import is_postgres
+    from doorward.errors import ConfigError, Problem
     from doorward.storage.opening import sqlite_path
 
     path = sqlite_path(config.database, config.data_dir)
+    if is_postgres(config.database) or (path is not None and path.exists()):
+        return
     if path is None:
         raise ConfigError(
             [Problem("a database in memory belongs to the server that runs", "Nothing else can read or change it.")]
         )
-    if path.exists():
-        return
     if not creates:
-        raise StartError(
-            Problem(
-                f"there is no installation here: {path} does not exist",
-                "It is made by the first `doorward serve`.",
-                "Run this in the directory of the server, or name it: --data-dir DIR or --config FILE",
-            )
-        )
+        raise _not_here(f"{path} does not exist")
     click.echo(f"Creating {path}", err=True)
 
 
-async def _opened(config: Config, operation: Callable[[Installation], Awaitable[T]]) -> T:
-    from doorward.clock import SystemClock, SystemEntropy
-    from doorward.storage.keys import Keys
-    from doorward.storage.opening import open_store, sqlite_path
+def _not_here(why: str) -> StartError:
+    from doorward.errors import Problem, StartError
 
+    return StartError(
+        Problem(
+            f"there is no installation here: {why}",
+            "It is made by the first `doorward serve`.",
+            "Run this in the directory of the server, or name it: --data-dir DIR, --database URL or --config FILE",
+        )
+    )
+
+
+async def _opened(config: Config, operation: Callable[[Installation], Awaitable[T]], *, creates: bool) -> T:
+    from doorward.clock import SystemClock, SystemEntropy
+    from doorward.config.database import is_postgres
+    from doorward.storage.database_status import schema_version
+    from doorward.storage.keys import open_with_keys
+    from doorward.storage.opening import open_store
+
+    if not creates and is_postgres(config.database) and not await schema_version(config.database, config.data_dir):
+        raise _not_here("the database has no tables of Doorward")
     clock, entropy = SystemClock(), SystemEntropy()
-    # The keys come first, as at a start of the server: a database without them is taken for a lost key file.
-    Keys.load(config.data_dir, clock, entropy, database=sqlite_path(config.database, config.data_dir))
-    store = open_store(config.database, config.data_dir)
-    await store.open()
+    store = open_store(config.database, config.data_dir, connections=2)
+    keys = await open_with_keys(store, config.database, config.data_dir, clock, entropy, master_key=config.master_key)
     try:
-        return await operation(Installation(config, store, clock, entropy))
+        return await operation(Installation(config, store, keys, clock, entropy))
     finally:
         await store.close()

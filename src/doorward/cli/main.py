@@ -27,6 +27,8 @@ COMMANDS = {
     "tokens": "Tokens that a client sends in a header.",
     "users": "Accounts and service accounts.",
     "grants": "What users allowed clients to do.",
+    "keys": "Keys that sign tokens and encrypt what is stored.",
+    "audit": "What happened, and whether the record of it is whole.",
     "db": "The database.",
     "config": "The settings.",
     "version": "Print the version.",

@@ -1,13 +1,16 @@
-"""Facts about a SQLite database file, for the operator. Reads only, beside any number of writers."""
+"""Facts about a SQLite database file, for the operator, and a copy of it. Reads only, beside any number of writers."""
 
 from __future__ import annotations
 
+import os
+import secrets
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from doorward.errors import Unavailable
+from doorward.errors import Problem, StartError, Unavailable
 from doorward.oauth.records import RECORD_TYPES
+from doorward.storage.private_files import start_error, sync_directory
 from doorward.storage.sqlite_schema import table_name
 
 
@@ -23,6 +26,7 @@ def read_status(path: Path) -> dict[str, object]:
             def number(sql: str) -> int:
                 return int(connection.execute(sql).fetchone()[0])
 
+            known = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
             log = path.with_name(path.name + "-wal")
             return {
                 "path": str(path),
@@ -34,7 +38,57 @@ def read_status(path: Path) -> dict[str, object]:
                 "records": {
                     each.kind: number(f"SELECT count(*) FROM {table_name(each)}")  # noqa: S608
                     for each in RECORD_TYPES
+                    if table_name(each) in known
                 },
             }
     except (sqlite3.Error, OSError) as error:
         raise Unavailable(f"{path} cannot be read: {error}") from error
+
+
+def read_version(path: Path) -> int:
+    """Return the number of the last migration, 0 where there was none. Raises `Unavailable`."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path} cannot be read: {error}") from error
+
+
+def write_backup(path: Path, target: Path) -> None:
+    """Write a consistent copy of the database, which may be in use, to a new file that only this account can read.
+
+    Raises:
+        StartError: there is such a file already, or it cannot be written.
+        Unavailable: the database cannot be read.
+    """
+    if target.exists():
+        raise StartError(
+            Problem(f"{target} exists already", "An older backup may be the only good one.", "Name another file.")
+        )
+    partial = target.with_name(f"{target.name}.{secrets.token_hex(8)}")
+    try:
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            _copy(path, partial)
+            os.link(partial, target)
+        finally:
+            partial.unlink()
+        sync_directory(target.absolute().parent)
+    except OSError as error:
+        raise start_error(f"The backup {target} cannot be written", error) from error
+
+
+def _copy(path: Path, target: Path) -> None:
+    try:
+        with (
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            source.backup(copy)
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path} cannot be copied: {error}") from error
+    descriptor = os.open(target, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

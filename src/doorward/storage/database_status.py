@@ -1,0 +1,61 @@
+"""What an operator wants to know of a database, and how to copy it, for whichever backend it is.
+
+Nothing here migrates or opens keys, so it also works on a database that a server of this version would refuse.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from doorward.config.database import is_postgres
+from doorward.storage.opening import open_store, sqlite_path
+from doorward.storage.sqlite_status import read_status as read_sqlite
+from doorward.storage.sqlite_status import read_version as read_sqlite_version
+
+
+async def read_status(database: str | None, data_dir: Path) -> dict[str, object]:
+    """Return where the database is, its schema version, its size and the number of records of each kind.
+
+    Raises:
+        StartError, Unavailable: it cannot be read.
+    """
+    if database is not None and is_postgres(database):
+        _need_driver(database, data_dir)
+        from doorward.storage.postgres_status import read_status as read_postgres
+
+        return await read_postgres(database)
+    return read_sqlite(_path(database, data_dir))
+
+
+async def schema_version(database: str | None, data_dir: Path) -> int:
+    """Return the number of the last migration, 0 where there was none.
+
+    Raises:
+        StartError, Unavailable: it cannot be read.
+    """
+    if database is not None and is_postgres(database):
+        _need_driver(database, data_dir)
+        from doorward.storage.postgres_status import read_version
+
+        return await read_version(database)
+    path = _path(database, data_dir)
+    return read_sqlite_version(path) if path.exists() else 0
+
+
+async def migrate(database: str | None, data_dir: Path) -> None:
+    """Bring the schema up to date. Raises `StartError`."""
+    store = open_store(database, data_dir)
+    await store.open()
+    await store.close()
+
+
+def _need_driver(database: str, data_dir: Path) -> None:
+    """Raise the `StartError` that says how to install it, where it is not."""
+    open_store(database, data_dir)
+
+
+def _path(database: str | None, data_dir: Path) -> Path:
+    path = sqlite_path(database, data_dir)
+    if path is None:
+        raise AssertionError("a database in memory has no status that another process could read")
+    return path
