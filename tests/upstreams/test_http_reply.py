@@ -40,6 +40,7 @@ async def test_the_slash_an_upstream_redirects_to_is_followed_and_remembered() -
         ("301 X", "/mcp/"),
     ],
 )
+@pytest.mark.requirement("S-05")
 async def test_no_redirect_leads_to_another_origin_or_in_a_circle(status: str, location: str) -> None:
     visits = []
 
