@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -38,6 +38,7 @@ class ClientView(Result, frozen=True, kw_only=True):
     token_endpoint_auth_method: str
     service_account: str | None
     may_exchange: bool
+    may_introspect: bool
     scope: str | None
     created_at: int
     expires_at: int | None
@@ -70,6 +71,12 @@ class AddClient(Parameters, frozen=True, kw_only=True):
     """`client_credentials`, `token_exchange`, `jwt_bearer`, `device_code`."""
     service_account: str | None = None
     may_exchange: bool = False
+    introspect: bool = False
+    """It is a resource server: it may ask about every token."""
+    jwks: dict[str, Any] | None = None
+    """Its public keys, instead of a secret."""
+    jwks_uri: str | None = None
+    """Where its public keys are published, instead of a secret."""
     scopes: tuple[str, ...] = ()
     """Only these; none given: every scope of the door."""
 
@@ -101,7 +108,7 @@ async def add(here: Administration, asked: AddClient) -> NewClientView:
     unknown = [each for each in asked.grants if each not in OPERATOR_GRANTS]
     if unknown:
         raise ConfigError([Problem("there is no such grant", fix=f"Grants: {', '.join(OPERATOR_GRANTS)}")])
-    if known is None and not asked.redirect_uris and not asked.grants and not asked.service_account:
+    if known is None and not (asked.redirect_uris or asked.grants or asked.service_account or asked.introspect):
         fix = f"Give a preset ({', '.join(CLIENT_PRESETS)}) or redirect URIs."
         raise ConfigError([Problem("the client has no way to get a token", fix=fix)])
     words = dict.fromkeys((*asked.grants, *(["client_credentials"] if asked.service_account else ())))
@@ -117,8 +124,11 @@ async def add(here: Administration, asked: AddClient) -> NewClientView:
             grant_types=tuple(OPERATOR_GRANTS[word] for word in words),
             service_user_id=asked.service_account,
             may_exchange=asked.may_exchange,
+            may_introspect=asked.introspect,
             scope=" ".join(asked.scopes) or None,
         ),
+        jwks=None if asked.jwks is None else msgspec.json.encode(asked.jwks),
+        jwks_uri=asked.jwks_uri,
     )
     shown = msgspec.structs.asdict(view(new.client))
     return NewClientView(**shown, client_secret=new.client_secret, mcp_url=here.mcp_url)
@@ -155,6 +165,7 @@ def view(client: Client) -> ClientView:
         token_endpoint_auth_method=client.token_endpoint_auth_method,
         service_account=client.service_user_id,
         may_exchange=client.may_exchange,
+        may_introspect=client.may_introspect,
         scope=client.scope,
         created_at=client.created_at,
         expires_at=client.expires_at,

@@ -45,6 +45,7 @@ class ConsentView(Result, frozen=True, kw_only=True):
     scopes: tuple[str, ...]
     created_at: int
     given_at: int
+    expires_at: int | None
 
 
 class RevokedGrant(Result, frozen=True, kw_only=True):
@@ -129,6 +130,7 @@ def _consent_view(consent: Consent) -> ConsentView:
         scopes=consent.scopes,
         created_at=consent.created_at,
         given_at=consent.given_at,
+        expires_at=consent.expires_at,
     )
 
 

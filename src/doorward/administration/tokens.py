@@ -18,7 +18,6 @@ from doorward.administration.operation import (
     Result,
     page_of,
 )
-from doorward.config.faults import shown
 from doorward.errors import ConfigError, NotAllowed, Problem
 from doorward.login import header_tokens
 from doorward.login.local import OWNER
@@ -101,7 +100,7 @@ async def create(here: Administration, asked: CreateToken) -> NewTokenView:
     unknown = [scope for scope in asked.scopes if scope not in here.policy.all_scopes]
     if unknown:
         has = ", ".join(here.policy.all_scopes)
-        raise ConfigError([Problem(f"the door has no scope {shown(unknown[0])}", f"It has: {has}.")])
+        raise ConfigError([Problem(f"the door has no scope {unknown[0][:64]!r}; it has: {has}")])
     token, record = await header_tokens.create_header_token(
         here.store,
         here.clock,

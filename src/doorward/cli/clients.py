@@ -5,20 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import urlsplit
 
 import click
 
 from doorward.cli.groups import HELP_OPTIONS, CommandGroup
-from doorward.cli.installation import Installation, Place, as_json, at_a_place, work
+from doorward.cli.installation import Place, as_json, at_a_place
+from doorward.cli.operations import every, perform
 from doorward.cli.printing import emit, facts, moment, plain, table
 from doorward.oauth.client_presets import CLIENT_PRESETS, ClientPreset
 from doorward.oauth.grant_types import OPERATOR_GRANTS
-from doorward.oauth.operator_grants import OperatorGrants
 
 if TYPE_CHECKING:
-    from doorward.login.registered_clients import NewClient
-    from doorward.oauth.records import Client
+    from doorward.administration.clients import NewClientView
 
 
 @click.group(cls=CommandGroup, context_settings=HELP_OPTIONS)
@@ -27,7 +25,7 @@ def command() -> None:
 
 
 def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options for grants without a redirect; the callback gets them as `given`."""
+    """Add the options for what a client may do without a redirect."""
 
     @click.option("--grant", "grants", type=click.Choice(list(OPERATOR_GRANTS)), multiple=True, help="A further grant.")
     @click.option("--service-account", metavar="NAME", help="Whom the client acts as; gives it client_credentials.")
@@ -35,26 +33,10 @@ def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--introspect", is_flag=True, help="It is a resource server: it may ask about every token.")
     @click.option("--scope", "scopes", multiple=True, help="Only this scope; may be repeated.  [default: all]")
     @functools.wraps(callback)
-    def collected(
-        *arguments: Any,
-        grants: tuple[str, ...],
-        service_account: str | None,
-        may_exchange: bool,
-        introspect: bool,
-        scopes: tuple[str, ...],
-        **values: Any,
-    ) -> Any:
-        words = dict.fromkeys((*grants, *(["client_credentials"] if service_account else ())))
-        given = OperatorGrants(
-            grant_types=tuple(OPERATOR_GRANTS[word] for word in words),
-            service_user_id=service_account,
-            may_exchange=may_exchange,
-            may_introspect=introspect,
-            scope=" ".join(scopes) or None,
-        )
-        return callback(*arguments, given=given, **values)
+    def with_options(*arguments: Any, **values: Any) -> Any:
+        return callback(*arguments, **values)
 
-    return collected
+    return with_options
 
 
 @command.command()
@@ -67,66 +49,50 @@ def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
 @with_grants
 @as_json
 @at_a_place
-def add(
-    place: Place,
-    *,
-    preset: str | None,
-    redirect_uris: tuple[str, ...],
-    name: str | None,
-    confidential: bool | None,
-    jwks: BinaryIO | None,
-    jwks_uri: str | None,
-    given: OperatorGrants,
-    as_json: bool,
-) -> None:
+def add(place: Place, *, jwks: BinaryIO | None, as_json: bool, **asked: Any) -> None:
     """Register a client; its secret is shown this one time."""
-    from doorward.login.registered_clients import add_client
+    from doorward.administration import clients
 
-    known = CLIENT_PRESETS.get(preset or "")
-    if known is None and not redirect_uris and not (given.grant_types or given.may_introspect):
+    known = CLIENT_PRESETS.get(asked["preset"] or "")
+    if known is None and not any(asked[each] for each in ("redirect_uris", "grants", "service_account", "introspect")):
         raise click.UsageError(f"Give --preset ({', '.join(CLIENT_PRESETS)}) or --redirect-uri URI.")
-
-    async def operation(here: Installation) -> tuple[NewClient, str]:
-        new = await add_client(
-            here.store,
-            here.clock,
-            here.entropy,
-            name=name or (known.title if known else urlsplit("".join(redirect_uris[:1])).netloc or "client"),
-            redirect_uris=(*(known.redirect_uris if known else ()), *redirect_uris),
-            confidential=confidential if confidential is not None else known is None or known.confidential,
-            policy=here.policy,
-            given=given,
-            jwks=jwks.read() if jwks else None,
-            jwks_uri=jwks_uri,
-        )
-        return new, here.mcp_url
-
-    new, url = work(place, operation, creates=True)
+    parameters = clients.AddClient(**asked, jwks=_key_set(jwks) if jwks else None)
+    new = perform(place, clients.ADD, parameters, creates=True)
     if as_json:
-        emit({**described(new.client), "client_secret": new.client_secret, "mcp_url": url})
+        emit(new)
         return
-    _show_new(new, url, known)
+    _show_new(new, known)
 
 
-def _show_new(new: NewClient, url: str, preset: ClientPreset | None) -> None:
+def _key_set(file: BinaryIO) -> dict[str, Any]:
+    from doorward.errors import ConfigError, Problem
+    from doorward.strict_json import InvalidJson, decode
+
+    try:
+        return dict(decode(file.read()))
+    except (InvalidJson, TypeError, ValueError) as error:
+        raise ConfigError([Problem(f"the key set cannot be read: {error}")]) from None
+
+
+def _show_new(new: NewClientView, preset: ClientPreset | None) -> None:
     from doorward.cli.first_start import server_name
     from doorward.config.model import UrlTarget
 
-    client = new.client
+    url = new.mcp_url
     proof = {"none": "It has no secret: it is a public client.", "private_key_jwt": "It signs with its own key."}
-    shown = proof.get(client.token_endpoint_auth_method, "The secret is shown only now.")
-    click.echo(f"Registered {plain(client.client_name)}. {shown}\n")
-    values: dict[str, object] = {"MCP URL": url, "client id": client.client_id}
+    shown = proof.get(new.token_endpoint_auth_method, "The secret is shown only now.")
+    click.echo(f"Registered {plain(new.client_name)}. {shown}\n")
+    values: dict[str, object] = {"MCP URL": url, "client id": new.client_id}
     if new.client_secret:
         values["client secret"] = new.client_secret
     facts(values)
-    grants = " ".join(client.grant_types) or "none; it may ask about every token"
-    click.echo("\nRedirect URIs:" if client.redirect_uris else f"\nGrants: {grants}")
-    for uri in client.redirect_uris:
+    grants = " ".join(new.grant_types) or "none; it may ask about every token"
+    click.echo("\nRedirect URIs:" if new.redirect_uris else f"\nGrants: {grants}")
+    for uri in new.redirect_uris:
         click.echo(f"  {plain(uri)}")
     if preset:
         name = server_name(UrlTarget(url))
-        click.echo(f"\n{preset.where_to_paste.format(url=url, client_id=client.client_id, name=name)}")
+        click.echo(f"\n{preset.where_to_paste.format(url=url, client_id=new.client_id, name=name)}")
 
 
 @command.command("list")
@@ -135,22 +101,22 @@ def _show_new(new: NewClient, url: str, preset: ClientPreset | None) -> None:
 @at_a_place
 def list_(place: Place, *, everything: bool, as_json: bool) -> None:
     """List clients."""
-    from doorward.login.registered_clients import list_clients
+    from doorward.administration import clients
 
-    found = work(place, lambda here: list_clients(here.store, dynamic=everything))
+    found = every(place, clients.LIST, clients.ListClients(everything=everything))
     if as_json:
-        emit([described(client) for client in found])
+        emit(found)
         return
     table(
         ("CLIENT ID", "NAME", "SOURCE", "AUTHENTICATION", "CREATED", "EXPIRES"),
         (
             (
-                each.client_id,
-                each.client_name,
-                each.source,
-                each.token_endpoint_auth_method,
-                moment(each.created_at),
-                moment(each.expires_at),
+                each["client_id"],
+                each["client_name"],
+                each["source"],
+                each["token_endpoint_auth_method"],
+                moment(each["created_at"]),
+                moment(each["expires_at"]),
             )
             for each in found
         ),
@@ -164,11 +130,11 @@ def list_(place: Place, *, everything: bool, as_json: bool) -> None:
 @at_a_place
 def show(place: Place, *, client_id: str, as_json: bool) -> None:
     """Show one client."""
-    from doorward.login.registered_clients import load_client
+    from doorward.administration import clients
 
-    client = work(place, lambda here: load_client(here.store, client_id)).record
+    client = perform(place, clients.SHOW, clients.OneClient(client_id=client_id))
     if as_json:
-        emit(described(client))
+        emit(client)
         return
     facts(
         {
@@ -177,7 +143,7 @@ def show(place: Place, *, client_id: str, as_json: bool) -> None:
             "source": client.source,
             "authentication": client.token_endpoint_auth_method,
             "grant types": " ".join(client.grant_types),
-            "service account": client.service_user_id or "none",
+            "service account": client.service_account or "none",
             "exchanges tokens of others": "yes" if client.may_exchange else "no",
             "asks about every token": "yes" if client.may_introspect else "no",
             "scope": client.scope or "every scope of the door",
@@ -194,28 +160,10 @@ def show(place: Place, *, client_id: str, as_json: bool) -> None:
 @at_a_place
 def remove(place: Place, *, client_id: str, as_json: bool) -> None:
     """Remove a client; what users allowed it ends at once."""
-    from doorward.login.registered_clients import remove_client
+    from doorward.administration import clients
 
-    ended = work(place, lambda here: remove_client(here.store, here.clock, client_id))
+    removed = perform(place, clients.REMOVE, clients.OneClient(client_id=client_id))
     if as_json:
-        emit({"removed": client_id, "grants_ended": ended})
+        emit(removed)
     else:
-        click.echo(f"Removed {plain(client_id)}; grants ended: {ended}.")
-
-
-def described(client: Client) -> dict[str, object]:
-    """Return what may be shown of a client, under the names of RFC 7591."""
-    return {
-        "client_id": client.client_id,
-        "client_name": client.client_name,
-        "source": client.source,
-        "redirect_uris": list(client.redirect_uris),
-        "grant_types": list(client.grant_types),
-        "token_endpoint_auth_method": client.token_endpoint_auth_method,
-        "service_account": client.service_user_id,
-        "may_exchange": client.may_exchange,
-        "may_introspect": client.may_introspect,
-        "scope": client.scope,
-        "created_at": client.created_at,
-        "expires_at": client.expires_at,
-    }
+        click.echo(f"Removed {plain(client_id)}; grants ended: {removed.grants_ended}.")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from doorward.cli.groups import HELP_OPTIONS, CommandGroup
-from doorward.cli.installation import Place, as_json, at_a_place, work
+from doorward.cli.installation import Place, as_json, at_a_place
+from doorward.cli.operations import every, perform
 from doorward.cli.printing import emit, moment, plain, table
-
-if TYPE_CHECKING:
-    from doorward.oauth.records import Consent, Grant
 
 
 @click.group(cls=CommandGroup, context_settings=HELP_OPTIONS)
@@ -27,23 +23,22 @@ def command() -> None:
 @at_a_place
 def list_(place: Place, *, user: str | None, client: str | None, everything: bool, as_json: bool) -> None:
     """List grants."""
-    from doorward.login.registered_clients import list_grants
+    from doorward.administration import grants
 
-    found = work(place, lambda here: list_grants(here.store, user_id=user, client_id=client))
-    found = [grant for grant in found if everything or grant.revoked_at is None]
+    found = every(place, grants.LIST, grants.ListGrants(user=user, client_id=client, everything=everything))
     if as_json:
-        emit([described(grant) for grant in found])
+        emit(found)
         return
     table(
         ("GRANT ID", "USER", "CLIENT ID", "SCOPES", "CREATED", "ENDED"),
         (
             (
-                each.grant_id,
-                each.user_id,
-                each.client_id,
-                " ".join(each.scopes),
-                moment(each.created_at),
-                f"{moment(each.revoked_at)} {each.revoked_reason or ''}".strip(),
+                each["grant_id"],
+                each["user"],
+                each["client_id"],
+                " ".join(each["scopes"]),
+                moment(each["created_at"]),
+                f"{moment(each['revoked_at'])} {each['revoked_reason'] or ''}".strip(),
             )
             for each in found
         ),
@@ -58,16 +53,16 @@ def list_(place: Place, *, user: str | None, client: str | None, everything: boo
 @at_a_place
 def consents(place: Place, *, user: str | None, client: str | None, as_json: bool) -> None:
     """List what users agreed to; ending a grant withdraws the consent behind it."""
-    from doorward.login.connections import list_consents
+    from doorward.administration import grants
 
-    found = work(place, lambda here: list_consents(here.store, user_id=user, client_id=client))
+    found = every(place, grants.CONSENTS, grants.ListConsents(user=user, client_id=client))
     if as_json:
-        emit([agreed(consent) for consent in found])
+        emit(found)
         return
     table(
         ("USER", "CLIENT ID", "REDIRECT URI", "SCOPES", "GIVEN"),
         (
-            (each.user_id, each.client_id, each.redirect_uri, " ".join(each.scopes), moment(each.given_at))
+            (each["user"], each["client_id"], each["redirect_uri"], " ".join(each["scopes"]), moment(each["given_at"]))
             for each in found
         ),
         empty="There are no consents.",
@@ -80,39 +75,10 @@ def consents(place: Place, *, user: str | None, client: str | None, as_json: boo
 @at_a_place
 def revoke(place: Place, *, grant_id: str, as_json: bool) -> None:
     """End a grant with all its tokens, and withdraw the consent behind it: the next request with one is refused."""
-    from doorward.login.registered_clients import revoke_grant
+    from doorward.administration import grants
 
-    live = work(place, lambda here: revoke_grant(here.store, here.clock, grant_id))
+    ended = perform(place, grants.REVOKE, grants.OneGrant(grant_id=grant_id))
     if as_json:
-        emit({"revoked": grant_id, "was_live": live})
+        emit(ended)
     else:
-        click.echo(f"Revoked {plain(grant_id)}." if live else f"{plain(grant_id)} had ended already.")
-
-
-def described(grant: Grant) -> dict[str, object]:
-    """Return what may be shown of a grant."""
-    return {
-        "grant_id": grant.grant_id,
-        "user": grant.user_id,
-        "client_id": grant.client_id,
-        "scopes": list(grant.scopes),
-        "resource": grant.resource,
-        "created_at": grant.created_at,
-        "expires_at": grant.expires_at,
-        "revoked_at": grant.revoked_at,
-        "revoked_reason": grant.revoked_reason,
-    }
-
-
-def agreed(consent: Consent) -> dict[str, object]:
-    """Return what may be shown of a consent."""
-    return {
-        "user": consent.user_id,
-        "client_id": consent.client_id,
-        "redirect_uri": consent.redirect_uri,
-        "resource": consent.resource,
-        "scopes": list(consent.scopes),
-        "created_at": consent.created_at,
-        "given_at": consent.given_at,
-        "expires_at": consent.expires_at,
-    }
+        click.echo(f"Revoked {plain(grant_id)}." if ended.was_live else f"{plain(grant_id)} had ended already.")

@@ -10,10 +10,11 @@ import click
 
 from doorward.cli.groups import HELP_OPTIONS, CommandGroup
 from doorward.cli.installation import Installation, Place, as_json, at_a_place, work
+from doorward.cli.operations import administered, every, perform
 from doorward.cli.printing import emit, facts, moment, table
 
 if TYPE_CHECKING:
-    from doorward.oauth.records import HeaderToken
+    from doorward.administration.tokens import NewTokenView
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 
@@ -42,57 +43,58 @@ def command() -> None:
 @click.option("--name", required=True, help="What it is for, such as the machine that will hold it.")
 @click.option("--user", default="owner", show_default=True, help="Whom it acts for.")
 @click.option("--scope", "scopes", multiple=True, help="A scope; may be repeated.  [default: those of the door]")
+@click.option("--capability", "capabilities", multiple=True, help="For the administration API, such as admin:read.")
 @click.option("--expires", type=Lifetime(), default="never", show_default=True, metavar="90d", help="Lifetime.")
 @as_json
 @at_a_place
-def create(place: Place, *, name: str, user: str, scopes: tuple[str, ...], expires: int | None, as_json: bool) -> None:
+def create(place: Place, *, expires: int | None, as_json: bool, **asked: Any) -> None:
     """Make a token and show it, this one time."""
-    from doorward.config.addresses import operation_scopes
-    from doorward.login.header_tokens import create_header_token
+    import msgspec
+
+    from doorward.administration import tokens
+    from doorward.administration.operation import CAPABILITIES, Administration, run
     from doorward.login.local import OWNER, ensure_owner
 
-    async def operation(here: Installation) -> tuple[str, HeaderToken, str, str | None]:
-        every = (*here.config.scopes, *operation_scopes(here.config))
-        unknown = [scope for scope in scopes if scope not in every]
-        if unknown:
-            known = ", ".join(every)
-            raise click.UsageError(f"The door has no scope {unknown[0]!r}; it has: {known}.")
-        password = None
-        if user == OWNER:
+    unknown = [each for each in asked["capabilities"] if each not in CAPABILITIES]
+    if unknown:
+        raise click.UsageError(f"There is no capability {unknown[0]!r}; there are: {', '.join(CAPABILITIES)}.")
+    parameters = tokens.CreateToken(**asked, lifetime_seconds=expires)
+    owner_password = []
+
+    async def made(here: Administration) -> NewTokenView:
+        return await run(tokens.CREATE, here, parameters)
+
+    async def with_owner(here: Installation) -> NewTokenView:
+        if asked["user"] == OWNER:
             owner = await ensure_owner(here.store, here.clock, here.entropy, here.config.owner_password)
-            password = owner.generated_password
-        token, record = await create_header_token(
-            here.store,
-            here.clock,
-            here.entropy,
-            name=name,
-            user_id=user,
-            scopes=scopes or here.config.scopes,
-            lifetime_seconds=expires,
-        )
-        return token, record, here.mcp_url, password
+            owner_password.extend([owner.generated_password] if owner.generated_password else [])
+        return await administered(here, made)
 
-    token, record, url, password = work(place, operation, creates=True)
+    new = work(place, with_owner, creates=True)
     if as_json:
-        shown_once = {"owner_password": password} if password else {}
-        emit({"token": token, **described(record), "mcp_url": url, **shown_once})
+        emit({**msgspec.structs.asdict(new), **({"owner_password": owner_password[0]} if owner_password else {})})
         return
-    _show_new(token, record, url)
-    if password:
-        click.echo(f"\nThe account owner was made as well. Its password, shown only now: {password}")
+    _show_new(new)
+    if owner_password:
+        click.echo(f"\nThe account owner was made as well. Its password, shown only now: {owner_password[0]}")
 
 
-def _show_new(token: str, record: HeaderToken, url: str) -> None:
+def _show_new(new: NewTokenView) -> None:
+    url, token = new.mcp_url, new.token
     click.echo("Token made. It is shown only now.\n")
     facts(
         {
             "token": token,
-            "id": record.token_id,
-            "user": record.user_id,
-            "scopes": " ".join(record.scopes),
-            "expires": moment(record.expires_at) if record.expires_at else "never",
+            "id": new.id,
+            "user": new.user,
+            **({"capabilities": " ".join(new.capabilities)} if new.capabilities else {"scopes": " ".join(new.scopes)}),
+            "expires": moment(new.expires_at) if new.expires_at else "never",
         }
     )
+    if new.capabilities:
+        origin = "/".join(url.split("/", 3)[:3])
+        click.echo(f"\nTry it:\n  curl {origin}/-/api/v1/clients -H 'Authorization: Bearer {token}'")
+        return
     initialize = {
         "jsonrpc": "2.0",
         "id": 1,
@@ -116,23 +118,23 @@ def _show_new(token: str, record: HeaderToken, url: str) -> None:
 @at_a_place
 def list_(place: Place, *, user: str | None, as_json: bool) -> None:
     """List tokens, without the tokens themselves."""
-    from doorward.login.header_tokens import list_header_tokens
+    from doorward.administration import tokens
 
-    found = work(place, lambda here: list_header_tokens(here.store, user))
+    found = every(place, tokens.LIST, tokens.ListTokens(user=user))
     if as_json:
-        emit([described(token) for token in found])
+        emit(found)
         return
     table(
         ("ID", "NAME", "USER", "SCOPES", "CREATED", "LAST USED", "EXPIRES"),
         (
             (
-                each.token_id,
-                each.name,
-                each.user_id,
-                " ".join(each.scopes),
-                moment(each.created_at),
-                moment(each.last_used_at),
-                moment(each.expires_at),
+                each["id"],
+                each["name"],
+                each["user"],
+                " ".join([*each["scopes"], *each["capabilities"]]),
+                moment(each["created_at"]),
+                moment(each["last_used_at"]),
+                moment(each["expires_at"]),
             )
             for each in found
         ),
@@ -146,23 +148,10 @@ def list_(place: Place, *, user: str | None, as_json: bool) -> None:
 @at_a_place
 def revoke(place: Place, *, token: str, as_json: bool) -> None:
     """Revoke a token: the next request with it is refused."""
-    from doorward.login.header_tokens import revoke_header_token
+    from doorward.administration import tokens
 
-    revoked = work(place, lambda here: revoke_header_token(here.store, token))
+    revoked = perform(place, tokens.REVOKE, tokens.OneToken(token=token))
     if as_json:
-        emit({"revoked": revoked.token_id, "name": revoked.name})
+        emit(revoked)
     else:
-        click.echo(f"Revoked {revoked.token_id}.")
-
-
-def described(token: HeaderToken) -> dict[str, object]:
-    """Return what may be shown of a token."""
-    return {
-        "id": token.token_id,
-        "name": token.name,
-        "user": token.user_id,
-        "scopes": list(token.scopes),
-        "created_at": token.created_at,
-        "last_used_at": token.last_used_at,
-        "expires_at": token.expires_at,
-    }
+        click.echo(f"Revoked {revoked.revoked}.")

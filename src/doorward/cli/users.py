@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from doorward.cli.groups import HELP_OPTIONS, CommandGroup
-from doorward.cli.installation import Installation, Place, as_json, at_a_place, work
+from doorward.cli.installation import Place, as_json, at_a_place
+from doorward.cli.operations import every, perform
 from doorward.cli.printing import emit, facts, moment, plain, table
 
 if TYPE_CHECKING:
-    from doorward.oauth.records import User, UserKind
+    from doorward.administration.users import NewPassword, NewUserView
 
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input (asked for, on a terminal)."
@@ -32,26 +33,20 @@ def command() -> None:
 @at_a_place
 def add(place: Place, *, name: str, service: bool, password_stdin: bool, as_json: bool) -> None:
     """Add an account; without --password-stdin a password is made and shown this one time."""
-    from doorward.login.accounts import add_user
+    from doorward.administration import users
 
     if service and password_stdin:
         raise click.UsageError("A service account has no password: leave out --password-stdin or --service.")
     given = _read_password() if password_stdin else None
-
-    async def operation(here: Installation) -> tuple[User, str | None]:
-        made = None if service or given is not None else _make_password(here)
-        kind: UserKind = "service" if service else "person"
-        return await add_user(here.store, here.clock, name, kind=kind, password=made if given is None else given), made
-
-    user, made = work(place, operation, creates=True)
+    user = perform(place, users.ADD, users.AddUser(name=name, service=service, password=given), creates=True)
     if as_json:
-        emit({**described(user), **({"password": made} if made else {})})
+        emit(_without_none(user))
         return
-    click.echo(f"Added {plain(user.user_id)}.")
-    if made:
-        click.echo(f"Password, shown only now: {made}")
+    click.echo(f"Added {plain(user.name)}.")
+    if user.password:
+        click.echo(f"Password, shown only now: {user.password}")
     if service:
-        click.echo(f"Next: doorward tokens create --name NAME --user {user.user_id}")
+        click.echo(f"Next: doorward tokens create --name NAME --user {user.name}")
 
 
 @command.command("password")
@@ -61,22 +56,16 @@ def add(place: Place, *, name: str, service: bool, password_stdin: bool, as_json
 @at_a_place
 def set_password_(place: Place, *, name: str, password_stdin: bool, as_json: bool) -> None:
     """Set a new password and sign the user out of every browser."""
-    from doorward.login.accounts import set_password
+    from doorward.administration import users
 
     given = _read_password() if password_stdin else None
-
-    async def operation(here: Installation) -> str | None:
-        made = None if given is not None else _make_password(here)
-        await set_password(here.store, name, given if given is not None else made or "")
-        return made
-
-    made = work(place, operation)
+    done = perform(place, users.PASSWORD, users.SetPassword(name=name, password=given))
     if as_json:
-        emit({"user": name, **({"password": made} if made else {})})
+        emit(_without_none(done))
         return
     click.echo(f"The password of {plain(name)} is set.")
-    if made:
-        click.echo(f"Password, shown only now: {made}")
+    if done.password:
+        click.echo(f"Password, shown only now: {done.password}")
 
 
 @command.command("list")
@@ -84,21 +73,21 @@ def set_password_(place: Place, *, name: str, password_stdin: bool, as_json: boo
 @at_a_place
 def list_(place: Place, *, as_json: bool) -> None:
     """List accounts."""
-    from doorward.login.accounts import list_users
+    from doorward.administration import users
 
-    found = work(place, lambda here: list_users(here.store))
+    found = every(place, users.LIST, users.ListUsers())
     if as_json:
-        emit([described(user) for user in found])
+        emit(found)
         return
     table(
         ("NAME", "KIND", "PASSWORD", "CREATED", "DISABLED"),
         (
             (
-                user.user_id,
-                user.user_kind,
-                "yes" if user.password_hash else "no",
-                moment(user.created_at),
-                moment(user.disabled_at),
+                user["name"],
+                user["kind"],
+                "yes" if user["has_password"] else "no",
+                moment(user["created_at"]),
+                moment(user["disabled_at"]),
             )
             for user in found
         ),
@@ -112,28 +101,21 @@ def list_(place: Place, *, as_json: bool) -> None:
 @at_a_place
 def show(place: Place, *, name: str, as_json: bool) -> None:
     """Show one account with what it allowed."""
-    from doorward.login.accounts import load_user
-    from doorward.login.header_tokens import list_header_tokens
-    from doorward.login.registered_clients import list_grants
+    from doorward.administration import users
 
-    async def operation(here: Installation) -> tuple[User, int, int]:
-        user = (await load_user(here.store, name)).record
-        grants = [grant for grant in await list_grants(here.store, user_id=name) if grant.revoked_at is None]
-        return user, len(grants), len(await list_header_tokens(here.store, name))
-
-    user, grants, tokens = work(place, operation)
+    user = perform(place, users.SHOW, users.OneUser(name=name))
     if as_json:
-        emit({**described(user), "live_grants": grants, "header_tokens": tokens})
+        emit(user)
         return
     facts(
         {
-            "name": user.user_id,
-            "kind": user.user_kind,
-            "password": "yes" if user.password_hash else "no",
+            "name": user.name,
+            "kind": user.kind,
+            "password": "yes" if user.has_password else "no",
             "created": moment(user.created_at),
             "disabled": moment(user.disabled_at),
-            "live grants": grants,
-            "header tokens": tokens,
+            "live grants": user.live_grants,
+            "header tokens": user.header_tokens,
         }
     )
 
@@ -144,9 +126,9 @@ def show(place: Place, *, name: str, as_json: bool) -> None:
 @at_a_place
 def disable(place: Place, *, name: str, as_json: bool) -> None:
     """Switch an account off; its grants, browser sessions and tokens end at once."""
-    from doorward.login.accounts import disable_user
+    from doorward.administration import users
 
-    work(place, lambda here: disable_user(here.store, here.clock, name))
+    perform(place, users.DISABLE, users.OneUser(name=name))
     _done("disabled", name, f"{name} is disabled; its grants and tokens have ended.", as_json=as_json)
 
 
@@ -156,9 +138,9 @@ def disable(place: Place, *, name: str, as_json: bool) -> None:
 @at_a_place
 def enable(place: Place, *, name: str, as_json: bool) -> None:
     """Switch an account on again; what ended stays ended."""
-    from doorward.login.accounts import enable_user
+    from doorward.administration import users
 
-    work(place, lambda here: enable_user(here.store, name))
+    perform(place, users.ENABLE, users.OneUser(name=name))
     _done("enabled", name, f"{name} is enabled.", as_json=as_json)
 
 
@@ -168,21 +150,18 @@ def enable(place: Place, *, name: str, as_json: bool) -> None:
 @at_a_place
 def remove(place: Place, *, name: str, as_json: bool) -> None:
     """Remove an account; everything it allowed ends at once."""
-    from doorward.login.accounts import remove_user
+    from doorward.administration import users
 
-    work(place, lambda here: remove_user(here.store, here.clock, name))
+    perform(place, users.REMOVE, users.OneUser(name=name))
     _done("removed", name, f"{name} is removed; its grants and tokens have ended.", as_json=as_json)
 
 
-def described(user: User) -> dict[str, object]:
-    """Return what may be shown of an account."""
-    return {
-        "name": user.user_id,
-        "kind": user.user_kind,
-        "has_password": user.password_hash is not None,
-        "created_at": user.created_at,
-        "disabled_at": user.disabled_at,
-    }
+def _without_none(result: NewUserView | NewPassword) -> dict[str, object]:
+    """Return the result as JSON; no password is named where none was made."""
+    import msgspec
+
+    values = msgspec.structs.asdict(result)
+    return {name: value for name, value in values.items() if name != "password" or value is not None}
 
 
 def _done(what: str, name: str, sentence: str, *, as_json: bool) -> None:
@@ -190,12 +169,6 @@ def _done(what: str, name: str, sentence: str, *, as_json: bool) -> None:
         emit({what: name})
     else:
         click.echo(plain(sentence))
-
-
-def _make_password(here: Installation) -> str:
-    from doorward.login.local import generate_password
-
-    return generate_password(here.entropy)
 
 
 def _read_password() -> str:

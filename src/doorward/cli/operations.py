@@ -1,0 +1,73 @@
+"""How a command does an operation of the catalogue: with the store that tells the audit log, and who has asked."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from doorward.cli.installation import Installation, Place, work
+
+if TYPE_CHECKING:
+    from doorward.administration.operation import Administration, Operation
+
+P = TypeVar("P", bound="Any")
+R = TypeVar("R", bound="Any")
+T = TypeVar("T")
+
+
+def perform(place: Place, operation: Operation[P, R], parameters: P, *, creates: bool = False) -> R:
+    """Do one operation.
+
+    Raises:
+        ConfigError, StartError, Unavailable: as the settings, the store and the operation do.
+    """
+    from doorward.administration.operation import run
+
+    async def asked(administration: Administration) -> R:
+        return await run(operation, administration, parameters)
+
+    return work(place, lambda here: administered(here, asked), creates=creates)
+
+
+def every(place: Place, operation: Operation[P, Any], parameters: P) -> list[dict[str, Any]]:
+    """Return every item of a list as it stands in JSON, however many pages it takes."""
+    import msgspec
+
+    from doorward.administration.operation import PAGE_LIMIT, run
+
+    async def pages(administration: Administration) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        asked = msgspec.structs.replace(parameters, limit=PAGE_LIMIT)
+        while True:
+            page = await run(operation, administration, asked)
+            items += msgspec.to_builtins(page.items)
+            if page.next_cursor is None:
+                return items
+            asked = msgspec.structs.replace(asked, cursor=page.next_cursor)
+
+    return work(place, lambda here: administered(here, pages))
+
+
+async def administered(here: Installation, asked: Callable[[Administration], Awaitable[T]]) -> T:
+    """Run something with all capabilities: whoever can read the database and the keys has them anyway."""
+    from doorward.administration.operation import Administration
+    from doorward.storage.audit_log import AuditLog, Origin, origin
+    from doorward.storage.audited_store import AuditedStore
+
+    audit = AuditLog(here.store, here.clock)
+    origin.set(Origin(audit, actor=f"cli:{_account()}"))
+    store = AuditedStore(here.store, audit)
+    try:
+        return await asked(Administration(here.policy, store, here.clock, here.entropy, audit, here.mcp_url))
+    finally:
+        await audit.stop()
+
+
+def _account() -> str:
+    """Return the name of the system's account that runs the command."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may give it a number only
+        return str(os.getuid())
