@@ -128,10 +128,12 @@ def _replayed(
     alive = live_grant(grant, code.record.grant_id, now=now, policy=policy)
     redeemed_at = code.record.redeemed_at
     assert redeemed_at is not None
-    body = None
-    if now - redeemed_at <= policy.code_replay_seconds and _is_proved(form, code.record, jkt, policy):
+    is_timely = code.record.sealed_reply is not None and now - redeemed_at <= policy.code_replay_seconds
+    if is_timely and _is_proved(form, code.record, jkt, policy):
         body = repeat(code, sealing=sealing)
-    if body is not None:
+        if body is None:
+            # Within the window nobody has misbehaved; the key that sealed the reply is gone, or not known here yet.
+            raise InvalidGrant("The reply cannot be repeated. Ask the user again.", Reason.REPLY_LOST)
         return repeated(code, alive, body)
     refusal = InvalidGrant("The code was used before.", Reason.REPLAYED_CODE)
     wiped = msgspec.structs.replace(code.record, sealed_reply=None)
