@@ -51,7 +51,17 @@ def spell_user_code(random: bytes) -> str:
 
 def user_code_digest(typed: str) -> str:
     """Return the key of what a person typed, in whatever case and with whatever between the letters."""
-    return digest("user code " + "".join(letter for letter in typed.upper() if letter in _LETTERS))
+    return digest(f"user code {_letters(typed)}")
+
+
+def as_shown(typed: str) -> str:
+    """Return what a person typed in the spelling that the device shows."""
+    letters = _letters(typed)
+    return f"{letters[:4]}-{letters[4:]}"
+
+
+def _letters(typed: str) -> str:
+    return "".join(letter for letter in typed.upper() if letter in _LETTERS)
 
 
 def begin(

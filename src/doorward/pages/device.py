@@ -110,6 +110,6 @@ class DevicePage:
             resource=asked.resource,
             scopes=asked.scopes,
             user_id=visitor.user.user_id,
-            user_code=typed,
+            user_code=device.as_shown(typed),
             form_token=visitor.form_token(DEVICE),
         )

@@ -5,7 +5,7 @@ import pytest
 from oauth.given import ISSUER, MINTED, NOW, POLICY, RESOURCE, Wrapping, a_client, changed
 
 from doorward.oauth.changes import Expect, Insert, Replace, Stored
-from doorward.oauth.device import DeviceCodes, answer, begin, spell_user_code, user_code_digest, waiting
+from doorward.oauth.device import DeviceCodes, answer, as_shown, begin, spell_user_code, user_code_digest, waiting
 from doorward.oauth.errors import LocalAuthorizationError, OAuthError, Reason
 from doorward.oauth.grant_types import DEVICE_CODE
 from doorward.oauth.grants.device_code import poll
@@ -83,6 +83,7 @@ def test_not_every_client_may_begin_nor_for_anything(form, client, error):
 @pytest.mark.parametrize("typed", ["BCDF-GHJK", "bcdfghjk", " bcdf ghjk ", "b.c.d.f.g.h.j.k", "BCDF\u2013GHJK"])
 def test_a_code_may_be_typed_as_people_type(typed):
     assert user_code_digest(typed) == WAITING.record.user_code_digest
+    assert as_shown(typed) == "BCDF-GHJK"
 
 
 def test_codes_use_every_letter_and_are_spread_evenly():
