@@ -158,8 +158,18 @@ def fastmcp_oauth_proxy(settings: Settings) -> Asgi:
         token_verifier=JWTVerifier(public_key=keys.public_key, issuer=provider, audience="bench"),
         base_url=settings.url,
         require_authorization_consent=False,
+        valid_scopes=["mcp"],
     )
     return fastmcp_server(proxy).http_app(json_response=True)
+
+
+def sdk_routes(settings: Settings) -> Asgi:
+    """The SDK's authorization server routes over dictionaries in memory; consent is given at once."""
+    from fastmcp.server.auth.providers.in_memory import ClientRegistrationOptions, InMemoryOAuthProvider
+
+    options = ClientRegistrationOptions(enabled=True, valid_scopes=["mcp"], default_scopes=["mcp"])
+    provider = InMemoryOAuthProvider(base_url=settings.url, client_registration_options=options)
+    return fastmcp_server(provider).http_app(json_response=True)
 
 
 def identity_provider(settings: Settings) -> Asgi:

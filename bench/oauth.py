@@ -24,6 +24,7 @@ REGISTRATION = {
     "response_types": ["code"],
     "token_endpoint_auth_method": "none",
     "application_type": "native",
+    "scope": "mcp",
 }
 
 
@@ -58,6 +59,7 @@ def authorization(client_id: str, base_url: str) -> Asked:
         "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
         "code_challenge_method": "S256",
         "resource": f"{base_url}/mcp",
+        "scope": "mcp",
     }
     return Asked(f"/authorize?{urlencode(query)}", state, verifier, query["resource"])
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows import node
 from flows.door import PASSWORD
 from flows.processes import PYTHON
 from flows.user_agent import Browser, Person
@@ -15,9 +16,19 @@ from flows.user_agent import Browser, Person
 from bench import calls, oauth
 from bench.load import User
 
+NODE = Path(__file__).parent / "node"
 OWNER = Person("owner", PASSWORD)
 HELPERS = {"identity_provider": "identity_provider", "raw_upstream": "raw"}
 """Servers that stand behind measured ones, and the app of each."""
+AUTHORIZATION_SERVERS = {
+    "FastMCP OAuthProxy": "fastmcp_oauth_proxy",
+    "SDK routes in memory": "sdk_routes",
+    "oidc-provider in memory": "oidc_provider",
+    "Cloudflare": "cloudflare",
+}
+"""Peers that register, refresh and redeem. Only Cloudflare's stores durably; its consent and the SDK's ask nobody."""
+LEFT_OUT = {("whole flow", "fastmcp_oauth_proxy"), ("refresh", "oidc_provider"), ("whole flow", "oidc_provider")}
+"""The proxy's consent is elsewhere; oidc-provider's store forgets a client after a thousand records."""
 NEEDS = {
     "fastmcp_oauth_proxy": ["identity_provider"],
     "fastmcp_proxy": ["raw_upstream"],
@@ -58,6 +69,12 @@ class Subject:
 
 def command(server: str, port: int, folder: Path, shared: Path, ports: dict[str, int]) -> list[str]:
     """Return the command that runs a server."""
+    if server == "cloudflare":
+        node.install(NODE)
+        return [str(node.binary()), str(NODE / "cloudflare.mjs"), str(port), str(folder)]
+    if server == "oidc_provider":
+        node.install()
+        return [str(node.binary()), str(node.FOLDER / "oracle.mjs"), str(port), f"http://127.0.0.1:{port}/mcp"]
     if server.startswith("door_"):
         here = Path(__file__).parent
         targets = {"door_raw": str(here / "target_raw.py"), "door_fastmcp": str(here / "target_fastmcp.py")}
@@ -162,10 +179,21 @@ SUBJECTS = (
     Subject("resource metadata, Doorward", "door_raw", RESOURCE, "resource metadata, FastMCP OAuthProxy", "150"),
     Subject("server metadata, FastMCP OAuthProxy", "fastmcp_oauth_proxy", SERVER),
     Subject("server metadata, Doorward", "door_raw", SERVER, "server metadata, FastMCP OAuthProxy", "150"),
-    Subject("registration, FastMCP OAuthProxy", "fastmcp_oauth_proxy", registrations),
-    Subject("registration, Doorward", "door_raw", registrations, "registration, FastMCP OAuthProxy", "800"),
-    Subject("refresh, FastMCP OAuthProxy", "fastmcp_oauth_proxy", refreshes),
-    Subject("refresh, Doorward", "door_raw", refreshes, "refresh, FastMCP OAuthProxy", "1000"),
-    Subject("whole flow, Doorward, signed in before", "door_raw", flows_signed_in, budget="6000"),
-    Subject("whole flow, Doorward, with the password", "door_raw", flows_with_password, connections=4),
+    *(
+        Subject(f"{work}, {name}", server, prepare, connections=4 if work == "whole flow" else None)
+        for work, prepare in (("registration", registrations), ("refresh", refreshes), ("whole flow", flows_signed_in))
+        for name, server in AUTHORIZATION_SERVERS.items()
+        if (work, server) not in LEFT_OUT
+    ),
+    Subject("registration, Doorward", "door_raw", registrations, "registration, Cloudflare", "800"),
+    Subject("refresh, Doorward", "door_raw", refreshes, "refresh, Cloudflare", "1000"),
+    Subject(
+        "whole flow, Doorward, signed in before",
+        "door_raw",
+        flows_signed_in,
+        "whole flow, Cloudflare",
+        "6000",
+        connections=4,  # more sign-ins of one account at once are taken for guessing
+    ),
+    Subject("whole flow, Doorward, with the password", "door_raw", flows_with_password, connections=2),
 )

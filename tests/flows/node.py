@@ -44,12 +44,12 @@ def package(name: str, path: str) -> Path:
     return MODULES / name / path
 
 
-def npm(arguments: Sequence[str]) -> None:
-    """Run npm in `tests/node`; what it printed is in the error when it fails."""
+def npm(arguments: Sequence[str], folder: Path = FOLDER) -> None:
+    """Run npm in a folder; what it printed is in the error when it fails."""
     script = home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     done = subprocess.run(
         [str(binary()), str(script), *arguments],
-        cwd=FOLDER,
+        cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -60,23 +60,24 @@ def npm(arguments: Sequence[str]) -> None:
         raise RuntimeError(f"npm {' '.join(arguments)} failed:\n{done.stdout}")
 
 
-def install() -> bool:
+def install(folder: Path = FOLDER) -> bool:
     """Make `node_modules` match the lock file and tell whether anything was done. Safe to call from many processes."""
-    want = hashlib.sha256(LOCK.read_bytes() + str(binary()).encode()).hexdigest()
-    stamp = MODULES / ".installed-from"
-    with (FOLDER / "package.json").open() as guard:
+    want = hashlib.sha256((folder / LOCK.name).read_bytes() + str(binary()).encode()).hexdigest()
+    stamp = folder / MODULES.name / ".installed-from"
+    with (folder / "package.json").open() as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if stamp.exists() and stamp.read_text() == want:
             return False
-        npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"])
+        npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"], folder)
         stamp.write_text(want)
     return True
 
 
-def lock() -> None:
+def lock(folder: Path = FOLDER) -> None:
     """Resolve the versions anew and drop every address from the result."""
-    npm(["install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
-    LOCK.write_text(json.dumps(without_addresses(json.loads(LOCK.read_text())), indent=2) + "\n")
+    npm(["install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder)
+    file = folder / LOCK.name
+    file.write_text(json.dumps(without_addresses(json.loads(file.read_text())), indent=2) + "\n")
 
 
 def without_addresses(value: Any) -> Any:
@@ -87,7 +88,7 @@ def without_addresses(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["lock"]:
-        lock()
+    if sys.argv[1:2] == ["lock"]:
+        lock(*map(Path, sys.argv[2:]))
     elif install():
         print("installed the npm packages of tests/node")  # noqa: T201
