@@ -1,7 +1,17 @@
 import pytest
 from oauth.given import NOW, RESOURCE, an_access_token
 
-from doorward.oauth.bearer import challenge, check_access_token, check_header_token, check_scopes, presented_token
+from doorward.oauth.bearer import (
+    challenge,
+    check_access_token,
+    check_bound,
+    check_header_token,
+    check_scopes,
+    presented_dpop_token,
+    presented_token,
+    unproved_token,
+)
+from doorward.oauth.dpop import ALGORITHMS
 from doorward.oauth.errors import BearerError, Reason
 from doorward.oauth.records import HeaderToken
 
@@ -138,3 +148,61 @@ def test_a_challenge_says_what_to_do_next(error, resource_metadata, scope, expec
 
 def test_a_challenge_with_nothing_to_say_is_the_bare_scheme():
     assert challenge(None, resource_metadata=None, scope="") == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "token"),
+    [
+        (None, None),
+        (b"", None),
+        (b"Bearer abc", None),
+        (b"DPoPx abc", None),
+        (b"DPoP\tabc", None),
+        (b"DPoP abc", "abc"),
+        (b"dpop  abc==", "abc=="),
+    ],
+)
+def test_a_bound_token_is_what_follows_the_word_dpop(authorization, token):
+    assert presented_dpop_token(authorization) == token
+
+
+@pytest.mark.parametrize("authorization", [b"DPoP", b"DPoP ", b"DPoP a b", b"DPoP \xff", b"DPoP a,DPoP b"])
+def test_dpop_without_a_token_is_an_invalid_token(authorization):
+    with pytest.raises(BearerError) as refused:
+        presented_dpop_token(authorization)
+    assert (refused.value.error, refused.value.scheme) == ("invalid_token", "DPoP")
+
+
+@pytest.mark.requirement("RFC9449-7")
+def test_only_a_bound_token_is_taken_with_a_proof():
+    check_bound(an_access_token(dpop_jkt="key"))
+    with pytest.raises(BearerError) as refused:
+        check_bound(an_access_token())
+    assert (refused.value.reason, refused.value.scheme) == (Reason.UNPROVED_TOKEN, "DPoP")
+
+
+@pytest.mark.parametrize(
+    ("error", "offers", "text"),
+    [
+        (None, False, f'Bearer scope="read", resource_metadata="{PRM}"'),
+        (None, True, f'Bearer scope="read", resource_metadata="{PRM}", DPoP algs="{" ".join(ALGORITHMS)}"'),
+        (
+            unproved_token(),
+            False,
+            (
+                'Bearer error="invalid_token", error_description="The access token is bound to a key: send it as DPoP,'
+                f' with a proof.", scope="read", resource_metadata="{PRM}", DPoP algs="{" ".join(ALGORITHMS)}"'
+            ),
+        ),
+        (
+            BearerError(Reason.PROOF_TIME, "Old.", error="invalid_dpop_proof", scheme="DPoP"),
+            True,
+            (
+                f'DPoP error="invalid_dpop_proof", error_description="Old.", algs="{" ".join(ALGORITHMS)}",'
+                f' scope="read", resource_metadata="{PRM}"'
+            ),
+        ),
+    ],
+)
+def test_the_challenge_names_dpop_where_it_was_spoken_bound_or_demanded(error, offers, text):
+    assert challenge(error, resource_metadata=PRM, scope="read", offers_dpop=offers) == text

@@ -3,7 +3,7 @@
 A client learns about its own tokens, a resource server about all. Whatever else is asked about is `{"active": false}`,
 whether it exists or not: the answer must not help to find or to try out tokens.
 
-Implements RFC 7662 s2 and RFC 9701 s5. Does not know HTTP or signatures.
+Implements RFC 7662 s2, RFC 8693 s4.1 (`act`) and RFC 9701 s5. Does not know HTTP or signatures.
 """
 
 from __future__ import annotations
