@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import logging
 from urllib.parse import quote
 
@@ -240,6 +241,18 @@ async def test_another_client_acts_for_the_user_until_the_user_ends_it(tmp_path)
         assert (await w.call(token)).status_code == 401
         refused = await exchanged(w, other, tokens["access_token"])
         assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.requirement("TX-03")
+async def test_tokens_that_are_jwts_are_exchanged_as_well_and_say_who_acts(tmp_path):
+    async with world(tmp_path, access_token_format="jwt") as w:
+        other, tokens = await other_with_user_token(w, may_exchange=True)
+        answer = await exchanged(w, other, tokens["access_token"])
+        token = answer.json()["access_token"]
+        payload = token.split(".")[1]
+        told = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        assert (told["sub"], told["act"]) == ("owner", {"sub": other["client_id"]})
+        assert (await w.call(token)).status_code == 200
 
 
 async def test_a_client_that_is_removed_no_longer_acts_for_anybody(tmp_path):

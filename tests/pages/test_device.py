@@ -57,6 +57,7 @@ async def test_a_device_gets_in_once_a_person_has_typed_its_code(tmp_path, confi
         assert refreshed.status_code == 200
         (grant,) = await list_grants(w.door.store, user_id="owner")
         assert (grant.client_id, grant.grant_type) == (client["client_id"], DEVICE_CODE)
+        assert client["client_id"] in (await browser.get("/-/connections")).text
 
 
 async def test_a_person_may_say_no_and_only_once(tmp_path):

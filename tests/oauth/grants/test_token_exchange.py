@@ -1,10 +1,11 @@
 from dataclasses import replace
 
+import msgspec
 import pytest
 from oauth.given import MINTED, NOW, POLICY, RESOURCE, a_client, a_grant, an_access_token, changed
 
 from doorward.oauth.access_token_jwt import actors
-from doorward.oauth.changes import Expect, Stored
+from doorward.oauth.changes import Expect, Insert, Stored
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grant_types import TOKEN_EXCHANGE
 from doorward.oauth.grants.token_exchange import ACCESS_TOKEN_TYPE, NOTHING, Exchanged, exchange
@@ -162,3 +163,34 @@ def test_every_other_exchange_is_refused(changes, error, reason):
     with pytest.raises(OAuthError) as refused:
         exchanged(**changes)
     assert (refused.value.error, refused.value.reason) == (error, Reason[reason])
+
+
+def widenings(decide):
+    """Return the requests whose token can do more, or lives longer, than the one it was made of."""
+    requests = [{"scope": "read write"}, {"scope": "write"}, {"scope": "read admin"}, {}]
+    narrow = subject(scopes=("read",), expires_at=NOW + 10)
+    found = []
+    for request in requests:
+        try:
+            made = given(decide(FORM | request, subject=narrow))
+        except OAuthError:
+            continue
+        if not set(made.scopes) <= {"read"} or made.expires_at > NOW + 10:
+            found.append(request)
+    return found
+
+
+@pytest.mark.requirement("T-04")
+def test_no_request_widens_a_token():
+    assert widenings(exchanged) == []
+
+
+@pytest.mark.requirement("T-04")
+def test_the_check_finds_an_exchange_that_takes_the_clients_word():
+    def careless(form, *, subject):
+        decision = exchanged(FORM, subject=subject)
+        asked = tuple(form.get("scope", "read").split())
+        wider = msgspec.structs.replace(given(decision), scopes=asked, expires_at=NOW + 3600)
+        return replace(decision, changes=(*decision.changes[:-1], Insert(wider)))
+
+    assert len(widenings(careless)) == 4
