@@ -266,12 +266,12 @@ class _Running:
         )
         self.door_paths = frozenset({config.path, config.path.rstrip("/") + "/"})
         self.router = router_for(authority, config, keys, door.on_register)
-        here = Administration(policy, store, door.clock, door.entropy, self.audit, mcp_url(config))
+        here = Administration(policy, store, door.clock, door.entropy, keys, self.audit, mcp_url(config))
         self.router.mounts = {f"{ADMINISTRATION}/": administration_api(here)}
         self.addresses = ClientAddresses(config.trusted_proxies)
         self._run, self._numbers = secrets.token_hex(6), count(1)
         self.audit.start()
-        rotation = Rotation(door.store, keys, door.clock, policy)
+        rotation = Rotation(store, keys, door.clock, policy)
         self.upkeep = (
             asyncio.create_task(_purge_regularly(door.store, door.clock), name="doorward-purge"),
             asyncio.create_task(rotation.tend(config.key_rotation_days), name="doorward-keys"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from doorward.administration import audit, clients, grants, tokens, users
+from doorward.administration import audit, clients, grants, keys, tokens, users
 from doorward.administration.operation import Operation
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
@@ -12,5 +12,6 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *users.OPERATIONS,
     *tokens.OPERATIONS,
     *grants.OPERATIONS,
+    *keys.OPERATIONS,
     *audit.OPERATIONS,
 )

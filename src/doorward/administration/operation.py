@@ -20,9 +20,12 @@ from doorward.errors import ConfigError, DoorwardError, Problem
 from doorward.oauth.audit_events import AuditEvent
 from doorward.oauth.policy import Policy
 from doorward.storage.audit_log import AuditLog
+from doorward.storage.keys import Keys
 from doorward.storage.port import Store
 
-Capability = Literal["admin:read", "admin:clients", "admin:users", "admin:tokens", "admin:grants", "admin:audit"]
+Capability = Literal[
+    "admin:read", "admin:clients", "admin:users", "admin:tokens", "admin:grants", "admin:keys", "admin:audit"
+]
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
@@ -44,6 +47,7 @@ class Administration:
     store: Store
     clock: Clock
     entropy: Entropy
+    keys: Keys
     audit: AuditLog
     mcp_url: str
     capabilities: frozenset[str] = frozenset(CAPABILITIES)

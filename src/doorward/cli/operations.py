@@ -60,7 +60,7 @@ async def administered(here: Installation, asked: Callable[[Administration], Awa
     origin.set(Origin(audit, actor=f"cli:{_account()}"))
     store = AuditedStore(here.store, audit)
     try:
-        return await asked(Administration(here.policy, store, here.clock, here.entropy, audit, here.mcp_url))
+        return await asked(Administration(here.policy, store, here.clock, here.entropy, here.keys, audit, here.mcp_url))
     finally:
         await audit.stop()
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace
+from doorward.oauth.key_records import KeyRecord
 from doorward.oauth.records import (
     AccessToken,
     AuthorizationRequest,
@@ -90,7 +91,7 @@ def _signed_in(session: BrowserSession, changes: Sequence[Change]) -> AuditEvent
         return None
     asked = _first(changes, Replace, AuthorizationRequest)
     return AuditEvent(
-        event="signed_in", actor=f"user:{session.user_id}", client_id=asked.client_id if asked is not None else ""
+        event="sign_in", actor=f"user:{session.user_id}", client_id=asked.client_id if asked is not None else ""
     )
 
 
@@ -166,6 +167,13 @@ def _header_token_added(token: HeaderToken, changes: Sequence[Change]) -> AuditE
     return AuditEvent(event="header_token_created", detail=detail)
 
 
+def _key_made(key: KeyRecord, changes: Sequence[Change]) -> AuditEvent | None:
+    del changes
+    if key.use == "master":
+        return None
+    return AuditEvent(event="key_made", detail={"kid": key.kid, "use": key.use, "active_at": str(key.active_at)})
+
+
 def _removed(change: Delete | DeleteAll, changes: Sequence[Change]) -> AuditEvent | None:
     key = change.key if isinstance(change, Delete) else change.value
     by = "" if isinstance(change, Delete) else change.index
@@ -201,6 +209,7 @@ _INSERTED: dict[type[Record], _Read] = {
     Grant: _grant_added,
     AccessToken: _token_issued,
     HeaderToken: _header_token_added,
+    KeyRecord: _key_made,
 }
 _REPLACED: dict[type[Record], _Read] = {
     User: _user_changed,

@@ -139,6 +139,7 @@ class Reason(StrEnum):
     NOT_AUTHENTICATED = "not_authenticated"
     RATE_LIMITED = "rate_limited"
     WRONG_PASSWORDS = "wrong_passwords"
+    WRONG_PASSWORD = "wrong_password"
     ADMINISTRATION_TOKEN = "administration_token"
     MISSING_CAPABILITY = "missing_capability"
     INTERNAL = "internal"

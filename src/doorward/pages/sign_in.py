@@ -25,6 +25,7 @@ from doorward.login.browser_sessions import (
 from doorward.login.local import verify_password
 from doorward.login.sign_in_limits import SignInLimits
 from doorward.logs import log
+from doorward.oauth.audit_events import AuditEvent
 from doorward.oauth.changes import Change, Delete, Expect, Insert, Replace, Stored
 from doorward.oauth.errors import LocalAuthorizationError, Reason, TooManyRequests
 from doorward.oauth.parameters import parse_form, parse_query
@@ -32,6 +33,7 @@ from doorward.oauth.records import BrowserSession, User
 from doorward.pages.own_pages import OWN_PAGES, require_own_form
 from doorward.pages.rendering import Pages
 from doorward.pages.steps import NO_STORE, Step, back_to_authorize, load_step, require_our_form
+from doorward.storage.audit_log import note
 from doorward.storage.authority import Authority
 
 LOGGER = logging.getLogger("doorward.pages")
@@ -83,6 +85,10 @@ class SignInPage:
         user = await verify_password(self.authority.store, name, form.get("password", ""))
         if user is None:
             log(LOGGER, logging.WARNING, "sign_in_failed", user=name[:64])
+            # Only a name that exists is kept: people type their password into the wrong field.
+            known = await self.authority.store.get(User, name) is not None
+            detail = {"user": name} if known else {}
+            note(AuditEvent(event="sign_in", outcome="failed", reason=Reason.WRONG_PASSWORD, detail=detail))
             return self._form(purpose, problem="User name or password is wrong.", username=name, status=400)
         await self.limits.succeed(name, address)
         try:
