@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast lint types format bench docs lock all clean conformance
+.PHONY: help demo test fast lint types format bench docs lock all clean conformance judge
 
 help: ## list the recipes
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ format: $(STAMP) ## apply ruff's fixes and formatting
 
 bench: $(STAMP) ## measure Doorward beside its peers, in one run
 	@$(BIN)/python -m bench
+
+judge: $(STAMP) ## kill, cut and race real doors, and check ten invariants (ARGS=--quick: minutes, not hours)
+	@PYTHONPATH=tests $(BIN)/python -m judge $(ARGS)
 
 docs: $(STAMP) ## regenerate the generated pages
 	@$(BIN)/python scripts/generate_docs.py

@@ -34,6 +34,7 @@ FULL = {
     "store-faults": 100,
     "random-kills": 2000,
     "fixed-points": 25,
+    "key-rotation": 50,
     "postgres-kills": 200,
     "cut-statements": 2000,
 }
@@ -49,6 +50,7 @@ QUICK = {
     "store-faults": 12,
     "random-kills": 100,
     "fixed-points": 1,
+    "key-rotation": 4,
     "postgres-kills": 5,
     "cut-statements": 160,
 }

@@ -5,7 +5,7 @@
  3  Acknowledged is kept.                                   fed by: register, consent, redeem, refresh, then any use
  4  Unknown resolves, and no honest client signs in again.  fed by: every operation that was repeated
  5  Revoked stays revoked.                                  fed by: revoke, end_user, end_client, reuse, then any use
- 6  No token outside its user, client, audience or life.    fed by: call; hostile redeem and refresh
+ 6  No token outside its user, client, audience or life.    fed by: call, introspect; hostile redeem and refresh
  7  Never in without authentication.                        fed by: hostile call
  8  A store fault is no verdict.                            fed by: everything during a store_fault
  9  No secret in any written byte.                          fed by: scan.py
@@ -152,7 +152,7 @@ class _Checker:
 
     def _check_success(self, each: Operation) -> None:
         match each.name:
-            case "call":
+            case "call" | "introspect":
                 token = self.model.tokens.get(each.input["access"])
                 if token is None:
                     self.verdict.add(6, [Break(6, "a token was accepted that nobody was given", (each,))])
@@ -221,7 +221,7 @@ class _Checker:
                 return self._code_may_be_over(each)
             case "refresh":
                 return self._refresh_token_may_be_over(each)
-            case "call":
+            case "call" | "introspect":
                 token = model.tokens.get(given["access"])
                 return token is None or self._may_be_over(
                     token, each, seconds=int(token.issued_by[0].issued["expires_in"])
@@ -306,6 +306,7 @@ def _key(each: Operation) -> tuple[str, ...]:
         "refresh": "refresh",
         "revoke": "token",
         "call": "access",
+        "introspect": "access",
     }
     name = names.get(each.name, "request")
     return each.name, each.input.get(name, each.id)

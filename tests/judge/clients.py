@@ -242,6 +242,23 @@ class Actor:
         )
         return operation
 
+    async def introspect(self, tokens: Tokens, *, node: int | None = None) -> None:
+        """Ask about the access token, if the client has a secret to ask with: active is ok, inactive is refused."""
+        if not tokens.client.client_secret:
+            return
+
+        def read(operation: Operation, reply: Reply) -> None:
+            answer = json.loads(reply.body)
+            if answer["active"]:
+                names = {"user": "sub", "client": "client_id", "scope": "scope", "resource": "aud"}
+                operation.ok(reply.status, **{name: answer[told] for name, told in names.items()})
+            else:
+                operation.refused(reply.status, "inactive")
+
+        request = form("/introspect", {**tokens.client.fields(), "token": tokens.access})
+        given = {"access": digest(tokens.access), "client": tokens.client.client_id}
+        await self.once("introspect", request, read, node=node, **given)
+
     async def forge(self, *, node: int | None = None) -> None:
         """Call with no token, with nonsense, and with a well-formed token that was never issued."""
         for access in ("", "nonsense", mint(ACCESS_TOKEN, secrets.token_bytes(32))):

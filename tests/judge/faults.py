@@ -46,6 +46,7 @@ async def _use(bench: Bench, tokens: Tokens, stop: asyncio.Event) -> None:
     before: Tokens | None = None
     for _ in range(actor.random.randrange(2, 8)):
         await actor.call(tokens.access)
+        await actor.introspect(tokens)
         if actor.random.random() < 0.1:
             await actor.forge()
         following = await actor.refresh(tokens)

@@ -12,13 +12,14 @@ from judge.checker import Verdict, check
 from judge.faults import FAULT_RUNS
 from judge.history import read
 from judge.installation import installed
+from judge.key_runs import KEY_RUNS
 from judge.model import Model
 from judge.postgres_runs import POSTGRES_RUNS
 from judge.runs import RUNS, Bench, revisit
 from postgres_server import PostgresServer
 
 Run = Callable[[Bench], Awaitable[int]]
-ALL_RUNS: dict[str, Run] = {**RUNS, **FAULT_RUNS, **POSTGRES_RUNS}
+ALL_RUNS: dict[str, Run] = {**RUNS, **FAULT_RUNS, **KEY_RUNS, **POSTGRES_RUNS}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from judge.checker import NAMES
 from judge.judging import Result
 
-from doorward import __version__
+import doorward
 
 ROOT = Path(__file__).resolve().parents[2]
 SYNCS = 200
@@ -59,11 +59,15 @@ def _coverage(results: Sequence[Result]) -> str:
 def _ground(seed: int, database: str) -> str:
     # `git` from the path: this is a report about a checkout, read by its owner.
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=Path(doorward.__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"Doorward {__version__}, commit {commit.stdout.strip() or 'unknown'}, {database}"
+        f"Doorward {doorward.__version__}, commit {commit.stdout.strip() or 'unknown'}, {database}"
         f" (SQLite {sqlite3.sqlite_version}), Python {platform.python_version()}, {platform.system()}"
         f" {platform.release()}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, {_syncs_per_second():.0f} fdatasync/s,"
         f" seed {seed}, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC."

@@ -79,6 +79,7 @@ class Bench:
         """Call each node with the access token."""
         for node in range(self.nodes):
             await self.actor.call(tokens.access, node=node)
+            await self.actor.introspect(tokens, node=node)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -18,6 +18,7 @@ COUNTS = {
     "unknown-commits": 10,
     "store-faults": 4,
     "random-kills": 6,
+    "key-rotation": 1,
 }
 FED = {
     "race-codes": {1},
@@ -29,6 +30,7 @@ FED = {
     "unknown-commits": {4, 8},
     "store-faults": {7, 8, 10},
     "random-kills": {1, 2, 4, 10},
+    "key-rotation": {4, 8},
 }
 """What each run must at least have put to the test: without that, no break would mean nothing."""
 

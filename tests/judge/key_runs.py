@@ -1,0 +1,62 @@
+"""New keys under load (F-16): nobody is sent away because a node seals with a key that another one has yet to learn.
+
+Rotates through the command line, in a process of its own, as an operator does; one of them for each case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from judge.clients import RETRY_SECONDS
+from judge.faults import under_load, unknown_commits
+from judge.node import ISSUER
+from judge.runs import Bench
+
+KINDS = ("encryption", "signing")
+LEARNED_SECONDS = 6
+"""Every node has learned of a new key after this long."""
+LEAD_SECONDS = 660
+"""Longer than a new key waits before it is used."""
+
+
+async def key_rotation(bench: Bench) -> int:
+    """Rotate, and lose the answers of redemptions and refreshes before, while and after the new key takes over."""
+    wanted, repeats = bench.count, 10
+
+    async def rotate() -> int:
+        for number in range(wanted):
+            await _rotate(bench, KINDS[number % len(KINDS)])
+            await asyncio.sleep(LEARNED_SECONDS)
+            bench.installation.stage.advance(LEAD_SECONDS)
+            bench.count = repeats
+            # Nodes take the new key into use one after the other; meanwhile each answer is asked for on both.
+            for _ in range(2):
+                await unknown_commits(bench)
+                await asyncio.sleep(RETRY_SECONDS)
+        bench.count = wanted
+        return wanted
+
+    clients, bench.clients = bench.clients, min(bench.clients, 4)
+    try:
+        return await under_load(bench, rotate)
+    finally:
+        bench.clients = clients
+
+
+KEY_RUNS = {"key-rotation": key_rotation}
+
+
+async def _rotate(bench: Bench, kind: str) -> None:
+    place = ["--data-dir", str(bench.installation.directory / "data")]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *["-m", "doorward", "keys", "rotate", "--kind", kind, "--json", *place],
+        env={**os.environ, "DOORWARD_PUBLIC_URL": ISSUER},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"the keys could not be rotated: {said.decode()}")
