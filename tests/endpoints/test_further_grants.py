@@ -9,15 +9,19 @@ import logging
 from urllib.parse import quote
 
 import httpx2
+import msgspec
 import pytest
-from oauth.given import Wrapping
+from oauth.given import MINTED, Wrapping
 from oauth.grants.id_jags import EC, IDP, KEYS, Forger, Place, claims, header, signed
 from world import ISSUER, REDIRECT_URI, RESOURCE, world
 
+from doorward.endpoints.further_grants import FurtherGrants
 from doorward.endpoints.responses import guarded, json_response
 from doorward.endpoints.token import TokenEndpoint
 from doorward.login.accounts import add_user, disable_user, remove_user
 from doorward.login.registered_clients import add_client, list_grants, remove_client, revoke_grant
+from doorward.oauth.changes import Replace
+from doorward.oauth.errors import InvalidClient
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE
 from doorward.oauth.grants.token_exchange import ACCESS_TOKEN_TYPE
 from doorward.oauth.operator_grants import OperatorGrants
@@ -115,6 +119,22 @@ async def test_a_removed_client_has_nothing_either(tmp_path):
         await remove_client(w.door.store, w.clock, client["client_id"])
         assert (await w.call(token)).status_code == 401
         assert (await credentials(w, client)).status_code == 401
+
+
+@pytest.mark.parametrize("now_stored", ["nothing", "expired"])
+async def test_a_client_that_is_being_removed_gets_nothing_although_it_was_authenticated_before(tmp_path, now_stored):
+    async with world(tmp_path) as w:
+        door, client = w.door, await service_client(w)
+        stored = await door.store.get(Client, client["client_id"])
+        if now_stored == "expired":
+            over = msgspec.structs.replace(stored.record, expires_at=w.clock.now())
+            await door.store.apply([Replace(over, stored.version)])
+        else:
+            await remove_client(door.store, w.clock, client["client_id"])
+        grants = FurtherGrants(Authority(door.policy, door.store, door.clock, door.entropy, Wrapping(), None, None))
+        for decide in (grants.client_credentials, grants.token_exchange, grants.jwt_bearer):
+            with pytest.raises(InvalidClient):
+                await decide({}, stored.record, MINTED)
 
 
 @pytest.mark.parametrize("grant", [CLIENT_CREDENTIALS, TOKEN_EXCHANGE, JWT_BEARER])

@@ -113,6 +113,9 @@ class FurtherGrants:
         stored = await self.authority.store.get(Client, authenticated.client_id)
         if stored is None:
             raise InvalidClient("The client is not known here.", Reason.UNKNOWN_CLIENT)
+        # A client expires before it is removed; between the two nothing new may be made for it.
+        if stored.record.expires_at is not None and stored.record.expires_at <= self.authority.clock.now():
+            raise InvalidClient("The client's registration has expired.", Reason.EXPIRED_CLIENT)
         return stored
 
     async def _exchanged(self, token: str | None) -> Exchanged:
