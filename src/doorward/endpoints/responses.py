@@ -153,17 +153,17 @@ def _answer(error: Exception, request: Request, render_error: RenderError | None
     if isinstance(error, ClientDisconnect):
         return Response(status_code=400)
     if isinstance(error, StorageError):
-        log(LOGGER, logging.ERROR, "store_unavailable", path=request.url.path, detail=str(error))
+        log(LOGGER, logging.ERROR, "store_unavailable", path=request.scope["path"], detail=str(error))
         answer = _plain(render_error, "temporarily_unavailable", "Try again in a moment.", 503)
         answer.headers["retry-after"] = "1"
         return answer
     if isinstance(error, FetchError):
-        log(LOGGER, logging.WARNING, "fetch_failed", path=request.url.path, detail=str(error))
+        log(LOGGER, logging.WARNING, "fetch_failed", path=request.scope["path"], detail=str(error))
         answer = _plain(render_error, "temporarily_unavailable", "Try again in a moment.", 503)
         answer.headers["retry-after"] = "5"
         return answer
     incident = secrets.token_hex(4)
-    LOGGER.error("bug", exc_info=error, extra={"fields": {"incident": incident, "path": request.url.path}})
+    LOGGER.error("bug", exc_info=error, extra={"fields": {"incident": incident, "path": request.scope["path"]}})
     return _plain(render_error, "server_error", f"Something broke on this server. Incident {incident}.", 500)
 
 
@@ -174,10 +174,11 @@ def _plain(render_error: RenderError | None, code: str, sentence: str, status: i
 
 
 def _log_refusal(request: Request, error: OAuthError) -> None:
-    fields: dict[str, Any] = {"path": request.url.path, "error": error.error, "reason": str(error.reason)}
+    # Never `request.url`: it decodes the query, and a stranger's query need not be text.
+    fields: dict[str, Any] = {"path": request.scope["path"], "error": error.error, "reason": str(error.reason)}
     log(LOGGER, logging.INFO, "refused", **fields)
     if error.error not in _ROUTINE:
         # Without what a stranger may have put behind: one entry stands for all refusals of its kind at that time.
-        endpoint = "/".join(request.url.path.split("/")[: 3 if request.url.path.startswith("/-/") else 2])
+        endpoint = "/".join(request.scope["path"].split("/")[: 3 if request.scope["path"].startswith("/-/") else 2])
         detail = {"error": error.error, "endpoint": endpoint}
         note(AuditEvent(event="refused", outcome="refused", reason=str(error.reason), detail=detail))

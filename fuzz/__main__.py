@@ -1,0 +1,70 @@
+"""`python -m fuzz`: every parser under atheris, and the HTTP endpoints under hypothesis; prints a table.
+
+`--runs N` inputs for each parser (800,000 before a release), `--cases N` requests, `--only WORDS` (a regular
+expression). Exit code 1 when anything was found. Needs the extra `fuzz` for the parsers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fuzz import endpoints
+from fuzz.targets import TARGETS
+
+SLOW_MS = 100
+ROW = "{:28} {:>10} {:>10} {:>7} {:>11} {:>8}"
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=100_000, help="inputs for each parser")
+    parser.add_argument("--cases", type=int, default=20_000, help="requests to the endpoints")
+    parser.add_argument("--only", default="", help="parsers whose name matches; `endpoints` for the requests")
+    return parser.parse_args()
+
+
+def under_atheris(name: str, runs: int) -> dict[str, Any]:
+    """Run one parser in a process of its own and return its report."""
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        report = Path(folder) / "report.json"
+        command = [sys.executable, "-m", "fuzz.one", name, str(runs), str(report)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if not report.exists():
+            raise RuntimeError(f"{name} gave no report:\n{done.stdout}{done.stderr}")
+        line: dict[str, Any] = json.loads(report.read_text())
+        return line
+
+
+def show(name: str, line: dict[str, Any]) -> bool:
+    """Print one row, and the finds below it; tell whether it is good."""
+    figures = (line["inputs"], line["taken"], line["finds"], line["slowest_ms"], line["seconds"])
+    print(ROW.format(name, *figures), flush=True)
+    for find in line["kept"]:
+        print(f"    {find['error']}  {find['input'][:200]}")
+    return not line["finds"] and line["slowest_ms"] <= SLOW_MS
+
+
+def main() -> int:
+    options = parse()
+    chosen = [name for name in TARGETS if re.search(options.only, name)]
+    if chosen and importlib.util.find_spec("atheris") is None:
+        print("The parsers need atheris: pip install 'doorward[fuzz]'. Or name `--only endpoints`.", file=sys.stderr)
+        return 3
+    print(ROW.format("parser", "inputs", "taken", "finds", "slowest ms", "seconds"))
+    good = [show(name, under_atheris(name, options.runs)) for name in chosen]
+    if re.search(options.only, "endpoints"):
+        good.append(show("endpoints", asyncio.run(endpoints.campaign(options.cases))))
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

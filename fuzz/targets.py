@@ -1,0 +1,197 @@
+"""Every parser that a stranger's bytes reach: how to call it, what it may raise, and what good input is like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from doorward import strict_json
+from doorward.door import accept
+from doorward.door.inbound import Inbound
+from doorward.door.replies import Refused
+from doorward.mcp.era import classify, classify_bodiless
+from doorward.mcp.headers import read_mirrored
+from doorward.mcp.jsonrpc import Message, read_message
+from doorward.mcp.sessions import unseal_session_id
+from doorward.mcp.sse import EventTracker
+from doorward.oauth import bearer, tokens, uris
+from doorward.oauth.client_assertion import ASSERTION_TYPE
+from doorward.oauth.client_assertion import read_assertion as read_client_assertion
+from doorward.oauth.client_authentication import presented_client
+from doorward.oauth.client_id_metadata import check_document_url, read_document
+from doorward.oauth.client_keys import read_jwks
+from doorward.oauth.compact_jws import read_compact
+from doorward.oauth.dpop import check_proof
+from doorward.oauth.errors import BearerError, OAuthError, Reason
+from doorward.oauth.id_jag import read_assertion as read_identity_assertion
+from doorward.oauth.parameters import parse_form, parse_query, parse_scope
+from doorward.oauth.policy import Policy
+from doorward.oauth.redirect_uris import check_registrable, matches
+from doorward.oauth.resource_indicators import canonical
+
+ISSUER = "https://door.example"
+POLICY = Policy(ISSUER, f"{ISSUER}/mcp", ("read", "write"))
+DOCUMENT_URL = "https://client.example/metadata.json"
+_HEADER = "eyJhbGciOiJFUzI1NiIsInR5cCI6ImRwb3Arand0In0"
+_JWT = f"{_HEADER}.eyJpc3MiOiJjMSIsInN1YiI6ImMxIn0.c2lnbmF0dXJl".encode()
+
+
+_MODERN = (
+    b"mcp-protocol-version: 2026-07-28\nmcp-method: tools/list\n\n"
+    b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":'
+    b'{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}'
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One parser."""
+
+    run: Callable[[bytes], object]
+    declared: tuple[type[Exception], ...] = ()
+    """What it may raise; everything else is a find."""
+    seeds: tuple[bytes, ...] = (b"",)
+    """Good input and near misses, for a mutator to begin with."""
+
+    def survives(self, data: bytes) -> bool:
+        """Tell whether the input was taken rather than refused; any other end is raised."""
+        try:
+            self.run(data)
+        except self.declared:
+            return False
+        return True
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _lines(data: bytes) -> tuple[dict[bytes, bytes], frozenset[bytes], bytes]:
+    """Split bytes into header lines and a body, as a server would after its own checks."""
+    head, _, body = data.partition(b"\n\n")
+    found: dict[bytes, bytes] = {}
+    doubled = set()
+    for line in head.split(b"\n"):
+        name, _, value = line.partition(b":")
+        if found.setdefault(name.strip().lower(), value.strip()) != value.strip():
+            doubled.add(name.strip().lower())
+    return found, frozenset(doubled), body
+
+
+def _era(data: bytes) -> None:
+    lines, doubled, body = _lines(data)
+    mirrored = read_mirrored(lines, doubled)
+    message = read_message(body)
+    classify_bodiless(mirrored)
+    if isinstance(message, Message):
+        classify(message, mirrored)
+
+
+def _challenge(data: bytes) -> None:
+    words = _text(data)
+    error = BearerError(Reason.MISSING_SCOPE, words, status=403, error="insufficient_scope", scopes=(words, "x"))
+    value = bearer.challenge(error, resource_metadata=words, scope=words, offers_dpop=True)
+    quotes = value.replace("\\\\", "").replace('\\"', "").count('"')
+    if not value.isascii() or not value.isprintable() or quotes % 2:
+        raise AssertionError(f"no header value: {value!r}")
+
+
+def _accept(data: bytes) -> None:
+    lines, doubled, _ = _lines(data)
+    inbound = Inbound()
+    inbound.captured.update(lines)
+    inbound.doubled = doubled
+    accept.check_accept("POST", lines.get(b"accept"))
+    accept.check_accept("GET", lines.get(b"accept"))
+    accept.check_content(inbound)
+
+
+def _events(data: bytes) -> None:
+    whole, parts = EventTracker(), EventTracker()
+    whole.feed(data)
+    for start in range(0, len(data), 3):
+        parts.feed(data[start : start + 3])
+    if whole.at_boundary != parts.at_boundary:
+        raise AssertionError("what is at a boundary depends on how the bytes were cut")
+
+
+def _redirect_uri(data: bytes) -> None:
+    uri = _text(data)
+    if matches(uri, uri):
+        check_registrable(uri, issuer="https://elsewhere.example")
+    check_registrable(uri, issuer=ISSUER)
+
+
+def _bearer(data: bytes) -> None:
+    for token in (bearer.presented_token(data), bearer.presented_dpop_token(data)):
+        if token is not None:
+            tokens.is_well_formed(token, tokens.ACCESS_TOKEN)
+
+
+def _proof(data: bytes) -> None:
+    check_proof(_text(data), method="POST", urls=frozenset({f"{ISSUER}/token"}), now=1_800_000_000, policy=POLICY)
+
+
+def _keys(data: bytes) -> None:
+    read_jwks(strict_json.decode(data))
+
+
+TARGETS = MappingProxyType(
+    {
+        "strict JSON": Target(strict_json.decode, (strict_json.InvalidJson,), (b'{"a":[1,{"b":"\\u00e9"}]}', b"NaN")),
+        "era and mirrored headers": Target(
+            _era,
+            (),
+            (
+                _MODERN,
+                b'mcp-name: =?base64?YQ==?=\n\n{"jsonrpc":"2.0","id":"x","result":{}}',
+            ),
+        ),
+        "form": Target(parse_form, (OAuthError,), (b"grant_type=refresh_token&a=%41+b", b"a=1&a=2&%ff")),
+        "query": Target(parse_query, (OAuthError,), (b"client_id=c1&state=%e2%82%ac", b"a&b=&=c")),
+        "scope": Target(lambda data: parse_scope(_text(data)), (OAuthError,), (b"read write", b'"\\')),
+        "client authentication": Target(
+            lambda data: presented_client(_text(data), {}), (OAuthError,), (b"Basic YTpi", b"basic YSUzQTpiJTJC")
+        ),
+        "client assertion": Target(
+            lambda data: read_client_assertion(ASSERTION_TYPE, _text(data)), (OAuthError,), (_JWT, b"e30.e30.e30")
+        ),
+        "identity assertion": Target(
+            lambda data: read_identity_assertion(_text(data), policy=POLICY), (OAuthError,), (_JWT,)
+        ),
+        "compact JWS": Target(lambda data: read_compact(_text(data)), (), (_JWT, b"a.b.c")),
+        "DPoP proof": Target(_proof, (OAuthError, BearerError), (_JWT,)),
+        "JWK set": Target(
+            _keys,
+            (OAuthError, strict_json.InvalidJson),
+            (b'{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","kid":"1"}]}',),
+        ),
+        "metadata document": Target(
+            lambda data: read_document(data, client_id=DOCUMENT_URL, policy=POLICY),
+            (OAuthError,),
+            (b'{"client_id":"%s","client_name":"A","redirect_uris":["https://a.example/"]}' % DOCUMENT_URL.encode(),),
+        ),
+        "metadata document URL": Target(
+            lambda data: check_document_url(_text(data), policy=POLICY), (OAuthError,), (DOCUMENT_URL.encode(),)
+        ),
+        "URI": Target(
+            lambda data: uris.parse(_text(data), fragment_allowed=True),
+            (uris.InvalidUri,),
+            (b"https://a.example:8443/x?y#z", b"http://[::1]/", b"com.example.app:/cb"),
+        ),
+        "resource": Target(lambda data: canonical(_text(data)), (), (b"HTTPS://Door.Example:443/mcp/",)),
+        "redirect URI": Target(
+            _redirect_uri, (OAuthError,), (b"http://127.0.0.1:1/cb", b"cursor://x/y", b"javascript:alert(1)")
+        ),
+        "bearer token": Target(_bearer, (BearerError,), (b"Bearer dwa_abc", b"DPoP x", b"bearer")),
+        "challenge": Target(_challenge, (), (b"words", b'"\\\r\n')),
+        "Accept and Content-Type": Target(
+            _accept, (Refused,), (b"accept: */*;q=0.1, text/html\ncontent-type: application/json; charset=utf-8",)
+        ),
+        "event stream": Target(_events, (), (b"data: x\r\n\r\n", b":\n\ndata\r\r")),
+        "session id": Target(
+            lambda data: unseal_session_id(_text(data), b"context", lambda sealed, _: sealed), (UnicodeDecodeError,)
+        ),
+    }
+)
