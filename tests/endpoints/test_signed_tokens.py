@@ -14,6 +14,8 @@ from doorward.door.identity import LIFETIME_SECONDS, UpstreamIdentity
 from doorward.login.header_tokens import create_header_token
 from doorward.oauth.access_token_jwt import LIMIT_CHARS, is_shaped_like_one
 from doorward.oauth.records import AccessToken
+from doorward.storage.key_rotation import Rotation
+from doorward.storage.keys import Keys
 from doorward.upstreams.port import Caller
 
 STILL = {"verify_iat": False, "verify_exp": False}
@@ -236,3 +238,27 @@ async def test_a_remote_upstream_is_addressed_by_its_url(tmp_path):
         identity = w.door._running.door._identity
         _, line = identity.header(Caller("ann", "c1", (), RESOURCE, ISSUER, None, "t1"))
         assert (await verified(w, line.decode(), "http://127.0.0.1:9/up/mcp"))["sub"] == "ann"
+
+
+@pytest.mark.requirement("RFC7517-5")
+async def test_after_a_rotation_old_and_new_signatures_verify_and_the_new_key_signs(tmp_path):
+    clock, tokens = FixedClock(), []
+
+    async def issue(w: World) -> str:
+        client_id = (await w.register())["client_id"]
+        tokens.append((await w.redeem(client_id, await w.code(client_id))).json()["access_token"])
+        for token in tokens:
+            await verified(w, token, RESOURCE)
+            assert (await w.call(token)).status_code == 200
+        return jwt.get_unverified_header(tokens[-1])["kid"]
+
+    async with world(tmp_path, clock=clock, access_token_format="jwt") as w:
+        first = await issue(w)
+        keys = await Keys.load(w.door.store, w.door.config.data_dir, clock, w.door.entropy)
+        coming = await Rotation(w.door.store, keys, clock, w.door.policy).rotate("signing")
+    async with world(tmp_path, clock=clock, access_token_format="jwt") as w:
+        assert {first, coming.kid} == {key.key_id for key in (await key_set(w)).keys}
+        assert await issue(w) == first
+    clock.at = coming.active_at
+    async with world(tmp_path, clock=clock, access_token_format="jwt") as w:
+        assert await issue(w) == coming.kid
