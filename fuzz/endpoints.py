@@ -30,13 +30,15 @@ NAMES = (
     "grant_type", "client_id", "client_secret", "code", "code_verifier", "redirect_uri", "refresh_token", "scope",
     "state", "resource", "token", "token_type_hint", "response_type", "code_challenge", "code_challenge_method",
     "request", "request_uri", "client_assertion", "client_assertion_type", "subject_token", "subject_token_type",
-    "device_code", "user_code", "continue", "decision", "username", "password", "form_token", "prompt", "dpop_jkt", "actor_token",
+    "device_code", "user_code", "continue", "decision", "username", "password", "form_token", "prompt", "dpop_jkt",
+    "actor_token",
 )  # fmt: skip
 VALUES = (
     "authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange",
     "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "code",
     "S256", "urn:ietf:params:oauth:grant-type:device_code", "mcp", "https://mcp.example.com/mcp",
-    "https://client.example/cb", "", "a" * 43, "\x00", "\ud7ff", "%", "é", "e30.e30.e30", "x" * 5000, "urn:ietf:params:oauth:request_uri:x",
+    "https://client.example/cb", "", "a" * 43, "\x00", "\ud7ff", "%", "é", "e30.e30.e30", "x" * 5000,
+    "urn:ietf:params:oauth:request_uri:x",
     "-1", "[]",
 )  # fmt: skip
 HEADERS = (
