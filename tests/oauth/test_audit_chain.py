@@ -1,0 +1,100 @@
+"""A change, a gap, an addition, a swap and a cut are each found at their place."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from doorward.oauth.audit_chain import PAGE_ENTRIES, Verification, append, entry_hash, entry_id, page_of
+from doorward.oauth.audit_records import AuditEntry
+
+
+def draft(number: int) -> AuditEntry:
+    return AuditEntry(entry_id="", page="", at=number, event="sign_in", actor="user:owner", detail={"b": "2", "a": "1"})
+
+
+HEAD, ENTRIES = append(None, [draft(number) for number in range(6)])
+
+
+def verdict(entries, head=HEAD):
+    verification = Verification()
+    verification.check(entries)
+    return verification.finish(head)
+
+
+def changed(number, **fields):
+    entries = list(ENTRIES)
+    entries[number - 1] = msgspec.structs.replace(entries[number - 1], **fields)
+    return entries
+
+
+def swapped(first, second):
+    """As someone would do it who can only write to the table: the bodies change places, the numbers stay."""
+    entries = list(ENTRIES)
+    one, two = entries[first - 1], entries[second - 1]
+    entries[first - 1] = msgspec.structs.replace(two, entry_id=one.entry_id, page=one.page)
+    entries[second - 1] = msgspec.structs.replace(one, entry_id=two.entry_id, page=two.page)
+    return entries
+
+
+def test_an_untouched_chain_holds_however_it_was_written():
+    head, first = append(None, [draft(0), draft(1)])
+    head, second = append(head, [draft(number) for number in range(2, 6)])
+    assert (*first, *second) == ENTRIES
+    assert head == HEAD
+    assert verdict(ENTRIES) is None
+
+
+def test_a_log_in_which_nothing_has_happened_holds():
+    assert verdict([], None) is None
+
+
+FORGED = msgspec.structs.replace(ENTRIES[2], actor="user:somebody", hash="")
+
+
+@pytest.mark.requirement("AUD-01")
+@pytest.mark.parametrize(
+    ("entries", "broken_at"),
+    [
+        (changed(3, actor="user:somebody"), 3),
+        (changed(3, detail={}), 3),
+        (changed(3, at=0), 3),
+        (changed(3, page="7"), 3),
+        (changed(3, hash="0" * 64), 3),
+        (changed(3, actor="user:somebody", hash=entry_hash(ENTRIES[1].hash, FORGED)), 4),
+        (ENTRIES[1:], 1),
+        (ENTRIES[:2] + ENTRIES[3:], 3),
+        (ENTRIES[:5], 6),
+        ([], 1),
+        (swapped(2, 3), 2),
+        (list(reversed(ENTRIES)), 1),
+        ((*ENTRIES, ENTRIES[5]), 7),
+        (append(HEAD, [draft(6)])[1] and (*ENTRIES, *append(HEAD, [draft(6)])[1]), 7),
+    ],
+)
+def test_the_first_broken_place_is_named(entries, broken_at):
+    assert verdict(entries).number == broken_at
+
+
+def test_a_head_that_is_gone_or_another_one_is_noticed():
+    assert verdict(ENTRIES, None).number == 1
+    assert verdict(ENTRIES, msgspec.structs.replace(HEAD, hash="0" * 64)).number == 6
+
+
+def test_a_verification_that_does_not_hash_would_miss_it():
+    numbers_only = [each.entry_id for each in changed(3, actor="user:somebody")]
+    assert numbers_only == [entry_id(number) for number in range(1, 7)]
+
+
+def test_the_hash_does_not_depend_on_the_order_in_which_details_were_given():
+    one = msgspec.structs.replace(ENTRIES[0], detail={"a": "1", "b": "2"})
+    two = msgspec.structs.replace(ENTRIES[0], detail={"b": "2", "a": "1"})
+    assert entry_hash("", one) == entry_hash("", two)
+
+
+def test_the_hash_of_an_entry_is_part_of_the_format_and_never_changes():
+    assert entry_hash("", ENTRIES[0]) == "9dd0d54987b4903744206e6b4c737bc53827513514942c2c6a6f2f5b5c77ae58"
+
+
+def test_pages_hold_the_same_number_of_entries_each():
+    assert [page_of(number) for number in (1, PAGE_ENTRIES, PAGE_ENTRIES + 1)] == ["0", "0", "1"]
