@@ -187,6 +187,7 @@ class Door:
             running, self._running = self._running, None
             if running is not None:
                 await running.stop()
+            await self.fetcher.close()
             await self.upstream.stop()
             await self.store.close()
 

@@ -228,6 +228,19 @@ async def test_many_client_ids_of_one_host_do_not_become_many_requests_to_it(tmp
         assert host.connections == 10
 
 
+@pytest.mark.requirement("R-09")
+async def test_a_flood_of_ids_on_its_host_does_not_shut_out_a_client_that_is_known(tmp_path):
+    async with door_and_host(tmp_path, limit_authorizations_per_minute=0) as (w, host):
+        client_id = publish(host, headers={"cache_control": "no-store"})
+        assert (await authorize(w, client_id)).status_code == 303
+        for number in range(20):
+            await authorize(w, host.url(f"/{number}.json"))
+        publish(host, headers={"cache_control": "no-store"}, client_name="Renamed")
+        w.clock.advance(31)
+        assert (await authorize(w, client_id)).status_code == 303
+        assert (await w.door.store.get(Client, client_id)).record.client_name == "Renamed"
+
+
 async def test_a_host_that_is_not_on_the_list_is_not_asked(tmp_path):
     async with door_and_host(tmp_path, metadata_document_hosts=["claude.ai"]) as (w, host):
         refused = await authorize(w, publish(host))

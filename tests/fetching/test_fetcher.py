@@ -221,7 +221,45 @@ async def chunks_of_one(reader, writer):
 async def test_a_hostile_host_ends_within_bounds(answer, fault):
     async with listening() as host:
         host.answers["/a"] = answer
-        assert await fault_of(local_fetcher(timeout_seconds=0.3), host.url("/a")) == fault
+        seconds = 0.3 if fault == "timeout" else 60
+        assert await fault_of(local_fetcher(timeout_seconds=seconds), host.url("/a")) == fault
+
+
+@pytest.mark.requirement("S-08")
+async def test_a_tls_handshake_that_stalls_ends_in_time():
+    async with listening(None) as host:
+        assert await fault_of(local_fetcher(timeout_seconds=0.2), host.url("/a")) == "timeout"
+
+
+@pytest.mark.requirement("R-09")
+async def test_what_strangers_name_does_not_use_up_the_budget_of_what_is_vouched_for():
+    async with listening() as host:
+        host.answers["/known"] = response(b"{}")
+        fetcher = local_fetcher()
+        for number in range(10):
+            await fetcher.get(host.url(f"/{number}"))
+        assert await fault_of(fetcher, host.url("/known")) == "busy"
+        assert (await fetcher.get(host.url("/known"), vouched=True)).status == 200
+
+
+async def test_closing_gives_up_what_is_under_way():
+    async with listening() as host:
+        host.answers["/a"] = silence
+        fetcher = local_fetcher()
+        waiting = asyncio.create_task(fetcher.get(host.url("/a")))
+        while not host.requests:
+            await asyncio.sleep(0)
+        await fetcher.close()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+
+async def test_the_systems_resolver_and_dialer_reach_this_machine():
+    async with listening(None) as host:
+        host.answers["/a"] = response(b"{}")
+        fetcher = Fetcher(allow_loopback=True)
+        assert (await fetcher.get(f"http://localhost:{host.port}/a")).status == 200
+        assert await fault_of(fetcher, "https://no-such-host.invalid/a") == "unresolved"
 
 
 async def test_a_body_of_exactly_the_limit_is_read():

@@ -23,17 +23,18 @@ class HostBudget:
 
     def __init__(self, per_minute: int = PER_HOST_AND_MINUTE) -> None:
         self.per_minute = per_minute
-        self._fetches: OrderedDict[str, deque[float]] = OrderedDict()
+        self._fetches: OrderedDict[tuple[str, bool], deque[float]] = OrderedDict()
 
-    def spend(self, host: str) -> None:
-        """Count one fetch of this host.
+    def spend(self, host: str, *, vouched: bool = False) -> None:
+        """Count one fetch of this host; what somebody has vouched for has a budget that strangers cannot use up.
 
         Raises:
             FetchError: it has had its share of this minute.
         """
         now = asyncio.get_running_loop().time()
-        past = self._fetches.setdefault(host, deque())
-        self._fetches.move_to_end(host)
+        key = (host, vouched)
+        past = self._fetches.setdefault(key, deque())
+        self._fetches.move_to_end(key)
         while past and past[0] <= now - _MINUTE:
             past.popleft()
         if len(past) >= self.per_minute:

@@ -53,8 +53,13 @@ class Fetcher:
         self._places = asyncio.Semaphore(AT_ONCE)
         self._under_way: dict[tuple[str, int], asyncio.Task[Fetched]] = {}
 
-    async def get(self, url: str, *, limit_bytes: int = LIMIT_BYTES, accept: str = "application/json") -> Fetched:
+    async def get(
+        self, url: str, *, limit_bytes: int = LIMIT_BYTES, accept: str = "application/json", vouched: bool = False
+    ) -> Fetched:
         """Fetch a document; callers that want the same URL at the same moment share one request.
+
+        `vouched`: an operator, or a document that was good before, names this URL; its budget is apart from that of
+        URLs that strangers name, so nobody can use it up.
 
         Raises:
             FetchError: refused, failed, or answered with a redirect. Other statuses are the caller's to judge.
@@ -62,7 +67,8 @@ class Fetcher:
         key = (url, limit_bytes)
         task = self._under_way.get(key)
         if task is None:
-            task = asyncio.create_task(self.send("GET", url, limit_bytes=limit_bytes, headers={"accept": accept}))
+            headers = {"accept": accept}
+            task = asyncio.create_task(self.send("GET", url, limit_bytes=limit_bytes, headers=headers, vouched=vouched))
             self._under_way[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
         # Shielded: the first caller going away must not fail the others.
@@ -76,6 +82,7 @@ class Fetcher:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         limit_bytes: int = LIMIT_BYTES,
+        vouched: bool = False,
     ) -> Fetched:
         """Send one request, and read its answer, within the time limit.
 
@@ -83,7 +90,7 @@ class Fetcher:
             FetchError: refused, failed, or answered with a redirect.
         """
         parsed = self._parse(url)
-        self.budget.spend((parsed.host or "").lower())
+        self.budget.spend((parsed.host or "").lower(), vouched=vouched)
         try:
             async with asyncio.timeout(self.timeout_seconds), self._places:
                 fetched = await self._exchange(parsed, _request(method, parsed, headers or {}, body), limit_bytes)
@@ -96,6 +103,13 @@ class Fetcher:
         if 300 <= fetched.status < 400:  # noqa: PLR2004
             raise FetchError("redirect", "It answers with a redirect, and redirects are not followed.")
         return fetched
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _forget(self, key: tuple[str, int], done: asyncio.Task[Fetched]) -> None:
         del self._under_way[key]

@@ -64,7 +64,7 @@ class IssuerKeys:
     async def _fetch(self, issuer: TrustedIssuer, now: int) -> _Kept:
         assert issuer.jwks_uri is not None
         try:
-            fetched = await self.fetcher.get(issuer.jwks_uri, limit_bytes=LIMIT_BYTES)
+            fetched = await self.fetcher.get(issuer.jwks_uri, limit_bytes=LIMIT_BYTES, vouched=True)
             # A page that says there is no key set is none either.
             keys = stored_keys(read_jwks(decode(fetched.body if fetched.status == _OK else b"")))
         except (FetchError, InvalidJson, OAuthError) as error:

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
+
+_THREADS = 16
 
 
 class Resolver(Protocol):
@@ -27,11 +31,19 @@ class Dialer(Protocol):
 
 
 class SystemResolver:
-    """The operating system's resolver, `/etc/hosts` included."""
+    """The operating system's resolver, `/etc/hosts` included, in threads of its own.
+
+    A stranger's name server may keep a lookup waiting long after this side has given up, and must not hold up whoever
+    else needs a thread.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="doorward-names")
 
     async def resolve(self, host: str, port: int) -> list[str]:
         """Return every address of the name, in the order to try them. Raises `OSError`."""
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
