@@ -1,4 +1,4 @@
-"""Write the pages of `docs/` that are computed: the settings from `Config`, the command line from click.
+"""Write the pages of `docs/` that are computed: settings from `Config`, commands from click, citations.
 
 A test compares them with what is committed, so they cannot fall behind.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import specs
 
 from doorward.cli.main import cli
 from doorward.config.schema import reference_table
@@ -57,6 +58,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "configuration.md": NOTE + CONFIGURATION + reference_table(flags).rstrip() + "\n",
         DOCS / "cli.md": NOTE + CLI + sections.rstrip() + "\n",
+        DOCS / "specs.md": NOTE + specs.page(),
     }
 
 
