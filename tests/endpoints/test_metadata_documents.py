@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from endpoints.documents import KEY, OTHER_KEY, door_and_host, proof, public, publish
 from fetching.hostile import HOST, Names, Switchboard, listening, local_fetcher, response
-from world import REDIRECT_URI, RESOURCE, VERIFIER, World, query_of, world
+from world import ISSUER, REDIRECT_URI, RESOURCE, VERIFIER, World, query_of, world
 
 from doorward.clock import FixedClock
 from doorward.fetching.fetcher import Fetcher
@@ -272,6 +272,20 @@ async def test_a_token_request_of_a_stranger_asks_nobody_for_a_document(tmp_path
         refused = await w.redeem(client_id, "dwc_unknown")
         assert refused.json()["error"] == "invalid_client"
         assert host.connections == 0
+
+
+async def test_a_client_that_describes_itself_may_push_its_first_request(tmp_path):
+    async with door_and_host(tmp_path) as (w, host), w.browser() as browser:
+        client_id = publish(host, token_endpoint_auth_method="private_key_jwt", jwks=public(KEY))
+        pushed = await browser.post(
+            "/par", data=w.authorize_parameters(client_id) | proof(w, client_id, aud=f"{ISSUER}/par")
+        )
+        assert pushed.status_code == 201, pushed.text
+        reference = {"client_id": client_id, "request_uri": pushed.json()["request_uri"]}
+        assert (await browser.get("/authorize", params=reference)).status_code == 303
+        unknown = host.url("/unknown.json")
+        refused = await browser.post("/par", data=w.authorize_parameters(unknown))
+        assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
 
 
 async def keyed_code(w: World, client_id: str, **claims) -> httpx2.Response:
