@@ -245,4 +245,12 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("U-08", "A revoked token is dead at the next request.", "attack U-08"),
     Requirement("U-09", "No input costs more than its size warrants.", "attack U-09"),
     Requirement("U-10", "Nothing is reachable without a token unless a word in the settings says so.", "attack U-10"),
+    Requirement("AUD-01", "An audit entry that was changed, removed, added or moved is named.", "Doorward audit log"),
+    Requirement("AUD-02", "Whatever is decided is in the audit log, with who, what and why.", "Doorward audit log"),
+    Requirement("AUD-03", "What the audit log took is written once, within a second.", "Doorward audit log"),
+    Requirement(
+        "ADM-01", "Command line and API do the same operations, and the document describes them.", "OpenAPI 3.1"
+    ),
+    Requirement("G-09", "No address of the administration is open to who lacks its capability.", "attack G-09"),
+    Requirement("K-01", "No secret is in a log or in the audit log.", "attack K-01"),
 )
