@@ -48,6 +48,11 @@ async def operator_client(w, *grants, redirect_uris=(), confidential=True, **giv
     return {"client_id": new.client.client_id, **secret}
 
 
+async def set_client(w, client_id, **changes):
+    stored = await w.door.store.get(Client, client_id)
+    await w.door.store.apply([Replace(msgspec.structs.replace(stored.record, **changes), stored.version)])
+
+
 async def service_client(w, **given):
     await add_user(w.door.store, w.clock, "robot", kind="service", password=None)
     return await operator_client(w, CLIENT_CREDENTIALS, service_user_id="robot", **given)
@@ -127,8 +132,7 @@ async def test_a_client_that_is_being_removed_gets_nothing_although_it_was_authe
         door, client = w.door, await service_client(w)
         stored = await door.store.get(Client, client["client_id"])
         if now_stored == "expired":
-            over = msgspec.structs.replace(stored.record, expires_at=w.clock.now())
-            await door.store.apply([Replace(over, stored.version)])
+            await set_client(w, client["client_id"], expires_at=w.clock.now())
         else:
             await remove_client(door.store, w.clock, client["client_id"])
         grants = FurtherGrants(Authority(door.policy, door.store, door.clock, door.entropy, Wrapping(), None, None))
@@ -282,6 +286,13 @@ async def test_a_client_that_is_removed_no_longer_acts_for_anybody(tmp_path):
         await remove_client(w.door.store, w.clock, other["client_id"])
         assert (await w.call(token)).status_code == 401
         assert (await w.call(tokens["access_token"])).status_code == 200
+        third = await operator_client(w, TOKEN_EXCHANGE, may_exchange=True)
+        assert (await exchanged(w, third, token)).json()["error"] == "invalid_request"
+        await set_client(w, third["client_id"], may_introspect=True)
+        async with w.browser() as http:
+            for each, active in ((token, False), (tokens["access_token"], True)):
+                told = await http.post("/introspect", data={"token": each, **third})
+                assert told.json()["active"] is active
 
 
 async def test_an_exchanged_token_ends_with_its_subject(tmp_path):

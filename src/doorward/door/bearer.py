@@ -19,7 +19,8 @@ from doorward.oauth.access_token_jwt import is_shaped_like_one
 from doorward.oauth.errors import BearerError, Reason
 from doorward.oauth.metadata import protected_resource_url
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import AccessToken, Client, HeaderToken
+from doorward.oauth.records import AccessToken, HeaderToken
+from doorward.storage.exchanged_tokens import actor_stands
 from doorward.storage.port import Store
 from doorward.upstreams.port import Caller
 
@@ -76,8 +77,8 @@ class Authenticator:
             )
             if record.dpop_jkt is not None:
                 raise bearer.unproved_token()
-        if record.act:
-            await self._require_actor(record)
+        if not await actor_stands(self._store, record, now=self._clock.now()):
+            raise _invalid(Reason.UNKNOWN_TOKEN, "The access token is not valid.")
         bearer.check_scopes(record.scopes, self._demanded)
         return Caller(
             record.user_id,
@@ -104,12 +105,6 @@ class Authenticator:
             raise
         self._possession.check(record, inbound, token=presented, method=method, base=base)
         return record
-
-    async def _require_actor(self, record: AccessToken) -> None:
-        """Accept a token that was exchanged only while the client that did so is still one: the grant is another's."""
-        stored = await self._store.get(Client, record.client_id)
-        if stored is None or (stored.record.expires_at is not None and stored.record.expires_at <= self._clock.now()):
-            raise _invalid(Reason.UNKNOWN_TOKEN, "The access token is not valid.")
 
     async def _by_header_token(self, presented: str) -> Caller:
         if not tokens.is_well_formed(presented, tokens.HEADER_TOKEN):

@@ -22,6 +22,7 @@ from doorward.oauth.records import AccessToken, Client, DeviceAuthorization, Gra
 from doorward.oauth.token_reply import MintedTokens, TokenReply
 from doorward.oauth.tokens import digest
 from doorward.storage.authority import Authority
+from doorward.storage.exchanged_tokens import actor_stands
 
 
 class FurtherGrants:
@@ -121,4 +122,6 @@ class FurtherGrants:
     async def _exchanged(self, token: str | None) -> Exchanged:
         store = self.authority.store
         access = await store.get(AccessToken, digest(token)) if token else None
-        return Exchanged(access, await store.get(Grant, access.record.grant_id)) if access else NOTHING
+        if access is None or not await actor_stands(store, access.record, now=self.authority.clock.now()):
+            return NOTHING
+        return Exchanged(access, await store.get(Grant, access.record.grant_id))

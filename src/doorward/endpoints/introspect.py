@@ -15,6 +15,7 @@ from doorward.oauth.parameters import parse_form
 from doorward.oauth.records import AccessToken, Grant, HeaderToken, RefreshToken
 from doorward.oauth.tokens import digest
 from doorward.storage.authority import Authority
+from doorward.storage.exchanged_tokens import actor_stands
 
 
 class IntrospectEndpoint:
@@ -47,8 +48,12 @@ class IntrospectEndpoint:
         for kind in kinds:
             found = await self.authority.store.get(kind, digest(token))
             if found is not None:
-                return found.record
+                return found.record if await self._stands(found.record) else None
         return None
+
+    async def _stands(self, found: Introspectable) -> bool:
+        store, now = self.authority.store, self.authority.clock.now()
+        return not isinstance(found, AccessToken) or await actor_stands(store, found, now=now)
 
     async def _grant(self, found: Introspectable | None) -> Grant | None:
         if found is None or isinstance(found, HeaderToken):
