@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from browser.walking import PASSWORD
 from flows.processes import PYTHON, ROOT, Program, free_port, started
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from doorward.oauth.changes import Insert
+from doorward.oauth.records import Client
+from doorward.storage.opening import open_store
 
 FLAGS = [
     "--no-sandbox",
@@ -18,7 +26,13 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-ENVIRONMENT = {"DOORWARD_OWNER_PASSWORD": PASSWORD, "DOORWARD_TOOL_SCOPES": "delete_*=files:write"}
+ENVIRONMENT = {
+    "DOORWARD_OWNER_PASSWORD": PASSWORD,
+    "DOORWARD_TOOL_SCOPES": "delete_*=files:write",
+    "DOORWARD_REMEMBER_CONSENT": "true",
+}
+HOSTED_CLIENT = "hosted"
+HOSTED_REDIRECT_URI = "https://client.example/callback"
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +44,39 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory) -> Iterator[Program]:
-    port = free_port()
-    data = tmp_path_factory.mktemp("door") / "data"
+def data_dir(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("door") / "data"
+
+
+@pytest.fixture(scope="module")
+def door(data_dir) -> Iterator[Program]:
+    port, data = free_port(), data_dir
     command = [PYTHON, "-m", "doorward", "serve", "examples/01_fastmcp.py", "--port", str(port), "--data-dir", data]
     with started(command, port=port, env=ENVIRONMENT, cwd=ROOT) as program:
         yield program
+
+
+@pytest.fixture
+def hosted_client(door, data_dir) -> tuple[str, str]:
+    """A client that the operator has added, at a host that no browser of these tests reaches; its id and place."""
+    record = Client(
+        client_id=HOSTED_CLIENT,
+        source="registered",
+        created_at=int(time.time()),
+        client_name="Hosted",
+        redirect_uris=(HOSTED_REDIRECT_URI,),
+    )
+
+    async def add() -> None:
+        store = open_store(None, data_dir)
+        await store.open()
+        await store.apply([Insert(record)])
+        await store.close()
+
+    # The driver of the browser has an event loop on this thread.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, add()).result()
+    return HOSTED_CLIENT, HOSTED_REDIRECT_URI
 
 
 @pytest.fixture

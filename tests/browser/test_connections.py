@@ -20,6 +20,7 @@ from browser.walking import (
     register,
     sign_in,
 )
+from playwright.sync_api import Error
 
 
 def redeem(door, client_id: str, redirect_uri: str, code: str) -> str:
@@ -110,3 +111,25 @@ def test_hostile_names_run_nowhere_and_load_nothing(page, door, client_address):
     assert page.evaluate("window.canary") is None
     origin = door.url("").rstrip("/")
     assert {urlsplit(url).netloc for url in fetched} <= {urlsplit(origin).netloc, urlsplit(client_address).netloc}
+
+
+@pytest.mark.requirement("B-03")
+def test_a_remembered_consent_counts_when_typed_and_not_from_another_site(page, door, hosted_client, client_address):
+    client_id, redirect_uri = hosted_client
+    asked_for: list[str] = []
+    address = authorize_url(door, client_id, redirect_uri)
+    sign_in(page, door, client_id, redirect_uri)
+    with page.expect_request(f"{redirect_uri}?**"):
+        page.get_by_role("button", name="Allow").click()
+    # Nothing answers at the client's host: the visit fails there, after the door has sent the browser on.
+    typed = page.context.new_page()
+    typed.on("request", lambda request: asked_for.append(request.url))
+    with pytest.raises(Error, match="ERR_NAME_NOT_RESOLVED"):
+        typed.goto(address)
+    assert parse_qs(urlsplit(asked_for[-1]).query)["code"], "typed: nobody has to be asked again"
+    # The same machine under another name is another site to a browser.
+    elsewhere = page.context.new_page()
+    elsewhere.goto(client_address.replace("127.0.0.1", "localhost"))
+    with elsewhere.expect_navigation():
+        elsewhere.evaluate("address => { location.href = address }", address)
+    assert elsewhere.get_by_role("heading", name="Allow access?").count() == 1
