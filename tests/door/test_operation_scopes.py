@@ -109,6 +109,7 @@ async def test_a_broader_scope_is_enough():
     front = await scoped(scope_implies={"admin": ("files:write", "mcp")})
     token = await front.access_token(scopes=("admin",))
     assert (await front.ask(legacy("tools/call", **DELETE), token=token)).status == 200
+    assert set(front.upstream.last.caller.scopes) == {"admin", "files:write", "mcp"}
 
 
 async def test_a_door_without_a_check_has_no_scopes_to_look_at():

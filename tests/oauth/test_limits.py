@@ -77,7 +77,7 @@ def tries_in(seconds: int, delays, record=None) -> tuple[int, FailedSignIns]:
             try:
                 record = trying(record, "s", now=now, delays=delays)
             except TooManyRequests as refused:
-                assert refused.reason is Reason.WRONG_PASSWORDS  # noqa: PT017 (others pass)
+                assert refused.reason is Reason.SIGN_IN_SLOWED  # noqa: PT017 (others pass)
                 break
             passed += 1
     assert record is not None

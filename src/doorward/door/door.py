@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from itertools import count
 
 from doorward.clock import Clock, Entropy
@@ -177,8 +178,7 @@ class McpDoor:
             await exchange.refuse(era)
             return
         exchange.rpc_id, exchange.rpc_method = era.rpc_id, era.method
-        if self._operations is not None and exchange.caller is not None:
-            self._operations.check(exchange.caller.scopes, message.method, message.params)
+        self._permit(exchange, message.method, message.params)
         await self._carry(exchange, era)
 
     async def _bodiless(self, exchange: Exchange) -> None:
@@ -190,9 +190,15 @@ class McpDoor:
             raise Refused(405, f"Version {era.version} of MCP uses POST only.", headers=_ALLOW_MODERN)
         else:
             check_accept(exchange.scope["method"], inbound.captured.get(b"accept"))
-            if self._operations is not None and exchange.caller is not None:
-                self._operations.check(exchange.caller.scopes, None, {})
+            self._permit(exchange, None, {})
             await self._carry(exchange, era)
+
+    def _permit(self, exchange: Exchange, method: str | None, params: Mapping[str, object]) -> None:
+        caller, operations = exchange.caller, self._operations
+        if caller is not None and operations is not None:
+            operations.check(caller.scopes, method, params)
+            # The upstream may check scopes as well, and knows nothing of what stands for what.
+            caller.scopes = operations.expanded(caller.scopes)
 
     async def _carry(self, exchange: Exchange, era: Modern | Legacy) -> None:
         session: McpSession | None = None

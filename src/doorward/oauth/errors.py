@@ -138,7 +138,7 @@ class Reason(StrEnum):
     NOT_PUSHED = "not_pushed"
     NOT_AUTHENTICATED = "not_authenticated"
     RATE_LIMITED = "rate_limited"
-    WRONG_PASSWORDS = "wrong_passwords"
+    SIGN_IN_SLOWED = "sign_in_slowed"
     WRONG_PASSWORD = "wrong_password"
     ADMINISTRATION_TOKEN = "administration_token"
     MISSING_CAPABILITY = "missing_capability"

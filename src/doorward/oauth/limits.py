@@ -104,7 +104,7 @@ def trying(record: FailedSignIns | None, subject_digest: str, *, now: int, delay
     """
     known = None if record is None or (record.expires_at or 0) <= now else record
     if known is not None and known.blocked_until > now:
-        raise TooManyRequests(known.blocked_until - now, reason=Reason.WRONG_PASSWORDS)
+        raise TooManyRequests(known.blocked_until - now, reason=Reason.SIGN_IN_SLOWED)
     failures = (known.failures if known else 0) + 1
     wait = delays.after(failures)
     succeeded_at = known.succeeded_at if known else None
