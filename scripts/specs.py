@@ -93,8 +93,7 @@ def page() -> str:
     found = citations()
     rfcs = sorted((name for name in found if name.isdigit()), key=int)
     parts = [PAGE]
-    for number in rfcs:
-        parts.append(f"## RFC {number}: {TITLES[number]}\n\n{_lines(found[number])}\n")
+    parts += [f"## RFC {number}: {TITLES[number]}\n\n{_lines(found[number])}\n" for number in rfcs]
     parts.append("## Other documents\n\n")
     parts += [f"- {name}: {_modules(found[name][''])}\n" for name in sorted(set(found) - set(rfcs))]
     return "".join(parts)

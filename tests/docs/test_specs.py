@@ -10,7 +10,7 @@ import specs
 def module(tmp_path, monkeypatch):
     """Return a function that makes the text the only module there is."""
     monkeypatch.setattr(specs, "SOURCE", tmp_path)
-    return lambda text: (tmp_path / "one.py").write_text(text)
+    return (tmp_path / "one.py").write_text
 
 
 def test_each_citation_of_a_docstring_is_on_the_page(module):
