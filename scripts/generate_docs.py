@@ -5,14 +5,17 @@ A test compares them with what is committed, so they cannot fall behind.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import specs
 
+from doorward.administration.openapi import document
 from doorward.cli.main import cli
 from doorward.config.schema import reference_table
+from doorward.endpoints.administration import ROOT as ADMINISTRATION
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 NOTE = "<!-- Written by scripts/generate_docs.py (make docs). Edit the source, not this page. -->\n"
@@ -58,6 +61,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "configuration.md": NOTE + CONFIGURATION + reference_table(flags).rstrip() + "\n",
         DOCS / "cli.md": NOTE + CLI + sections.rstrip() + "\n",
+        DOCS / "openapi.json": json.dumps(document(ADMINISTRATION), indent=1, ensure_ascii=False) + "\n",
         DOCS / "specs.md": NOTE + specs.page(),
     }
 
