@@ -148,6 +148,13 @@ def test_any_other_assertion_is_refused(compact, reason):
     assert refused.value.reason is reason
 
 
+def test_a_key_that_is_no_point_of_the_curve_verifies_nothing():
+    broken = [{"kty": "EC", "crv": "P-256", "kid": "ec", "x": "AQ", "y": "AQ"}]
+    with pytest.raises(InvalidClient) as refused:
+        check(signed(), keys=broken)
+    assert refused.value.reason is Reason.ASSERTION_SIGNATURE
+
+
 def test_only_the_registered_type_of_assertion_is_read():
     for other in (None, "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"):
         with pytest.raises(InvalidClient) as refused:

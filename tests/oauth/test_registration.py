@@ -254,6 +254,7 @@ def test_a_body_that_is_no_object_is_refused(body):
         ({"response_types": ["token"]}, Reason.UNSUPPORTED_METADATA),
         ({"response_types": {"code": 1}}, Reason.MALFORMED_METADATA),
         ({"token_endpoint_auth_method": "private_key_jwt"}, Reason.UNSUPPORTED_METADATA),
+        ({"token_endpoint_auth_method": "client_secret_jwt"}, Reason.UNSUPPORTED_METADATA),
         ({"token_endpoint_auth_method": ["none"]}, Reason.MALFORMED_METADATA),
         ({"application_type": 1}, Reason.MALFORMED_METADATA),
         ({"logo_uri": "javascript:alert(1)"}, Reason.MALFORMED_METADATA),
