@@ -207,7 +207,7 @@ async def test_a_client_that_turns_to_keys_can_no_longer_go_without(tmp_path):
     ],
 )
 async def test_no_client_id_makes_the_door_reach_inside(tmp_path, client_id):
-    async with listening() as canary:
+    async with listening(None) as canary:
         switchboard = Switchboard(canary.port)
         names = Names(
             localhost=[["127.0.0.1"]], inside_example=[["10.0.0.5"]], client_example=[["192.168.0.9", "8.8.8.8"]]
@@ -218,6 +218,18 @@ async def test_no_client_id_makes_the_door_reach_inside(tmp_path, client_id):
         assert refused.status_code == 400
         assert switchboard.dialled == []
         assert canary.connections == 0
+
+
+async def test_the_canary_would_be_reached_without_the_check_of_addresses(tmp_path):
+    class Unchecked(Fetcher):
+        def _check(self, address: str) -> None: ...
+
+    async with listening(None) as canary:
+        names = Names(inside_example=[["10.0.0.5"]])
+        fetcher = Unchecked(resolver=names, dialer=Switchboard(canary.port))
+        async with world(tmp_path, fetcher=fetcher) as w:
+            await authorize(w, "https://inside.example/client.json")
+        assert canary.connections == 1
 
 
 @pytest.mark.requirement("R-09")

@@ -296,6 +296,13 @@ async def test_one_host_is_asked_a_few_times_a_minute_whatever_the_path():
         assert host.connections == 10
 
 
+async def test_without_a_budget_every_path_would_be_one_request_more():
+    async with listening() as host:
+        fetcher = local_fetcher(budget=HostBudget(10_000))
+        await asyncio.gather(*(fetcher.get(host.url(f"/{number}")) for number in range(30)))
+        assert host.connections == 30
+
+
 @pytest.mark.requirement("R-09")
 async def test_callers_of_one_url_share_one_request():
     release = asyncio.Event()

@@ -6,6 +6,7 @@ from joserfc.jwk import ECKey
 from oauth.given import ISSUER, MINTED, NOW, POLICY, VERIFIER, Wrapping, a_client, a_code, a_grant
 
 from doorward.oauth.client_id_metadata import check_document_url, host_is_accepted, is_document_url, read_document
+from doorward.oauth.client_metadata import read_metadata
 from doorward.oauth.client_terms import still_hold, terms
 from doorward.oauth.errors import InvalidClientMetadata, InvalidGrant, OAuthError, Reason
 from doorward.oauth.grants.authorization_code import redeem_code
@@ -132,6 +133,17 @@ def test_a_document_that_lies_is_refused(said):
 
 def test_there_are_sixty_lies():
     assert len(LIES) >= 60
+
+
+def test_a_reader_made_for_registrations_would_believe_many_of_them():
+    believed = 0
+    for said in LIES:
+        try:
+            read_metadata(json.loads(said) if isinstance(said, bytes) else said, policy=POLICY)
+            believed += 1
+        except (OAuthError, ValueError, RecursionError):
+            pass
+    assert believed >= 20
 
 
 def test_a_document_cannot_widen_what_exists_here():
