@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import msgspec
@@ -18,7 +19,15 @@ from doorward.administration.operation import (
     read_cursor,
 )
 from doorward.errors import ConfigError, Problem
-from doorward.oauth.audit_chain import CHAIN, NUMBER_DIGITS, Verification, page_of
+from doorward.oauth.audit_chain import (
+    CHAIN,
+    NUMBER_DIGITS,
+    PAGE_ENTRIES,
+    Broken,
+    Verification,
+    entry_id,
+    page_of,
+)
 from doorward.oauth.audit_records import AuditEntry, AuditHead
 from doorward.storage.port import Store
 
@@ -70,7 +79,8 @@ async def list_(here: Administration, asked: ListEntries) -> Page[EntryView]:
     await here.audit.flush()
     number = asked.after if asked.cursor is None else _number(asked.cursor)
     found: list[AuditEntry] = []
-    last = await _last(here.store)
+    head = await _head(here.store)
+    last = head.number if head else 0
     page = int(page_of(number + 1))
     while len(found) <= asked.limit and page <= int(page_of(max(last, 1))):
         found += [each for each in await _page(here.store, page) if int(each.entry_id) > number]
@@ -84,18 +94,18 @@ async def verify(here: Administration, asked: Verify) -> VerificationView:
     """Walk the whole chain."""
     del asked
     await here.audit.flush()
-    stored = await here.store.get(AuditHead, CHAIN)
-    head = stored.record if stored else None
+    head = await _head(here.store)
+    last = head.number if head else 0
     verification = Verification()
-    page = 0
-    while verification.broken is None:
-        entries = await _page(here.store, page)
-        if not entries and (head is None or page > int(page_of(head.number))):
-            break
-        # Another process may have written on since the head was read.
-        verification.check(each for each in entries if head is None or int(each.entry_id) <= head.number)
-        page += 1
+    for first in range(1, last + 1, PAGE_ENTRIES):
+        numbers = range(first, min(first + PAGE_ENTRIES - 1, last) + 1)
+        # By key, and not by what the entries say of themselves: entries that have changed places must not look right.
+        stored = await asyncio.gather(*[here.store.get(AuditEntry, entry_id(number)) for number in numbers])
+        verification.check(each.record for each in stored if each is not None)
     broken = verification.finish(head)
+    added = await _added_past(here.store, last) if broken is None else None
+    if added is not None:
+        broken = Broken(added, "The entry was added past the end of the log.")
     return VerificationView(
         intact=broken is None,
         entries=verification.number,
@@ -105,14 +115,23 @@ async def verify(here: Administration, asked: Verify) -> VerificationView:
     )
 
 
+async def _added_past(store: Store, last: int) -> int | None:
+    """Return the number of an entry that no head has ever covered."""
+    page = int(page_of(max(last, 1)))
+    numbers = [int(each.entry_id) for number in (page, page + 1) for each in await _page(store, number)]
+    # Read afterwards: what another process has written meanwhile is covered by its head.
+    head = await _head(store)
+    return min((number for number in numbers if number > (head.number if head else 0)), default=None)
+
+
 async def _page(store: Store, page: int) -> list[AuditEntry]:
     found = [stored.record for stored in await store.find(AuditEntry, page=str(page))]
     return sorted(found, key=lambda each: each.entry_id)
 
 
-async def _last(store: Store) -> int:
+async def _head(store: Store) -> AuditHead | None:
     stored = await store.get(AuditHead, CHAIN)
-    return stored.record.number if stored else 0
+    return stored.record if stored else None
 
 
 def _number(cursor: str) -> int:
