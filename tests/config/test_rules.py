@@ -101,6 +101,7 @@ def test_a_good_value_is_taken_in_its_one_spelling(tmp_path, name, given, value)
         ("scopes", 'read,wr"ite'),
         ("token_header", "Authorization"),
         ("token_header", "Mcp-Session-Id"),
+        ("token_header", "DPoP"),
         ("token_header", "X Key"),
         ("allowed_origins", "*"),
         ("allowed_origins", "null"),

@@ -41,7 +41,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
 _TAKEN_HEADERS = re.compile(
-    r"authorization|cookie|host|origin|accept|forwarded|connection|upgrade|te|trailer|keep-alive|last-event-id"
+    r"authorization|dpop|cookie|host|origin|accept|forwarded|connection|upgrade|te|trailer|keep-alive|last-event-id"
     r"|(content|mcp|x-forwarded|proxy|transfer|sec|access-control)-.*",
     re.IGNORECASE,
 )
