@@ -77,7 +77,7 @@ class Authenticator:
             )
             if record.dpop_jkt is not None:
                 raise bearer.unproved_token()
-        if not await actor_stands(self._store, record, now=self._clock.now()):
+        if record.act and not await actor_stands(self._store, record, now=self._clock.now()):
             raise _invalid(Reason.UNKNOWN_TOKEN, "The access token is not valid.")
         bearer.check_scopes(record.scopes, self._demanded)
         return Caller(
