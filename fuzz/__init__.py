@@ -2,3 +2,8 @@
 
 The tests run each of them a little; `python -m fuzz` runs them for as long as one likes and prints a table.
 """
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))

@@ -1,7 +1,7 @@
-"""`python -m fuzz`: every parser under atheris, and the HTTP endpoints under hypothesis; prints a table.
+"""`python -m fuzz`: every parser under atheris, drawn requests to every endpoint, the API by its OpenAPI document.
 
-`--runs N` inputs for each parser (800,000 before a release), `--cases N` requests, `--only WORDS` (a regular
-expression). Exit code 1 when anything was found. Needs the extra `fuzz` for the parsers.
+`--runs N` inputs for each parser (800,000 before a release), `--cases N` requests, `--examples N` for each operation,
+`--only WORDS` (a regular expression). Exit code 1 when anything was found. Needs the extra `fuzz`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=100_000, help="inputs for each parser")
     parser.add_argument("--cases", type=int, default=20_000, help="requests to the endpoints")
-    parser.add_argument("--only", default="", help="parsers whose name matches; `endpoints` for the requests")
+    parser.add_argument("--examples", type=int, default=200, help="requests to each operation of the API")
+    parser.add_argument("--only", default="", help="parsers whose name matches; `endpoints`; `administration`")
     return parser.parse_args()
 
 
@@ -46,23 +47,30 @@ def under_atheris(name: str, runs: int) -> dict[str, Any]:
 
 def show(name: str, line: dict[str, Any]) -> bool:
     """Print one row, and the finds below it; tell whether it is good."""
-    figures = (line["inputs"], line["taken"], line["finds"], line["slowest_ms"], line["seconds"])
-    print(ROW.format(name, *figures), flush=True)
+    slowest = line.get("slowest_ms", "-")
+    print(ROW.format(name, line["inputs"], line["taken"], line["finds"], slowest, line["seconds"]), flush=True)
     for find in line["kept"]:
         print(f"    {find['error']}  {find['input'][:200]}")
-    return not line["finds"] and line["slowest_ms"] <= SLOW_MS
+    return not line["finds"] and line.get("slowest_ms", 0) <= SLOW_MS
 
 
 def main() -> int:
     options = parse()
     chosen = [name for name in TARGETS if re.search(options.only, name)]
-    if chosen and importlib.util.find_spec("atheris") is None:
-        print("The parsers need atheris: pip install 'doorward[fuzz]'. Or name `--only endpoints`.", file=sys.stderr)
+    needed = {"atheris": bool(chosen), "schemathesis": bool(re.search(options.only, "administration"))}
+    absent = [name for name, is_needed in needed.items() if is_needed and importlib.util.find_spec(name) is None]
+    if absent:
+        said = f"This needs {' and '.join(absent)}: pip install 'doorward[fuzz]'. Or name `--only endpoints`."
+        print(said, file=sys.stderr)
         return 3
     print(ROW.format("parser", "inputs", "taken", "finds", "slowest ms", "seconds"))
     good = [show(name, under_atheris(name, options.runs)) for name in chosen]
     if re.search(options.only, "endpoints"):
         good.append(show("endpoints", asyncio.run(endpoints.campaign(options.cases))))
+    if needed["schemathesis"]:
+        from fuzz import api
+
+        good.append(show("administration", api.campaign(options.examples)))
     return 0 if all(good) else 1
 
 
