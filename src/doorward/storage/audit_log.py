@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -207,4 +208,8 @@ class AuditLog:
 
 def _plain(text: str) -> str:
     """Return text of a stranger as it may be kept: not too long, and without what looks like a credential."""
-    return redact(text[:_TEXT_LIMIT])
+    return _redacted(text) if len(text) <= _TEXT_LIMIT else redact(text[:_TEXT_LIMIT])
+
+
+# The same few clients, users and scopes come all the time, and the search costs more than the rest of an event.
+_redacted = functools.lru_cache(maxsize=2048)(redact)
