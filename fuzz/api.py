@@ -38,11 +38,11 @@ def campaign(examples: int) -> dict[str, Any]:
         ]
         for takes_away in (False, True):
             chosen = [name for name, *rest in names if bool(re.search(TAKES_AWAY, " ".join(rest))) is takes_away]
-            _part(door, chosen, examples, line)
+            _part(door, chosen, examples, line, folder)
     return line | {"seconds": round(time.monotonic() - started, 1)}
 
 
-def _part(door: Door, operations: list[str], examples: int, line: dict[str, Any]) -> None:
+def _part(door: Door, operations: list[str], examples: int, line: dict[str, Any], folder: str) -> None:
     flags = [word for capability in CAPABILITIES for word in ("--capability", capability)]
     token = door.command("tokens", "create", "--name", "fuzz", *flags)["token"]
     command = [sys.executable, "-m", "schemathesis.cli", "run", str(DOCUMENT), "--no-color", "--phases", "fuzzing"]
@@ -56,7 +56,7 @@ def _part(door: Door, operations: list[str], examples: int, line: dict[str, Any]
     ]
     command += ["--max-examples", str(examples)]
     command += [word for name in operations for word in ("--include-operation-id", name)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     found = _COUNTS.search(done.stdout)
     if found is None:
         raise RuntimeError(f"schemathesis gave no counts:\n{done.stdout}{done.stderr}")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from doorward import strict_json
 from doorward.door import accept
@@ -29,14 +34,29 @@ from doorward.oauth.parameters import parse_form, parse_query, parse_scope
 from doorward.oauth.policy import Policy
 from doorward.oauth.redirect_uris import check_registrable, matches
 from doorward.oauth.resource_indicators import canonical
+from doorward.oauth.trusted_issuers import TrustedIssuer
 
 ISSUER = "https://door.example"
-POLICY = Policy(ISSUER, f"{ISSUER}/mcp", ("read", "write"))
+IDP = "https://idp.example"
+POLICY = Policy(
+    ISSUER, f"{ISSUER}/mcp", ("read", "write"), trusted_issuers=(TrustedIssuer(issuer=IDP, jwks_uri=f"{IDP}/keys"),)
+)
+NOW = 1_800_000_000
 DOCUMENT_URL = "https://client.example/metadata.json"
-_HEADER = "eyJhbGciOiJFUzI1NiIsInR5cCI6ImRwb3Arand0In0"
-_JWT = f"{_HEADER}.eyJpc3MiOiJjMSIsInN1YiI6ImMxIn0.c2lnbmF0dXJl".encode()
 
 
+def _signed(header: dict[str, Any], claims: dict[str, Any]) -> bytes:
+    """Return a JWT that its own key verifies, so that a mutator begins behind the signature."""
+    key = ECKey.generate_key("P-256", parameters={"kid": "k1"})
+    if header["typ"] == "dpop+jwt":
+        header = header | {"jwk": {name: key.as_dict(private=False)[name] for name in ("kty", "crv", "x", "y")}}
+    return jwt.encode({"alg": "ES256", **header}, claims, key).encode()
+
+
+_PROOF = _signed({"typ": "dpop+jwt"}, {"htm": "POST", "htu": f"{ISSUER}/token", "iat": NOW, "jti": "j1"})
+_ASSERTION = _signed({"typ": "JWT"}, {"iss": "c1", "sub": "c1", "aud": ISSUER, "exp": NOW + 60, "jti": "j1"})
+_IDENTITY = _signed({"typ": "oauth-id-jag+jwt"}, {"iss": IDP, "sub": "u1", "aud": ISSUER, "exp": NOW + 60, "jti": "j1"})
+_KEYS = json.dumps({"keys": [ECKey.generate_key("P-256", parameters={"kid": "k1"}).as_dict(private=False)]}).encode()
 _MODERN = (
     b"mcp-protocol-version: 2026-07-28\nmcp-method: tools/list\n\n"
     b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":'
@@ -130,7 +150,7 @@ def _bearer(data: bytes) -> None:
 
 
 def _proof(data: bytes) -> None:
-    check_proof(_text(data), method="POST", urls=frozenset({f"{ISSUER}/token"}), now=1_800_000_000, policy=POLICY)
+    check_proof(_text(data), method="POST", urls=frozenset({f"{ISSUER}/token"}), now=NOW, policy=POLICY)
 
 
 def _keys(data: bytes) -> None:
@@ -155,17 +175,17 @@ TARGETS = MappingProxyType(
             lambda data: presented_client(_text(data), {}), (OAuthError,), (b"Basic YTpi", b"basic YSUzQTpiJTJC")
         ),
         "client assertion": Target(
-            lambda data: read_client_assertion(ASSERTION_TYPE, _text(data)), (OAuthError,), (_JWT, b"e30.e30.e30")
+            lambda data: read_client_assertion(ASSERTION_TYPE, _text(data)), (OAuthError,), (_ASSERTION, b"e30.e30.e30")
         ),
         "identity assertion": Target(
-            lambda data: read_identity_assertion(_text(data), policy=POLICY), (OAuthError,), (_JWT,)
+            lambda data: read_identity_assertion(_text(data), policy=POLICY), (OAuthError,), (_IDENTITY,)
         ),
-        "compact JWS": Target(lambda data: read_compact(_text(data)), (), (_JWT, b"a.b.c")),
-        "DPoP proof": Target(_proof, (OAuthError, BearerError), (_JWT,)),
+        "compact JWS": Target(lambda data: read_compact(_text(data)), (), (_PROOF, b"a.b.c")),
+        "DPoP proof": Target(_proof, (OAuthError, BearerError), (_PROOF,)),
         "JWK set": Target(
             _keys,
             (OAuthError, strict_json.InvalidJson),
-            (b'{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","kid":"1"}]}',),
+            (_KEYS,),
         ),
         "metadata document": Target(
             lambda data: read_document(data, client_id=DOCUMENT_URL, policy=POLICY),
