@@ -7,15 +7,18 @@ function runs again on what is true now, so of any number of racers exactly one 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from doorward.clock import Clock, Entropy
 from doorward.errors import Conflict, Unavailable
 from doorward.oauth import id_jag
 from doorward.oauth.access_token_jwt import Sign
-from doorward.oauth.changes import Decision, Stored
+from doorward.oauth.changes import Change, Decision, DeleteAll, Insert, Replace, Stored
 from doorward.oauth.client_assertion import Assertion
 from doorward.oauth.client_id_metadata import is_document_url
 from doorward.oauth.client_keys import Key
@@ -29,8 +32,10 @@ __all__ = ["Authority", "Sealing"]
 
 Reply = TypeVar("Reply")
 
-ATTEMPTS = 5
+ATTEMPTS = 8
 """Each lost race means that another request won, so progress is certain; more losses than this is overload."""
+AT_ONCE = 2
+"""Attempts that all requests make at the same time. Who has lost these takes turns with the others in this process."""
 
 
 class ClientDocuments(Protocol):
@@ -72,6 +77,8 @@ class Authority:
     """None: no document of anybody is ever asked for."""
     issuer_keys: IssuerKeys | None = None
     """None: identity providers are known by the keys that the settings hold, or not at all."""
+    turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, repr=False)
+    """One lock for each record that several requests of this process fight for."""
 
     async def client(self, client_id: str) -> Stored[Client] | None:
         """Return the client as it describes itself now: where its id is a URL, its document may be asked for.
@@ -91,13 +98,28 @@ class Authority:
         Raises:
             Unavailable: the store is down, or the record is changed faster than it can be decided on.
         """
-        for _ in range(ATTEMPTS):
-            decision = await attempt()
-            if not decision.changes:
+        contested: set[str] = set()
+        for number in range(ATTEMPTS):
+            async with AsyncExitStack() as turn:
+                if number >= AT_ONCE:
+                    # In one order, so that no two requests wait for each other.
+                    for name in sorted(contested):
+                        await turn.enter_async_context(self.turns.setdefault(name, asyncio.Lock()))
+                decision = await attempt()
+                if not decision.changes:
+                    return decision.reply
+                try:
+                    await self.store.apply(decision.changes)
+                except Conflict:
+                    contested.update(_records_of(decision.changes))
+                    continue
                 return decision.reply
-            try:
-                await self.store.apply(decision.changes)
-            except Conflict:
-                continue
-            return decision.reply
         raise Unavailable("too many requests change the same record at once")
+
+
+def _records_of(changes: Iterable[Change]) -> Iterable[str]:
+    for change in changes:
+        if isinstance(change, Insert | Replace):
+            yield f"{change.record.kind} {change.record.key}"
+        elif not isinstance(change, DeleteAll):
+            yield f"{change.record_type.kind} {change.key}"
