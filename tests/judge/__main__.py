@@ -85,13 +85,15 @@ async def main() -> int:
     results: list[Result] = []
     absent = []
     began = time.monotonic()
-    for name in names:
-        if given.minutes and time.monotonic() - began > given.minutes * 60:
-            absent.append(f"{name} (out of time)")
-            continue
-        async with database(given.database, name) as its_server:
-            results.append(await one(name, counts[name], given, its_server))
-    print("\n" + render(results, seed=given.seed, database=given.database, absent=absent))
+    try:
+        for name in names:
+            if given.minutes and time.monotonic() - began > given.minutes * 60:
+                absent.append(f"{name} (out of time)")
+                continue
+            async with database(given.database, name) as its_server:
+                results.append(await one(name, counts[name], given, its_server))
+    finally:
+        print("\n" + render(results, seed=given.seed, database=given.database, absent=absent))
     return 1 if any(each.verdict.breaks for each in results) else 0
 
 

@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 from judge.checker import Break
 from judge.model import Model
 
-from doorward.oauth.records import AccessToken, AuthorizationCode, Client, Grant, RefreshToken
+from doorward.oauth.records import RECORD_TYPES, AccessToken, AuthorizationCode, Client, Grant, RefreshToken
 from doorward.storage.port import Store
 
 
@@ -82,6 +83,12 @@ def _ended(
         grant = grants.get(token.grant_id)
         if grant is None or grant.revoked_at is not None:
             yield Break(5, f"{token.kind} {token.key} is in the store, and its grant has ended")
+
+
+async def dump(store: Store, path: Path) -> None:
+    """Write every record to a file, to be searched where the store's own files cannot be."""
+    records = [each.record for kind in RECORD_TYPES for each in await store.find(kind)]
+    path.write_bytes(b"\n".join(map(msgspec.msgpack.encode, records)))
 
 
 async def scan(secrets: set[str], directory: Path) -> list[Break]:

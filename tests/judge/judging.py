@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from judge.audit import audit, scan
+from judge.audit import audit, dump, scan
 from judge.checker import Verdict, check
 from judge.faults import FAULT_RUNS
 from judge.history import read
@@ -72,6 +72,8 @@ async def judge(
         verdict = check(operations, installation.policy)
         async with installation.store() as store:
             verdict.breaks.extend(await audit(Model(operations, installation.policy), store))
+            if server is not None:
+                await dump(store, directory / "records.dump")
         verdict.fed[9] += len(installation.recorder.secrets)
         verdict.breaks.extend(await scan(installation.recorder.secrets, directory))
     return Result(name, cases, time.monotonic() - began, verdict, directory)

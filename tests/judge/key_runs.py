@@ -49,11 +49,14 @@ KEY_RUNS = {"key-rotation": key_rotation}
 
 
 async def _rotate(bench: Bench, kind: str) -> None:
+    # In the environment, since the address of a database holds its password.
+    address = bench.installation.database
+    database = {"DOORWARD_DATABASE": address} if address else {}
     place = ["--data-dir", str(bench.installation.directory / "data")]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *["-m", "doorward", "keys", "rotate", "--kind", kind, "--json", *place],
-        env={**os.environ, "DOORWARD_PUBLIC_URL": ISSUER},
+        env={**os.environ, "DOORWARD_PUBLIC_URL": ISSUER, **database},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
