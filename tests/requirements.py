@@ -253,4 +253,14 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     ),
     Requirement("G-09", "No address of the administration is open to who lacks its capability.", "attack G-09"),
     Requirement("K-01", "No secret is in a log or in the audit log.", "attack K-01"),
+    Requirement("T4", "A door listens on loopback unless told otherwise.", "MCP transports, security warning"),
+    Requirement(
+        "T5",
+        "A door asks who is calling unless a word in the settings says otherwise.",
+        "MCP transports, security warning",
+    ),
+    Requirement("A18", "offline_access is never demanded, and dropped where it is asked for.", "MCP authorization"),
+    Requirement(
+        "X6", "A client that talks to several servers can tell their answers apart.", "MCP security; RFC 9207 s2"
+    ),
 )

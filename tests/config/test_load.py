@@ -15,6 +15,7 @@ def problems(flags, environ, cwd: Path) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
+@pytest.mark.requirement("T4")
 def test_defaults_hold_when_nothing_is_written(tmp_path):
     loaded = load({}, {}, tmp_path)
     assert (loaded.config.host, loaded.config.port, loaded.config.path) == ("127.0.0.1", 8000, "/mcp")

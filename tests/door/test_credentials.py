@@ -35,6 +35,7 @@ async def test_the_client_s_credential_never_reaches_the_upstream(front, token):
     assert not front.upstream.got("authorization")
 
 
+@pytest.mark.requirement("T5")
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE", "PUT", "PATCH", "HEAD"])
 async def test_without_a_token_every_method_gets_a_challenge_that_names_no_error(front, method):
     answer = await front.ask(legacy() if method == "POST" else None, method=method)

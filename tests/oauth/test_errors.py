@@ -56,6 +56,7 @@ def test_a_redirect_keeps_the_query_and_has_no_fragment(redirect_uri, expected):
     assert location(redirect_uri, code="a b", state="&=#", iss="https://d.example", nothing=None) == expected
 
 
+@pytest.mark.requirement("X6")
 @pytest.mark.requirement("A11")
 @pytest.mark.requirement("A-09")
 def test_a_redirected_error_carries_code_description_state_and_issuer():

@@ -6,6 +6,7 @@ from doorward.oauth.policy import Policy
 from doorward.oauth.scopes import grantable, narrowed
 
 
+@pytest.mark.requirement("A18")
 @pytest.mark.parametrize(
     ("requested", "registered", "granted"),
     [

@@ -7,6 +7,8 @@ from upstreams.http_upstreams import LIST, RESULT, fault_of, in_front_of
 from upstreams.recorder import ask, call, modern
 from upstreams.servers import Visit
 
+from doorward.upstreams import http_reply
+
 
 async def test_the_slash_an_upstream_redirects_to_is_followed_and_remembered() -> None:
     seen: list[bytes] = []
@@ -52,6 +54,21 @@ async def test_no_redirect_leads_to_another_origin_or_in_a_circle(status: str, l
     async with in_front_of(handler) as upstream:
         assert (await fault_of(upstream)).fault == "not_mcp"
     assert len(visits) == 1
+
+
+@pytest.mark.requirement("S-05")
+async def test_a_hop_that_looks_only_at_the_path_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_reply, "_same_host", lambda *_: True)
+    visits = []
+
+    async def handler(visit: Visit) -> None:
+        while True:
+            visits.append(await visit.request())
+            await visit.answer(b"", "307 X", more="location: http://attacker.example/mcp/\r\n")
+
+    async with in_front_of(handler) as upstream:
+        await fault_of(upstream)
+    assert len(visits) > 1
 
 
 async def test_a_redirect_that_redirects_is_given_up() -> None:
