@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -57,6 +58,7 @@ _PROOF = _signed({"typ": "dpop+jwt"}, {"htm": "POST", "htu": f"{ISSUER}/token", 
 _ASSERTION = _signed({"typ": "JWT"}, {"iss": "c1", "sub": "c1", "aud": ISSUER, "exp": NOW + 60, "jti": "j1"})
 _IDENTITY = _signed({"typ": "oauth-id-jag+jwt"}, {"iss": IDP, "sub": "u1", "aud": ISSUER, "exp": NOW + 60, "jti": "j1"})
 _KEYS = json.dumps({"keys": [ECKey.generate_key("P-256", parameters={"kid": "k1"}).as_dict(private=False)]}).encode()
+_LOOPBACK = re.compile(r"(http)://(127(?:\.\d{1,3}){3}|\[::1\]|(?i:localhost))(?::\d{1,5})?((?:/[^?#]*)?)(\?[^#]*)?")
 _MODERN = (
     b"mcp-protocol-version: 2026-07-28\nmcp-method: tools/list\n\n"
     b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":'
@@ -143,6 +145,15 @@ def _redirect_uri(data: bytes) -> None:
     check_registrable(uri, issuer=ISSUER)
 
 
+def _redirect_pair(data: bytes) -> None:
+    """Compare our matcher with a second one, made of nothing but a regular expression: ours never accepts more."""
+    registered, _, presented = _text(data).partition("\n")
+    if matches(registered, presented) and registered != presented:
+        ours, theirs = _LOOPBACK.fullmatch(registered), _LOOPBACK.fullmatch(presented)
+        if ours is None or theirs is None or ours.groups() != theirs.groups():
+            raise AssertionError(f"{presented!r} was taken for {registered!r}")
+
+
 def _bearer(data: bytes) -> None:
     for token in (bearer.presented_token(data), bearer.presented_dpop_token(data)):
         if token is not None:
@@ -203,6 +214,16 @@ TARGETS = MappingProxyType(
         "resource": Target(lambda data: canonical(_text(data)), (), (b"HTTPS://Door.Example:443/mcp/",)),
         "redirect URI": Target(
             _redirect_uri, (OAuthError,), (b"http://127.0.0.1:1/cb", b"cursor://x/y", b"javascript:alert(1)")
+        ),
+        "redirect URI pair": Target(
+            _redirect_pair,
+            (),
+            (
+                b"http://127.0.0.1:1/cb\nhttp://127.0.0.1:2/cb",
+                b"http://localhost/cb?a=b\nhttp://localhost:9/cb?a=b",
+                b"http://[::1]/\nhttp://[::1]:80/",
+                b"https://a.example/cb\nhttps://a.example/cb",
+            ),
         ),
         "bearer token": Target(_bearer, (BearerError,), (b"Bearer dwa_abc", b"DPoP x", b"bearer")),
         "challenge": Target(_challenge, (), (b"words", b'"\\\r\n')),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fuzz import targets
 from fuzz.targets import TARGETS, Target
 
 MARKS = b'%&=+:;,./\\"{}[]()<>@#?*\r\n\t \x00\x7f\xc3\xa9'
@@ -47,3 +48,12 @@ def test_a_parser_that_lets_another_exception_out_is_caught():
 
     with pytest.raises(IndexError):
         holds()
+
+
+@pytest.mark.requirement("A-01")
+def test_the_second_matcher_of_redirect_uris_notices_a_lax_one(monkeypatch):
+    pair = TARGETS["redirect URI pair"]
+    assert pair.survives(b"https://a.example/cb\nhttps://a.example/cb.evil")
+    monkeypatch.setattr(targets, "matches", lambda registered, presented: presented.startswith(registered))
+    with pytest.raises(AssertionError, match="was taken for"):
+        pair.survives(b"https://a.example/cb\nhttps://a.example/cb.evil")
