@@ -182,6 +182,7 @@ async def test_refusals_that_come_while_a_batch_is_written_are_counted_in_the_ne
         await asyncio.sleep(0)
     slow.apply = sqlite_store.apply
     await flushing
+    await audit.flush()
     counts = [int(each.detail.get("count", "1")) for each in await checked(sqlite_store) if each.event == "refused"]
     assert sum(counts) == 1 + 3
     assert len(counts) == 2
@@ -239,3 +240,20 @@ async def test_a_process_that_is_killed_has_lost_nothing_of_what_it_had_written_
     process.communicate()
     assert len(await checked(store)) == 4 * 50 + 1
     await store.close()
+
+
+async def test_events_that_come_while_a_batch_is_written_wait_for_the_next_one(sqlite_store):
+    class Busy(Faulty):
+        batches = 0
+
+        async def apply(self, changes):
+            self.batches += 1
+            audit.write(event(self.batches))
+            await super().apply(changes)
+
+    busy = Busy(sqlite_store)
+    audit = AuditLog(busy, CLOCK)
+    audit.write(event(0))
+    await audit.flush()
+    assert busy.batches == 1
+    assert [each.detail["id"] for each in await checked(sqlite_store)] == ["0"]

@@ -138,7 +138,9 @@ class AuditLog:
 
     async def _flush(self) -> None:
         async with self._writing:
-            while self._pending:
+            # Not until the queue is empty: under load that would never be, with a transaction for each event.
+            until = self._written + len(self._pending)
+            while self._written < until:
                 if self._uncertain is not None and await self._settled(*self._uncertain):
                     continue
                 batch = self._batch()
