@@ -153,6 +153,16 @@ def test_a_backup_never_replaces_a_file(at, tmp_path):
     assert "cannot be written" in at("db", "backup", "absent/copy.sqlite", code=3)
 
 
+def test_a_database_that_cannot_be_read_is_told(at, tmp_path):
+    (tmp_path / "notes.txt").write_text("not a database " * 1000)
+    for command in (["status"], ["backup", "copy.sqlite"], ["migrate"]):
+        assert "notes.txt cannot be" in at("db", *command, "--database", "sqlite:///notes.txt", code=3)
+    assert not list(tmp_path.glob("copy*"))
+    url = f"postgresql://door:{PASSWORD}@/door?host={tmp_path}"
+    for command in (["status"], ["migrate"], ["purge"]):
+        assert "cannot be reached" in at("db", *command, "--database", url, code=3)
+
+
 def test_the_command_that_copies_a_postgres_database_works(postgres, at, monkeypatch, tmp_path):
     url = postgres.url(postgres.new_database())
     monkeypatch.setenv("DOORWARD_DATABASE", url)

@@ -127,6 +127,12 @@ async def test_of_nodes_that_rotate_at_once_one_wins(store, clock, tmp_path):
     assert len(signing) == 2
 
 
+async def test_nodes_that_start_at_once_on_a_new_store_make_one_ring(store, clock, tmp_path):
+    nodes = await asyncio.gather(*[node(store, clock, tmp_path) for _ in range(6)])
+    assert len({each.keys.encryption[0].secret for each in nodes}) == 1
+    assert len(await store.find(KeyRecord)) == 3
+
+
 async def test_keys_follow_each_other_even_within_one_second(store, clock, tmp_path):
     rotation = await node(store, clock, tmp_path)
     made = [await rotation.rotate("encryption", at_once=True) for _ in range(2)]

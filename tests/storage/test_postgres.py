@@ -16,7 +16,7 @@ from storage.samples import least
 from doorward.errors import Conflict, StartError, Unavailable
 from doorward.oauth.changes import Change, Delete, DeleteAll, Expect, Insert, Replace
 from doorward.oauth.records import RECORD_TYPES, AccessToken, Client, Grant, RefreshToken, User
-from doorward.storage.postgres import PostgresStore
+from doorward.storage.postgres import PostgresStore, refuse_old
 from doorward.storage.postgres_connection import connect
 from doorward.storage.postgres_schema import statements_for, table_name
 
@@ -401,3 +401,48 @@ async def test_a_certificate_that_is_not_there_is_told(postgres_server):
 
 async def test_a_server_without_tls_is_not_used_where_tls_is_demanded(postgres_server):
     await refusal_of(postgres_server.url() + "?sslmode=require")
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [((b"S", b"garbage"), "No protected connection"), ((b"N",), "rejected"), ((), "in time")],
+    ids=["garbage", "no TLS", "silence"],
+)
+async def test_a_server_that_does_not_protect_or_never_answers_is_told(answers, expected):
+    refused, ended = asyncio.Event(), asyncio.Event()
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in answers:
+            await reader.read(4096)
+            writer.write(answer)
+        await refused.wait()
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_server(respond, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    assert expected in await refusal_of(f"postgresql://u:hunter2@127.0.0.1:{port}/db?sslmode=require")
+    refused.set()
+    await ended.wait()
+    server.close()
+
+
+async def test_tables_that_are_not_ours_are_left_alone(postgres_server, postgres_url):
+    database = postgres_url.rpartition("/")[2]
+    postgres_server.sql("CREATE SCHEMA doorward; CREATE TABLE doorward.record_client (theirs text)", database)
+    assert "cannot be used" in await refusal_of(postgres_url)
+    assert postgres_server.sql("SELECT count(*) FROM doorward.record_client", database) == "0"
+
+
+def test_a_server_that_is_too_old_is_refused():
+    with pytest.raises(StartError, match="PostgreSQL 13"):
+        refuse_old(13)
+
+
+async def test_a_session_that_the_server_ends_is_not_used_again(postgres_server, postgres_url, store):
+    await store.apply([Insert(least(Client))])
+    database = postgres_url.rpartition("/")[2]
+    others = f"datname = '{database}' AND pid <> pg_backend_pid()"
+    postgres_server.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+    assert await store.get(Client, "key") is not None
+    await store.apply([Insert(least(Client, "other"))])

@@ -56,6 +56,5 @@ def _need_driver(database: str, data_dir: Path) -> None:
 
 def _path(database: str | None, data_dir: Path) -> Path:
     path = sqlite_path(database, data_dir)
-    if path is None:
-        raise AssertionError("a database in memory has no status that another process could read")
+    assert path is not None, "a database in memory has no status that another process could read"
     return path

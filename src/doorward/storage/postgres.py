@@ -24,7 +24,7 @@ from doorward.logs import log
 from doorward.oauth.changes import Change, Stored
 from doorward.oauth.records import RECORD_TYPES, Record
 from doorward.storage.postgres_connection import OPERATION_SECONDS, Connection, Pool, connect
-from doorward.storage.postgres_faults import FAULTS, RETRIED, start_error, unavailable
+from doorward.storage.postgres_faults import ENDS_SESSION, FAULTS, RETRIED, start_error, unavailable
 from doorward.storage.postgres_migrations import migrate, packaged_migrations
 from doorward.storage.postgres_schema import (
     CONFLICT,
@@ -67,7 +67,7 @@ class PostgresStore:
         try:
             connection = await connect(self._url)
             try:
-                _refuse_old(connection.get_server_version().major)
+                refuse_old(connection.get_server_version().major)
                 await _warn_of_losses(connection)
                 await migrate(connection, packaged_migrations())
             finally:
@@ -189,7 +189,8 @@ class _Lost(Unavailable):
 
 
 def _after_fault(pool: Pool, connection: Connection, error: Exception) -> Unavailable:
-    if isinstance(error, asyncpg.PostgresError) and not connection.is_closed() and not connection.is_in_transaction():
+    answered = isinstance(error, asyncpg.PostgresError) and not str(error.sqlstate).startswith(ENDS_SESSION)
+    if answered and not connection.is_closed() and not connection.is_in_transaction():
         pool.release(connection)
         return unavailable(error)
     lost = connection.is_closed()
@@ -236,7 +237,8 @@ def _stored(record_type: type[R], version: int, body: bytes) -> Stored[R]:
         raise Unavailable(f"A stored {record_type.kind} cannot be read.") from error
 
 
-def _refuse_old(major: int) -> None:
+def refuse_old(major: int) -> None:
+    """Raise `StartError` for a server of a version that is not tested any more."""
     if major < OLDEST_SERVER:
         raise StartError(
             Problem(

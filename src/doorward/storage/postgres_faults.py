@@ -18,6 +18,9 @@ FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Intern
 RETRIED = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: the server has undone the transaction and asks for another attempt."""
 
+ENDS_SESSION = ("08", "57P", "25006")
+"""How the codes begin after which a session is of no use: it is lost, shut down, or on what has become a replica."""
+
 _PASSWORD = frozenset({"28P01", "28000"})
 _NOT_READY = frozenset({"57P01", "57P02", "57P03", "53300"})
 
