@@ -20,10 +20,11 @@ T = TypeVar("T")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LAYERS = {
     "unit": ["tests", "--ignore=tests/flows", "--ignore=tests/browser", "-n", "2"],
-    "flows": ["tests/flows", "-n", "2"],
+    "flows": ["tests/flows", "--ignore=tests/flows/test_conformance.py", "-n", "2"],
+    "conformance": ["tests/flows/test_conformance.py"],
     "browser": ["tests/browser"],
 }
-"""What runs together. The browser has a core for itself."""
+"""What runs together. The browser has a core for itself, and so has the conformance suite, whose clock is strict."""
 NO_TESTS = 5  # pytest's exit code when a selection matched nothing
 
 

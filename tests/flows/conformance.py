@@ -59,8 +59,19 @@ class Score:
 
 
 def run(url: str, revision: Revision) -> Score:
-    """Run what `revision` requires of a server at `url`."""
+    """Run what `revision` requires of a server at `url`.
+
+    A scenario that was given up by its clock has no check that passed or failed. That is no verdict, so it is asked for
+    once more.
+    """
     node.install()
+    score = _run(url, revision)
+    if (0, 0) in score.checks.values():
+        score = _run(url, revision)
+    return score
+
+
+def _run(url: str, revision: Revision) -> Score:
     program = node.package("@modelcontextprotocol/conformance", "dist/index.js")
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
         done = subprocess.run(
