@@ -19,11 +19,12 @@ from pathlib import Path
 
 from flows.door import PASSWORD
 from flows.processes import PYTHON, Program, free_port
+from postgres_server import running_server
 
 from bench import measure, report, streams
 from bench.load import Crowd
 from bench.report import Row
-from bench.subjects import HELPERS, NEEDS, SUBJECTS, Live, Subject, command
+from bench.subjects import HELPERS, NEEDS, ON_POSTGRES, SUBJECTS, Live, Subject, command
 
 LIMITS = ("REGISTRATIONS", "AUTHORIZATIONS", "TOKEN_CALLS", "SIGN_INS")
 # One address sends all of this load, which the limits are there to stop.
@@ -83,11 +84,17 @@ def start(subjects: Sequence[Subject], folder: Path, stack: contextlib.ExitStack
     helpers = list(dict.fromkeys(need for server in measured for need in NEEDS.get(server, [])))
     ports = {name: free_port() for name in [*helpers, *measured]}
     running = Running({}, {name: folder / name for name in ports})
+    database = {}
+    if ON_POSTGRES in measured:
+        with measure.on_core(measure.LOAD_CORE):
+            server = stack.enter_context(running_server(fsync=True))
+            database = {"DOORWARD_DATABASE": server.url(server.new_database())}
     for name, port in ports.items():
         running.folders[name].mkdir()
         core = measure.LOAD_CORE if name in HELPERS else measure.SUBJECT_CORE
         words = command(name, port, running.folders[name], folder, ports)
-        program = measure.running(words, port, running.folders[name], core=core, env=OWNER)
+        env = OWNER | (database if name == ON_POSTGRES else {})
+        program = measure.running(words, port, running.folders[name], core=core, env=env)
         running.programs[name] = stack.enter_context(program)
     return running
 

@@ -27,6 +27,7 @@ AUTHORIZATION_SERVERS = {
     "Cloudflare": "cloudflare",
 }
 """Peers that register, refresh and redeem. Only Cloudflare's stores durably; its consent and the SDK's ask nobody."""
+ON_POSTGRES = "door_postgres"
 LEFT_OUT = {("whole flow", "fastmcp_oauth_proxy"), ("refresh", "oidc_provider"), ("whole flow", "oidc_provider")}
 """The proxy's consent is elsewhere; oidc-provider's store forgets a client after a thousand records."""
 NEEDS = {
@@ -77,7 +78,8 @@ def command(server: str, port: int, folder: Path, shared: Path, ports: dict[str,
         return [str(node.binary()), str(node.FOLDER / "oracle.mjs"), str(port), f"http://127.0.0.1:{port}/mcp"]
     if server.startswith("door_"):
         here = Path(__file__).parent
-        targets = {"door_raw": str(here / "target_raw.py"), "door_fastmcp": str(here / "target_fastmcp.py")}
+        targets = {server: str(here / "target_raw.py") for server in ("door_raw", ON_POSTGRES)}
+        targets |= {"door_fastmcp": str(here / "target_fastmcp.py")}
         upstream = targets.get(server) or f"http://127.0.0.1:{ports['raw_upstream']}/mcp"
         place = ["--port", str(port), "--data-dir", str(folder), "--log-level", "warning"]
         auth = ["--auth", "none" if server == "door_open_proxy" else "oauth"]
@@ -187,6 +189,9 @@ SUBJECTS = (
     ),
     Subject("registration, Doorward", "door_raw", registrations, "registration, Cloudflare", "800"),
     Subject("refresh, Doorward", "door_raw", refreshes, "refresh, Cloudflare", "1000"),
+    Subject("registration, Doorward on Postgres", ON_POSTGRES, registrations, "registration, Doorward"),
+    Subject("refresh, Doorward on Postgres", ON_POSTGRES, refreshes, "refresh, Doorward", "1500"),
+    Subject("call, Doorward on Postgres", ON_POSTGRES, calls_with_grant, "raw ASGI behind Doorward, in process"),
     Subject(
         "whole flow, Doorward, signed in before",
         "door_raw",
