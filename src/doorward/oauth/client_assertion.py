@@ -8,37 +8,32 @@ Implements RFC 7523 s3, OpenID Connect Core s9, RFC 8725 s3. Does not know where
 
 from __future__ import annotations
 
-import binascii
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from doorward.oauth.client_keys import SIGNING_ALGORITHMS, Key, candidates
+from doorward.oauth.compact_jws import CompactJws, is_signed, read_compact
 from doorward.oauth.errors import InvalidClient, Reason
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client, SeenAssertion
 from doorward.oauth.tokens import digest
-from doorward.strict_json import InvalidJson, decode
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-_LIMIT_CHARS = 8192
 _TEXT_LIMIT_CHARS = 2048
 _KEYS_TRIED = 5
 _LIFETIME_SECONDS = 3600
 """What a widely used client library asks for unless told otherwise; an assertion counts once all the same."""
 _SKEW_SECONDS = 30
 _TYPES: Final = frozenset({"", "jwt", "client-authentication+jwt", "application/client-authentication+jwt"})
-_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
     """A client assertion taken apart; nothing of it is proved yet."""
 
-    compact: str = field(repr=False)
+    jws: CompactJws = field(repr=False)
     alg: str
     kid: str | None
     claims: Mapping[str, object] = field(repr=False)
@@ -56,10 +51,10 @@ def read_assertion(assertion_type: str | None, compact: str) -> Assertion:
     """
     if assertion_type != ASSERTION_TYPE:
         raise _refused(f"client_assertion_type must be {ASSERTION_TYPE}.")
-    found = _COMPACT(compact) if len(compact) <= _LIMIT_CHARS else None
-    header, claims = (_json(part) for part in found.groups()[:2]) if found else (None, None)
-    if not isinstance(header, dict) or not isinstance(claims, dict):
+    jws = read_compact(compact)
+    if jws is None:
         raise _refused("client_assertion is not a signed JWT.")
+    header, claims = jws.header, jws.claims
     alg, kid = header.get("alg"), header.get("kid")
     if "crit" in header or str(header.get("typ", "")).lower() not in _TYPES or not isinstance(kid, str | None):
         raise _refused("client_assertion has a header that is not understood.")
@@ -71,7 +66,7 @@ def read_assertion(assertion_type: str | None, compact: str) -> Assertion:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= _TEXT_LIMIT_CHARS or claims.get("iss") != subject:
         raise _refused("iss and sub of client_assertion must both be the client_id.")
-    return Assertion(compact, str(alg), kid, claims, subject)
+    return Assertion(jws, str(alg), kid, claims, subject)
 
 
 def check_assertion(
@@ -86,7 +81,7 @@ def check_assertion(
     """
     if assertion.client_id != client.client_id:
         raise InvalidClient("client_assertion is another client's.", Reason.CLIENT_ID_MISMATCH)
-    if not any(_is_signed(assertion, key) for key in _tried(assertion, keys)):
+    if not any(is_signed(assertion.jws, key, assertion.alg) for key in _tried(assertion, keys)):
         raise InvalidClient("client_assertion is not signed with a key of this client.", Reason.ASSERTION_SIGNATURE)
     _check_audience(assertion.claims.get("aud"), policy)
     expires_at = _check_time(assertion.claims, now)
@@ -119,23 +114,6 @@ def _tried(assertion: Assertion, keys: Iterable[Key]) -> tuple[Key, ...]:
     return candidates(keys, kid=assertion.kid, alg=assertion.alg)[:_KEYS_TRIED]
 
 
-def _is_signed(assertion: Assertion, key: Key) -> bool:
-    # Imported late: most installations never see an assertion.
-    from joserfc.errors import JoseError
-    from joserfc.jwk import import_key
-    from joserfc.jws import JWSRegistry
-
-    signing_input, _, signature = assertion.compact.rpartition(".")
-    model = JWSRegistry.algorithms["Ed25519" if assertion.alg == "EdDSA" else assertion.alg]
-    members = {name: value for name, value in key.items() if name not in {"alg", "use", "kid"}}
-    try:
-        public_key = import_key(dict(members))
-        model.check_key(public_key)
-        return bool(model.verify(signing_input.encode(), _base64url(signature), public_key))
-    except (JoseError, ValueError, TypeError):
-        return False
-
-
 def _check_audience(audience: object, policy: Policy) -> None:
     named = [audience] if isinstance(audience, str) else audience
     # Every one of them: with another server among them, that server could use the assertion here.
@@ -165,23 +143,6 @@ def _instant(claims: Mapping[str, object], name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 40:
         raise _refused(f"{name} of client_assertion is not an instant.")
     return int(value)
-
-
-def _json(part: str) -> object:
-    data = _base64url(part)
-    try:
-        return decode(data) if data else None
-    except InvalidJson:
-        return None
-
-
-def _base64url(text: str) -> bytes:
-    try:
-        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
-        return b""
-    # Unused bits could make two texts of one signature.
-    return data if urlsafe_b64encode(data).rstrip(b"=") == text.encode() else b""
 
 
 def _refused(description: str) -> InvalidClient:

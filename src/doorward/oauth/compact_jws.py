@@ -36,7 +36,7 @@ class CompactJws:
 def read_compact(text: str) -> CompactJws | None:
     """Take a signed JWT apart; None when it is none, or too large. Spec: RFC 7515 s5.2."""
     found = _COMPACT(text) if len(text) <= LIMIT_CHARS else None
-    if found is None or not _base64url(found[3]):
+    if found is None or not base64url(found[3]):
         return None
     header, claims = _json(found[1]), _json(found[2])
     if not isinstance(header, dict) or not isinstance(claims, dict):
@@ -46,7 +46,7 @@ def read_compact(text: str) -> CompactJws | None:
 
 def is_signed(jws: CompactJws, key: Key, algorithm: str) -> bool:
     """Tell whether the key has signed it with the algorithm, which the caller has found acceptable for the key."""
-    # Imported late: most installations never see a signed assertion.
+    # Imported late: most installations never see an assertion or a proof.
     from joserfc.errors import JoseError
     from joserfc.jwk import import_key
     from joserfc.jws import JWSRegistry
@@ -60,23 +60,24 @@ def is_signed(jws: CompactJws, key: Key, algorithm: str) -> bool:
     try:
         public_key = import_key(members)
         model.check_key(public_key)
-        return bool(model.verify(signing_input.encode("ascii"), _base64url(signature), public_key))
+        return bool(model.verify(signing_input.encode("ascii"), base64url(signature), public_key))
     except (JoseError, ValueError, TypeError):
         return False
 
 
-def _json(part: str) -> object:
-    data = _base64url(part)
-    try:
-        return decode(data) if data else None
-    except InvalidJson:
-        return None
-
-
-def _base64url(text: str) -> bytes:
+def base64url(text: str) -> bytes:
+    """Return the bytes that the text spells; none when it is empty, or not their one spelling. Spec: RFC 7515 s2."""
     try:
         data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError):
         return b""
     # Unused bits could make two texts of one signature.
     return data if urlsafe_b64encode(data).rstrip(b"=") == text.encode() else b""
+
+
+def _json(part: str) -> object:
+    data = base64url(part)
+    try:
+        return decode(data) if data else None
+    except InvalidJson:
+        return None

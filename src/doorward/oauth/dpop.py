@@ -9,26 +9,25 @@ what is bound to the key.
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 
 import msgspec
 
+from doorward.oauth.compact_jws import base64url, is_signed, read_compact
 from doorward.oauth.errors import InvalidDpopProof, Reason
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client, SeenProof
 from doorward.oauth.token_reply import Sealing
 from doorward.oauth.uris import InvalidUri, parse_http
-from doorward.strict_json import InvalidJson, decode
 
 ALGORITHMS = ("ES256", "ES384", "PS256", "RS256", "EdDSA", "Ed25519")
 """Signatures only: with a MAC the verifier would hold the secret too, and `none` proves nothing."""
 
-_LIMIT_CHARS = 8192
 _JTI_LIMIT_CHARS = 256
 _NONCE_LIMIT_CHARS = 256
 _NONCE_CONTEXT = b"dpop nonce"
@@ -37,7 +36,6 @@ _RSA_BITS = range(2048, 4097)
 _RSA_EXPONENT_LIMIT_CHARS = 6
 """In base64url, 32 bits: a longer exponent only makes a check expensive."""
 
-_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)").fullmatch
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}").fullmatch
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _PUBLIC_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
@@ -74,9 +72,13 @@ def check_proof(
 
     Spec: RFC 9449 s4.3
     """
-    header, payload, signature = _parts(proof)
-    jwk = _checked_header(header)
-    _check_signature(proof, str(header["alg"]), jwk, signature)
+    jws = read_compact(proof)
+    if jws is None:
+        raise InvalidDpopProof("The DPoP proof is not a signed JWT.", Reason.MALFORMED_PROOF)
+    payload = jws.claims
+    jwk = _checked_header(jws.header)
+    if not is_signed(jws, jwk, str(jws.header["alg"])):
+        raise InvalidDpopProof("The signature of the DPoP proof is wrong.", Reason.PROOF_SIGNATURE)
     if payload.get("htm") != method:
         raise InvalidDpopProof("The DPoP proof is for another method.", Reason.PROOF_TARGET)
     if target(payload.get("htu")) not in urls:
@@ -133,8 +135,8 @@ def make_nonce(sealing: Sealing, *, now: int) -> str:
 
 def nonce_age_seconds(nonce: str, sealing: Sealing, *, now: int) -> int | None:
     """Return how long ago we made the nonce; None when we did not."""
-    sealed = _base64url(nonce) if len(nonce) <= _NONCE_LIMIT_CHARS else None
-    made_at = None if sealed is None else sealing.unseal(sealed, _NONCE_CONTEXT)
+    sealed = base64url(nonce) if len(nonce) <= _NONCE_LIMIT_CHARS else b""
+    made_at = sealing.unseal(sealed, _NONCE_CONTEXT) if sealed else None
     return None if made_at is None else now - int.from_bytes(made_at, "big")
 
 
@@ -149,29 +151,7 @@ def is_thumbprint(value: str) -> bool:
     return _THUMBPRINT(value) is not None
 
 
-def _parts(proof: str) -> tuple[dict[str, object], dict[str, object], bytes]:
-    found = _COMPACT(proof) if len(proof) <= _LIMIT_CHARS else None
-    decoded = [_base64url(part) for part in found.groups()] if found else []
-    try:
-        header, payload = (decode(part) for part in decoded[:2] if part is not None)
-    except (InvalidJson, ValueError):
-        header = payload = None
-    signature = decoded[2] if decoded else None
-    if not isinstance(header, dict) or not isinstance(payload, dict) or not signature:
-        raise InvalidDpopProof("The DPoP proof is not a signed JWT.", Reason.MALFORMED_PROOF)
-    return header, payload, signature
-
-
-def _base64url(text: str) -> bytes | None:
-    try:
-        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
-        return None
-    # Unused bits could make two texts of one proof.
-    return data if urlsafe_b64encode(data).rstrip(b"=") == text.encode() else None
-
-
-def _checked_header(header: dict[str, object]) -> dict[str, str]:
+def _checked_header(header: Mapping[str, object]) -> dict[str, str]:
     """Return the public key of the proof, reduced to the members that make it."""
     if header.get("typ") != "dpop+jwt" or "crit" in header:
         raise InvalidDpopProof("The typ of the DPoP proof must be dpop+jwt.", Reason.MALFORMED_PROOF)
@@ -189,7 +169,7 @@ def _checked_header(header: dict[str, object]) -> dict[str, str]:
     members = {name: jwk.get(name) for name in _PUBLIC_MEMBERS[kty]}
     public = {name: value for name, value in members.items() if isinstance(value, str) and value}
     values = {name: public.get(name, "") for name in members if name not in {"kty", "crv"}}
-    if any(_base64url(value) in (None, b"") for value in values.values()) or _is_costly(public):
+    if any(not base64url(value) for value in values.values()) or _is_costly(public):
         raise InvalidDpopProof("The key of the DPoP proof is malformed.", Reason.PROOF_KEY)
     return public
 
@@ -197,26 +177,8 @@ def _checked_header(header: dict[str, object]) -> dict[str, str]:
 def _is_costly(jwk: dict[str, str]) -> bool:
     if jwk["kty"] != "RSA":
         return False
-    modulus = int.from_bytes(_base64url(jwk["n"]) or b"", "big")
+    modulus = int.from_bytes(base64url(jwk["n"]), "big")
     return modulus.bit_length() not in _RSA_BITS or len(jwk["e"]) > _RSA_EXPONENT_LIMIT_CHARS
-
-
-def _check_signature(proof: str, algorithm: str, jwk: dict[str, str], signature: bytes) -> None:
-    # Imported late: most installations never see a proof.
-    from joserfc.errors import JoseError
-    from joserfc.jwk import import_key
-    from joserfc.jws import JWSRegistry
-
-    # RFC 9864 gives EdDSA over this curve a name of its own; both name one algorithm.
-    model = JWSRegistry.algorithms["Ed25519" if algorithm == "EdDSA" else algorithm]
-    try:
-        key = import_key(dict(jwk))
-        model.check_key(key)
-        good = model.verify(proof.rpartition(".")[0].encode("ascii"), signature, key)
-    except (JoseError, ValueError, TypeError):
-        good = False
-    if not good:
-        raise InvalidDpopProof("The signature of the DPoP proof is wrong.", Reason.PROOF_SIGNATURE)
 
 
 def _issued_at(value: object, *, now: int, policy: Policy) -> int:
