@@ -1,7 +1,7 @@
-"""Is a big store as fast as an empty one? `python -m bench.scale [--clients N] [--tokens N] [--database URL]`.
+"""Is a big store as fast as an empty one? `python -m bench.scale [--clients N] [--tokens N] [--postgres]`.
 
 Fills one store with clients, grants and tokens, leaves another empty, serves both with `doorward serve`, loads them in
-turn, and prints the ratio of the CPU that each kind of request costs. A store that is not named is a SQLite file.
+turn, and prints the ratio of the CPU that each kind of request costs the door.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 from flows.processes import PYTHON, free_port
+from postgres_server import running_server
 
 from bench import measure
 from bench.__main__ import OWNER, measure_once
@@ -44,11 +45,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--tokens", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--database", nargs=2, metavar="URL", help="two empty PostgreSQL databases: to fill, to leave")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL server that this starts")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="scale-") as folder, contextlib.ExitStack() as stack:
-        urls = chosen.database or [f"sqlite:///{folder}/{name}/doorward.sqlite" for name in ("loaded", "empty")]
+        urls = [f"sqlite:///{folder}/{name}/doorward.sqlite" for name in ("loaded", "empty")]
         stack.enter_context(measure.on_core(measure.LOAD_CORE))
+        if chosen.postgres:
+            server = stack.enter_context(running_server(fsync=True))
+            urls = [server.url(server.new_database()) for _ in urls]
         loaded = prepare(urls[0], Path(folder) / "loaded")
         empty = prepare(urls[1], Path(folder) / "empty")
         fill(urls[0], chosen.clients, chosen.tokens)
@@ -156,7 +160,11 @@ async def _fill_postgres(url: str, clients: int, tokens: int) -> None:
 
     connection = await asyncpg.connect(url)
     for kind, batch in batches(clients, tokens):
-        await connection.copy_records_to_table(f"record_{kind.kind}", records=batch, columns=columns(kind))
+        rows = [tuple(part.encode() if isinstance(part, str) else part for part in row) for row in batch]
+        names = columns(kind)
+        await connection.copy_records_to_table(
+            f"record_{kind.kind}", schema_name="doorward", records=rows, columns=names
+        )
     await connection.execute("VACUUM ANALYZE")
     await connection.execute("CHECKPOINT")
     await connection.close()
