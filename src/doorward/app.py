@@ -265,7 +265,7 @@ class _Running:
             proofs=proofs,
             identity=_identity_for(door, authority) if config.upstream_identity == "jwt" else None,
         )
-        self.door_paths = frozenset({config.path, config.path.rstrip("/") + "/"})
+        self.door_paths = self.door.paths
         self.router = router_for(authority, config, keys, door.on_register)
         here = Administration(policy, store, door.clock, door.entropy, keys, self.audit, mcp_url(config))
         self.router.mounts = {f"{ADMINISTRATION}/": administration_api(here)}
