@@ -64,7 +64,7 @@ from doorward.storage.dpop_proofs import DpopProofs
 from doorward.storage.key_rotation import Rotation
 from doorward.storage.keys import Keys, open_with_keys
 from doorward.storage.opening import open_store
-from doorward.storage.port import Store
+from doorward.storage.port import KEEP_EXPIRED_SECONDS, Store
 from doorward.storage.signing import JwtSigner
 from doorward.upstreams.asgi import AsgiUpstream
 from doorward.upstreams.http import HttpUpstream
@@ -73,8 +73,6 @@ from doorward.upstreams.python_target import as_asgi, load_target
 
 LOGGER = logging.getLogger("doorward")
 PURGE_EVERY_SECONDS = 3600
-KEEP_EXPIRED_SECONDS = 24 * 3600
-"""Spent codes and tokens outlive their validity by this much, so that their reuse is still recognised."""
 
 
 def upstream_of(config: Config) -> Upstream:

@@ -16,9 +16,6 @@ from doorward.cli.printing import emit, facts
 if TYPE_CHECKING:
     from doorward.config.model import Config
 
-KEPT_SECONDS = 24 * 3600
-"""Spent codes and tokens outlive their validity by this much, so that their reuse is still recognised."""
-
 
 @click.group(cls=CommandGroup, context_settings=HELP_OPTIONS)
 def command() -> None:
@@ -72,7 +69,9 @@ async def _migrate(config: Config) -> tuple[int, int]:
 @at_a_place
 def purge(place: Place, *, as_json: bool) -> None:
     """Remove records that expired more than a day ago. A running server does the same by itself."""
-    removed = work(place, lambda here: here.store.purge(here.clock.now() - KEPT_SECONDS))
+    from doorward.storage.port import KEEP_EXPIRED_SECONDS
+
+    removed = work(place, lambda here: here.store.purge(here.clock.now() - KEEP_EXPIRED_SECONDS))
     if as_json:
         emit({"removed": removed})
     else:

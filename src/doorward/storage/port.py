@@ -22,6 +22,9 @@ from doorward.oauth.records import Record
 
 R = TypeVar("R", bound=Record)
 
+KEEP_EXPIRED_SECONDS = 24 * 3600
+"""Spent codes and tokens outlive their validity by this much, so that their reuse is still recognised."""
+
 
 class Store(Protocol):
     """Keeps records. Safe for use by any number of tasks of one event loop."""
