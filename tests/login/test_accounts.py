@@ -6,10 +6,11 @@ import pytest
 
 from doorward.clock import FixedClock
 from doorward.errors import ConfigError, Conflict, Unavailable
-from doorward.login.accounts import add_user, disable_user, enable_user, load_user, remove_user, settle
+from doorward.login.accounts import add_user, disable_user, enable_user, load_user, remove_user
 from doorward.login.registered_clients import remove_client
 from doorward.oauth.changes import Expect, Insert, Replace
 from doorward.oauth.records import Client, Grant, User
+from doorward.storage.deciding import settle
 from doorward.storage.memory import MemoryStore
 
 CLOCK = FixedClock()

@@ -8,39 +8,22 @@ when no further one can succeed. An account is switched off before it is removed
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from doorward.clock import Clock
 from doorward.config.faults import shown, suggestion
-from doorward.errors import AlreadyExists, ConfigError, Conflict, NotFound, Problem, Unavailable
+from doorward.errors import AlreadyExists, ConfigError, Conflict, NotFound, Problem
 from doorward.login.local import OWNER, hash_password
 from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
 from doorward.oauth.records import BrowserSession, Consent, Grant, HeaderToken, User, UserKind
 from doorward.oauth.revocation import end_grant
+from doorward.storage.deciding import settle
 from doorward.storage.port import Store
 
 SHORTEST_PASSWORD = 8
 
-_ATTEMPTS = 5
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
-
-
-async def settle(store: Store, attempt: Callable[[], Awaitable[Sequence[Change]]]) -> None:
-    """Apply what `attempt` decides; decide again when another process changed a record in between.
-
-    Raises:
-        Unavailable: the store is down, or it lost every time.
-    """
-    for _ in range(_ATTEMPTS):
-        changes = await attempt()
-        try:
-            await store.apply(changes)
-        except Conflict:
-            continue
-        return
-    raise Unavailable("the record is being changed by others all the time; nothing was done")
 
 
 async def list_users(store: Store) -> list[User]:

@@ -10,11 +10,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from doorward.clock import Clock
-from doorward.login.accounts import settle
 from doorward.oauth.changes import Change, Delete, Stored
 from doorward.oauth.consent import consent_id
 from doorward.oauth.records import AccessToken, Client, Consent, Grant, RefreshToken
 from doorward.oauth.revocation import end_grant
+from doorward.storage.deciding import settle
 from doorward.storage.port import Store
 
 DISCONNECTED = "disconnected_by_user"

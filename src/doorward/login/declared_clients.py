@@ -13,7 +13,6 @@ import msgspec
 
 from doorward.config.faults import shown
 from doorward.errors import ConfigError, Problem
-from doorward.login.accounts import settle
 from doorward.oauth.changes import Change, Insert, Replace
 from doorward.oauth.client_keys import read_jwks
 from doorward.oauth.client_metadata import AUTH_METHODS
@@ -21,6 +20,7 @@ from doorward.oauth.errors import InvalidClientMetadata, OAuthError, Reason
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client
 from doorward.oauth.registration import pre_register
+from doorward.storage.deciding import settle
 from doorward.storage.port import Store
 
 _NEEDED = frozenset({"client_id", "client_name", "redirect_uris"})

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from doorward.clock import Clock, Entropy
 from doorward.config.faults import shown
 from doorward.errors import ConfigError, NotFound, Problem
-from doorward.login.accounts import load_user, settle
+from doorward.login.accounts import load_user
 from doorward.oauth.changes import Change, Delete, Expect, Insert
 from doorward.oauth.records import HeaderToken, User
 from doorward.oauth.tokens import digest, mint
+from doorward.storage.deciding import settle
 from doorward.storage.port import Store
 
 PREFIX = "dwk_"

@@ -14,7 +14,7 @@ import msgspec
 from doorward.clock import Clock, Entropy
 from doorward.config.faults import shown, suggestion
 from doorward.errors import ConfigError, Conflict, NotFound, Problem
-from doorward.login.accounts import load_user, settle
+from doorward.login.accounts import load_user
 from doorward.login.connections import withdrawn_with
 from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
 from doorward.oauth.client_keys import read_jwks
@@ -25,6 +25,7 @@ from doorward.oauth.records import Client, Consent, Grant
 from doorward.oauth.registration import pre_register
 from doorward.oauth.revocation import end_grant
 from doorward.oauth.tokens import mint
+from doorward.storage.deciding import settle
 from doorward.storage.port import Store
 from doorward.strict_json import InvalidJson, decode
 

@@ -1,41 +1,33 @@
-"""What a decision needs around it: policy, store, clock, randomness and sealing, and the loop load, decide, apply.
+"""What a decision needs around it: policy, store, clock, randomness and sealing.
 
 Endpoints and pages hand `decide` a function that loads records and asks a pure function of `doorward.oauth` what to do.
-The answer is returned only after its changes are durable. When another request changed a record in between, the
-function runs again on what is true now, so of any number of racers exactly one wins and the others learn of it.
+The answer is returned only after its changes are durable. The loop itself is in `deciding`.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from doorward.clock import Clock, Entropy
-from doorward.errors import Conflict, Unavailable
 from doorward.oauth import id_jag
 from doorward.oauth.access_token_jwt import Sign
-from doorward.oauth.changes import Change, Decision, DeleteAll, Insert, Replace, Stored
+from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.client_assertion import Assertion
 from doorward.oauth.client_id_metadata import is_document_url
 from doorward.oauth.client_keys import Key
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client
 from doorward.oauth.token_reply import Sealing
+from doorward.storage.deciding import Turns, decide
 from doorward.storage.dpop_proofs import DpopProofs
 from doorward.storage.port import Store
 
 __all__ = ["Authority", "Sealing"]
 
 Reply = TypeVar("Reply")
-
-ATTEMPTS = 8
-"""Each lost race means that another request won, so progress is certain; more losses than this is overload."""
-AT_ONCE = 2
-"""Attempts that all requests make at the same time. Who has lost these takes turns with the others in this process."""
 
 
 class ClientDocuments(Protocol):
@@ -77,8 +69,7 @@ class Authority:
     """None: no document of anybody is ever asked for."""
     issuer_keys: IssuerKeys | None = None
     """None: identity providers are known by the keys that the settings hold, or not at all."""
-    turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, repr=False)
-    """One lock for each record that several requests of this process fight for."""
+    turns: Turns = field(default_factory=WeakValueDictionary, repr=False)
 
     async def client(self, client_id: str) -> Stored[Client] | None:
         """Return the client as it describes itself now: where its id is a URL, its document may be asked for.
@@ -98,28 +89,4 @@ class Authority:
         Raises:
             Unavailable: the store is down, or the record is changed faster than it can be decided on.
         """
-        contested: set[str] = set()
-        for number in range(ATTEMPTS):
-            async with AsyncExitStack() as turn:
-                if number >= AT_ONCE:
-                    # In one order, so that no two requests wait for each other.
-                    for name in sorted(contested):
-                        await turn.enter_async_context(self.turns.setdefault(name, asyncio.Lock()))
-                decision = await attempt()
-                if not decision.changes:
-                    return decision.reply
-                try:
-                    await self.store.apply(decision.changes)
-                except Conflict:
-                    contested.update(_records_of(decision.changes))
-                    continue
-                return decision.reply
-        raise Unavailable("too many requests change the same record at once")
-
-
-def _records_of(changes: Iterable[Change]) -> Iterable[str]:
-    for change in changes:
-        if isinstance(change, Insert | Replace):
-            yield f"{change.record.kind} {change.record.key}"
-        elif not isinstance(change, DeleteAll):
-            yield f"{change.record_type.kind} {change.key}"
+        return await decide(self.store, attempt, self.turns)
