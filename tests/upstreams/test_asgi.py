@@ -298,6 +298,49 @@ async def test_a_failing_start_up_is_told_in_the_apps_own_words() -> None:
     await upstream.stop()
 
 
+async def test_an_app_that_failed_to_start_is_not_taken_for_one_that_runs() -> None:
+    failures = ["no database", "still no database", None]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "lifespan"
+        await receive()
+        failure = failures.pop(0)
+        if failure is not None:
+            await send({"type": "lifespan.startup.failed", "message": failure})
+            return
+        scope["state"]["ready"] = True
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    upstream = AsgiUpstream(app)
+    for expected in ("no database", "still no database"):
+        with pytest.raises(StartError) as caught:
+            await upstream.start()
+        assert caught.value.problem.why == expected
+    await upstream.start()
+    assert not failures
+    await upstream.stop()
+
+
+async def test_an_app_that_was_stopped_is_started_anew() -> None:
+    seen: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        seen.append("start")
+        yield
+        seen.append("stop")
+
+    upstream = AsgiUpstream(FastAPI(lifespan=lifespan))
+    for _ in range(2):
+        await upstream.start()
+        await upstream.stop()
+    await upstream.stop()
+    assert seen == ["start", "stop", "start", "stop"]
+
+
 @pytest.mark.parametrize("answer", ["raise", "return"])
 async def test_an_app_without_a_lifespan_is_served(answer: str) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:

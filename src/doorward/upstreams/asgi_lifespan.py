@@ -17,21 +17,25 @@ _log = logging.getLogger(__name__)
 
 
 class Lifespan:
-    """Starts and stops one app."""
+    """Starts and stops one app; what was stopped, or failed to start, may be started anew."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._task: asyncio.Task[None] | None = None
+        self._renew()
+        self.state: dict[str, Any] | None = None
+        """What the app's lifespan put aside for its requests; None when it has no lifespan."""
+
+    def _renew(self) -> None:
         self._stopping = asyncio.Event()
         self._reported: asyncio.Queue[Message] = asyncio.Queue()
         self._asked = False
-        self.state: dict[str, Any] | None = None
-        """What the app's lifespan put aside for its requests; None when it has no lifespan."""
 
     async def start(self) -> None:
         """Wait for the app's start-up. Raises `StartError`."""
         if self._task is not None:
             return
+        self._renew()
         state: dict[str, Any] = {}
         self._task = asyncio.create_task(self._run(state), name="doorward: lifespan of the wrapped app")
         message = await self._reported.get()
@@ -49,10 +53,14 @@ class Lifespan:
 
     async def stop(self) -> None:
         """Wait for the app's shutdown; safe to call twice."""
-        if self._task is None:
+        task = self._task
+        if task is None:
             return
         self._stopping.set()
-        await asyncio.wait([self._task])
+        await asyncio.wait([task])
+        # Forgotten, or a second start would take the app that failed, or has ended, for one that runs.
+        if self._task is task:
+            self._task = self.state = None
 
     async def _run(self, state: dict[str, Any]) -> None:
         scope: Scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
