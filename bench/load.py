@@ -129,9 +129,10 @@ class _Connection:
     def send(self) -> None:
         self.socket.sendall(self.pending)
 
-    def take(self, reply: Reply, sample: Sample) -> None:
-        """Hand the reply to the user and keep what they ask next."""
+    def take(self, reply: Reply, sample: Sample) -> bool:
+        """Hand the reply to the user and keep what they ask next; return whether a unit of work is done."""
         following = self.user.send(reply)
+        done = following is None
         while following is None:
             now = time.perf_counter()
             sample.units += 1
@@ -139,6 +140,7 @@ class _Connection:
             self.began_at = now
             following = next(self.user)
         self.pending = following
+        return done
 
 
 class Crowd:
@@ -148,7 +150,10 @@ class Crowd:
         self._connections = [_Connection(port, user) for user in users]
 
     def run(self, seconds: float) -> Sample:
-        """Let everybody work until the time is over and the last reply has come."""
+        """Let everybody work until the time is over and their last unit is done.
+
+        Nobody stops in the middle of a unit: a code that waits for the next round would have expired by then.
+        """
         sample = Sample()
         with selectors.DefaultSelector() as selector:
             for connection in self._connections:
@@ -185,8 +190,8 @@ class Crowd:
                     continue
                 reply, length = parsed
                 connection.buffer = connection.buffer[length:]
-                connection.take(reply, sample)
-                if time.perf_counter() < deadline:
+                done = connection.take(reply, sample)
+                if time.perf_counter() < deadline or not done:
                     connection.send()
                 else:
                     selector.unregister(connection.socket)
