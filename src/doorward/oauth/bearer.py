@@ -10,6 +10,7 @@ from; a store that cannot answer never reaches this module.
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from doorward.oauth.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from doorward.oauth.errors import BearerError, Reason
@@ -27,12 +28,7 @@ def presented_token(authorization: bytes | None) -> str | None:
 
     Spec: RFC 6750 s2.1
     """
-    if authorization is None or authorization[:6].lower() != b"bearer" or authorization[6:7] not in (b" ", b""):
-        return None
-    token = authorization[7:].strip(b" ")
-    if _TOKEN(token) is None:
-        raise BearerError(Reason.MALFORMED_TOKEN, "The access token is malformed.")
-    return token.decode("ascii")
+    return _presented(authorization, "Bearer")
 
 
 def presented_dpop_token(authorization: bytes | None) -> str | None:
@@ -43,11 +39,16 @@ def presented_dpop_token(authorization: bytes | None) -> str | None:
 
     Spec: RFC 9449 s7.1
     """
-    if authorization is None or authorization[:4].lower() != b"dpop" or authorization[4:5] not in (b" ", b""):
+    return _presented(authorization, "DPoP")
+
+
+def _presented(authorization: bytes | None, scheme: Literal["Bearer", "DPoP"]) -> str | None:
+    name, _, rest = (authorization or b"").partition(b" ")
+    if name.lower() != scheme.lower().encode():
         return None
-    token = authorization[5:].strip(b" ")
+    token = rest.strip(b" ")
     if _TOKEN(token) is None:
-        raise BearerError(Reason.MALFORMED_TOKEN, "The access token is malformed.", scheme="DPoP")
+        raise BearerError(Reason.MALFORMED_TOKEN, "The access token is malformed.", scheme=scheme)
     return token.decode("ascii")
 
 
