@@ -18,22 +18,6 @@ from doorward.oauth.tokens import digest
 from doorward.storage.opening import open_store
 
 
-@pytest.fixture
-def at(tmp_path, monkeypatch, capsys):
-    """Run commands in an empty directory; returns what they printed, as JSON where asked for."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments, code=0):
-        returned = run(arguments)
-        printed = capsys.readouterr()
-        assert returned == code, printed.err
-        if code:
-            return printed.err
-        return json.loads(printed.out) if "--json" in arguments else printed.out
-
-    return command
-
-
 def in_store(tmp_path, operation):
     async def opened():
         store = open_store(None, tmp_path / ".doorward")

@@ -7,23 +7,8 @@ import json
 import pytest
 from joserfc.jwk import ECKey
 
-from doorward.cli.main import run
-
 KEY = ECKey.generate_key("P-256", {"kid": "one"}, private=True)
 ADD = ("clients", "add", "--name", "Robot", "--redirect-uri", "https://robot.example/cb")
-
-
-@pytest.fixture
-def at(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments, code=0):
-        returned = run(arguments)
-        printed = capsys.readouterr()
-        assert returned == code, printed.err
-        return printed.err if code else printed.out
-
-    return command
 
 
 def test_a_client_is_registered_with_its_keys_and_gets_no_secret(at, tmp_path):
@@ -31,12 +16,12 @@ def test_a_client_is_registered_with_its_keys_and_gets_no_secret(at, tmp_path):
     text = at(*ADD, "--jwks", "jwks.json")
     assert "It signs with its own key." in text
     assert "dws_" not in text
-    (client,) = json.loads(at("clients", "list", "--json"))
+    (client,) = at("clients", "list", "--json")
     assert client["token_endpoint_auth_method"] == "private_key_jwt"
 
 
 def test_a_client_is_registered_with_the_address_of_its_keys(at):
-    made = json.loads(at(*ADD, "--jwks-uri", "https://robot.example/jwks.json", "--json"))
+    made = at(*ADD, "--jwks-uri", "https://robot.example/jwks.json", "--json")
     assert (made["token_endpoint_auth_method"], made["client_secret"]) == ("private_key_jwt", None)
 
 

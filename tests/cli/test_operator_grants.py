@@ -1,27 +1,8 @@
 """What an operator gives a client from the command line."""
 
-import json
-
 import pytest
 
-from doorward.cli.main import run
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
-
-
-@pytest.fixture
-def at(tmp_path, monkeypatch, capsys):
-    """Run commands in an empty directory; returns what they printed, as JSON where asked for."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments, code=0):
-        returned = run(arguments)
-        printed = capsys.readouterr()
-        assert returned == code, printed.err
-        if code:
-            return printed.err
-        return json.loads(printed.out) if "--json" in arguments else printed.out
-
-    return command
 
 
 @pytest.fixture
