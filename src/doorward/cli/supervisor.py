@@ -44,24 +44,29 @@ def supervise(config: Config, listening: socket.socket, peer_dir: Path) -> None:
         worker = _start_worker(config, listening, peer_dir)
         started_at[worker] = time.monotonic()
         workers.append(worker)
+        if stopping:  # asked to while it was being started, when it was not yet among those that are told
+            worker.terminate()
 
     previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        for _ in range(config.workers):
-            start()
-        while workers:
+        while workers or not stopping:
+            while len(workers) < config.workers and not stopping:
+                start()
             wait([worker.sentinel for worker in workers], timeout=1.0)
             for worker in [worker for worker in workers if not worker.is_alive()]:
                 workers.remove(worker)
-                if stopping:
-                    continue
-                log(LOGGER, logging.ERROR, "worker_ended", pid=worker.pid, exit_code=worker.exitcode)
-                if time.monotonic() - started_at.pop(worker) < SETTLED_SECONDS:
-                    time.sleep(1.0)
-                start()
+                _pause_if_early(worker, started_at.pop(worker), stopping=stopping)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _pause_if_early(worker: SpawnProcess, started_at: float, *, stopping: bool) -> None:
+    if stopping:
+        return
+    log(LOGGER, logging.ERROR, "worker_ended", pid=worker.pid, exit_code=worker.exitcode)
+    if time.monotonic() - started_at < SETTLED_SECONDS:
+        time.sleep(1.0)
 
 
 def _start_worker(config: Config, listening: socket.socket, peer_dir: Path) -> SpawnProcess:
