@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from doorward.errors import StartError
-from doorward.oauth.records import RECORD_TYPES
+from doorward.oauth.records import RECORD_TYPES, Grant
 from doorward.storage.sqlite_schema import APPLICATION_ID, TABLES, find_sql, migrate, packaged_migrations, table_name
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -55,6 +55,13 @@ def test_no_statement_of_a_request_reads_a_whole_table(connection, record_type):
     for sql in statements:
         plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", ("x",) * sql.count("?")))
         assert "SCAN" not in plan, f"{sql}: {plan}"
+
+
+@pytest.mark.parametrize("names", [("user_id", "client_id"), ("client_id", "user_id")])
+def test_of_several_indexes_the_one_that_is_named_first_is_read(connection, names):
+    migrate(connection, packaged_migrations())
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {find_sql(Grant, names)}", ("x", "y")).fetchall()
+    assert [row[3] for row in plan] == [f"SEARCH record_grant USING INDEX record_grant_by_{names[0]} ({names[0]}=?)"]
 
 
 def test_migrating_twice_changes_nothing(connection):

@@ -46,7 +46,10 @@ class Store(Protocol):
         ...
 
     async def find(self, record_type: type[R], **index: str) -> list[Stored[R]]:
-        """Return all records of a kind, or those whose named indexes all have the value. Raises `Unavailable`."""
+        """Return all records of a kind, or those whose named indexes all have the value. Raises `Unavailable`.
+
+        Of several, name the one first that the fewest records share: a user before a client.
+        """
         ...
 
     async def apply(self, changes: Sequence[Change]) -> None:
