@@ -6,7 +6,7 @@ import pytest
 
 from doorward.clock import FixedClock
 from doorward.errors import ConfigError, Conflict, Unavailable
-from doorward.login.accounts import add_user, disable_user, enable_user, load_user, remove_user
+from doorward.login.accounts import add_user, disable_user, enable_user, load_user, remove_user, set_password
 from doorward.login.registered_clients import remove_client
 from doorward.oauth.changes import Expect, Insert, Replace
 from doorward.oauth.records import Client, Grant, User
@@ -29,6 +29,22 @@ async def test_of_many_who_add_one_name_exactly_one_does(store):
     attempts = [add_user(store, CLOCK, "bob", kind="person", password=None) for _ in range(5)]
     results = await asyncio.gather(*attempts, return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["AlreadyExists"] * 4 + ["User"]
+
+
+@pytest.mark.parametrize("change", ["add", "set"])
+async def test_other_requests_go_on_while_a_password_is_hashed(store, change):
+    went_on = []
+
+    async def other_request():
+        went_on.append(True)
+
+    other = asyncio.create_task(other_request())
+    if change == "add":
+        await add_user(store, CLOCK, "bob", kind="person", password="correct horse")
+    else:
+        await set_password(store, "ann", "correct horse")
+    assert went_on
+    await other
 
 
 async def test_a_lost_race_is_decided_again_on_what_is_true_now(store):

@@ -14,7 +14,7 @@ import msgspec
 from doorward.clock import Clock
 from doorward.config.faults import shown, suggestion
 from doorward.errors import AlreadyExists, ConfigError, Conflict, NotFound, Problem
-from doorward.login.local import OWNER, hash_password
+from doorward.login.local import OWNER, hash_aside
 from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
 from doorward.oauth.records import BrowserSession, Consent, Grant, HeaderToken, User, UserKind
 from doorward.oauth.revocation import end_grant
@@ -55,7 +55,7 @@ async def add_user(store: Store, clock: Clock, user_id: str, *, kind: UserKind, 
         raise ConfigError(
             [Problem(f"{shown(user_id)} is not a name", "Letters, digits and . _ @ + -, at most 64, a letter first.")]
         )
-    hashed = None if password is None else hash_password(acceptable(password))
+    hashed = None if password is None else await hash_aside(acceptable(password))
     user = User(user_id=user_id, user_kind=kind, password_hash=hashed, created_at=clock.now())
     try:
         await store.apply([Insert(user)])
@@ -72,7 +72,7 @@ async def set_password(store: Store, user_id: str, password: str) -> None:
     Raises:
         ConfigError: no such user, a service account, or too short a password.
     """
-    hashed = hash_password(acceptable(password))
+    hashed = await hash_aside(acceptable(password))
 
     async def attempt() -> list[Change]:
         stored = await load_user(store, user_id)

@@ -49,14 +49,19 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_POOL_THREADS, thread_name_prefix="doorward-password")
 
 
+async def hash_aside(password: str) -> str:
+    """Return the hash as `hash_password` does, made in the pool: every other request would stand still meanwhile."""
+    return await asyncio.get_running_loop().run_in_executor(_pool(), hash_password, password)
+
+
 @functools.lru_cache(maxsize=1)
 def _nobody() -> str:
     return hash_password("nobody has this password")
 
 
-def _matches(password_hash: str, password: str) -> bool:
+def _matches(password_hash: str | None, password: str) -> bool:
     try:
-        return _HASHER.verify(password_hash, password)
+        return _HASHER.verify(password_hash or _nobody(), password)
     except (Argon2Error, InvalidHashError):
         return False
 
@@ -71,7 +76,7 @@ async def verify_password(store: Store, user_id: str, password: str) -> Stored[U
     """
     stored = await store.get(User, user_id)
     user = stored.record if stored else None
-    expected = user.password_hash if user and user.password_hash else _nobody()
+    expected = user.password_hash if user else None
     matched = await asyncio.get_running_loop().run_in_executor(_pool(), _matches, expected, password)
     if not matched or user is None or user.password_hash is None or user.disabled_at is not None:
         return None
@@ -92,7 +97,7 @@ async def ensure_owner(store: Store, clock: Clock, entropy: Entropy, password: s
     if await store.get(User, OWNER):
         return Owner()
     generated = None if password else generate_password(entropy)
-    hashed = hash_password(password or generated or "")
+    hashed = await hash_aside(password or generated or "")
     try:
         await store.apply([Insert(User(user_id=OWNER, password_hash=hashed, created_at=clock.now()))])
     except Conflict:  # another process was first
