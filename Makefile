@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast lint types format bench docs lock all clean conformance judge
+.PHONY: help demo test fast lint types format bench scale judge fuzz docs lock all clean
 
 help: ## list the recipes
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,10 +37,16 @@ format: $(STAMP) ## apply ruff's fixes and formatting
 	@$(BIN)/ruff format -q .
 
 bench: $(STAMP) ## measure Doorward beside its peers, in one run
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench $(ARGS)
+
+scale: $(STAMP) ## measure a small store beside a big one (ARGS='--clients N --tokens N --postgres')
+	@$(BIN)/python -m bench.scale $(ARGS)
 
 judge: $(STAMP) ## kill, cut and race real doors, and check ten invariants (ARGS=--quick: minutes, not hours)
 	@PYTHONPATH=tests $(BIN)/python -m judge $(ARGS)
+
+fuzz: $(STAMP) ## look for input that no parser and no endpoint expects (ARGS='--only endpoints'; see python -m fuzz --help)
+	@$(BIN)/python -m fuzz $(ARGS)
 
 docs: $(STAMP) ## regenerate the generated pages
 	@$(BIN)/python scripts/generate_docs.py
