@@ -4,12 +4,13 @@ import asyncio
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import uvloop
-from upstreams.recorder import ask, call, modern
+from upstreams.recorder import INITIALIZE, Pending, ask, call, modern
 from upstreams.stdio_upstreams import fault_of, modern_tool, open_session, running, scripted, tool
 
-from doorward.errors import StartError
+from doorward.errors import StartError, UpstreamError
 from doorward.upstreams.stdio import StdioUpstream
 
 
@@ -57,3 +58,17 @@ async def test_a_command_that_is_slow_to_answer_does_not_stop_the_door(caplog: p
     async with scripted("silent", start_timeout_seconds=0.2) as upstream:
         assert any("has not answered yet" in record.message for record in caplog.records)
         assert (await fault_of(upstream, modern_tool("echo"))).fault == "timeout"
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_a_child_that_is_being_started_when_the_upstream_stops_is_ended(era: str) -> None:
+    async with scripted(era) as upstream:
+        others = set(psutil.Process().children())
+        pending = Pending(upstream, call(INITIALIZE) if era == "legacy" else modern_tool("never"))
+        while not (started := set(psutil.Process().children()) - others):
+            await asyncio.sleep(0)
+        await upstream.stop()
+        for child in started:
+            assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+        with pytest.raises(UpstreamError, match="shutting down|ended|exit"):
+            await pending.task

@@ -61,6 +61,7 @@ class StdioUpstream:
         self._era_found_at = 0.0
         self._probing = asyncio.Lock()
         self._ending: set[asyncio.Task[None]] = set()
+        self._spawning: set[asyncio.Future[None]] = set()
         self._stopped = False
 
     async def start(self) -> None:
@@ -81,12 +82,13 @@ class StdioUpstream:
         self._stopped = True
         sessions = tuple(self._sessions.values())
         self._sessions.clear()
-        await asyncio.gather(self._pool.end(), *(session.end() for session in sessions), *self._ending)
+        ended = (self._pool.end(), *(session.end() for session in sessions))
+        await asyncio.gather(*ended, *self._ending, *self._spawning)
 
     async def handle(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
         """Carry one request. Raises `UpstreamError`."""
         if self._stopped:
-            raise UpstreamError("exited", "The door is shutting down.")
+            raise _shutting_down()
         if call.era == "modern":
             await self._modern(call, receive, send)
         elif call.method == "POST" and call.rpc_method == "initialize" and call.mcp_session_id is None:
@@ -164,12 +166,21 @@ class StdioUpstream:
         return self._era
 
     async def _spawn(self, on_message: Callable[[ChildMessage], None], on_end: Callable[[], None]) -> Child:
+        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._spawning.add(settled)
         try:
-            return await spawn(self._arguments, env=self._env, cwd=self._cwd, on_message=on_message, on_end=on_end)
+            child = await spawn(self._arguments, env=self._env, cwd=self._cwd, on_message=on_message, on_end=on_end)
+            if not self._stopped:
+                return child
+            await child.end()  # it came too late to be among those that `stop` has ended
         except OSError as error:
             raise UpstreamError(
                 "unreachable", "The server's command cannot be started.", evidence=str(error)
             ) from error
+        finally:
+            self._spawning.discard(settled)
+            settled.set_result(None)
+        raise _shutting_down()
 
     def _check_command(self) -> None:
         if self._cwd is not None and not Path(self._cwd).is_dir():
@@ -186,3 +197,7 @@ class StdioUpstream:
 
     def _shown(self) -> str:
         return shlex.join(self._arguments)
+
+
+def _shutting_down() -> UpstreamError:
+    return UpstreamError("exited", "The door is shutting down.")
