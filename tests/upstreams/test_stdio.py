@@ -70,5 +70,5 @@ async def test_a_child_that_is_being_started_when_the_upstream_stops_is_ended(er
         await upstream.stop()
         for child in started:
             assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
-        with pytest.raises(UpstreamError, match="shutting down|ended|exit"):
+        with pytest.raises(UpstreamError, match=r"shutting down|ended|exit"):
             await pending.task
