@@ -15,6 +15,8 @@ import specs
 from doorward.administration.openapi import document
 from doorward.cli.main import cli
 from doorward.config.schema import reference_table
+from doorward.doctor.rules import profiles, rules
+from doorward.doctor.run import STAGES
 from doorward.endpoints.administration import ROOT as ADMINISTRATION
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -52,6 +54,13 @@ everything else to standard error. `--json` prints JSON, with instants as second
 
 """
 
+RULES = """# What `doorward check` finds
+
+It examines a server from outside, up to the sign-in; what can only be seen after a sign-in is not part of it. Each rule
+has a page, which `doorward explain RULE-ID` prints too. `--json` prints the shape of
+[check.schema.json](../check.schema.json).
+"""
+
 
 def pages() -> dict[Path, str]:
     """Return each generated page by path."""
@@ -63,7 +72,19 @@ def pages() -> dict[Path, str]:
         DOCS / "cli.md": NOTE + CLI + sections.rstrip() + "\n",
         DOCS / "openapi.json": json.dumps(document(ADMINISTRATION), indent=1, ensure_ascii=False) + "\n",
         DOCS / "specs.md": NOTE + specs.page(),
+        DOCS / "rules" / "index.md": NOTE + rule_index(),
+        **{DOCS / "rules" / f"{rule.id}.md": NOTE + rule.page().rstrip() + "\n" for rule in rules().values()},
     }
+
+
+def rule_index() -> str:
+    """Return the table of the rules, in the order of the chain."""
+    lines = [RULES, "| Rule | What | Severity | Stops |", "| --- | --- | --- | --- |"]
+    for stage in STAGES:
+        for rule in (each for each in rules().values() if each.stage == stage.name):
+            stopped = "all" if len(rule.clients) == len(profiles()) else ", ".join(rule.clients)
+            lines.append(f"| [{rule.id}]({rule.id}.md) | {rule.title} | {rule.severity} | {stopped} |")
+    return "\n".join([*lines, ""])
 
 
 def commands(group: click.Group, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:

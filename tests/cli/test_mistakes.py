@@ -26,7 +26,7 @@ def doorward(*arguments: str, cwd: Path, stdin: str = "", **environ: str) -> sub
     ("arguments", "said"),
     [
         (["serv", "server.py"], "Did you mean 'serve'?"),
-        (["xyzzy"], "There are: serve, clients"),
+        (["xyzzy"], "There are: serve, check"),
         (["tokens", "lst"], "Did you mean 'list'?"),
         (["tokens", "drop"], "There are: "),
         (["serve", "server.py", "--prot", "9000"], "'--port'"),

@@ -23,6 +23,8 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "serve": "Put a server behind a door and serve it.",
+    "check": "Find out what stops MCP clients at a URL.",
+    "explain": "What a rule of `check` means.",
     "clients": "OAuth clients that are registered by hand.",
     "tokens": "Tokens that a client sends in a header.",
     "users": "Accounts and service accounts.",

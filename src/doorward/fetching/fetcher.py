@@ -38,6 +38,7 @@ class Fetcher:
         self,
         *,
         allow_loopback: bool = False,
+        allow_private: bool = False,
         resolver: Resolver | None = None,
         dialer: Dialer | None = None,
         tls: ssl.SSLContext | None = None,
@@ -45,6 +46,8 @@ class Fetcher:
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self.allow_loopback = allow_loopback
+        self.allow_private = allow_private
+        """For tools whose user names the target: any address."""
         self.resolver = resolver or SystemResolver()
         self.dialer = dialer or SystemDialer()
         self.budget = budget or HostBudget()
@@ -83,24 +86,32 @@ class Fetcher:
         body: bytes = b"",
         limit_bytes: int = LIMIT_BYTES,
         vouched: bool = False,
+        redirects_returned: bool = False,
+        until: bytes | None = None,
     ) -> Fetched:
         """Send one request, and read its answer, within the time limit.
+
+        `redirects_returned`: hand a redirect to the caller, who must not follow it unseen. `until`: stop at these bytes
+        of the body, or after the head when empty; for answers that never end. Plain http needs `redirects_returned`
+        too: only a caller that examines a server has a use for it.
 
         Raises:
             FetchError: refused, failed, or answered with a redirect.
         """
-        parsed = self._parse(url)
+        parsed = self._parse(url, plain_allowed=redirects_returned)
         self.budget.spend((parsed.host or "").lower(), vouched=vouched)
         try:
             async with asyncio.timeout(self.timeout_seconds), self._places:
-                fetched = await self._exchange(parsed, _request(method, parsed, headers or {}, body), limit_bytes)
+                fetched = await self._exchange(
+                    parsed, _request(method, parsed, headers or {}, body), limit_bytes, until
+                )
         except TimeoutError:
             raise FetchError("timeout", f"It did not answer within {self.timeout_seconds:g} seconds.") from None
         except ssl.SSLError:
             raise FetchError("tls", "Its certificate could not be verified.") from None
         except OSError:
             raise FetchError("unreachable", "Its host could not be reached.") from None
-        if 300 <= fetched.status < 400:  # noqa: PLR2004
+        if 300 <= fetched.status < 400 and not redirects_returned:  # noqa: PLR2004
             raise FetchError("redirect", "It answers with a redirect, and redirects are not followed.")
         return fetched
 
@@ -116,16 +127,17 @@ class Fetcher:
         if not done.cancelled():
             done.exception()  # looked at, so that a failure nobody waits for any more is no warning
 
-    def _parse(self, url: str) -> Uri:
+    def _parse(self, url: str, *, plain_allowed: bool) -> Uri:
         try:
             parsed = parse_http(url)
         except InvalidUri as error:
             raise FetchError("url", f"It is not a URL that can be fetched. {error}") from None
-        if parsed.scheme != "https" and not (self.allow_loopback and parsed.scheme == "http" and parsed.is_loopback):
+        local = self.allow_loopback and parsed.is_loopback
+        if parsed.scheme != "https" and not (parsed.scheme == "http" and (local or plain_allowed)):
             raise FetchError("url", "It is not an https URL.")
         return parsed
 
-    async def _exchange(self, parsed: Uri, request: bytes, limit_bytes: int) -> Fetched:
+    async def _exchange(self, parsed: Uri, request: bytes, limit_bytes: int, until: bytes | None) -> Fetched:
         connection = await self._connect(parsed)
         secure = parsed.scheme == "https"
         try:
@@ -141,7 +153,7 @@ class Fetcher:
         try:
             writer.write(request)
             await writer.drain()
-            return await read_response(reader, limit_bytes=limit_bytes)
+            return await read_response(reader, limit_bytes=limit_bytes, until=until)
         finally:
             # Not closed in order: a peer that withholds its goodbye must not hold this side up.
             writer.transport.abort()
@@ -180,6 +192,8 @@ class Fetcher:
 
     def _check(self, address: str) -> None:
         found = reach(address)
+        if self.allow_private:
+            return
         if found != "public" and not (found == "loopback" and self.allow_loopback):
             raise FetchError("blocked_address", _BLOCKED)
 
@@ -190,10 +204,11 @@ class Fetcher:
 
 def _request(method: str, parsed: Uri, headers: Mapping[str, str], body: bytes) -> bytes:
     target = (parsed.path or "/") + (f"?{parsed.query}" if parsed.query is not None else "")
+    agent = () if "user-agent" in headers else ("user-agent: doorward",)
     lines = [
         f"{method} {target} HTTP/1.1",
         f"host: {parsed.origin.partition('://')[2]}",
-        "user-agent: doorward",
+        *agent,
         "accept-encoding: identity",
         "connection: close",
         *(f"{name}: {value}" for name, value in headers.items()),

@@ -92,8 +92,8 @@ def _too_large(limit_bytes: int) -> FetchError:
     return FetchError("too_large", f"The answer is larger than {limit_bytes} bytes.")
 
 
-async def read_response(reader: asyncio.StreamReader, *, limit_bytes: int) -> Fetched:
-    """Read one response; stops at the first byte beyond a bound.
+async def read_response(reader: asyncio.StreamReader, *, limit_bytes: int, until: bytes | None = None) -> Fetched:
+    """Read one response; stops at the first byte beyond a bound, or with `until` at those bytes of the body.
 
     Raises:
         FetchError: too large, malformed, compressed, or cut off.
@@ -115,4 +115,6 @@ async def read_response(reader: asyncio.StreamReader, *, limit_bytes: int) -> Fe
             reading.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError):
             raise reading.refused or FetchError("malformed", "The answer is not valid HTTP/1.1.") from None
+        if until is not None and reading.head_complete and until in reading.body:
+            break
     return Fetched(reading.status, reading.headers, bytes(reading.body))

@@ -1,0 +1,113 @@
+"""`doorward check URL`: what stops each client, and the fix."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from doorward.cli.groups import HELP_OPTIONS
+
+if TYPE_CHECKING:
+    from doorward.doctor.check import Picture
+    from doorward.doctor.rules import Profile
+    from doorward.doctor.run import Report
+
+_TOTAL_SHARES = 6
+"""The whole examination may take so many times the limit of one request."""
+
+
+@click.command(context_settings=HELP_OPTIONS)
+@click.argument("url")
+@click.option("--as", "client", metavar="CLIENT", help="Look as one client only: claude, chatgpt, cursor, vscode, ...")
+@click.option("--header", "headers", multiple=True, metavar="'N: V'", help="Send this to the MCP endpoint; repeatable.")
+@click.option("--no-register", is_flag=True, help="Register no throw-away clients, and leave out what needs them.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--strict", is_flag=True, help="Exit with 1 for risks and minor findings too.")
+@click.option(
+    "--timeout", type=click.FloatRange(0.1, 300), default=10.0, show_default=True, help="Seconds for one request."
+)
+@click.option("--allow-private", is_flag=True, help="Ask addresses that are not public, whatever names them.")
+def command(
+    *,
+    url: str,
+    client: str | None,
+    headers: Sequence[str],
+    no_register: bool,
+    as_json: bool,
+    strict: bool,
+    timeout: float,
+    allow_private: bool,
+) -> int:
+    """Examine an MCP server as its clients would, up to the sign-in, and name what stops them.
+
+    Where the server registers clients, one throw-away client is registered for each profile. They are named as such,
+    and deleted again where the server offers that.
+    """
+    from doorward.cli.printing import emit
+    from doorward.doctor import report as reporting
+    from doorward.doctor.check import Picture
+
+    picture = Picture(
+        url=_checked(url), clients=_chosen(client), headers=_headers(headers), may_register=not no_register
+    )
+    found = asyncio.run(_examine(picture, seconds=timeout, allow_private=allow_private))
+    if as_json:
+        emit(reporting.as_json(found))
+    else:
+        for line in reporting.as_lines(found):
+            click.echo(line)
+    sys.stdout.flush()
+    return reporting.exit_code(found, strict=strict)
+
+
+async def _examine(picture: Picture, *, seconds: float, allow_private: bool) -> Report:
+    from doorward.doctor.network import Network, is_private
+    from doorward.doctor.run import examine
+
+    network = Network(allow_private=allow_private or await is_private(picture.url), timeout_seconds=seconds)
+    return await examine(picture, network.send, progress=_progress, seconds=_TOTAL_SHARES * seconds)
+
+
+def _progress(stage: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"... {stage}", err=True)
+
+
+def _checked(url: str) -> str:
+    from doorward.oauth.uris import InvalidUri, parse_http
+
+    try:
+        parse_http(url)
+    except InvalidUri as error:
+        raise click.UsageError(f"'{url}' is not a URL that can be asked. {error}") from None
+    return url
+
+
+def _chosen(client: str | None) -> dict[str, Profile]:
+    from doorward.config.faults import suggestion
+    from doorward.doctor.rules import profiles
+
+    known = profiles()
+    if client is None:
+        return known
+    if client not in known:
+        meant = suggestion(client, list(known))
+        hint = f"Did you mean '{meant}'?" if meant else f"There are: {', '.join(known)}."
+        raise click.UsageError(f"There is no client '{client}'. {hint}")
+    return {client: known[client]}
+
+
+def _headers(given: Sequence[str]) -> dict[str, str]:
+    headers = {}
+    for line in given:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip() or not line.isprintable():
+            raise click.UsageError(f"--header wants 'Name: value', not '{line.partition(' ')[0]}'.")
+        if name.strip().lower() == "authorization":
+            raise click.UsageError("What comes after the sign-in is not examined, so no token can be given.")
+        headers[name.strip().lower()] = value.strip()
+    return headers

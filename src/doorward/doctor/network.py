@@ -1,0 +1,65 @@
+"""The doctor's network: one request of a check through the fetcher, bounded, and following nothing.
+
+A failure is an answer with status 0, so that checks need no exceptions. Addresses that are not public are refused,
+unless the target itself is at one or the user said so.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from doorward.doctor.check import Request, Response
+from doorward.fetching.budget import HostBudget
+from doorward.fetching.errors import FetchError
+from doorward.fetching.fetcher import Fetcher
+from doorward.fetching.resolver import SystemResolver
+from doorward.oauth.addresses import reach
+from doorward.oauth.uris import DEFAULT_PORTS, InvalidUri, parse_http
+
+LIMIT_BYTES = 256 * 1024
+_PER_MINUTE = 600
+
+
+class Network:
+    """Sends the requests of one examination."""
+
+    def __init__(self, *, allow_private: bool, timeout_seconds: float, tls: ssl.SSLContext | None = None) -> None:
+        self._fetcher = Fetcher(
+            allow_private=allow_private,
+            tls=tls,
+            budget=HostBudget(_PER_MINUTE),
+            timeout_seconds=timeout_seconds,
+        )
+
+    async def send(self, request: Request) -> Response:
+        """Send one request; never raises for what a server does."""
+        headers = {"user-agent": "doorward-check", **request.headers}
+        try:
+            fetched = await self._fetcher.send(
+                request.method,
+                request.url,
+                headers=headers,
+                body=request.body,
+                limit_bytes=LIMIT_BYTES,
+                redirects_returned=True,
+                until=request.until,
+            )
+        except FetchError as error:
+            # The fetcher keeps a peer's words to itself; here they are the evidence.
+            cause = error.__context__
+            detail = f" ({getattr(cause, 'verify_message', '') or cause})" if isinstance(cause, OSError) else ""
+            return Response(0, fault=error.fault, sentence=error.sentence + detail)
+        except (ValueError, UnicodeError):
+            return Response(0, fault="url", sentence="It is not a URL that can be asked.")
+        return Response(fetched.status, fetched.headers, fetched.body)
+
+
+async def is_private(url: str) -> bool:
+    """Tell whether a URL's own host is at an address that is not public: then its neighbours may be asked too."""
+    try:
+        parsed = parse_http(url)
+        host = (parsed.host or "").strip("[]")
+        addresses = await SystemResolver().resolve(host, parsed.port or DEFAULT_PORTS[parsed.scheme.lower()])
+    except (InvalidUri, OSError, UnicodeError):
+        return False
+    return bool(addresses) and all(reach(address) != "public" for address in addresses)

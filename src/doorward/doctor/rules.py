@@ -1,0 +1,86 @@
+"""The rules and the client profiles, read from the data files beside this module.
+
+A rule says what users see, why, and what to do; a profile says how one client asks. Neither decides anything: the
+checks do. Implements no section of its own.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import msgspec
+
+Severity = Literal["blocker", "major", "minor"]
+SEVERITIES: tuple[Severity, ...] = ("blocker", "major", "minor")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One cause of failure."""
+
+    id: str
+    title: str
+    severity: Severity
+    stage: str
+    clients: tuple[str, ...]
+    symptom: str
+    cause: str
+    fix: str
+    spec: str
+    explains: tuple[str, ...] = ()
+    """Rules whose failure usually follows from this one."""
+
+    def page(self) -> str:
+        """Return the page behind the rule, as Markdown."""
+        stopped = ", ".join(client.title for client in profiles().values() if client.name in self.clients)
+        follows = f"\nUsually behind: {', '.join(self.explains)}.\n" if self.explains else ""
+        return (
+            f"# {self.id}: {self.title}\n\nSeverity: {self.severity}. Stops: {stopped}.\n\n"
+            f"**What users see.** {self.symptom}\n\n**Cause.** {self.cause}\n\n**Fix.** {self.fix}\n\n"
+            f"**Specification.** {self.spec}\n{follows}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One client, as its requests look."""
+
+    name: str
+    title: str
+    user_agent: str
+    redirect_uris: tuple[str, ...]
+    timeout_seconds: int
+    auth_method: str = "none"
+    application_type: str = "native"
+    hosted: bool = False
+    """Whether its requests come from the vendor's cloud."""
+    origin: str | None = None
+    """Of a client that runs in a browser."""
+    exact_resource: bool = False
+    inferred: tuple[str, ...] = ()
+    """Which of these facts the vendor does not document."""
+
+
+@cache
+def profiles() -> dict[str, Profile]:
+    """Return every client profile by name."""
+    return {name: msgspec.convert(facts | {"name": name}, Profile) for name, facts in _read("clients.toml").items()}
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """Return every rule by id, in the order of the chain."""
+    everybody = list(profiles())
+    found = {}
+    for name, facts in _read("rules.toml").items():
+        stopped = everybody if facts["clients"] == ["all"] else facts["clients"]
+        found[name] = msgspec.convert(facts | {"id": name, "clients": stopped}, Rule)
+    return found
+
+
+def _read(name: str) -> dict[str, dict[str, Any]]:
+    return tomllib.loads(files(__package__).joinpath(name).read_text(encoding="utf-8"))

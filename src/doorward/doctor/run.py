@@ -1,0 +1,177 @@
+"""The runner: drives the checks in the order of the chain, through one function that owns the network.
+
+Goes on past a break where it can. A check that crashes becomes a note and stops nobody. One cause gives one finding:
+a later failure that an earlier finding explains is folded under it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from doorward.doctor.check import Check, Finding, Picture, Request, Response
+from doorward.doctor.checks import authorize, discovery, registration, token, transport, versions
+from doorward.doctor.rules import SEVERITIES, rules
+
+Send = Callable[[Request], Awaitable[Response]]
+Progress = Callable[[str], None]
+REQUESTS_PER_CHECK = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A hop of the chain."""
+
+    name: str
+    title: str
+    checks: Sequence[Check]
+
+
+STAGES = (
+    Stage("network", "network and TLS", (transport.network,)),
+    Stage("transport", "transport", transport.CHECKS),
+    Stage("challenge", "challenge", (discovery.challenge, discovery.bad_token)),
+    Stage("resource", "resource metadata", (discovery.resource,)),
+    Stage("server", "authorization server metadata", (discovery.server,)),
+    Stage("registration", "registration", (registration.register,)),
+    Stage("authorize", "authorize", (authorize.authorize,)),
+    Stage("token", "token endpoint", (token.token,)),
+    Stage("versions", "protocol versions", versions.CHECKS),
+)
+_CLEANING = Stage("cleaning", "cleaning up", (registration.forget,))
+
+
+@dataclass(frozen=True, slots=True)
+class ClientVerdict:
+    """How far one client gets."""
+
+    verdict: str
+    """`connects`, `connects as far as sign-in`, `stops`, or `may fail`."""
+    stops_at: str | None
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run found."""
+
+    url: str
+    findings: tuple[Finding, ...]
+    """In the order in which to fix them."""
+    clients: dict[str, ClientVerdict]
+    not_checked: dict[str, str]
+    crashed: tuple[str, ...]
+    """Faults of the doctor itself, one sentence each."""
+    reachable: bool
+
+
+async def examine(
+    picture: Picture, send: Send, *, progress: Progress = lambda _: None, seconds: float = 60.0
+) -> Report:
+    """Run every stage and sum up; what is registered is deleted even when the time runs out."""
+    findings: list[Finding] = []
+    crashed: list[str] = []
+    try:
+        async with asyncio.timeout(seconds):
+            for stage in STAGES:
+                if not picture.reachable:
+                    break
+                progress(stage.title)
+                await _run(stage, picture, send, findings, crashed)
+    except TimeoutError:
+        late = [stage for stage in STAGES if not any(rules()[f.rule].stage == stage.name for f in findings)]
+        crashed.append(
+            f"The time limit of {seconds:g} seconds ended the examination before all {len(late)} stages ran."
+        )
+    if picture.registered and picture.reachable:
+        await _run(_CLEANING, picture, send, [], crashed)
+    relevant = [mine for each in findings if (mine := _for_clients(each, picture))]
+    folded = fold(relevant)
+    return Report(
+        url=picture.url,
+        findings=tuple(sorted(folded, key=_urgency)),
+        clients={name: _verdict(name, folded, picture, crashed) for name in picture.clients},
+        not_checked={} if not picture.reachable else dict(picture.not_checked),
+        crashed=tuple(crashed),
+        reachable=picture.reachable,
+    )
+
+
+async def _run(stage: Stage, picture: Picture, send: Send, findings: list[Finding], crashed: list[str]) -> None:
+    for check in stage.checks:
+        try:
+            findings += await _drive(check, picture, send)
+        except TimeoutError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a server that breaks one check must not end the others
+            crashed.append(f"The check {check.__name__} failed ({type(error).__name__}); the others went on.")
+
+
+async def _drive(check: Check, picture: Picture, send: Send) -> list[Finding]:
+    steps = check(picture)
+    try:
+        request = next(steps)
+        for _ in range(REQUESTS_PER_CHECK):
+            request = steps.send(await send(request))
+    except StopIteration as end:
+        return list(end.value)
+    raise RuntimeError("a check asks without end")
+
+
+def fold(findings: Sequence[Finding]) -> list[Finding]:
+    """Put each finding under the first one that explains it, through chains of explanations too."""
+    by_rule: dict[str, Finding] = {}
+    for finding in findings:
+        by_rule.setdefault(finding.rule, finding)
+    explained: dict[str, str] = {}
+    for rule, cause in by_rule.items():
+        if cause.verdict in {"note", "risk"}:
+            continue
+        for name in rules()[rule].explains:
+            if name in by_rule and name != rule:
+                explained.setdefault(name, rule)
+    kept = []
+    for rule, finding in by_rule.items():
+        if rule not in explained:
+            under = tuple(name for name in by_rule if _root(name, explained) == rule and name != rule)
+            kept.append(replace(finding, explains=under))
+    return kept
+
+
+def _root(name: str, explained: dict[str, str]) -> str:
+    seen: set[str] = set()
+    while name in explained and name not in seen:
+        seen.add(name)
+        name = explained[name]
+    return name
+
+
+def _for_clients(finding: Finding, picture: Picture) -> Finding | None:
+    """Narrow a finding to the clients that were asked about; None when it stops none of them."""
+    mine = tuple(name for name in finding.clients if name in picture.clients)
+    if not mine:
+        return None
+    verdict = f"will break for {', '.join(mine)}" if finding.verdict.startswith("will break") else finding.verdict
+    return replace(finding, clients=mine, verdict=verdict)
+
+
+def _urgency(finding: Finding) -> tuple[int, int, int, int]:
+    """Sort what is certain and stops most clients to the front."""
+    order = [stage.name for stage in STAGES]
+    doubt = ("risk", "note").index(finding.verdict) + 1 if finding.verdict in {"risk", "note"} else 0
+    place = order.index(rules()[finding.rule].stage)
+    return doubt, SEVERITIES.index(finding.severity), -len(finding.clients), place
+
+
+def _verdict(name: str, findings: Sequence[Finding], picture: Picture, crashed: Sequence[str]) -> ClientVerdict:
+    order = [stage.name for stage in STAGES]
+    mine = [each for each in findings if name in each.clients and each.verdict not in {"note", "risk"}]
+    stopping = [each for each in mine if each.severity in {"blocker", "major"}]
+    if stopping:
+        first = min(stopping, key=lambda each: (order.index(rules()[each.rule].stage), each.severity))
+        title = next(stage.title for stage in STAGES if stage.name == rules()[first.rule].stage)
+        return ClientVerdict("stops" if first.severity == "blocker" else "may fail", title, first.rule)
+    if crashed:
+        return ClientVerdict("not checked to the end", None)
+    return ClientVerdict("connects" if picture.is_open else "connects as far as sign-in", None)
