@@ -7,8 +7,6 @@ signing ask no store. `refresh` takes in what other processes have changed. What
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ from doorward.clock import Clock, Entropy
 from doorward.config.database import is_postgres
 from doorward.errors import Conflict, Problem, StartError
 from doorward.oauth.changes import Insert
+from doorward.oauth.dpop import thumbprint
 from doorward.oauth.key_records import MASTER, KeyRecord, KeyUse
 from doorward.oauth.records import Client, User
 from doorward.storage.master_key import KEY_FILE, MASTER_KEY_BYTES, MasterKey, OldKey, make_master_key, read_master_key
@@ -135,7 +134,7 @@ class Keys:
             kid, secret = self._entropy.random_bytes(KEY_ID_BYTES).hex(), self._entropy.random_bytes(MASTER_KEY_BYTES)
         else:
             private_key = ec.generate_private_key(ec.SECP256R1())
-            kid, secret = _thumbprint(private_key), _der(private_key)
+            kid, secret = thumbprint(_public_members(private_key)), _der(private_key)
         return self._record(OldKey(kid, use, now, secret), active_at)
 
     def open_record(self, record: KeyRecord) -> bytes:
@@ -221,11 +220,6 @@ def _public_members(private_key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
 
 def _base64url(coordinate: int) -> str:
     return base64.urlsafe_b64encode(coordinate.to_bytes(32, "big")).rstrip(b"=").decode()
-
-
-def _thumbprint(private_key: ec.EllipticCurvePrivateKey) -> str:
-    members = json.dumps(_public_members(private_key), separators=(",", ":"), sort_keys=True).encode()
-    return base64.urlsafe_b64encode(hashlib.sha256(members).digest()).rstrip(b"=").decode()
 
 
 def _lost(path: Path) -> StartError:
