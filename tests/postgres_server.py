@@ -12,7 +12,6 @@ import itertools
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from flows.processes import free_port
 
 PASSWORD = "marked-secret-of-the-database"
 PATIENCE_SECONDS = 60
@@ -35,7 +35,7 @@ class PostgresServer:
         self.directory = directory
         self.data = directory / "data"
         self.fsync = fsync
-        self.port = _free_port()
+        self.port = free_port()
         self._as_nobody: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._programs = _programs()
@@ -179,9 +179,3 @@ def _programs() -> Path:
 
 def _everybody_reaches(path: Path) -> bool:
     return all(each.stat().st_mode & 0o001 for each in [path / "postgres", *path.parents])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
