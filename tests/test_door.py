@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
@@ -13,6 +14,9 @@ from starlette.routing import Mount
 from world import CALL, PASSWORD, echo_app
 
 from doorward import ConfigError, Door
+from doorward.errors import Unavailable
+from doorward.oauth.records import User
+from doorward.storage.memory import MemoryStore
 
 
 def test_every_setting_that_cannot_be_used_is_named_at_once():
@@ -80,6 +84,50 @@ async def test_the_wrapped_apps_lifespan_runs(tmp_path):
     async with door.lifespan():
         assert events == ["lifespan.startup"]
     assert events == ["lifespan.startup", "lifespan.shutdown"]
+
+
+class Stubborn:
+    """An upstream that cannot be stopped without a fault."""
+
+    async def start(self):
+        pass
+
+    async def stop(self):
+        raise ValueError("a bug in the shutdown")
+
+    async def handle(self, call, receive, send):
+        raise AssertionError(call)
+
+
+async def test_a_fault_in_the_shutdown_of_one_part_does_not_keep_the_rest_open(tmp_path):
+    door = Door(public_url="https://mcp.example.com", upstream=Stubborn(), data_dir=tmp_path, owner_password=PASSWORD)
+    await door.start()
+    with pytest.raises(ValueError, match="a bug in the shutdown"):
+        await door.stop()
+    with pytest.raises(Unavailable):
+        await door.store.get(User, "owner")
+
+
+class Unpurgeable(MemoryStore):
+    """A store with a bug in what nobody waits for."""
+
+    def __init__(self):
+        super().__init__()
+        self.purged = asyncio.Event()
+
+    async def purge(self, before):
+        self.purged.set()
+        raise ValueError("a bug in the purge")
+
+
+async def test_a_bug_in_the_upkeep_is_logged_and_does_not_hinder_the_shutdown(tmp_path, caplog):
+    door = Door(echo_app, public_url="https://mcp.example.com", data_dir=tmp_path, owner_password=PASSWORD)
+    door.store = Unpurgeable()
+    async with door.lifespan():
+        await door.store.purged.wait()
+    assert "a bug in the purge" in caplog.text
+    with pytest.raises(Unavailable):
+        await door.store.get(User, "owner")
 
 
 def test_importing_doorward_loads_neither_the_server_nor_the_sdk():

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -169,25 +169,25 @@ class Door:
             keys = await open_with_keys(
                 self.store, config.database, config.data_dir, self.clock, self.entropy, master_key=config.master_key
             )
-            try:
+            async with AsyncExitStack() as undo:
+                undo.push_async_callback(self.store.close)
+                undo.push_async_callback(self.upstream.stop)
                 self.owner = await ensure_owner(self.store, self.clock, self.entropy, self.config.owner_password)
                 await store_declared(self.store, self.declared_clients)
                 await self.upstream.start()
-            except BaseException:
-                await self.upstream.stop()
-                await self.store.close()
-                raise
-            self._running = _Running(self, keys)
+                self._running = _Running(self, keys)
+                undo.pop_all()
 
     async def stop(self) -> None:
         """End the upstream and its children, then the store; safe to call twice."""
-        async with self._starting:
+        async with self._starting, AsyncExitStack() as ending:
             running, self._running = self._running, None
+            # The last one first; whatever one of them raises, the others are ended as well.
+            ending.push_async_callback(self.store.close)
+            ending.push_async_callback(self.upstream.stop)
+            ending.push_async_callback(self.fetcher.close)
             if running is not None:
-                await running.stop()
-            await self.fetcher.close()
-            await self.upstream.stop()
-            await self.store.close()
+                ending.push_async_callback(running.stop)
 
     def drain(self) -> None:
         """End standing streams, so that a server that is stopping need not wait for them."""
@@ -296,11 +296,12 @@ class _Running:
             origin.reset(token)
 
     async def stop(self) -> None:
-        await self.audit.stop()
         for task in self.upkeep:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        for outcome in await asyncio.gather(*self.upkeep, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                LOGGER.error("bug", exc_info=outcome)
+        await self.audit.stop()
 
 
 def _identity_for(door: Door, authority: Authority) -> UpstreamIdentity:
@@ -381,4 +382,6 @@ async def _purge_regularly(store: Store, clock: Clock) -> None:
             log(LOGGER, logging.DEBUG, "purged", records=removed)
         except StorageError as error:
             log(LOGGER, logging.WARNING, "purge_failed", detail=str(error))
+        except Exception:
+            LOGGER.exception("bug")  # and again in an hour: a purge that has ended for good fills the disk
         await asyncio.sleep(PURGE_EVERY_SECONDS)
