@@ -23,8 +23,8 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "serve": "Put a server behind a door and serve it.",
-    "check": "Find out what stops MCP clients at a URL.",
-    "explain": "What a rule of `check` means.",
+    "check": "Examine an MCP server as its clients would, up to the sign-in, and name what stops them.",
+    "explain": "Print what a rule of `doorward check` means: what users see, the cause, the fix.",
     "clients": "OAuth clients that are registered by hand.",
     "tokens": "Tokens that a client sends in a header.",
     "users": "Accounts and service accounts.",
