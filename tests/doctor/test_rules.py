@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -127,6 +128,30 @@ async def test_no_report_holds_a_secret_or_an_escape():
     assert "very-secret-value" not in text
     assert "\x1b" not in text
     assert exit_code(report, strict=False) == 1
+
+
+async def test_a_header_of_the_user_is_not_repeated_when_the_server_echoes_it():
+    class Echo(Good):
+        def unauthorized(self, request):
+            return reply(403, f"got {request.headers.get('x-pass')}".encode(), "text/plain")
+
+    report = await examined(Echo(), headers={"x-pass": "a-long-password"})
+    assert report.findings
+    assert "a-long-password" not in json.dumps(as_json(report))
+
+
+async def test_the_time_limit_ends_the_examination_with_a_result():
+    class Stuck(Good):
+        async def send(self, request: Request):
+            if "/token" in request.url:
+                await asyncio.Event().wait()
+            return await super().send(request)
+
+    server = Stuck()
+    report = await examine(Picture(URL), server.send, seconds=0.5)
+    assert report.crashed == ("The time limit of 0.5 seconds ended the examination at: token endpoint.",)
+    assert sorted(server.deleted) == sorted(server.clients)
+    assert report.clients["claude"].verdict == "not checked to the end"
 
 
 @pytest.mark.parametrize(

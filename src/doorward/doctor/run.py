@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from doorward.doctor.check import Check, Finding, Picture, Request, Response
 from doorward.doctor.checks import authorize, discovery, registration, token, transport, versions
+from doorward.doctor.masking import shown
 from doorward.doctor.rules import SEVERITIES, rules
 
 Send = Callable[[Request], Awaitable[Response]]
 Progress = Callable[[str], None]
 REQUESTS_PER_CHECK = 60
+_CLEANING_SECONDS = 10.0
+_SECRET_CHARS_MIN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ async def examine(
     """Run every stage and sum up; what is registered is deleted even when the time runs out."""
     findings: list[Finding] = []
     crashed: list[str] = []
+    stage = STAGES[0]
     try:
         async with asyncio.timeout(seconds):
             for stage in STAGES:
@@ -80,12 +85,11 @@ async def examine(
                 progress(stage.title)
                 await _run(stage, picture, send, findings, crashed)
     except TimeoutError:
-        late = [stage for stage in STAGES if not any(rules()[f.rule].stage == stage.name for f in findings)]
-        crashed.append(
-            f"The time limit of {seconds:g} seconds ended the examination before all {len(late)} stages ran."
-        )
-    if picture.registered and picture.reachable:
-        await _run(_CLEANING, picture, send, [], crashed)
+        crashed.append(f"The time limit of {seconds:g} seconds ended the examination at: {stage.title}.")
+    if picture.registered:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLEANING_SECONDS):
+                await _run(_CLEANING, picture, send, [], crashed)
     relevant = [mine for each in findings if (mine := _for_clients(each, picture))]
     folded = fold(relevant)
     return Report(
@@ -153,7 +157,20 @@ def _for_clients(finding: Finding, picture: Picture) -> Finding | None:
     if not mine:
         return None
     verdict = f"will break for {', '.join(mine)}" if finding.verdict.startswith("will break") else finding.verdict
-    return replace(finding, clients=mine, verdict=verdict)
+    secrets = list(picture.headers.values())
+    for reply in picture.registered.values():
+        secrets += [str(reply.get(name, "")) for name in ("client_secret", "registration_access_token")]
+    evidence = tuple(_without(secrets, line) for line in finding.evidence)
+    summary = _without(secrets, shown(finding.summary))
+    return replace(finding, clients=mine, verdict=verdict, evidence=evidence, summary=summary)
+
+
+def _without(secrets: Sequence[str], line: str) -> str:
+    """Take out what a server may echo: the user's own headers, and what it has just issued."""
+    for secret in secrets:
+        if len(secret) >= _SECRET_CHARS_MIN:
+            line = line.replace(secret, "***")
+    return line
 
 
 def _urgency(finding: Finding) -> tuple[int, int, int, int]:

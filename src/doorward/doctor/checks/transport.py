@@ -109,12 +109,15 @@ def agents(picture: Picture) -> Steps:
 def accept(picture: Picture) -> Steps:
     """Send the ways in which clients spell Accept."""
     refused: list[str] = []
-    for value in (BOTH_TYPES, "*/*", "application/json, text/event-stream, */*;q=0.1"):
+    verdict = "risk"
+    for value in ("*/*", BOTH_TYPES, "application/json, text/event-stream, */*;q=0.1"):
         request = initialize(picture, headers={"accept": value})
         response = yield request
         if response.status == 406:  # noqa: PLR2004
             refused += [f"accept: {value}", *seen(request, response)]
-    return [found("TRN-03", "A usual Accept header is refused with 406.", refused)] if refused else []
+            # A correct client names both types, so the wildcard alone hits only the others, and proxies.
+            verdict = "risk" if value == "*/*" else "broken"
+    return [found("TRN-03", "A usual Accept header is refused with 406.", refused, verdict=verdict)] if refused else []
 
 
 def get(picture: Picture) -> Steps:
@@ -144,7 +147,8 @@ def browsers(picture: Picture) -> Steps:
         summary = f"Pages of {client.origin} may not call the endpoint."
         return [found("NET-07", summary, seen(simple, answer), verdict="note")]
     if preflight.status not in {200, 204} or "access-control-allow-origin" not in preflight.headers:
-        return [found("CORS-01", "The preflight is not answered.", seen(request, preflight))]
+        summary = "The preflight is not answered: a page cannot call the endpoint, a client with a proxy can."
+        return [found("CORS-01", summary, seen(request, preflight), verdict="risk")]
     return _headers_missing(request, preflight, simple, answer)
 
 
@@ -152,12 +156,12 @@ def _headers_missing(request: Request, preflight: Response, simple: Request, ans
     allowed = preflight.headers.get("access-control-allow-headers", "").lower()
     missing = [name for name in _WANTED_HEADERS if name not in allowed and (allowed != "*" or name == "authorization")]
     if missing:
-        return [found("CORS-02", f"Not allowed: {', '.join(missing)}.", seen(request, preflight))]
+        return [found("CORS-02", f"Not allowed: {', '.join(missing)}.", seen(request, preflight), verdict="risk")]
     exposed = answer.headers.get("access-control-expose-headers", "").lower()
     if "access-control-allow-origin" not in answer.headers:
-        return [found("CORS-02", "The answer itself has no CORS headers.", seen(simple, answer))]
+        return [found("CORS-02", "The answer itself has no CORS headers.", seen(simple, answer), verdict="risk")]
     if answer.status == 401 and "www-authenticate" not in exposed and exposed != "*":  # noqa: PLR2004
-        return [found("CORS-02", "The challenge is not exposed to browsers.", seen(simple, answer))]
+        return [found("CORS-02", "The challenge is not exposed to browsers.", seen(simple, answer), verdict="risk")]
     return []
 
 
