@@ -8,11 +8,13 @@ import subprocess
 from contextlib import asynccontextmanager
 
 import pytest
+from fetching.hostile import HOST, response
+from fetching.hostile import listening as secure
 from flows.door import serving
 from flows.processes import PYTHON, ROOT, free_port
 
 from doorward.doctor.check import Picture, Request
-from doorward.doctor.network import Network, is_private
+from doorward.doctor.network import Network, reach_of
 from doorward.doctor.report import as_json, as_lines
 from doorward.doctor.rules import profiles
 from doorward.doctor.run import examine
@@ -131,7 +133,18 @@ async def test_a_private_address_is_refused_unless_it_was_asked_for():
         allowed = await Network(allow_private=True, timeout_seconds=5).send(Request("GET", url))
     assert (refused.status, refused.fault) == (0, "blocked_address")
     assert allowed.status == 307
-    assert await is_private(url)
+    assert await reach_of(url) == "loopback"
+    assert await reach_of("https://10.0.0.1/mcp") == "special"
+    assert await reach_of("https://1.1.1.1/mcp") == "public"
+
+
+async def test_a_certificate_of_an_unknown_authority_is_named():
+    async with secure() as host:
+        host.answers["/mcp"] = response(b"{}", 401)
+        network = Network(allow_private=True, timeout_seconds=5)
+        report = await examine(Picture(host.url("/mcp").replace(HOST, "localhost")), network.send)
+    assert [finding.rule for finding in report.findings] == ["TLS-01"]
+    assert "unable to get local issuer certificate" in report.findings[0].evidence[-1]
 
 
 async def test_a_stream_without_end_is_read_to_what_was_asked_for():

@@ -80,6 +80,13 @@ async def test_registration_tells_which_redirect_uri_of_a_client_is_refused():
     assert "https://www.cursor.com/agents/mcp/oauth/callback: accepted" in evidence
 
 
+async def test_an_inner_address_stops_the_clients_of_a_cloud_alone():
+    report = await examined(Good(), address="special")
+    assert [finding.rule for finding in report.findings] == ["NET-05"]
+    assert report.clients["claude"].stops_at == "network and TLS"
+    assert report.clients["codex"].stops_at is None
+
+
 async def test_what_was_registered_is_named_and_deleted():
     server = Good()
     await examined(server)

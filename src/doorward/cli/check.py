@@ -65,10 +65,11 @@ def command(
 
 
 async def _examine(picture: Picture, *, seconds: float, allow_private: bool) -> Report:
-    from doorward.doctor.network import Network, is_private
+    from doorward.doctor.network import Network, reach_of
     from doorward.doctor.run import examine
 
-    network = Network(allow_private=allow_private or await is_private(picture.url), timeout_seconds=seconds)
+    picture.address = await reach_of(picture.url)
+    network = Network(allow_private=allow_private or picture.address != "public", timeout_seconds=seconds)
     return await examine(picture, network.send, progress=_progress, seconds=_TOTAL_SHARES * seconds)
 
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from doorward import strict_json
 from doorward.doctor.masking import shown
 from doorward.doctor.rules import Profile, Severity, profiles, rules
+from doorward.oauth.addresses import Reach
 
 _QUOTED = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _SHOWN_HEADERS = (
@@ -100,6 +101,8 @@ class Picture:
     headers: Mapping[str, str] = field(default_factory=dict)
     """What the user wants sent to the endpoint in addition."""
     may_register: bool = True
+    address: Reach = "public"
+    """Where the name leads, seen from here."""
     reachable: bool = True
     initialize: Response = field(default_factory=lambda: Response(0))
     discovered: bool = False

@@ -13,7 +13,7 @@ from doorward.fetching.budget import HostBudget
 from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher
 from doorward.fetching.resolver import SystemResolver
-from doorward.oauth.addresses import reach
+from doorward.oauth.addresses import Reach, reach
 from doorward.oauth.uris import DEFAULT_PORTS, InvalidUri, parse_http
 
 LIMIT_BYTES = 256 * 1024
@@ -54,12 +54,15 @@ class Network:
         return Response(fetched.status, fetched.headers, fetched.body)
 
 
-async def is_private(url: str) -> bool:
-    """Tell whether a URL's own host is at an address that is not public: then its neighbours may be asked too."""
+async def reach_of(url: str) -> Reach:
+    """Tell where a URL's own host leads; if not to the public internet, its neighbours may be asked too."""
     try:
         parsed = parse_http(url)
         host = (parsed.host or "").strip("[]")
         addresses = await SystemResolver().resolve(host, parsed.port or DEFAULT_PORTS[parsed.scheme.lower()])
     except (InvalidUri, OSError, UnicodeError):
-        return False
-    return bool(addresses) and all(reach(address) != "public" for address in addresses)
+        return "public"
+    found = {reach(address) for address in addresses}
+    if "public" in found or not found:
+        return "public"
+    return "special" if "special" in found else "loopback"

@@ -23,6 +23,10 @@ def network(picture: Picture) -> Steps:
     if response.status == 400:  # noqa: PLR2004
         answer = yield discover(picture)
         picture.discovered = answer.status == 200 and isinstance(answer.json, dict)  # noqa: PLR2004
+    if picture.address == "loopback":
+        picture.skip("the address is this machine: clients in a vendor's cloud cannot reach it", "NET-05")
+    if response.status and picture.address == "special":
+        return [found("NET-05", "The name leads to an address that only an inner network reaches.", [picture.url])]
     if response.status:
         return []
     picture.reachable = False
