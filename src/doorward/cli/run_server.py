@@ -23,6 +23,7 @@ from pathlib import Path
 import uvicorn
 
 from doorward.app import Door
+from doorward.cli.http_protocol import BoundedProtocol
 from doorward.config.model import Config
 from doorward.errors import Problem, StartError
 from doorward.logs import configure, log
@@ -130,7 +131,7 @@ class DoorServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 door,
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
