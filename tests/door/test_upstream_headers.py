@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from door.fronts import Front, legacy, modern, modern_headers
 
+from doorward.door.inbound import HeaderSorter
+
 SPOOFED = [
     "forwarded",
     "x-forwarded-host",
@@ -132,3 +134,16 @@ async def test_the_sorter_learns_names_only_up_to_a_bound(open_front):
     await open_front.ask(legacy(), headers={"x-late": "kept", "x-user-late": "dropped"})
     assert open_front.upstream.got("x-late") == ["kept"]
     assert open_front.upstream.got("x-user-late") == []
+
+
+def test_the_sorter_judges_long_names_without_keeping_them():
+    sorter = HeaderSorter()
+
+    def held() -> int:
+        return sum(len(name) for name in sorter._actions)
+
+    before = held()
+    names = [b"x-%03d-" % number + b"n" * 10_000 for number in range(300)]
+    inbound = sorter.sort([(name, b"v") for name in (*names, b"x-user-" + b"n" * 10_000)])
+    assert [line[0] for line in inbound.forwarded] == names
+    assert held() == before

@@ -55,6 +55,8 @@ _DROPPED_PREFIXES = (
     *(b"cf-access-", b"tailscale-user-", b"sec-", b"proxy-", b"access-control-"),
 )
 _MOST_LEARNED = 512
+_LONGEST_LEARNED = 64
+"""Bytes. What is learned is kept for good, and anybody can send a name."""
 _CONNECTION_OPTIONS = frozenset({b"keep-alive", b"close", b"upgrade", b"te", b""})
 
 
@@ -110,7 +112,7 @@ class HeaderSorter:
     def _learn(self, name: bytes) -> int:
         # Many servers read `_` as `-`, so a name with one is a second spelling of a header that was judged.
         action = DROP if b"_" in name or name.startswith(_DROPPED_PREFIXES) else FORWARD
-        if len(self._actions) < self._most:
+        if len(name) <= _LONGEST_LEARNED and len(self._actions) < self._most:
             self._actions[name] = action
         return action
 
