@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
 from upstreams.recorder import Pending, ask, call, modern
 from upstreams.stdio_upstreams import modern_tool, open_session, scripted, tool
+
+from doorward.upstreams.stdio_child import spawn
+from doorward.upstreams.stdio_exchange import Exchange
+from doorward.upstreams.stdio_modern import _Member
 
 
 async def test_modern_requests_share_children_without_sharing_ids() -> None:
@@ -133,3 +138,17 @@ async def test_initialize_in_an_envelope_is_a_method_that_does_not_exist_and_rea
         assert answer.json()["error"]["code"] == -32601
         assert answer.json()["id"] == 9
         assert upstream._pool._members == []
+
+
+async def test_a_child_that_closed_its_input_is_still_heard_after_it_asks() -> None:
+    member = _Member(lambda _: None)
+    child = await spawn(
+        [sys.executable, "-c", "input()"], env=None, cwd=None, on_message=member.on_message, on_end=member.on_child_end
+    )
+    member.child = child
+    exchange = Exchange(modern_tool("echo", "mine"), None)
+    assert member.add(exchange, wants_logs=False) == 1
+    child._transport.get_pipe_transport(0).close()
+    child.pipe_data_received(1, b'{"jsonrpc":"2.0","id":9,"method":"ping"}\n{"jsonrpc":"2.0","id":1,"result":{}}\n')
+    assert member.load == 0
+    await child.end()

@@ -9,6 +9,7 @@ Spec: MCP 2026-07-28 basic/transports (stdio), basic/utilities/cancellation, ser
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -116,7 +117,8 @@ class _Member:
             # The modern era knows no requests of the server; an old library may still ping.
             assert self.child is not None
             refusal = error_body(METHOD_NOT_FOUND, "A server sends no requests.", rpc_id=message.rpc_id)
-            if self.child.alive:
+            # A child that takes no input any more may still have answers: what follows must be read.
+            with contextlib.suppress(UpstreamError):
                 self.child.send(refusal)
             return
         rpc_id = self._addressee(message)
