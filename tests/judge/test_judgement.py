@@ -35,6 +35,10 @@ FED = {
 """What each run must at least have put to the test: without that, no break would mean nothing."""
 
 
+LONGEST_HUNT = 4
+"""Where a kill or a race falls is chance: a small run may miss a bug that the counts of a real run cannot."""
+
+
 def told(result) -> list[str]:
     return [str(each) for each in result.verdict.breaks]
 
@@ -58,16 +62,21 @@ async def test_a_node_that_dies_at_any_point_of_a_step_loses_nothing(tmp_path, s
 @pytest.mark.parametrize("name", WEAKNESSES)
 async def test_a_planted_bug_is_caught_by_its_invariant(tmp_path, name):
     weakness = WEAKNESSES[name]
-    result = await judge(
-        weakness.caught_by,
-        weakness.count,
-        tmp_path,
-        weakness=name,
-        where=weakness.where,
-        clients=8,
-        patience_seconds=weakness.patience_seconds,
-    )
-    assert weakness.invariant in result.broken()
+    broken: set[int] = set()
+    for number in range(1, LONGEST_HUNT + 1):
+        result = await judge(
+            weakness.caught_by,
+            weakness.count * number,
+            tmp_path / str(number),
+            weakness=name,
+            where=weakness.where,
+            clients=8,
+            patience_seconds=weakness.patience_seconds,
+        )
+        broken |= set(result.broken())
+        if weakness.invariant in broken:
+            break
+    assert weakness.invariant in broken
 
 
 @pytest.fixture(scope="module")
