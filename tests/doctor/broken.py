@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from doctor.servers import ORIGIN, URL, Good, Open, page, reply, rpc_error
 
-from doorward.doctor.check import Request, Response
+from doorward.doctor.exchange import Request, Response
 
 BROKEN: dict[str, type[Good]] = {}
 ALSO: dict[str, set[str]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
-from doorward.doctor.check import Request, Response
+from doorward.doctor.exchange import Request, Response
 
 ORIGIN = "https://mcp.example.com"
 URL = f"{ORIGIN}/mcp"

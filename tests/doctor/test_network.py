@@ -13,7 +13,8 @@ from fetching.hostile import listening as secure
 from flows.door import serving
 from flows.processes import PYTHON, ROOT, free_port
 
-from doorward.doctor.check import Picture, Request
+from doorward.doctor.check import Picture
+from doorward.doctor.exchange import Request
 from doorward.doctor.network import Network, reach_of
 from doorward.doctor.report import as_json, as_lines
 from doorward.doctor.rules import profiles

@@ -11,7 +11,8 @@ import pytest
 from doctor.broken import ALSO, BROKEN
 from doctor.servers import URL, Good, Open, page, reply
 
-from doorward.doctor.check import Picture, Request, differing
+from doorward.doctor.check import Picture, differing
+from doorward.doctor.exchange import Request
 from doorward.doctor.masking import shown
 from doorward.doctor.report import as_json, as_lines, exit_code
 from doorward.doctor.rules import profiles, rules

@@ -1,7 +1,6 @@
 """What a check is: a generator that yields requests, receives answers, and returns findings.
 
-Owns the words shared by all checks (`Request`, `Response`, `Finding`) and the picture of the server that they add to.
-A check knows no network, no clock and no client library, so it is tested by handing it answers.
+Owns what a finding is and the picture of the server that the checks add to. A check is tested by handing it answers.
 
 Implements RFC 9110 s11.6.1 as far as a challenge must be read.
 """
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from doorward import strict_json
+from doorward.doctor.exchange import Ask, Request, Response
 from doorward.doctor.masking import shown
 from doorward.doctor.rules import Profile, Severity, profiles, rules
 from doorward.oauth.addresses import Reach
@@ -26,52 +25,6 @@ _SHOWN_HEADERS = (
     "content-security-policy", "access-control-allow-origin", "access-control-allow-headers", "cf-mitigated",
 )  # fmt: skip
 _BODY_SHOWN_CHARS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a check wants to be asked."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    until: bytes | None = None
-    """Read no further than to these bytes of the body; empty: the head is enough. For answers that never end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What came back. Status 0: nothing did, and `fault` says why."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    fault: str = ""
-    sentence: str = ""
-
-    @property
-    def media_type(self) -> str:
-        """The content type without parameters."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON, or as the first JSON event of a stream; None when it is neither."""
-        body = self.body
-        if self.media_type == "text/event-stream":
-            lines = [line[5:] for line in body.splitlines() if line.startswith(b"data:") and b"{" in line]
-            body = lines[0] if lines else b""
-        try:
-            return strict_json.decode(body)
-        except strict_json.InvalidJson:
-            return None
-
-    @property
-    def document(self) -> dict[str, Any] | None:
-        """The body as a JSON object that was served as one."""
-        found = self.json if self.status == 200 else None  # noqa: PLR2004
-        return found if isinstance(found, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +50,16 @@ class Picture:
 
     url: str
     """As the user typed it."""
+    endpoint: str = ""
+    """Where MCP is spoken: the URL, or where it leads to."""
     clients: Mapping[str, Profile] = field(default_factory=profiles)
     headers: Mapping[str, str] = field(default_factory=dict)
     """What the user wants sent to the endpoint in addition."""
     may_register: bool = True
+    may_sign_in: bool = False
+    """Whether a person is there to sign in."""
+    repeat: int = 0
+    """How often to ask what may fail now and then; 0: not at all."""
     address: Reach = "public"
     """Where the name leads, seen from here."""
     reachable: bool = True
@@ -112,8 +71,17 @@ class Picture:
     server: dict[str, Any] | None = None
     registered: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By client name: the registration reply, with the request's members filled in."""
+    token: str = ""
+    """An access token: handed in by the user, or from the sign-in."""
+    signed_in: dict[str, Any] = field(default_factory=dict)
+    """The token reply of the sign-in; empty when there was none."""
+    client: dict[str, Any] = field(default_factory=dict)
+    """The registration reply of the client that signed in, with the request's members filled in."""
     not_checked: dict[str, str] = field(default_factory=dict)
     """By rule: why."""
+
+    def __post_init__(self) -> None:
+        self.endpoint = self.endpoint or self.url
 
     @property
     def origin(self) -> str:
@@ -131,13 +99,18 @@ class Picture:
         """Whether the endpoint answers without a token."""
         return self.discovered or self.initialize.status == 200  # noqa: PLR2004
 
+    @property
+    def can_call(self) -> bool:
+        """Whether there is a way to what is behind the sign-in."""
+        return self.is_open or bool(self.token)
+
     def skip(self, why: str, *names: str) -> None:
         """Note that rules could not be looked at."""
         for name in names:
             self.not_checked.setdefault(name, why)
 
 
-Steps = Generator[Request, Response, list[Finding]]
+Steps = Generator[Ask, Response, list[Finding]]
 Check = Callable[[Picture], Steps]
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from doorward.doctor.check import Picture, Request
+from doorward.doctor.check import Picture
+from doorward.doctor.exchange import Request
 from doorward.mcp.era import CAPABILITIES_KEY, LEGACY_VERSIONS, MODERN_VERSIONS, VERSION_KEY
 
 BOTH_TYPES = "application/json, text/event-stream"
@@ -20,7 +21,7 @@ def post(
     """Return a JSON-RPC request to the endpoint."""
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     given = {"content-type": "application/json", "accept": BOTH_TYPES, **picture.headers, **(headers or {})}
-    return Request("POST", url or picture.url, {k: v for k, v in given.items() if v}, json.dumps(body).encode())
+    return Request("POST", url or picture.endpoint, {k: v for k, v in given.items() if v}, json.dumps(body).encode())
 
 
 def initialize(

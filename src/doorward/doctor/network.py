@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 
-from doorward.doctor.check import Request, Response
+from doorward.doctor.exchange import Request, Response
 from doorward.fetching.budget import HostBudget
 from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher

@@ -15,6 +15,8 @@ from typing import Any, Literal
 import msgspec
 
 Severity = Literal["blocker", "major", "minor"]
+AREAS = ("network", "transport", "discovery", "registration", "authorize", "token", "access", "versions", "sessions")
+"""Files of `corpus/`. In a file: one table per rule id; `clients` are profile names, or "all"."""
 SEVERITIES: tuple[Severity, ...] = ("blocker", "major", "minor")
 
 
@@ -26,6 +28,9 @@ class Rule:
     title: str
     severity: Severity
     stage: str
+    """The hop of the chain where it shows: a name of `run.STAGES`."""
+    mode: str
+    """What the probe needs: U nothing, R a throw-away registration, L a sign-in, T a token, M several tries or a wait."""
     clients: tuple[str, ...]
     symptom: str
     cause: str
@@ -33,15 +38,18 @@ class Rule:
     spec: str
     explains: tuple[str, ...] = ()
     """Rules whose failure usually follows from this one."""
+    unseen: str = ""
+    """Why it cannot be seen from outside; empty when it can."""
 
     def page(self) -> str:
         """Return the page behind the rule, as Markdown."""
         stopped = ", ".join(client.title for client in profiles().values() if client.name in self.clients)
         follows = f"\nUsually behind: {', '.join(self.explains)}.\n" if self.explains else ""
+        unseen = f"\n**Not checked from outside.** {self.unseen}\n" if self.unseen else ""
         return (
             f"# {self.id}: {self.title}\n\nSeverity: {self.severity}. Stops: {stopped}.\n\n"
             f"**What users see.** {self.symptom}\n\n**Cause.** {self.cause}\n\n**Fix.** {self.fix}\n\n"
-            f"**Specification.** {self.spec}\n{follows}"
+            f"**Specification.** {self.spec}\n{follows}{unseen}"
         )
 
 
@@ -73,10 +81,11 @@ def profiles() -> dict[str, Profile]:
 
 @cache
 def rules() -> dict[str, Rule]:
-    """Return every rule by id, in the order of the chain."""
+    """Return every rule by id."""
     everybody = list(profiles())
     found = {}
-    for name, facts in _read("rules.toml").items():
+    tables = [_read(f"corpus/{area}.toml") for area in AREAS]
+    for name, facts in (each for table in tables for each in table.items()):
         stopped = everybody if facts["clients"] == ["all"] else facts["clients"]
         found[name] = msgspec.convert(facts | {"id": name, "clients": stopped}, Rule)
     return found

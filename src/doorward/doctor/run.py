@@ -11,12 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from doorward.doctor.check import Check, Finding, Picture, Request, Response
+from doorward.doctor.check import Check, Finding, Picture
 from doorward.doctor.checks import authorize, discovery, registration, token, transport, versions
+from doorward.doctor.exchange import Ask, Request, Response, SignIn, Together
 from doorward.doctor.masking import shown
 from doorward.doctor.rules import SEVERITIES, rules
 
 Send = Callable[[Request], Awaitable[Response]]
+Person = Callable[[SignIn], Awaitable[Response]]
 Progress = Callable[[str], None]
 REQUESTS_PER_CHECK = 60
 _CLEANING_SECONDS = 10.0
@@ -71,25 +73,34 @@ class Report:
 
 
 async def examine(
-    picture: Picture, send: Send, *, progress: Progress = lambda _: None, seconds: float = 60.0
+    picture: Picture,
+    send: Send,
+    *,
+    sign_in: Person | None = None,
+    progress: Progress = lambda _: None,
+    seconds: float = 60.0,
 ) -> Report:
-    """Run every stage and sum up; what is registered is deleted even when the time runs out."""
+    """Run every stage and sum up; what is registered is deleted even when the time runs out.
+
+    `seconds`: for all of it, without the time that the person at `sign_in` takes.
+    """
     findings: list[Finding] = []
     crashed: list[str] = []
     stage = STAGES[0]
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds) as limit:
+            driver = Driver(send, sign_in, limit)
             for stage in STAGES:
                 if not picture.reachable:
                     break
                 progress(stage.title)
-                await _run(stage, picture, send, findings, crashed)
+                await _run(stage, picture, driver, findings, crashed)
     except TimeoutError:
         crashed.append(f"The time limit of {seconds:g} seconds ended the examination at: {stage.title}.")
     if picture.registered:
         with suppress(TimeoutError):
-            async with asyncio.timeout(_CLEANING_SECONDS):
-                await _run(_CLEANING, picture, send, [], crashed)
+            async with asyncio.timeout(_CLEANING_SECONDS) as limit:
+                await _run(_CLEANING, picture, Driver(send, None, limit), [], crashed)
     relevant = [mine for each in findings if (mine := _for_clients(each, picture))]
     folded = fold(relevant)
     return Report(
@@ -102,25 +113,49 @@ async def examine(
     )
 
 
-async def _run(stage: Stage, picture: Picture, send: Send, findings: list[Finding], crashed: list[str]) -> None:
+async def _run(stage: Stage, picture: Picture, driver: Driver, findings: list[Finding], crashed: list[str]) -> None:
     for check in stage.checks:
         try:
-            findings += await _drive(check, picture, send)
+            findings += await driver.drive(check, picture)
         except TimeoutError:
             raise
         except Exception as error:  # noqa: BLE001 - a server that breaks one check must not end the others
             crashed.append(f"The check {check.__name__} failed ({type(error).__name__}); the others went on.")
 
 
-async def _drive(check: Check, picture: Picture, send: Send) -> list[Finding]:
-    steps = check(picture)
-    try:
-        request = next(steps)
-        for _ in range(REQUESTS_PER_CHECK):
-            request = steps.send(await send(request))
-    except StopIteration as end:
-        return list(end.value)
-    raise RuntimeError("a check asks without end")
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Carries what the checks ask to the network and to the person, and the answers back."""
+
+    send: Send
+    sign_in: Person | None
+    limit: asyncio.Timeout
+
+    async def drive(self, check: Check, picture: Picture) -> list[Finding]:
+        """Run one check to its end."""
+        steps = check(picture)
+        try:
+            ask = next(steps)
+            for _ in range(REQUESTS_PER_CHECK):
+                ask = steps.send(await self._answer(ask))
+        except StopIteration as end:
+            return list(end.value)
+        raise RuntimeError("a check asks without end")
+
+    async def _answer(self, ask: Ask) -> Response:
+        if isinstance(ask, Together):
+            return Response(0, parts=tuple(await asyncio.gather(*(self.send(each) for each in ask.requests))))
+        if isinstance(ask, Request):
+            return await self.send(ask)
+        if self.sign_in is None:
+            return Response(0, fault="nobody", sentence="There is nobody to sign in.")
+        loop = asyncio.get_running_loop()
+        left, began = self.limit.when(), loop.time()
+        self.limit.reschedule(None)  # a person may take longer than any server
+        try:
+            return await self.sign_in(ask)
+        finally:
+            self.limit.reschedule(None if left is None else left + loop.time() - began)
 
 
 def fold(findings: Sequence[Finding]) -> list[Finding]:

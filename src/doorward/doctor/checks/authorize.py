@@ -10,7 +10,8 @@ from collections.abc import Generator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
-from doorward.doctor.check import Finding, Picture, Request, Response, Steps, found, seen
+from doorward.doctor.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.exchange import Request, Response
 from doorward.doctor.rules import rules
 
 # Of the verifier in RFC 7636 appendix B: it protects nothing here, since no code is ever asked for.

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from doorward.doctor.check import Finding, Picture, Request, Response, Steps, challenge_of, differing, found, seen
+from doorward.doctor.check import Finding, Picture, Steps, challenge_of, differing, found, seen
+from doorward.doctor.exchange import Request, Response
 from doorward.doctor.messages import initialize, post
 
 _PRM = "/.well-known/oauth-protected-resource"

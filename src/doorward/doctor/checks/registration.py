@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from doorward.doctor.check import Finding, Picture, Request, Response, Steps, found, seen
+from doorward.doctor.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.exchange import Request, Response
 from doorward.doctor.rules import Profile
 
 NAME = "doorward check (throw-away)"

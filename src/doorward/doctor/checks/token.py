@@ -9,7 +9,8 @@ import base64
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from doorward.doctor.check import Finding, Picture, Request, Steps, found, seen
+from doorward.doctor.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.exchange import Request
 
 # Verifier of RFC 7636 appendix B: the code beside it is made up, so it opens nothing.
 _VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

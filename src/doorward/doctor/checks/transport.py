@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from urllib.parse import urljoin, urlsplit
 
-from doorward.doctor.check import Finding, Picture, Request, Response, Steps, found, seen
+from doorward.doctor.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.exchange import Request, Response
 from doorward.doctor.messages import BOTH_TYPES, discover, initialize
 
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

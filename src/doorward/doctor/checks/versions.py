@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from doorward.doctor.check import Finding, Picture, Response, Steps, found, seen
+from doorward.doctor.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.exchange import Response
 from doorward.doctor.messages import discover, initialize, post
 from doorward.mcp.era import LEGACY_VERSIONS, UNSUPPORTED_VERSION
 

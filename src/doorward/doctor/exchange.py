@@ -1,0 +1,88 @@
+"""The words in which a check talks to the outside: what it wants asked, and what came back.
+
+A check knows no network, no clock and no browser; whoever drives it does. Everything is answered by a `Response`, so
+that a check needs no exceptions and no other shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from doorward import strict_json
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a check wants to be asked."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    until: bytes | None = None
+    """Read no further than to these bytes of the body; empty: the head is enough. For answers that never end."""
+    wait_seconds: float = 0.0
+    """Leave the server alone for so long first."""
+    limit_seconds: float | None = None
+    """How long the answer may take, where that is not what is usual."""
+    connection: str = ""
+    """Requests of one name go over one connection that is kept; without a name, each has its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Requests to be sent at the same moment; the answers are the `parts` of the response, in order."""
+
+    requests: tuple[Request, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A page for a person to sign in at. The answer is the redirect to `redirect_uri`, or a fault."""
+
+    url: str
+    redirect_uri: str
+
+
+Ask = Request | Together | SignIn
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back. Status 0: nothing did, and `fault` says why."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    fault: str = ""
+    sentence: str = ""
+    elapsed_seconds: float = 0.0
+    """From the first byte sent to the last one read."""
+    arrivals: tuple[tuple[float, int], ...] = ()
+    """When pieces of the body came, and how many bytes each: what a buffer on the way changes."""
+    parts: tuple[Response, ...] = ()
+
+    @property
+    def media_type(self) -> str:
+        """The content type without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON, or as the first JSON event of a stream; None when it is neither."""
+        body = self.body
+        if self.media_type == "text/event-stream":
+            lines = [line[5:] for line in body.splitlines() if line.startswith(b"data:") and b"{" in line]
+            body = lines[0] if lines else b""
+        try:
+            return strict_json.decode(body)
+        except strict_json.InvalidJson:
+            return None
+
+    @property
+    def document(self) -> dict[str, Any] | None:
+        """The body as a JSON object that was served as one."""
+        found = self.json if self.status == 200 else None  # noqa: PLR2004
+        return found if isinstance(found, dict) else None
