@@ -8,8 +8,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from doctor.broken import ALSO, BROKEN
-from doctor.servers import URL, Good, Open, page, reply
 
 from doorward.doctor.check import Picture, differing
 from doorward.doctor.exchange import Request
@@ -17,20 +15,31 @@ from doorward.doctor.masking import shown
 from doorward.doctor.report import as_json, as_lines, exit_code
 from doorward.doctor.rules import profiles, rules
 from doorward.doctor.run import STAGES, Report, examine
+from testbed.answers import page, reply
+from testbed.broken import BROKEN
+from testbed.good import GOOD, ORIGIN, Good
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "check.schema.json").read_text())
 
 
+URL = f"{ORIGIN}/mcp"
+
+
 async def examined(server: Good, **picture) -> Report:
-    report = await examine(Picture(URL, **picture), server.send)
+    report = await examine(Picture(URL, **picture), server.send, sign_in=server.person)
     jsonschema.validate(as_json(report), SCHEMA)
     return report
 
 
-@pytest.mark.parametrize("server", [Good, Open])
-async def test_a_good_server_has_no_findings(server):
-    report = await examined(server())
-    assert not report.findings
+def wanted(needs: frozenset[str]) -> dict[str, object]:
+    return {"may_sign_in": "login" in needs, "repeat": 10 if "repeat" in needs else 0}
+
+
+@pytest.mark.parametrize("needs", ["", "login", "repeat", "login repeat"])
+@pytest.mark.parametrize("name", GOOD)
+async def test_a_good_server_has_no_findings(name, needs):
+    report = await examined(GOOD[name](), **wanted(frozenset(needs.split())))
+    assert {finding.verdict for finding in report.findings} <= {"note"}
     assert not report.crashed
     assert {verdict.stops_at for verdict in report.clients.values()} == {None}
     assert exit_code(report, strict=True) == 0
@@ -38,15 +47,16 @@ async def test_a_good_server_has_no_findings(server):
 
 @pytest.mark.parametrize("rule", BROKEN)
 async def test_the_server_that_breaks_a_rule_shows_that_rule_alone(rule):
-    report = await examined(BROKEN[rule]())
+    fixture = BROKEN[rule]
+    report = await examined(fixture.server(), **wanted(fixture.needs))
     assert [finding.rule for finding in report.findings] == [rule]
-    assert set(report.findings[0].explains) == ALSO[rule]
+    assert set(report.findings[0].explains) == fixture.also
     assert report.findings[0].evidence
     assert not report.crashed
 
 
 def test_every_rule_has_a_server_that_breaks_it():
-    assert set(BROKEN) == set(rules())
+    assert set(BROKEN) == {rule.id for rule in rules().values() if not rule.unseen}
 
 
 def test_every_rule_names_a_stage_known_clients_and_known_rules():
@@ -63,19 +73,19 @@ def test_there_are_eleven_clients_and_what_is_inferred_is_marked():
 
 
 async def test_only_the_clients_that_a_fault_stops_are_stopped():
-    report = await examined(BROKEN["DSC-07"]())
+    report = await examined(BROKEN["DSC-07"].server())
     assert report.clients["chatgpt"].stops_at == "authorization server metadata"
     assert report.clients["cursor"].verdict == "connects as far as sign-in"
     assert report.findings[0].verdict.startswith("will break for chatgpt")
 
 
 async def test_a_fault_that_does_not_touch_the_chosen_client_is_no_finding():
-    report = await examined(BROKEN["DSC-07"](), clients={"cursor": profiles()["cursor"]})
+    report = await examined(BROKEN["DSC-07"].server(), clients={"cursor": profiles()["cursor"]})
     assert not report.findings
 
 
 async def test_registration_tells_which_redirect_uri_of_a_client_is_refused():
-    report = await examined(BROKEN["REG-02"](), clients={"cursor": profiles()["cursor"]})
+    report = await examined(BROKEN["REG-02"].server(), clients={"cursor": profiles()["cursor"]})
     evidence = "\n".join(report.findings[0].evidence)
     assert "cursor://anysphere.cursor-mcp/oauth/callback: refused (400)" in evidence
     assert "https://www.cursor.com/agents/mcp/oauth/callback: accepted" in evidence

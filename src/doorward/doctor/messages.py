@@ -41,3 +41,24 @@ def discover(picture: Picture, *, version: str = MODERN_VERSIONS[0]) -> Request:
     meta = {VERSION_KEY: version, CAPABILITIES_KEY: {}}
     headers = {"mcp-protocol-version": version, "mcp-method": "server/discover"}
     return post(picture, "server/discover", {"_meta": meta}, headers)
+
+
+def call(
+    picture: Picture,
+    method: str,
+    params: Mapping[str, object] | None = None,
+    *,
+    modern: bool,
+    session: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Request:
+    """Return a request as a client sends it after the sign-in, in the era it chose."""
+    given = {"authorization": f"Bearer {picture.token}"} if picture.token else {}
+    wanted = dict(params or {})
+    if modern:
+        wanted["_meta"] = {VERSION_KEY: MODERN_VERSIONS[0], CAPABILITIES_KEY: {}}
+        given |= {"mcp-protocol-version": MODERN_VERSIONS[0], "mcp-method": method}
+        given |= {"mcp-name": str(wanted["name"])} if "name" in wanted else {}
+    elif method != "initialize":
+        given |= {"mcp-protocol-version": LEGACY_VERSIONS[0]} | ({"mcp-session-id": session} if session else {})
+    return post(picture, method, wanted, given | dict(headers or {}))

@@ -30,7 +30,7 @@ class Rule:
     stage: str
     """The hop of the chain where it shows: a name of `run.STAGES`."""
     mode: str
-    """What the probe needs: U nothing, R a throw-away registration, L a sign-in, T a token, M several tries or a wait."""
+    """What the probe needs: U nothing, R a registration, L a sign-in, T a token, M several tries or a wait."""
     clients: tuple[str, ...]
     symptom: str
     cause: str

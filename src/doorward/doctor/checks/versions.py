@@ -42,7 +42,7 @@ def versions(picture: Picture) -> Steps:
     """Begin a handshake with every version, and with one that does not exist."""
     plain = picture.initialize
     if _error_code(plain) == UNSUPPORTED_VERSION or (picture.discovered and plain.status != 200):  # noqa: PLR2004
-        return [found("VER-03", "The handshake of the older era is refused.", seen(initialize(picture), plain))]
+        return [_modern_only(picture)]
     if not picture.is_open:
         picture.skip("needs a token: the server answers nothing else without one", "SES-02")
     refused: list[str] = []
@@ -54,10 +54,21 @@ def versions(picture: Picture) -> Steps:
     return [found("VER-02", "A version is refused in place of negotiated.", refused)] if refused else []
 
 
+def _modern_only(picture: Picture) -> Finding:
+    """Tell a server of one era that says so, from one that leaves its older clients to guess."""
+    request, response = initialize(picture), picture.initialize
+    body = response.json
+    data = body["error"].get("data") if _error_code(response) == UNSUPPORTED_VERSION else None
+    if isinstance(data, dict) and data.get("supported"):
+        summary = "Only the newer era is served, and the refusal names its versions."
+        return found("VER-03", summary, seen(request, response), verdict="note")
+    return found("VER-03", "The handshake of the older era is refused, without a word why.", seen(request, response))
+
+
 def dead_session(picture: Picture) -> Steps:
     """Use a session id that nobody issued."""
     opened = picture.initialize.headers.get("mcp-session-id")
-    if not picture.is_open:
+    if picture.initialize.status != 200:  # noqa: PLR2004
         return []
     headers = {"mcp-session-id": "doorward-check-made-up", "mcp-protocol-version": LEGACY_VERSIONS[0]}
     request = post(picture, "tools/list", {}, headers)

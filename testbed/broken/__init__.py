@@ -1,0 +1,18 @@
+"""One broken server per rule: the good one with one change, which its docstring names."""
+
+from testbed.broken import (
+    access,
+    authorize,
+    discovery,
+    network,
+    registration,
+    sessions,
+    token,
+    transport,
+    versions,
+)
+from testbed.broken.registry import BROKEN, Fixture
+
+__all__ = ["BROKEN", "Fixture"]
+
+_AREAS = (network, transport, discovery, registration, authorize, token, access, versions, sessions)

@@ -1,0 +1,142 @@
+"""The good servers: one for each era and each way to let people in.
+
+`Good` is all of it in one place, at one origin; what a broken server changes is a method or a document of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from urllib.parse import urlsplit
+
+from doorward.doctor.exchange import Request, Response, SignIn
+from testbed.answers import reply
+from testbed.authorization import Authorization
+from testbed.endpoint import LEGACY, MODERN, Endpoint
+
+ORIGIN = "https://mcp.example.com"
+PRM = "/.well-known/oauth-protected-resource"
+
+
+class Good(Authorization, Endpoint):
+    """Everything a client needs, and nothing else: both eras, with sign-in."""
+
+    needs_token = True
+    served = frozenset({LEGACY, MODERN})
+
+    def __init__(self, origin: str = ORIGIN) -> None:
+        self.url = f"{origin}/mcp"
+        Authorization.__init__(self, origin, self.url)
+        Endpoint.__init__(self, self.served)
+        self.requests: list[Request] = []
+        self.document = {
+            "resource": self.url,
+            "authorization_servers": [origin],
+            "scopes_supported": ["mcp"],
+            "bearer_methods_supported": ["header"],
+        }
+        self.change()
+
+    def change(self) -> None:
+        """What a broken server changes before it starts."""
+
+    async def send(self, request: Request) -> Response:
+        """Answer as the network does for a check; a wait moves the clock."""
+        self.requests.append(request)
+        self.now += request.wait_seconds
+        response = self.everything(request)
+        self.now += response.elapsed_seconds
+        return response
+
+    async def person(self, ask: SignIn) -> Response:
+        """Act for the person who signs in."""
+        return self.sign_in(ask)
+
+    def everything(self, request: Request) -> Response:
+        """Answer any URL of the server."""
+        path = urlsplit(request.url).path
+        if path.rstrip("/") in {"/mcp", "/sse"}:
+            return self.endpoint(request)
+        if path.startswith(PRM):
+            return self.resource_metadata(request)
+        return self.elsewhere(request) if not self.needs_token else self.oauth(request)
+
+    def oauth(self, request: Request) -> Response:
+        return Authorization.answer(self, request) or self.elsewhere(request)
+
+    def elsewhere(self, request: Request) -> Response:
+        return reply(404, {"error": "not_found"})
+
+    def resource_metadata(self, request: Request) -> Response:
+        return reply(200, self.document) if self.needs_token else self.elsewhere(request)
+
+    def endpoint(self, request: Request) -> Response:
+        """Guard the MCP endpoint."""
+        if request.method == "OPTIONS":
+            return reply(204)
+        if self.needs_token and not self.let_in(request):
+            return self.unauthorized(request)
+        return Endpoint.answer(self, request)
+
+    def let_in(self, request: Request) -> bool:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and self.accepts(token)
+
+    def unauthorized(self, request: Request) -> Response:
+        error = ', error="invalid_token"' if "authorization" in request.headers else ""
+        challenge = f'Bearer resource_metadata="{self.origin}{PRM}/mcp", scope="mcp"{error}'
+        return reply(401, {"error": "invalid_token"}, www_authenticate=challenge)
+
+
+class Open(Good):
+    """Both eras, without sign-in."""
+
+    needs_token = False
+
+
+class LegacyWithSignIn(Good):
+    """The handshake era alone, with sign-in."""
+
+    served = frozenset({LEGACY})
+
+
+class LegacyOpen(Open):
+    """The handshake era alone, without sign-in."""
+
+    served = frozenset({LEGACY})
+
+
+class ModernWithSignIn(Good):
+    """The era without sessions alone, with sign-in. Older clients are told so."""
+
+    served = frozenset({MODERN})
+
+
+class ModernOpen(Open):
+    """The era without sessions alone, without sign-in. Older clients are told so."""
+
+    served = frozenset({MODERN})
+
+
+class HeaderToken(Good):
+    """Both eras, behind a token that an operator hands out: no authorization server."""
+
+    handed_out = hashlib.sha256(b"testbed").hexdigest()
+
+    def let_in(self, request: Request) -> bool:
+        return request.headers.get("authorization") == f"Bearer {self.handed_out}"
+
+    def oauth(self, request: Request) -> Response:
+        return self.elsewhere(request)
+
+    def resource_metadata(self, request: Request) -> Response:
+        return self.elsewhere(request)
+
+
+GOOD: dict[str, type[Good]] = {
+    "both-eras": Good,
+    "both-eras-open": Open,
+    "legacy": LegacyWithSignIn,
+    "legacy-open": LegacyOpen,
+    "modern": ModernWithSignIn,
+    "modern-open": ModernOpen,
+}
