@@ -6,7 +6,8 @@ import pytest
 from endpoints.registering import CONFIDENTIAL, post
 from world import ISSUER, REDIRECT_URI, VERIFIER, world
 
-from doorward.oauth.records import Grant
+from doorward.oauth.records import Client, Consent, Grant
+from doorward.storage.sqlite import SqliteStore
 
 
 async def test_a_public_client_gets_no_token_to_manage_what_it_may_share(tmp_path):
@@ -46,6 +47,36 @@ async def test_a_client_reads_replaces_and_deletes_its_registration(tmp_path):
         refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
         assert (await http.post("/token", data=refresh, auth=auth)).status_code == 401
         assert all(grant.record.revoked_at for grant in await w.door.store.find(Grant))
+
+
+@pytest.mark.requirement("RFC7592-2.3")
+async def test_a_grant_that_is_given_while_its_client_is_deleted_ends_with_it(tmp_path, monkeypatch):
+    async with world(tmp_path) as w, w.browser() as http:
+        client = (await post(w, CONFIDENTIAL)).json()
+        auth = (client["client_id"], client["client_secret"])
+        form = {"grant_type": "authorization_code", "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
+
+        async def connect() -> str:
+            code = await w.code(client["client_id"])
+            tokens = await http.post("/token", data=form | {"code": code}, auth=auth)
+            return tokens.json()["access_token"]
+
+        await connect()  # so that the client is in use, and a further grant does not change its record
+        whole, meanwhile = SqliteStore.find, []
+
+        async def find(self, record_type, **index):
+            found = await whole(self, record_type, **index)
+            if record_type is Grant and index == {"client_id": client["client_id"]} and not meanwhile:
+                meanwhile.append("")
+                meanwhile[0] = await connect()
+            return found
+
+        monkeypatch.setattr(SqliteStore, "find", find)
+        assert (await http.delete(client["registration_client_uri"], headers=managing(client))).status_code == 204
+        assert (await w.call(meanwhile[0])).status_code == 401
+        assert all(grant.record.revoked_at for grant in await w.door.store.find(Grant))
+        assert not await w.door.store.find(Client, source="dynamic")
+        assert not await w.door.store.find(Consent)
 
 
 @pytest.mark.requirement("R-10")

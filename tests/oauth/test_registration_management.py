@@ -5,10 +5,11 @@ from oauth.given import ISSUER, NOW, POLICY, REDIRECT_URI, a_client, a_grant
 from doorward.oauth.changes import Delete, DeleteAll, Replace, Stored
 from doorward.oauth.client_terms import still_hold, terms
 from doorward.oauth.errors import InvalidClientMetadata, InvalidRedirectUri, InvalidToken, Reason
-from doorward.oauth.records import Client, Grant
+from doorward.oauth.records import Client, Consent, Grant
 from doorward.oauth.registration_management import (
     current_registration,
     delete_registration,
+    expire_registration,
     managed,
     replace_registration,
 )
@@ -123,8 +124,11 @@ def test_a_replacement_is_held_to_the_rules_of_a_registration(body, error):
 @pytest.mark.requirement("RFC7592-2.3")
 def test_a_deleted_client_takes_its_grants_along():
     live, ended = a_grant(), a_grant(grant_id="g2", revoked_at=NOW - 1)
-    changes = delete_registration(confidential(), [live, ended], now=NOW).changes
-    assert changes[0] == Delete(Client, "c1", 6)
-    assert [change.record.grant_id for change in changes if isinstance(change, Replace)] == ["g1"]
-    assert {change.value for change in changes if isinstance(change, DeleteAll)} == {"g1"}
-    assert all(isinstance(change.record, Grant) for change in changes if isinstance(change, Replace))
+    first = expire_registration(confidential(), [live, ended], now=NOW).changes
+    second = delete_registration(confidential(expires_at=NOW), [live, ended], now=NOW).changes
+    assert first[0] == Replace(confidential(expires_at=NOW).record, 6)
+    assert second[:2] == (Delete(Client, "c1", 6), DeleteAll(Consent, "client_id", "c1"))
+    for changes in (first, second):
+        of_grants = [change for change in changes if isinstance(change, Replace) and isinstance(change.record, Grant)]
+        assert [change.record.grant_id for change in of_grants] == ["g1"]
+        assert {change.value for change in changes if isinstance(change, DeleteAll)} - {"c1"} == {"g1"}

@@ -17,6 +17,7 @@ from doorward.oauth.records import Client, Grant
 from doorward.oauth.registration_management import (
     current_registration,
     delete_registration,
+    expire_registration,
     managed,
     replace_registration,
 )
@@ -65,14 +66,25 @@ class RegistrationManagement:
 
     async def delete(self, request: Request) -> Response:
         """Remove the client with everything that users have granted it."""
+        authority, expired = self.authority, [""]
 
-        async def attempt() -> Decision[None]:
+        async def expire() -> Decision[None]:
             client, _ = await self._managed(request)
-            grants = await self.authority.store.find(Grant, client_id=client.record.client_id)
-            return delete_registration(client, grants, now=self.authority.clock.now())
+            expired[0] = client.record.client_id
+            return expire_registration(client, await self._grants(expired[0]), now=authority.clock.now())
 
-        await self.authority.decide(attempt)
+        async def remove() -> Decision[None]:
+            client = await authority.store.get(Client, expired[0])
+            if client is None:  # a second request, or the purge, was faster
+                return Decision(None)
+            return delete_registration(client, await self._grants(expired[0]), now=authority.clock.now())
+
+        await authority.decide(expire)
+        await authority.decide(remove)
         return Response(status_code=204, headers=NO_STORE)
+
+    async def _grants(self, client_id: str) -> list[Stored[Grant]]:
+        return await self.authority.store.find(Grant, client_id=client_id)
 
     async def _managed(self, request: Request) -> tuple[Stored[Client], str]:
         path: str = request.scope["path"]

@@ -14,11 +14,11 @@ from hmac import compare_digest
 
 import msgspec
 
-from doorward.oauth.changes import Change, Decision, Delete, Replace, Stored
+from doorward.oauth.changes import Change, Decision, Delete, DeleteAll, Replace, Stored
 from doorward.oauth.client_metadata import read_metadata
 from doorward.oauth.errors import InvalidClientMetadata, InvalidToken, Reason
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import Client, Grant
+from doorward.oauth.records import Client, Consent, Grant
 from doorward.oauth.registration import MintedClient, described, has_secret, registration_reply
 from doorward.oauth.revocation import end_grant
 from doorward.oauth.tokens import digest
@@ -89,10 +89,23 @@ def replace_registration(
     return Decision(reply, (Replace(new, client.version),))
 
 
+def expire_registration(client: Stored[Client], grants: Iterable[Stored[Grant]], *, now: int) -> Decision[None]:
+    """Let the client expire, and end what users have granted it: after this, nothing more can be granted.
+
+    A consent that is being given at this moment may add a grant which `grants` does not hold yet, without a change to
+    the client's record. `delete_registration` comes after it, and sees every one.
+    """
+    expired = msgspec.structs.replace(client.record, expires_at=now)
+    return Decision(None, (Replace(expired, client.version), *_endings(grants, now)))
+
+
 def delete_registration(client: Stored[Client], grants: Iterable[Stored[Grant]], *, now: int) -> Decision[None]:
-    """Remove the client, and end what users have granted it. Spec: RFC 7592 s2.3."""
-    changes: list[Change] = [Delete(Client, client.record.client_id, client.version)]
-    for grant in grants:
-        if grant.record.revoked_at is None:
-            changes += end_grant(grant, reason=CLIENT_DELETED, now=now)
-    return Decision(None, tuple(changes))
+    """Remove an expired client, its consents, and what was granted while it expired. Spec: RFC 7592 s2.3."""
+    client_id = client.record.client_id
+    changes = (Delete(Client, client_id, client.version), DeleteAll(Consent, "client_id", client_id))
+    return Decision(None, (*changes, *_endings(grants, now)))
+
+
+def _endings(grants: Iterable[Stored[Grant]], now: int) -> tuple[Change, ...]:
+    live = (grant for grant in grants if grant.record.revoked_at is None)
+    return tuple(change for grant in live for change in end_grant(grant, reason=CLIENT_DELETED, now=now))
