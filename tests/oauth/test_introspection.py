@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from oauth.given import ISSUER, NOW, POLICY, RESOURCE, a_client, a_grant, a_refresh_token, an_access_token
 
@@ -31,6 +32,13 @@ def test_a_question_about_nothing_is_refused():
     with pytest.raises(InvalidRequest) as refused:
         introspect({}, client=OWN, found=None, grant=None, now=NOW, policy=POLICY)
     assert refused.value.reason is Reason.MISSING_PARAMETER
+
+
+def test_a_token_for_administration_is_no_token_of_the_door():
+    """The door refuses it, so nothing behind the door may be told that it is good there."""
+    administration = msgspec.structs.replace(HEADER, capabilities=("users:read",))
+    assert ask(HEADER, client=SERVER)["active"] is True
+    assert ask(administration, client=SERVER) == INACTIVE
 
 
 @pytest.mark.requirement("A17")

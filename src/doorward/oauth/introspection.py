@@ -47,7 +47,9 @@ def introspect(
     if found is None or (found.expires_at is not None and found.expires_at <= now):
         return _INACTIVE
     if isinstance(found, HeaderToken):
-        return _header_token(found, policy) if client.may_introspect else _INACTIVE
+        # The door refuses a token that was made for administration, so it is good for nothing behind the door either.
+        is_for_doors = not found.capabilities
+        return _header_token(found, policy) if client.may_introspect and is_for_doors else _INACTIVE
     if not client.may_introspect and found.client_id != client.client_id:
         return _INACTIVE
     if grant is not None and (grant.revoked_at is not None or grant_ends_at(grant, policy=policy) <= now):
