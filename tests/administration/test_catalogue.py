@@ -11,9 +11,8 @@ import pytest
 
 from doorward.administration.catalogue import OPERATIONS
 from doorward.administration.openapi import document
-from doorward.administration.operation import CAPABILITIES, cursor_after, page_of, read_cursor
+from doorward.administration.operation import CAPABILITIES
 from doorward.cli.main import cli
-from doorward.errors import ConfigError
 
 ELSEWHERE = {"serve", "check", "explain", "db", "config", "version", "doors"}
 """Commands that are about the program or its files, and not about what the authorization server keeps."""
@@ -80,30 +79,3 @@ def test_every_reference_in_the_document_leads_somewhere():
 def test_the_committed_document_is_the_one_that_is_served():
     committed = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
     assert json.loads(committed.read_text(encoding="utf-8")) == json.loads(json.dumps(document(ROOT)))
-
-
-def test_pages_follow_each_other_without_gap_or_repeat():
-    keys = [f"{number:03}" for number in range(25)]
-    seen, cursor = [], None
-    while True:
-        some, cursor = page_of(keys, str, limit=10, cursor=cursor)
-        seen += some
-        if cursor is None:
-            break
-    assert seen == keys
-
-
-def test_what_was_added_or_removed_between_pages_does_not_shift_them():
-    some, cursor = page_of(["b", "d", "f"], str, limit=2, cursor=None)
-    assert some == ["b", "d"]
-    assert page_of(["a", "b", "e", "f"], str, limit=2, cursor=cursor) == (["e", "f"], None)
-
-
-@pytest.mark.parametrize("cursor", ["é", "a", "!!!!", "_____w"])
-def test_a_cursor_of_somebody_else_is_refused(cursor):
-    with pytest.raises(ConfigError):
-        read_cursor(cursor)
-
-
-def test_a_cursor_survives_the_way_through_a_url():
-    assert read_cursor(cursor_after("0001 ü/?&")) == "0001 ü/?&"

@@ -16,7 +16,7 @@ from judge.stage import Stage
 from doorward.errors import Unavailable
 from doorward.oauth.changes import Change, Stored
 from doorward.oauth.records import Record
-from doorward.storage.port import Store
+from doorward.storage.port import Listed, Store
 
 
 class Passing:
@@ -36,6 +36,9 @@ class Passing:
 
     async def find(self, record_type: type[Any], **index: str) -> list[Stored[Any]]:
         return await self.inner.find(record_type, **index)
+
+    async def page(self, record_type: type[Any], **asked: Any) -> list[Listed[Any]]:
+        return await self.inner.page(record_type, **asked)
 
     async def apply(self, changes: Sequence[Change]) -> None:
         await self.inner.apply(changes)
@@ -58,6 +61,10 @@ class Unsteady(Passing):
     async def find(self, record_type: type[Any], **index: str) -> list[Stored[Any]]:
         self._fail({"down", "reads"})
         return await super().find(record_type, **index)
+
+    async def page(self, record_type: type[Any], **asked: Any) -> list[Listed[Any]]:
+        self._fail({"down", "reads"})
+        return await super().page(record_type, **asked)
 
     async def apply(self, changes: Sequence[Change]) -> None:
         self._fail({"down", "before"})

@@ -10,6 +10,7 @@ from storage.samples import NOW, full, least
 from doorward.errors import Conflict, Unavailable
 from doorward.oauth.changes import Delete, DeleteAll, Expect, Insert, Replace, Stored
 from doorward.oauth.records import RECORD_TYPES, AccessToken, BrowserSession, Client, Grant, Record, RefreshToken, User
+from doorward.storage.port import Place
 
 
 async def load(store, record_type: type[Record], key: str = "key") -> Stored:
@@ -316,3 +317,80 @@ async def test_closing_finishes_what_was_asked_before(backend):
     await store.open()
     assert len(await store.find(Client)) == 100
     await store.close()
+
+
+async def pages_of(store, record_type: type[Record], limit: int, **index: str) -> list[list[str]]:
+    pages, after = [], None
+    while rows := await store.page(record_type, limit=limit, after=after, **index):
+        pages.append([each.stored.record.key for each in rows])
+        after = rows[-1].place
+    return pages
+
+
+@pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.kind)
+async def test_a_page_of_each_kind_holds_what_a_read_by_key_does(store, record_type):
+    await store.apply([Insert(full(record_type, key)) for key in ("c", "a", "b")])
+    (first, second) = await store.page(record_type, limit=2)
+    assert first == (Place(first.stored.record.ordered_at, "a"), await load(store, record_type, "a"))
+    assert second.stored == await load(store, record_type, "b")
+    assert [each.stored.record.key for each in await store.page(record_type, limit=2, after=second.place)] == ["c"]
+
+
+async def test_pages_are_ordered_by_instant_and_then_by_key(store):
+    places = [("d", 3), ("b", 5), ("a", 5), ("c", 5), ("é", 1), ("Z", 1), ("", 1), ("e", 2**40)]
+    await store.apply([Insert(least(Grant, key, created_at=at)) for key, at in places])
+    every = [key for page in await pages_of(store, Grant, 3) for key in page]
+    # Where an empty key stands among those of its instant is the backend's own affair.
+    assert [key for key in every if key] == ["Z", "é", "d", "a", "b", "c", "e"]
+    assert "" in every[:3]
+    assert [len(page) for page in await pages_of(store, Grant, 3)] == [3, 3, 2]
+
+
+async def test_kinds_without_an_instant_are_ordered_by_key(store):
+    await store.apply(
+        [Insert(least(User, key, created_at=at)) for key, at in (("b", 1), ("a", 2), ("B", 3), ("a@b", 0))]
+    )
+    assert await pages_of(store, User, 3) == [["B", "a", "a@b"], ["b"]]
+
+
+async def test_a_page_can_be_narrowed_to_the_value_of_an_index(store):
+    names = ["owner", "other", "own", "owner2"]
+    await store.apply(
+        [Insert(least(Grant, f"{at}{name}", user_id=name, created_at=at)) for at in (2, 1, 3) for name in names]
+    )
+    assert await pages_of(store, Grant, 2, user_id="owner") == [["1owner", "2owner"], ["3owner"]]
+    assert await pages_of(store, Grant, 2, user_id="nobody") == []
+
+
+async def test_what_was_added_or_removed_meanwhile_does_not_shift_the_pages(store):
+    await store.apply([Insert(least(Grant, key, created_at=5)) for key in ("b", "d", "f")])
+    first = await store.page(Grant, limit=2)
+    version = (await load(store, Grant, "d")).version
+    await store.apply([Delete(Grant, "d", version), Insert(least(Grant, "a", created_at=5))])
+    await store.apply([Insert(least(Grant, "e", created_at=5)), Insert(least(Grant, "0", created_at=6))])
+    rest = await store.page(Grant, limit=9, after=first[-1].place)
+    assert [each.stored.record.key for each in rest] == ["e", "f", "0"]
+
+
+async def test_a_replaced_record_stands_where_its_new_instant_puts_it(store):
+    await store.apply([Insert(least(Grant, key, created_at=at)) for key, at in (("a", 1), ("b", 2))])
+    await store.apply([Replace(least(Grant, "a", created_at=3), (await load(store, Grant, "a")).version)])
+    assert await pages_of(store, Grant, 9) == [["b", "a"]]
+
+
+async def test_any_text_can_be_a_place(store):
+    keys = ["it's", 'a"b', "a\x00b", "x" * 5000, "%", "key "]
+    await store.apply([Insert(least(Grant, key, user_id=key)) for key in keys])
+    assert sorted(key for page in await pages_of(store, Grant, 1) for key in page) == sorted(keys)
+    for key in keys:
+        assert await pages_of(store, Grant, 2, user_id=key) == [[key]]
+
+
+@pytest.mark.parametrize(
+    ("record_type", "index"),
+    [(Grant, {"nothing": "x"}), (Grant, {"user_id": "x", "client_id": "y"}), (AccessToken, {"grant_id": "x"})],
+    ids=["an unknown index", "two indexes", "a kind that has no order"],
+)
+async def test_a_page_whose_cost_has_no_bound_is_a_bug_of_its_caller(store, record_type, index):
+    with pytest.raises(ValueError, match="index"):
+        await store.page(record_type, limit=1, **index)

@@ -16,7 +16,7 @@ from doorward.oauth.changes import Change, Delete, DeleteAll, Expect, Insert, Re
 from doorward.oauth.records import RECORD_TYPES, AccessToken, Client, Grant, RefreshToken, User
 from doorward.storage.postgres import PostgresStore
 from doorward.storage.postgres_connection import connect
-from doorward.storage.postgres_schema import statements_for, table_name
+from doorward.storage.postgres_schema import order_columns, page_sql, statements_for, table_name
 
 RACERS = 32
 ROUNDS = 20
@@ -295,6 +295,26 @@ async def test_no_statement_of_a_request_reads_a_whole_table(postgres_url, store
 
 
 @pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.kind)
+async def test_a_page_is_read_in_the_order_of_an_index_and_nothing_is_sorted(postgres_url, store, record_type):
+    # Plans are made while the tables are empty, and kept.
+    async with connected(postgres_url) as connection:
+        for index in (None, *(record_type.indexes if record_type.order_field else ())):
+            kinds = [*(["bytea"] if index else []), *(["bigint"] if record_type.order_field else []), "bytea"]
+            values = ["1" if kind == "bigint" else "'x'" for kind in kinds]
+            name = f"page_by_{index}"
+            await connection.execute(f"PREPARE {name}({', '.join(kinds)}) AS {page_sql(record_type, index, 50)}")
+            rows = await connection.fetch(f"EXPLAIN EXECUTE {name}({', '.join(values)})")
+            plan = "\n".join(row[0] for row in rows)
+            table = table_name(record_type).removeprefix("doorward.")
+            order = order_columns(record_type)
+            by = "_and_".join([*([index] if index else []), *order])
+            assert f"Index Scan using {table}_{f'by_{by}' if by else 'pkey'} " in plan, plan
+            assert "Sort" not in plan, plan
+            assert "Index Cond: (" in plan, plan
+            assert "Filter" not in plan, plan
+
+
+@pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.kind)
 async def test_a_table_has_a_column_and_an_index_for_each_index_of_the_record(postgres_url, store, record_type):
     name = table_name(record_type)
     async with connected(postgres_url) as connection:
@@ -311,9 +331,11 @@ async def test_a_table_has_a_column_and_an_index_for_each_index_of_the_record(po
             name,
         )
     own = {"key": "bytea", "version": "bigint", "expires_at": "bigint", "body": "bytea"}
-    assert columns == own | dict.fromkeys(record_type.indexes, "bytea")
+    order = order_columns(record_type)
+    assert columns == own | dict.fromkeys(record_type.indexes, "bytea") | dict.fromkeys(order, "bigint")
     plain = name.removeprefix("doorward.")
-    expected = {f"{plain}_by_{column}" for column in (*record_type.indexes, "expires_at")}
+    paged = {f"{index}_and_{order[0]}" for index in record_type.indexes if order}
+    expected = {f"{plain}_by_{column}" for column in (*record_type.indexes, "expires_at", *order, *paged)}
     assert {row[0] for row in indexes} == {f"{plain}_pkey"} | expected
 
 

@@ -5,11 +5,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
+from storage.samples import least
 
 from doorward.errors import StartError
-from doorward.oauth.records import RECORD_TYPES, Grant
-from doorward.storage.sqlite_schema import APPLICATION_ID, TABLES, find_sql, migrate, packaged_migrations, table_name
+from doorward.oauth.changes import Insert
+from doorward.oauth.records import RECORD_TYPES, Client, Grant
+from doorward.storage.sqlite_schema import (
+    APPLICATION_ID,
+    TABLES,
+    find_sql,
+    migrate,
+    order_columns,
+    packaged_migrations,
+    page_sql,
+    step_for,
+    table_name,
+)
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -41,9 +54,11 @@ def test_a_table_has_a_column_and_an_index_for_each_index_of_the_record(connecti
     name = table_name(record_type)
     columns = {row[1]: row[2] for row in connection.execute(f"PRAGMA table_info({name})")}
     own = {"key": "TEXT", "version": "INTEGER", "expires_at": "INTEGER", "body": "BLOB"}
-    assert columns == own | dict.fromkeys(record_type.indexes, "TEXT")
+    order = order_columns(record_type)
+    assert columns == own | dict.fromkeys(record_type.indexes, "TEXT") | dict.fromkeys(order, "INTEGER")
     indexed = {row[1] for row in connection.execute(f"PRAGMA index_list({name})") if row[3] == "c"}
-    assert indexed == {f"{name}_by_{column}" for column in (*record_type.indexes, "expires_at")}
+    paged = {f"{index}_and_{order[0]}" for index in record_type.indexes if order}
+    assert indexed == {f"{name}_by_{column}" for column in (*record_type.indexes, "expires_at", *order, *paged)}
 
 
 @pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.kind)
@@ -55,6 +70,35 @@ def test_no_statement_of_a_request_reads_a_whole_table(connection, record_type):
     for sql in statements:
         plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", ("x",) * sql.count("?")))
         assert "SCAN" not in plan, f"{sql}: {plan}"
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.kind)
+def test_a_page_is_read_in_the_order_of_an_index_and_nothing_is_sorted(connection, record_type, first):
+    migrate(connection, packaged_migrations())
+    for index in (None, *(record_type.indexes if record_type.order_field else ())):
+        sql = page_sql(record_type, index, first=first)
+        plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", (1,) * sql.count("?")))
+        assert "USING INDEX" in plan, f"{sql}: {plan}"
+        assert "TEMP B-TREE" not in plan, f"{sql}: {plan}"
+        # Where the page begins is looked up; only a first page of everything has no beginning.
+        assert "SEARCH" in plan or (first and index is None), f"{sql}: {plan}"
+        assert first or ("(created_at,key)>(?,?)" if record_type.order_field else "key>?") in plan, f"{sql}: {plan}"
+
+
+def test_what_was_stored_before_there_were_pages_is_on_the_first_ones(connection):
+    migrate(connection, packaged_migrations()[:7])
+    for key in ("old b", "old a"):
+        connection.execute(
+            "INSERT INTO record_client (key, version, expires_at, source, body) VALUES (?, 1, NULL, 'registered', ?)",
+            (key, msgspec.msgpack.encode(least(Client, key, source="registered"))),
+        )
+    migrate(connection, packaged_migrations())
+    connection.execute(*step_for(Insert(least(Client, "new", source="registered")))[:2])
+    for index in (None, "source"):
+        bound = ("registered",) if index else ()
+        rows = connection.execute(page_sql(Client, index, first=False), (*bound, 0, "old a", 9)).fetchall()
+        assert [TABLES[Client].decode(body).key for _, _, body in rows] == ["old b", "new"]
 
 
 @pytest.mark.parametrize("names", [("user_id", "client_id"), ("client_id", "user_id")])

@@ -7,18 +7,13 @@ from typing import Annotated
 
 import msgspec
 
+from doorward.administration.listing import Cursor, Limit, Page, page_of
 from doorward.administration.operation import (
     Administration,
-    Cursor,
-    Limit,
     Operation,
-    Page,
     Parameters,
     Result,
-    cursor_after,
-    read_cursor,
 )
-from doorward.errors import ConfigError, Problem
 from doorward.oauth.audit_chain import (
     CHAIN,
     NUMBER_DIGITS,
@@ -26,10 +21,9 @@ from doorward.oauth.audit_chain import (
     Broken,
     Verification,
     entry_id,
-    page_of,
 )
 from doorward.oauth.audit_records import AuditEntry, AuditHead
-from doorward.storage.port import Store
+from doorward.storage.port import Place, Store
 
 
 class EntryView(Result, frozen=True, kw_only=True):
@@ -77,17 +71,7 @@ class Verify(Parameters, frozen=True, kw_only=True):
 async def list_(here: Administration, asked: ListEntries) -> Page[EntryView]:
     """List entries, oldest first; what happened up to now is among them."""
     await here.audit.flush()
-    number = asked.after if asked.cursor is None else _number(asked.cursor)
-    found: list[AuditEntry] = []
-    head = await _head(here.store)
-    last = head.number if head else 0
-    page = int(page_of(number + 1))
-    while len(found) <= asked.limit and page <= int(page_of(max(last, 1))):
-        found += [each for each in await _page(here.store, page) if int(each.entry_id) > number]
-        page += 1
-    items = [_view(each) for each in found[: asked.limit]]
-    more = len(found) > asked.limit
-    return Page(items=items, next_cursor=cursor_after(str(items[-1].number)) if more else None)
+    return await page_of(here.store, AuditEntry, _view, asked, after=Place(0, entry_id(asked.after)))
 
 
 async def verify(here: Administration, asked: Verify) -> VerificationView:
@@ -117,28 +101,16 @@ async def verify(here: Administration, asked: Verify) -> VerificationView:
 
 async def _added_past(store: Store, last: int) -> int | None:
     """Return the number of an entry that no head has ever covered."""
-    page = int(page_of(max(last, 1)))
-    numbers = [int(each.entry_id) for number in (page, page + 1) for each in await _page(store, number)]
+    behind = await store.page(AuditEntry, limit=PAGE_ENTRIES, after=Place(0, entry_id(last)))
     # Read afterwards: what another process has written meanwhile is covered by its head.
     head = await _head(store)
+    numbers = (int(each.stored.record.entry_id) for each in behind)
     return min((number for number in numbers if number > (head.number if head else 0)), default=None)
-
-
-async def _page(store: Store, page: int) -> list[AuditEntry]:
-    found = [stored.record for stored in await store.find(AuditEntry, page=str(page))]
-    return sorted(found, key=lambda each: each.entry_id)
 
 
 async def _head(store: Store) -> AuditHead | None:
     stored = await store.get(AuditHead, CHAIN)
     return stored.record if stored else None
-
-
-def _number(cursor: str) -> int:
-    text = read_cursor(cursor)
-    if not text.isascii() or not text.isdigit() or len(text) > NUMBER_DIGITS:
-        raise ConfigError([Problem("the cursor is none of ours", fix="Leave it out to begin anew.")])
-    return int(text)
 
 
 def _view(entry: AuditEntry) -> EntryView:

@@ -7,15 +7,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from doorward.administration.listing import Cursor, Limit, Page, page_of
 from doorward.administration.operation import (
     Administration,
-    Cursor,
-    Limit,
     Operation,
-    Page,
     Parameters,
     Result,
-    page_of,
 )
 from doorward.errors import ConfigError, Problem
 from doorward.login import registered_clients
@@ -136,11 +133,7 @@ async def add(here: Administration, asked: AddClient) -> NewClientView:
 
 async def list_(here: Administration, asked: ListClients) -> Page[ClientView]:
     """List clients, oldest first."""
-    found = await registered_clients.list_clients(here.store, dynamic=asked.everything)
-    some, cursor = page_of(
-        found, lambda each: f"{each.created_at:016} {each.client_id}", limit=asked.limit, cursor=asked.cursor
-    )
-    return Page(items=[view(each) for each in some], next_cursor=cursor)
+    return await page_of(here.store, Client, view, asked, index={} if asked.everything else {"source": "registered"})
 
 
 async def show(here: Administration, asked: OneClient) -> ClientView:

@@ -6,18 +6,14 @@ from typing import Annotated
 
 import msgspec
 
+from doorward.administration.listing import Cursor, Limit, Page, page_of
 from doorward.administration.operation import (
     Administration,
-    Cursor,
-    Limit,
     Operation,
-    Page,
     Parameters,
     Result,
-    page_of,
 )
 from doorward.login import registered_clients
-from doorward.login.connections import list_consents
 from doorward.oauth.records import Consent, Grant
 
 
@@ -83,12 +79,11 @@ class OneGrant(Parameters, frozen=True, kw_only=True):
 
 async def list_(here: Administration, asked: ListGrants) -> Page[GrantView]:
     """List grants, oldest first."""
-    found = await registered_clients.list_grants(here.store, user_id=asked.user, client_id=asked.client_id)
-    found = [grant for grant in found if asked.everything or grant.revoked_at is None]
-    some, cursor = page_of(
-        found, lambda each: f"{each.created_at:016} {each.grant_id}", limit=asked.limit, cursor=asked.cursor
-    )
-    return Page(items=[view(each) for each in some], next_cursor=cursor)
+
+    def wanted(grant: Grant) -> bool:
+        return (asked.everything or grant.revoked_at is None) and asked.client_id in {None, grant.client_id}
+
+    return await page_of(here.store, Grant, view, asked, wanted=wanted, index=_index(asked))
 
 
 async def revoke(here: Administration, asked: OneGrant) -> RevokedGrant:
@@ -99,11 +94,18 @@ async def revoke(here: Administration, asked: OneGrant) -> RevokedGrant:
 
 async def consents(here: Administration, asked: ListConsents) -> Page[ConsentView]:
     """List consents, oldest first."""
-    found = await list_consents(here.store, user_id=asked.user, client_id=asked.client_id)
-    some, cursor = page_of(
-        found, lambda each: f"{each.created_at:016} {each.consent_id}", limit=asked.limit, cursor=asked.cursor
-    )
-    return Page(items=[_consent_view(each) for each in some], next_cursor=cursor)
+
+    def wanted(consent: Consent) -> bool:
+        return asked.client_id in {None, consent.client_id}
+
+    return await page_of(here.store, Consent, _consent_view, asked, wanted=wanted, index=_index(asked))
+
+
+def _index(asked: ListGrants | ListConsents) -> dict[str, str]:
+    """Return the narrower index: a client may be everybody's."""
+    if asked.user:
+        return {"user_id": asked.user}
+    return {"client_id": asked.client_id} if asked.client_id else {}
 
 
 def view(grant: Grant) -> GrantView:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from doorward.administration.operation import Administration, Operation, Page, Parameters, Result
+from doorward.administration.listing import Page
+from doorward.administration.operation import Administration, Operation, Parameters, Result
 from doorward.oauth.key_records import KeyRecord, KeyUse
 from doorward.storage.key_rotation import Rotation
 from doorward.storage.keys import ring_order

@@ -6,17 +6,15 @@ published document is computed from it, so none of the three can say something e
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import msgspec
 
 from doorward.clock import Clock, Entropy
-from doorward.errors import ConfigError, DoorwardError, Problem
+from doorward.errors import DoorwardError
 from doorward.oauth.audit_events import AuditEvent
 from doorward.oauth.policy import Policy
 from doorward.storage.audit_log import AuditLog
@@ -29,11 +27,6 @@ Capability = Literal[
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
-PAGE_LIMIT = 200
-Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE_LIMIT, description="How many to return at most.")]
-Cursor = Annotated[str, msgspec.Meta(max_length=512, description="`next_cursor` of the page before.")]
-
-T = TypeVar("T")
 P_contra = TypeVar("P_contra", bound=msgspec.Struct, contravariant=True)
 R_co = TypeVar("R_co", bound=msgspec.Struct, covariant=True)
 _IN_PATH = re.compile(r"\{(\w+)\}")
@@ -85,14 +78,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What an operation answers; nothing secret, unless it says that it is shown this one time."""
 
 
-class Page(Result, Generic[T], frozen=True, kw_only=True):
-    """Some of a list, in a fixed order."""
-
-    items: list[T]
-    next_cursor: str | None = None
-    """Hand it in to get the next page; None: this was the last one."""
-
-
 async def run(operation: Operation[P_contra, R_co], here: Administration, parameters: P_contra) -> R_co:
     """Do it, and let the audit log know who has tried and what came of it; looking at things is not written down.
 
@@ -113,35 +98,3 @@ async def run(operation: Operation[P_contra, R_co], here: Administration, parame
         raise
     here.audit.write(AuditEvent(event="administration", detail=detail))
     return result
-
-
-def page_of(
-    records: Sequence[T], key: Callable[[T], str], *, limit: int, cursor: str | None
-) -> tuple[list[T], str | None]:
-    """Return those after `cursor`, and the cursor of the next page; `records` are in the order of `key`.
-
-    Raises:
-        ConfigError: no page ended with such a cursor.
-    """
-    after = None if cursor is None else read_cursor(cursor)
-    rest = [each for each in records if after is None or key(each) > after]
-    some = rest[:limit]
-    return some, cursor_after(key(some[-1])) if len(rest) > limit else None
-
-
-def cursor_after(key: str) -> str:
-    """Return the cursor of what follows `key`."""
-    return base64.urlsafe_b64encode(key.encode()).rstrip(b"=").decode()
-
-
-def read_cursor(cursor: str) -> str:
-    """Return the key that the cursor stands for.
-
-    Raises:
-        ConfigError: it is none of ours.
-    """
-    try:
-        data = cursor.encode("ascii")
-        return base64.b64decode(data + b"=" * (-len(data) % 4), altchars=b"-_", validate=True).decode()
-    except (UnicodeError, binascii.Error):
-        raise ConfigError([Problem("the cursor is none of ours", fix="Leave it out to begin anew.")]) from None

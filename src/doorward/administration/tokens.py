@@ -6,17 +6,14 @@ from typing import Annotated
 
 import msgspec
 
+from doorward.administration.listing import Cursor, Limit, Page, page_of
 from doorward.administration.operation import (
     CAPABILITIES,
     Administration,
     Capability,
-    Cursor,
-    Limit,
     Operation,
-    Page,
     Parameters,
     Result,
-    page_of,
 )
 from doorward.errors import ConfigError, NotAllowed, Problem
 from doorward.login import header_tokens
@@ -116,11 +113,7 @@ async def create(here: Administration, asked: CreateToken) -> NewTokenView:
 
 async def list_(here: Administration, asked: ListTokens) -> Page[TokenView]:
     """List tokens, oldest first."""
-    found = await header_tokens.list_header_tokens(here.store, asked.user)
-    some, cursor = page_of(
-        found, lambda each: f"{each.created_at:016} {each.token_id}", limit=asked.limit, cursor=asked.cursor
-    )
-    return Page(items=[view(each) for each in some], next_cursor=cursor)
+    return await page_of(here.store, HeaderToken, view, asked, index={"user_id": asked.user} if asked.user else {})
 
 
 async def revoke(here: Administration, asked: OneToken) -> RevokedToken:

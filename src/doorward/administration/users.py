@@ -6,15 +6,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from doorward.administration.listing import Cursor, Limit, Page, page_of
 from doorward.administration.operation import (
     Administration,
-    Cursor,
-    Limit,
     Operation,
-    Page,
     Parameters,
     Result,
-    page_of,
 )
 from doorward.errors import ConfigError, Problem
 from doorward.login import accounts
@@ -117,10 +114,7 @@ async def add(here: Administration, asked: AddUser) -> NewUserView:
 
 async def list_(here: Administration, asked: ListUsers) -> Page[UserView]:
     """List accounts by name."""
-    some, cursor = page_of(
-        await accounts.list_users(here.store), lambda each: each.user_id, limit=asked.limit, cursor=asked.cursor
-    )
-    return Page(items=[view(each) for each in some], next_cursor=cursor)
+    return await page_of(here.store, User, view, asked)
 
 
 async def show(here: Administration, asked: OneUser) -> UserDetails:

@@ -35,7 +35,8 @@ def every(place: Place, operation: Operation[P, Any], parameters: P) -> list[dic
     """Return every item of a list as it stands in JSON, however many pages it takes."""
     import msgspec
 
-    from doorward.administration.operation import PAGE_LIMIT, run
+    from doorward.administration.listing import PAGE_LIMIT
+    from doorward.administration.operation import run
 
     async def pages(administration: Administration) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []

@@ -22,13 +22,10 @@ from doorward.storage.deciding import settle
 from doorward.storage.port import Store
 
 SHORTEST_PASSWORD = 8
+COMPARED = 500
+"""Names that a name which nobody has is compared with: a guess is not worth reading a large table."""
 
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
-
-
-async def list_users(store: Store) -> list[User]:
-    """Return all accounts by name."""
-    return sorted((stored.record for stored in await store.find(User)), key=lambda user: user.user_id)
 
 
 async def load_user(store: Store, user_id: str) -> Stored[User]:
@@ -40,7 +37,7 @@ async def load_user(store: Store, user_id: str) -> Stored[User]:
     stored = await store.get(User, user_id)
     if stored:
         return stored
-    meant = suggestion(user_id, [user.user_id for user in await list_users(store)])
+    meant = suggestion(user_id, [each.place.key for each in await store.page(User, limit=COMPARED)])
     fix = f"Did you mean {meant}?" if meant else "doorward users add NAME"
     raise NotFound([Problem(f"there is no user {shown(user_id)}", fix=fix)])
 

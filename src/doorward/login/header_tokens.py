@@ -5,19 +5,21 @@ The token itself is returned once, by `create_header_token`; afterwards only its
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from doorward.clock import Clock, Entropy
 from doorward.config.faults import shown
 from doorward.errors import ConfigError, NotFound, Problem
 from doorward.login.accounts import load_user
-from doorward.oauth.changes import Change, Delete, Expect, Insert
+from doorward.oauth.changes import Change, Delete, Expect, Insert, Stored
 from doorward.oauth.records import HeaderToken, User
 from doorward.oauth.tokens import digest, mint
 from doorward.storage.deciding import settle
-from doorward.storage.port import Store
+from doorward.storage.port import Place, Store
 
 PREFIX = "dwk_"
+_READ_AT_ONCE = 200
 
 
 async def create_header_token(
@@ -76,7 +78,7 @@ async def revoke_header_token(store: Store, handle: str) -> HeaderToken:
 
     async def attempt() -> list[Change]:
         found = await store.find(HeaderToken, token_id=handle)
-        found = found or [stored for stored in await store.find(HeaderToken) if stored.record.name == handle]
+        found = found or await _with_name(store, handle)
         if not found:
             raise NotFound([Problem(f"there is no token {shown(handle)}", fix="doorward tokens list")])
         if len(found) > 1:
@@ -87,3 +89,14 @@ async def revoke_header_token(store: Store, handle: str) -> HeaderToken:
 
     await settle(store, attempt)
     return removed[0]
+
+
+async def _with_name(store: Store, name: str) -> list[Stored[HeaderToken]]:
+    found: list[Stored[HeaderToken]] = []
+    after: Place | None = None
+    while rows := await store.page(HeaderToken, limit=_READ_AT_ONCE, after=after):
+        found += [each.stored for each in rows if each.stored.record.name == name]
+        after = rows[-1].place
+        # Other requests go on between two pages; reading a file does not wait by itself.
+        await asyncio.sleep(0)
+    return found

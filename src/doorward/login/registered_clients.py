@@ -14,7 +14,7 @@ import msgspec
 from doorward.clock import Clock, Entropy
 from doorward.config.faults import shown, suggestion
 from doorward.errors import ConfigError, Conflict, NotFound, Problem
-from doorward.login.accounts import load_user
+from doorward.login.accounts import COMPARED, load_user
 from doorward.login.connections import withdrawn_with
 from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
 from doorward.oauth.client_keys import read_jwks
@@ -100,13 +100,6 @@ async def _require_service_account(store: Store, user_id: str) -> None:
         )
 
 
-async def list_clients(store: Store, *, dynamic: bool = False) -> list[Client]:
-    """Return the clients registered by hand, or with `dynamic` all of them, oldest first."""
-    found = await (store.find(Client) if dynamic else store.find(Client, source="registered"))
-    records = [stored.record for stored in found]
-    return sorted(records, key=lambda client: (client.created_at, client.client_id))
-
-
 async def load_client(store: Store, client_id: str) -> Stored[Client]:
     """Return one client.
 
@@ -116,7 +109,7 @@ async def load_client(store: Store, client_id: str) -> Stored[Client]:
     stored = await store.get(Client, client_id)
     if stored:
         return stored
-    clients = await list_clients(store)
+    clients = [each.stored.record for each in await store.page(Client, limit=COMPARED, source="registered")]
     named = [client.client_id for client in clients if client.client_name == client_id]
     meant = named[0] if named else suggestion(client_id, [client.client_id for client in clients])
     fix = f"Did you mean {meant}?" if meant else "doorward clients list"

@@ -13,6 +13,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: ClassVar[str]
     key_field: ClassVar[str]
     indexes: ClassVar[tuple[str, ...]] = ()
+    order_field: ClassVar[str | None] = None
+    """The instant by which pages of this kind are ordered, and then by key; None: by key alone."""
 
     expires_at: int | None = None
     """From this instant on the record no longer counts; None: until it is removed."""
@@ -22,4 +24,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The value of the field that identifies this record within its kind."""
         value = getattr(self, self.key_field)
         assert isinstance(value, str)
+        return value
+
+    @property
+    def ordered_at(self) -> int:
+        """The instant by which this record is ordered in its pages; 0 where its kind is ordered by key alone."""
+        value = 0 if self.order_field is None else getattr(self, self.order_field)
+        assert isinstance(value, int)
         return value

@@ -28,6 +28,7 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     kind: ClassVar[str] = "client"
     key_field: ClassVar[str] = "client_id"
     indexes: ClassVar[tuple[str, ...]] = ("source",)
+    order_field: ClassVar[str | None] = "created_at"
 
     client_id: str
     source: ClientSource
@@ -130,6 +131,7 @@ class Grant(Record, frozen=True, kw_only=True, omit_defaults=True):
     kind: ClassVar[str] = "grant"
     key_field: ClassVar[str] = "grant_id"
     indexes: ClassVar[tuple[str, ...]] = ("user_id", "client_id")
+    order_field: ClassVar[str | None] = "created_at"
 
     grant_id: str
     user_id: str
@@ -218,6 +220,7 @@ class HeaderToken(Record, frozen=True, kw_only=True, omit_defaults=True):
     kind: ClassVar[str] = "header_token"
     key_field: ClassVar[str] = "token_digest"
     indexes: ClassVar[tuple[str, ...]] = ("token_id", "user_id")
+    order_field: ClassVar[str | None] = "created_at"
 
     token_digest: str
     token_id: str
@@ -319,6 +322,7 @@ class Consent(Record, frozen=True, kw_only=True, omit_defaults=True):
     kind: ClassVar[str] = "consent"
     key_field: ClassVar[str] = "consent_id"
     indexes: ClassVar[tuple[str, ...]] = ("user_id", "client_id")
+    order_field: ClassVar[str | None] = "created_at"
 
     consent_id: str
     """Digest of user, client, redirect URI (of a loopback one without its port) and resource."""

@@ -12,7 +12,7 @@ from doorward.oauth.audit_events import events_of
 from doorward.oauth.changes import Change, Stored
 from doorward.oauth.records import Record
 from doorward.storage.audit_log import AuditLog
-from doorward.storage.port import Store
+from doorward.storage.port import Listed, Place, Store
 
 R = TypeVar("R", bound=Record)
 
@@ -39,6 +39,12 @@ class AuditedStore:
     def find(self, record_type: type[R], **index: str) -> Coroutine[Any, Any, list[Stored[R]]]:
         """Return all records of a kind, or those whose named indexes all have the value. Raises `Unavailable`."""
         return self._store.find(record_type, **index)
+
+    def page(
+        self, record_type: type[R], *, limit: int, after: Place | None = None, **index: str
+    ) -> Coroutine[Any, Any, list[Listed[R]]]:
+        """Return the first `limit` records behind a place, in order. Raises `Unavailable`."""
+        return self._store.page(record_type, limit=limit, after=after, **index)
 
     def purge(self, before: int) -> Coroutine[Any, Any, int]:
         """Remove records whose `expires_at` is earlier than `before`; return how many."""

@@ -78,7 +78,7 @@ class Keys:
         first_start = await store.get(KeyRecord, MASTER) is None
         if first_start:
             # In this order: who starts at the same moment writes the file, then the keys, then accounts and clients.
-            holds_records = bool(await store.find(User) or await store.find(Client))
+            holds_records = bool(await store.page(User, limit=1) or await store.page(Client, limit=1))
             first_start = await store.get(KeyRecord, MASTER) is None
         found = read_master_key(master_key, data_dir)
         if found is None:

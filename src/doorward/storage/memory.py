@@ -6,18 +6,21 @@ process can use it. One `MemoryStore` object is one database: closing and openin
 
 from __future__ import annotations
 
+import heapq
 import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from doorward.errors import Conflict, Unavailable
 from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
 from doorward.oauth.records import RECORD_TYPES, Record
-from doorward.storage.port import refuse_unknown_indexes
+from doorward.storage.port import Listed, Place, index_of_page, refuse_unknown_indexes
 
 R = TypeVar("R", bound=Record)
 Undo = Callable[[], object]
+_place_of = itemgetter(0)
 
 
 class MemoryStore:
@@ -52,6 +55,18 @@ class MemoryStore:
         (name, value), *others = index.items()
         found = [records[key] for key in self._found_by.get((record_type, name, value), ())]
         return [each for each in found if all(getattr(each.record, name) == value for name, value in others)]
+
+    async def page(
+        self, record_type: type[R], *, limit: int, after: Place | None = None, **index: str
+    ) -> list[Listed[R]]:
+        """Return the first `limit` records behind a place, in order. Raises `Unavailable`."""
+        index_of_page(record_type, index)
+        placed = (
+            Listed(Place(each.record.ordered_at, each.record.key), each)
+            for each in await self.find(record_type, **index)
+        )
+        # It looks at all of them: a store that is gone with its process never holds many.
+        return heapq.nsmallest(limit, (each for each in placed if after is None or each.place > after), _place_of)
 
     async def apply(self, changes: Sequence[Change]) -> None:
         """Do all changes or none. Raises `Conflict` or `Unavailable`."""

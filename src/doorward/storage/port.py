@@ -1,4 +1,4 @@
-"""The storage port: four verbs over typed records, and what every backend promises.
+"""The storage port: five verbs over typed records, and what every backend promises.
 
 Promises, each held by the conformance suite for every backend:
 
@@ -8,14 +8,15 @@ Promises, each held by the conformance suite for every backend:
 - `Insert` starts at a random version and `Replace` adds one: a record removed and added anew does not match a
   version that was loaded before.
 - A fault of the backend is `Unavailable`, never an empty answer.
+- A page costs what is on it, however many records there are.
 
 New protocol features add record types, never verbs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from doorward.oauth.changes import Change, Stored
 from doorward.oauth.records import Record
@@ -24,6 +25,20 @@ R = TypeVar("R", bound=Record)
 
 KEEP_EXPIRED_SECONDS = 24 * 3600
 """Spent codes and tokens outlive their validity by this much, so that their reuse is still recognised."""
+
+
+class Place(NamedTuple):
+    """Where a record stands among those of its kind: they are ordered by instant (`order_field`) and then by key."""
+
+    at: int
+    key: str
+
+
+class Listed(NamedTuple, Generic[R]):
+    """A record of a page, and the place to go on from after it."""
+
+    place: Place
+    stored: Stored[R]
 
 
 class Store(Protocol):
@@ -52,6 +67,16 @@ class Store(Protocol):
         """
         ...
 
+    async def page(
+        self, record_type: type[R], *, limit: int, after: Place | None = None, **index: str
+    ) -> list[Listed[R]]:
+        """Return the first `limit` records behind a place, in order; of those only whose one index has the value.
+
+        A record that was added or removed meanwhile does not shift the rest. One that was last written before its
+        kind had an order stands at instant 0. Raises `Unavailable`.
+        """
+        ...
+
     async def apply(self, changes: Sequence[Change]) -> None:
         """Do all changes in one transaction. Raises `Conflict` or `Unavailable`."""
         ...
@@ -59,6 +84,14 @@ class Store(Protocol):
     async def purge(self, before: int) -> int:
         """Remove records whose `expires_at` is earlier than `before`; return how many."""
         ...
+
+
+def index_of_page(record_type: type[Record], index: Mapping[str, str]) -> str | None:
+    """Return the index that a page is narrowed to; `ValueError`, a bug of the caller, where that has no bound."""
+    refuse_unknown_indexes(record_type, index)
+    if len(index) > 1 or (index and record_type.order_field is None):
+        raise ValueError("A page is narrowed by one index, and only where the kind has an order.")
+    return next(iter(index), None)
 
 
 def refuse_unknown_indexes(record_type: type[Record], names: Iterable[str]) -> None:

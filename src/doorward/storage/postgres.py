@@ -23,6 +23,7 @@ from doorward.errors import Conflict, Problem, StartError, Unavailable
 from doorward.logs import log
 from doorward.oauth.changes import Change, Stored
 from doorward.oauth.records import RECORD_TYPES, Record
+from doorward.storage.port import Listed, Place, index_of_page
 from doorward.storage.postgres_connection import OPERATION_SECONDS, Connection, Pool, connect
 from doorward.storage.postgres_faults import ENDS_SESSION, FAULTS, RETRIED, start_error, unavailable
 from doorward.storage.postgres_migrations import migrate, packaged_migrations
@@ -36,6 +37,7 @@ from doorward.storage.postgres_schema import (
     Statement,
     encoded,
     find_sql,
+    page_sql,
     statements_for,
 )
 
@@ -102,6 +104,20 @@ class PostgresStore:
             return await connection.fetch(sql, *parameters, timeout=_left(deadline))
 
         return [_stored(record_type, version, body) for version, body in await self._read(read)]
+
+    async def page(
+        self, record_type: type[R], *, limit: int, after: Place | None = None, **index: str
+    ) -> list[Listed[R]]:
+        """Return the first `limit` records behind a place, in order. Raises `Unavailable`."""
+        sql = page_sql(record_type, index_of_page(record_type, index), limit)
+        place = (-1, b"") if after is None else (after.at, encoded(after.key))
+        parameters = [*map(encoded, index.values()), *(place if record_type.order_field else place[1:])]
+
+        async def read(connection: Connection, deadline: float) -> Any:
+            return await connection.fetch(sql, *parameters, timeout=_left(deadline))
+
+        found = [(at, _stored(record_type, version, body)) for at, version, body in await self._read(read)]
+        return [Listed(Place(at, stored.record.key), stored) for at, stored in found]
 
     async def apply(self, changes: Sequence[Change]) -> None:
         """Do all changes in one transaction, durable on return. Raises `Conflict` or `Unavailable`."""

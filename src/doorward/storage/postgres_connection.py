@@ -37,10 +37,12 @@ SET tcp_keepalives_interval = 10;
 SET tcp_keepalives_count = 3;
 SET plan_cache_mode = force_generic_plan;
 SET enable_seqscan = off;
+SET enable_sort = off;
+SET enable_incremental_sort = off;
 SET jit = off;
 """
 # Statements are planned once per connection. A plan made while a table was small must not read the whole of it later:
-# hence no sequential scans where an index will do.
+# hence no sequential scans and no sorting where an index will do.
 
 
 class Connection(Protocol):

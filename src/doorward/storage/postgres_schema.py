@@ -61,6 +61,11 @@ def table_name(record_type: type[Record]) -> str:
     return f"{SCHEMA}.record_{record_type.kind}"
 
 
+def order_columns(record_type: type[Record]) -> tuple[str, ...]:
+    """Return the column by which pages are ordered before the key, if the kind has one."""
+    return () if record_type.order_field is None else (record_type.order_field,)
+
+
 def encoded(text: str) -> bytes:
     """Return a key or index value as it stands in its column."""
     value = text.encode()
@@ -93,6 +98,21 @@ def find_sql(record_type: type[Record], names: tuple[str, ...]) -> str:
     refuse_unknown_indexes(record_type, names)
     condition = " AND ".join(f"{name} = ${number}" for number, name in enumerate(names, start=1))
     return f"SELECT version, body FROM {table_name(record_type)} WHERE {condition}"  # noqa: S608
+
+
+@cache
+def page_sql(record_type: type[Record], index: str | None, limit: int) -> str:
+    """Return the query for a page; its parameters: the value of the index, and the place behind which it begins.
+
+    The limit stands in the text, for a plan is made without its parameters. The value is given as a range: an equality
+    would let the planner take the order of another index and look through all that the page is not to have.
+    """
+    ordered_by = order_columns(record_type)
+    columns = (*((index,) if index else ()), *ordered_by, "key")
+    order, marks = ", ".join(columns), ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    where = f"({order}) > ({marks})" + (f" AND {index} <= $1" if index else "")
+    at = (*ordered_by, "0::bigint")[0]
+    return f"SELECT {at}, version, body FROM {table_name(record_type)} WHERE {where} ORDER BY {order} LIMIT {limit}"  # noqa: S608
 
 
 def statements_for(changes: Sequence[Change]) -> list[Statement]:
@@ -180,7 +200,13 @@ def _values(record: Record) -> tuple[Any, ...]:
     if record.expires_at is not None and record.expires_at.bit_length() > _INSTANT_BITS:
         raise OverflowError("The expiry of a record does not fit into its column.")
     indexes = [getattr(record, name) for name in record.indexes]
-    return (record.expires_at, *[None if value is None else encoded(value) for value in indexes], _encode(record))
+    order = () if record.order_field is None else (record.ordered_at,)
+    return (
+        record.expires_at,
+        *[None if value is None else encoded(value) for value in indexes],
+        *order,
+        _encode(record),
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -204,7 +230,7 @@ def _expression(part: Part, used: int) -> tuple[str, int]:
     verb, record_type, index = part
     name = table_name(record_type)
     row = f"key = ${used + 1} AND version = ${used + 2}"
-    columns = ("expires_at", *record_type.indexes, "body")
+    columns = ("expires_at", *record_type.indexes, *order_columns(record_type), "body")
     match verb:
         case "expect":
             return f"SELECT 1 FROM {name} WHERE {row} FOR SHARE", 2  # noqa: S608

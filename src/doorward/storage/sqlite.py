@@ -18,8 +18,9 @@ import msgspec
 from doorward.errors import Unavailable
 from doorward.oauth.changes import Change, Stored
 from doorward.oauth.records import Record
+from doorward.storage.port import Listed, Place, index_of_page
 from doorward.storage.sqlite_file import open_database
-from doorward.storage.sqlite_schema import PURGE_ROWS, TABLES, Step, find_sql, step_for
+from doorward.storage.sqlite_schema import PURGE_ROWS, TABLES, Step, find_sql, page_sql, step_for
 from doorward.storage.sqlite_writer import Writer, unavailable
 
 R = TypeVar("R", bound=Record)
@@ -87,6 +88,25 @@ class SqliteStore:
             raise unavailable(error) from error
         except msgspec.DecodeError as error:
             raise _unreadable(record_type) from error
+
+    async def page(
+        self, record_type: type[R], *, limit: int, after: Place | None = None, **index: str
+    ) -> list[Listed[R]]:
+        """Return the first `limit` records behind a place, in order. Raises `Unavailable`."""
+        sql = page_sql(record_type, index_of_page(record_type, index), first=after is None)
+        place = () if after is None else after if record_type.order_field else after[1:]
+        decode = TABLES[record_type].decode
+        reader = self._reader
+        if reader is None:
+            raise _NotOpen
+        try:
+            rows = reader.execute(sql, (*index.values(), *place, limit)).fetchall()
+            found = [(at, Stored(decode(body), version)) for at, version, body in rows]
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+        except msgspec.DecodeError as error:
+            raise _unreadable(record_type) from error
+        return [Listed(Place(at, stored.record.key), stored) for at, stored in found]
 
     async def apply(self, changes: Sequence[Change]) -> None:
         """Do all changes in one transaction, durable on return. Raises `Conflict` or `Unavailable`.

@@ -57,9 +57,14 @@ def table_name(record_type: type[Record]) -> str:
     return f"record_{record_type.kind}"
 
 
+def order_columns(record_type: type[Record]) -> tuple[str, ...]:
+    """Return the column by which pages are ordered before the key, if the kind has one."""
+    return () if record_type.order_field is None else (record_type.order_field,)
+
+
 def _table(record_type: type[Record]) -> Table:
     name = table_name(record_type)
-    columns = ("expires_at", *record_type.indexes, "body")
+    columns = ("expires_at", *record_type.indexes, *order_columns(record_type), "body")
     marks = ", ".join("?" for _ in columns)
     assignments = ", ".join(f"{column} = ?" for column in columns)
     # Every name below comes from RECORD_TYPES, none from a request.
@@ -91,6 +96,23 @@ def find_sql(record_type: type[Record], names: tuple[str, ...]) -> str:
 
 
 @cache
+def page_sql(record_type: type[Record], index: str | None, *, first: bool) -> str:
+    """Return the query for a page; its parameters: the value of the index, the place behind which it begins, a limit.
+
+    It names the index to read, so that SQLite never sorts a table; the key itself has one without a name.
+    """
+    name, ordered_by = table_name(record_type), order_columns(record_type)
+    order = ", ".join((*ordered_by, "key"))
+    by = "_and_".join((*((index,) if index else ()), *ordered_by))
+    conditions = [f"{index} = ?"] if index else []
+    if not first:
+        conditions.append(f"({order}) > (?{', ?' * len(ordered_by)})")
+    source = f"{name} INDEXED BY {name}_by_{by}" if by else name
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {(*ordered_by, 0)[0]}, version, body FROM {source}{where} ORDER BY {order} LIMIT ?"  # noqa: S608
+
+
+@cache
 def _delete_all_sql(record_type: type[Record], name: str) -> str:
     refuse_unknown_indexes(record_type, (name,))
     return f"DELETE FROM {table_name(record_type)} WHERE {name} = ?"  # noqa: S608
@@ -112,7 +134,8 @@ def step_for(change: Change) -> Step:
 
 
 def _values(record: Record) -> tuple[Any, ...]:
-    return (record.expires_at, *[getattr(record, name) for name in record.indexes], _encode(record))
+    named = (*record.indexes, *order_columns(type(record)))
+    return (record.expires_at, *[getattr(record, name) for name in named], _encode(record))
 
 
 def packaged_migrations() -> tuple[str, ...]:
