@@ -27,20 +27,7 @@ from doorward.door.identity import UpstreamIdentity
 from doorward.door.ports import Peers
 from doorward.endpoints.administration import ROOT as ADMINISTRATION
 from doorward.endpoints.administration import administration_api
-from doorward.endpoints.authorize import AuthorizeEndpoint
-from doorward.endpoints.device_authorization import DeviceAuthorizationEndpoint
-from doorward.endpoints.introspect import IntrospectEndpoint
-from doorward.endpoints.jwks import JwkSet
-from doorward.endpoints.limits import RequestLimits
-from doorward.endpoints.par import PushEndpoint
-from doorward.endpoints.probes import Readiness, live
-from doorward.endpoints.register import OnRegister, RegisterEndpoint
-from doorward.endpoints.registration_management import management_routes
-from doorward.endpoints.responses import Handler, guarded
-from doorward.endpoints.revoke import RevokeEndpoint
-from doorward.endpoints.routes import Router, static
-from doorward.endpoints.token import TokenEndpoint
-from doorward.endpoints.well_known import documents
+from doorward.endpoints.register import OnRegister
 from doorward.errors import StorageError
 from doorward.fetching.client_documents import FetchedClientDocuments
 from doorward.fetching.fetcher import Fetcher
@@ -48,15 +35,8 @@ from doorward.fetching.issuer_keys import IssuerKeys
 from doorward.login.declared_clients import read_declarations, store_declared
 from doorward.login.local import Owner, ensure_owner
 from doorward.logs import log, request_id
-from doorward.oauth.grant_types import DEVICE_AUTHORIZATION_PATH
-from doorward.oauth.metadata import JWKS_PATH
 from doorward.oauth.uris import parse_http
-from doorward.pages.connections import ConnectionsPage
-from doorward.pages.consent import ConsentPage
-from doorward.pages.device import DevicePage
-from doorward.pages.own_pages import DEVICE
-from doorward.pages.rendering import Pages, stylesheet
-from doorward.pages.sign_in import SignInPage
+from doorward.routing import router_for
 from doorward.storage.audit_log import AuditLog, Origin, origin
 from doorward.storage.audited_store import AuditedStore
 from doorward.storage.authority import Authority
@@ -68,7 +48,7 @@ from doorward.storage.port import KEEP_EXPIRED_SECONDS, Store
 from doorward.storage.signing import JwtSigner
 from doorward.upstreams.asgi import AsgiUpstream
 from doorward.upstreams.http import HttpUpstream
-from doorward.upstreams.port import ASGIApp, Receive, Scope, Send, Upstream
+from doorward.upstreams.port import Receive, Scope, Send, Upstream
 from doorward.upstreams.python_target import as_asgi, load_target
 
 LOGGER = logging.getLogger("doorward")
@@ -308,71 +288,6 @@ def _identity_for(door: Door, authority: Authority) -> UpstreamIdentity:
     url = door.upstream.url if isinstance(door.upstream, HttpUpstream) else door.policy.resource
     issuer, clock, entropy = door.policy.issuer, door.clock, door.entropy
     return UpstreamIdentity(sign=authority.sign, issuer=issuer, audience=url, clock=clock, entropy=entropy)
-
-
-def router_for(authority: Authority, config: Config, keys: Keys, on_register: OnRegister | None = None) -> Router:
-    """Return the table of everything but the door; without OAuth there is nothing to sign in to."""
-    routes: dict[str, Mapping[str, ASGIApp]] = {
-        "/livez": {"GET": guarded(live)},
-        "/readyz": {"GET": guarded(Readiness(authority.store))},
-        JWKS_PATH: {"GET": guarded(JwkSet(keys), cors=True)},
-    }
-    if config.auth != "oauth":
-        return Router(routes, open_to_browsers=frozenset())
-    pages = Pages(authority.policy.issuer)
-    limits = RequestLimits(config, authority.clock, ClientAddresses(config.trusted_proxies).of_scope)
-    open_routes: dict[str, Mapping[str, ASGIApp]] = {
-        path: {"GET": app} for path, app in documents(authority.policy).items()
-    }
-    open_routes |= {
-        "/token": {"POST": guarded(limits.redeeming(TokenEndpoint(authority)), cors=True)},
-        "/revoke": {"POST": guarded(limits.redeeming(RevokeEndpoint(authority)), cors=True)},
-        "/introspect": {"POST": guarded(limits.redeeming(IntrospectEndpoint(authority)), cors=True)},
-        "/par": {"POST": guarded(limits.pushing(PushEndpoint(authority)), cors=True)},
-    }
-    if authority.policy.device_grant:
-        begin = guarded(limits.redeeming(DeviceAuthorizationEndpoint(authority)), cors=True)
-        open_routes[DEVICE_AUTHORIZATION_PATH] = {"POST": begin}
-    if authority.policy.registration != "off":
-        open_routes["/register"] = {
-            "POST": guarded(limits.registering(RegisterEndpoint(authority, on_register)), cors=True)
-        }
-    routes |= open_routes
-    routes |= {
-        "/authorize": {"GET": guarded(limits.authorizing(AuthorizeEndpoint(authority)), render_error=pages.error)}
-    }
-    routes |= _page_routes(authority, pages, limits)
-    management = management_routes(authority, on_register)
-    return Router(routes, open_to_browsers=frozenset(open_routes), prefixes=management)
-
-
-def _page_routes(authority: Authority, pages: Pages, limits: RequestLimits) -> dict[str, Mapping[str, ASGIApp]]:
-    """Return the routes of what a person sees."""
-    sign_in = SignInPage(authority, pages, limits.address)
-    consent = ConsentPage(authority, pages)
-    connections = ConnectionsPage(authority, pages)
-    forms: dict[str, tuple[Handler, Handler]] = {
-        "/-/login": (sign_in.show, limits.signing_in(sign_in.submit)),
-        "/-/consent": (consent.show, consent.submit),
-        "/-/connections": (connections.show, connections.submit),
-    }
-    if authority.policy.device_grant:
-        device = DevicePage(authority, pages)
-        forms[DEVICE] = (device.show, limits.signing_in(device.submit))
-    return {
-        **{
-            path: {
-                "GET": guarded(show, render_error=pages.error),
-                "POST": guarded(submit, render_error=pages.error),
-            }
-            for path, (show, submit) in forms.items()
-        },
-        "/-/api/v1/connections": {
-            "GET": guarded(connections.list_as_json),
-            "DELETE": guarded(connections.disconnect_as_json),
-        },
-        "/-/static/pages.css": {"GET": static(stylesheet(), "text/css; charset=utf-8")},
-    }
 
 
 async def _purge_regularly(store: Store, clock: Clock) -> None:

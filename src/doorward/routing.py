@@ -1,0 +1,101 @@
+"""The table of everything that a door serves besides MCP: which handler is at which path, and behind which limits.
+
+Only what is configured is in it, so what is switched off does not exist. No decisions here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from doorward.config.model import Config
+from doorward.door.client_address import ClientAddresses
+from doorward.endpoints.authorize import AuthorizeEndpoint
+from doorward.endpoints.device_authorization import DeviceAuthorizationEndpoint
+from doorward.endpoints.introspect import IntrospectEndpoint
+from doorward.endpoints.jwks import JwkSet
+from doorward.endpoints.limits import RequestLimits
+from doorward.endpoints.par import PushEndpoint
+from doorward.endpoints.probes import Readiness, live
+from doorward.endpoints.register import OnRegister, RegisterEndpoint
+from doorward.endpoints.registration_management import management_routes
+from doorward.endpoints.responses import Handler, guarded
+from doorward.endpoints.revoke import RevokeEndpoint
+from doorward.endpoints.routes import Router, static
+from doorward.endpoints.token import TokenEndpoint
+from doorward.endpoints.well_known import documents
+from doorward.oauth.grant_types import DEVICE_AUTHORIZATION_PATH
+from doorward.oauth.metadata import JWKS_PATH
+from doorward.pages.connections import ConnectionsPage
+from doorward.pages.consent import ConsentPage
+from doorward.pages.device import DevicePage
+from doorward.pages.own_pages import DEVICE
+from doorward.pages.rendering import Pages, stylesheet
+from doorward.pages.sign_in import SignInPage
+from doorward.storage.authority import Authority
+from doorward.storage.keys import Keys
+from doorward.upstreams.port import ASGIApp
+
+
+def router_for(authority: Authority, config: Config, keys: Keys, on_register: OnRegister | None = None) -> Router:
+    """Return the table of everything but the door; without OAuth there is nothing to sign in to."""
+    routes: dict[str, Mapping[str, ASGIApp]] = {
+        "/livez": {"GET": guarded(live)},
+        "/readyz": {"GET": guarded(Readiness(authority.store))},
+        JWKS_PATH: {"GET": guarded(JwkSet(keys), cors=True)},
+    }
+    if config.auth != "oauth":
+        return Router(routes, open_to_browsers=frozenset())
+    pages = Pages(authority.policy.issuer)
+    limits = RequestLimits(config, authority.clock, ClientAddresses(config.trusted_proxies).of_scope)
+    open_routes: dict[str, Mapping[str, ASGIApp]] = {
+        path: {"GET": app} for path, app in documents(authority.policy).items()
+    }
+    open_routes |= {
+        "/token": {"POST": guarded(limits.redeeming(TokenEndpoint(authority)), cors=True)},
+        "/revoke": {"POST": guarded(limits.redeeming(RevokeEndpoint(authority)), cors=True)},
+        "/introspect": {"POST": guarded(limits.redeeming(IntrospectEndpoint(authority)), cors=True)},
+        "/par": {"POST": guarded(limits.pushing(PushEndpoint(authority)), cors=True)},
+    }
+    if authority.policy.device_grant:
+        begin = guarded(limits.redeeming(DeviceAuthorizationEndpoint(authority)), cors=True)
+        open_routes[DEVICE_AUTHORIZATION_PATH] = {"POST": begin}
+    if authority.policy.registration != "off":
+        open_routes["/register"] = {
+            "POST": guarded(limits.registering(RegisterEndpoint(authority, on_register)), cors=True)
+        }
+    routes |= open_routes
+    routes |= {
+        "/authorize": {"GET": guarded(limits.authorizing(AuthorizeEndpoint(authority)), render_error=pages.error)}
+    }
+    routes |= _page_routes(authority, pages, limits)
+    management = management_routes(authority, on_register)
+    return Router(routes, open_to_browsers=frozenset(open_routes), prefixes=management)
+
+
+def _page_routes(authority: Authority, pages: Pages, limits: RequestLimits) -> dict[str, Mapping[str, ASGIApp]]:
+    """Return the routes of what a person sees."""
+    sign_in = SignInPage(authority, pages, limits.address)
+    consent = ConsentPage(authority, pages)
+    connections = ConnectionsPage(authority, pages)
+    forms: dict[str, tuple[Handler, Handler]] = {
+        "/-/login": (sign_in.show, limits.signing_in(sign_in.submit)),
+        "/-/consent": (consent.show, consent.submit),
+        "/-/connections": (connections.show, connections.submit),
+    }
+    if authority.policy.device_grant:
+        device = DevicePage(authority, pages)
+        forms[DEVICE] = (device.show, limits.signing_in(device.submit))
+    return {
+        **{
+            path: {
+                "GET": guarded(show, render_error=pages.error),
+                "POST": guarded(submit, render_error=pages.error),
+            }
+            for path, (show, submit) in forms.items()
+        },
+        "/-/api/v1/connections": {
+            "GET": guarded(connections.list_as_json),
+            "DELETE": guarded(connections.disconnect_as_json),
+        },
+        "/-/static/pages.css": {"GET": static(stylesheet(), "text/css; charset=utf-8")},
+    }
