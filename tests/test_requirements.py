@@ -5,31 +5,42 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Final, Literal
 
 from requirements import REQUIREMENTS
 
 TESTS = Path(__file__).parent
+TWINS: Final = "twins"
 
 
-def markers(source: str) -> Iterator[str]:
-    """Yield the id of each `requirement` marker; one that is computed has none, and is an error."""
+def markers(source: str, which: Literal["tests", "twins"] = "tests") -> Iterator[str]:
+    """Yield the id of each `requirement` marker; one that is computed has none, and is an error.
+
+    With `weak=True` a marker is on a twin: the same attack on a door without that defence, where it must be noticed.
+    """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "requirement":
-            name = node.args[0] if len(node.args) == 1 and not node.keywords else None
+            name = node.args[0] if len(node.args) == 1 else None
             assert isinstance(name, ast.Constant), f"line {node.lineno}: a marker names one id, as text"
-            yield str(name.value)
-        # A table of attacks marks each of its rows with the id that begins the row's name.
+            is_twin = [ast.unparse(each) for each in node.keywords] == ["weak=True"]
+            assert is_twin or not node.keywords, f"line {node.lineno}: a marker has no other keyword than weak=True"
+            if is_twin == (which == TWINS):
+                yield str(name.value)
+        # A table of attacks marks each of its rows with the id that begins the row's name, and has the twin beside it.
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "ROWS" and isinstance(node.value, ast.Dict):
+            assert "Weaken" in ast.unparse(node.annotation), f"line {node.lineno}: a table of attacks has twins"
             yield from (str(ast.literal_eval(key)).split()[0] for key in node.value.keys if key is not None)
 
 
-def marked() -> dict[str, list[str]]:
+@cache
+def marked(which: Literal["tests", "twins"] = "tests") -> dict[str, list[str]]:
     """Return the files that carry each id."""
     found: dict[str, list[str]] = {}
     for path in sorted(TESTS.rglob("*.py")):
         if "node_modules" not in path.parts:
-            for name in markers(path.read_text(encoding="utf-8")):
+            for name in markers(path.read_text(encoding="utf-8"), which):
                 found.setdefault(name, []).append(str(path.relative_to(TESTS)))
     return found
 
@@ -55,6 +66,6 @@ def test_a_marker_is_found_wherever_it_stands():
 @pytest.mark.parametrize("x", [pytest.param(1, marks=pytest.mark.requirement("B"))])
 def test_something(x): ...
 pytestmark = pytest.mark.requirement("C")
-ROWS: dict[str, int] = {"D": 1, "E twice": 2}
+ROWS: dict[str, tuple[Attack, Weaken]] = {"D": (1, 2), "E twice": (3, 4)}
 """
     assert sorted(markers(source)) == ["A", "B", "C", "D", "E"]

@@ -214,7 +214,7 @@ class BelievesTheId(TokenEndpoint):
         return json_response(decision.reply.body)
 
 
-@pytest.mark.requirement("T-05")
+@pytest.mark.requirement("T-05", weak=True)
 async def test_the_check_of_client_authentication_finds_an_endpoint_that_believes_the_id(tmp_path):
     async with world(tmp_path) as w:
         client = await service_client(w)

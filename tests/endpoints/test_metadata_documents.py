@@ -220,6 +220,7 @@ async def test_no_client_id_makes_the_door_reach_inside(tmp_path, client_id):
         assert canary.connections == 0
 
 
+@pytest.mark.requirement("R-06", weak=True)
 async def test_the_canary_would_be_reached_without_the_check_of_addresses(tmp_path):
     class Unchecked(Fetcher):
         def _check(self, address: str) -> None: ...

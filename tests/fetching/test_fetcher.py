@@ -62,6 +62,7 @@ async def test_no_spelling_of_an_inner_address_reaches_a_canary():
         assert canary.connections == 0
 
 
+@pytest.mark.requirement("S-01", weak=True)
 async def test_the_canary_sings_when_the_address_check_is_missing():
     class Unchecked(Fetcher):
         def _check(self, address: str) -> None: ...
@@ -296,6 +297,7 @@ async def test_one_host_is_asked_a_few_times_a_minute_whatever_the_path():
         assert host.connections == 10
 
 
+@pytest.mark.requirement("R-09", weak=True)
 async def test_without_a_budget_every_path_would_be_one_request_more():
     async with listening() as host:
         fetcher = local_fetcher(budget=HostBudget(10_000))

@@ -73,7 +73,7 @@ def test_there_are_more_than_forty_of_them():
     assert len(HOSTILE) > 40
 
 
-@pytest.mark.requirement("B-10")
+@pytest.mark.requirement("B-10", weak=True)
 def test_a_verifier_that_believes_the_header_would_let_some_in():
     """A careless check, as libraries have shipped it: the key and the algorithm come from the token itself."""
 
@@ -137,7 +137,7 @@ def test_people_are_told_apart_by_issuer_and_subject():
     assert people(lambda identity, _: identity.user_id) == 5
 
 
-@pytest.mark.requirement("B-11")
+@pytest.mark.requirement("B-11", weak=True)
 @pytest.mark.parametrize(
     "weak", [lambda _, told: told["email"], lambda _, told: told["email"].lower(), lambda identity, _: identity.subject]
 )
