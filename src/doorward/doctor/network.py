@@ -12,7 +12,7 @@ from doorward.doctor.exchange import Request, Response
 from doorward.fetching.budget import HostBudget
 from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher
-from doorward.fetching.resolver import SystemResolver
+from doorward.fetching.resolver import Dialer, Resolver, SystemResolver
 from doorward.oauth.addresses import Reach, reach
 from doorward.oauth.uris import DEFAULT_PORTS, InvalidUri, parse_http
 
@@ -23,9 +23,19 @@ _PER_MINUTE = 600
 class Network:
     """Sends the requests of one examination."""
 
-    def __init__(self, *, allow_private: bool, timeout_seconds: float, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        allow_private: bool,
+        timeout_seconds: float,
+        tls: ssl.SSLContext | None = None,
+        resolver: Resolver | None = None,
+        dialer: Dialer | None = None,
+    ) -> None:
         self._fetcher = Fetcher(
             allow_private=allow_private,
+            resolver=resolver,
+            dialer=dialer,
             tls=tls,
             budget=HostBudget(_PER_MINUTE),
             timeout_seconds=timeout_seconds,
