@@ -23,6 +23,7 @@ from doorward.oauth.records import (
     Client,
     Consent,
     DeviceAuthorization,
+    DoorExamination,
     FailedSignIns,
     Grant,
     HeaderToken,
@@ -115,6 +116,7 @@ _LEAST: dict[type[Record], dict[str, Any]] = {
     RegistrationSlot: {"client_id": "client", "taken_at": NOW},
     AuditEntry: {"page": "0", "at": NOW, "event": "signed_in"},
     AuditHead: {"number": 7, "hash": "digest"},
+    DoorExamination: {"url": RESOURCE, "examined_at": NOW, "report": b"{}"},
     KeyRecord: {"use": "signing", "created_at": NOW, "active_at": NOW + 60, "sealed_key": b"\x01\x00\xff"},
 }
 
@@ -186,6 +188,7 @@ _REST: dict[type[Record], dict[str, Any]] = {
     },
     AuditHead: {"expires_at": NOW + 45},
     KeyRecord: {"expires_at": NOW + 46},
+    DoorExamination: {"expires_at": NOW + 47},
 }
 
 _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
@@ -213,6 +216,7 @@ _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
     "access_token.exchanged": (AccessToken, {"act": ("agent", "client")}),
     "client.service": (Client, {"service_user_id": "robot", "may_exchange": True}),
     "grant.service": (Grant, {"grant_type": "client_credentials"}),
+    "failed_sign_ins.open": (FailedSignIns, {"open_tries": {"0011223344556677": NOW + 47}}),
     "user.identity": (User, {"identity_issuer": "https://idp.example", "identity_subject": "00u1"}),
 }
 """Fields that kinds got after their first golden files were written, each set in a file of its own."""

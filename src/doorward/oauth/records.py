@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from doorward.oauth.audit_records import AuditEntry, AuditHead
+from doorward.oauth.door_records import DoorExamination
 from doorward.oauth.key_records import KeyRecord
 from doorward.oauth.record import Record as Record  # noqa: PLC0414  (mypy takes this spelling for a re-export)
 
@@ -353,6 +354,8 @@ class FailedSignIns(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Before this instant a password is not even looked at."""
     succeeded_at: int | None = None
     """When the account was last signed in to from this address: strangers elsewhere cannot slow it down here."""
+    open_tries: dict[str, int] = msgspec.field(default_factory=dict)
+    """When each try began whose outcome is not noted yet; never more than could be wrong at once."""
 
 
 RECORD_TYPES: tuple[type[Record], ...] = (
@@ -376,4 +379,5 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     AuditEntry,
     AuditHead,
     KeyRecord,
+    DoorExamination,
 )
