@@ -1,4 +1,4 @@
-"""What only a raw socket can send: heads without an end, and headers after the body."""
+"""What only a raw socket can send: heads without an end, heads that take for ever, and headers after the body."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -9,13 +9,31 @@ from uvicorn.server import ServerState
 
 from doorward.cli.http_protocol import HEAD_LIMIT_BYTES, BoundedProtocol
 
+REFUSED_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 START = b"POST /mcp HTTP/1.1\r\nhost: door\r\n"
 
 
 @asynccontextmanager
-async def connected(seen):
+async def serving(app, *, head_seconds):
+    config = uvicorn.Config(app, http=BoundedProtocol, ws="none", lifespan="off", log_config=None)
+    config.load()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: BoundedProtocol(config=config, server_state=ServerState(), app_state={}, head_seconds=head_seconds),
+        "127.0.0.1",
+        0,
+    )
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        server.close()
+
+
+@asynccontextmanager
+async def connected(seen, *, head_seconds=60.0, reads_body=True):
     async def app(scope, receive, send):
-        body, more = b"", True
+        body, more = b"", reads_body
         while more:
             message = await receive()
             body += message.get("body", b"")
@@ -24,17 +42,8 @@ async def connected(seen):
         await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body"})
 
-    config = uvicorn.Config(app, http=BoundedProtocol, ws="none", lifespan="off", log_config=None)
-    config.load()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: BoundedProtocol(config=config, server_state=ServerState(), app_state={}), "127.0.0.1", 0
-    )
-    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        server.close()
+    async with serving(app, head_seconds=head_seconds) as streams:
+        yield streams
 
 
 @pytest.mark.parametrize("piece", [b"x-a: %s\r\n" % (b"a" * 1000), b"a" * 1000], ids=["many fields", "one field"])
@@ -85,3 +94,75 @@ async def test_a_large_body_and_a_second_request_pass():
             assert b"202" in await reader.readline()
             await reader.readuntil(b"\r\n\r\n")
     assert [len(each[1]) for each in seen] == [len(body)] * 2
+
+
+async def trickle(writer, piece, answer):
+    """Send a byte at every turn of the loop, for ever, until the other side is done."""
+    try:
+        while not answer.done():
+            for number in range(len(piece)):
+                writer.write(piece[number : number + 1])
+                await writer.drain()
+                await asyncio.sleep(0)
+    except ConnectionError:
+        pass
+    try:
+        return await answer
+    except ConnectionError:
+        return b"(reset)"
+
+
+async def test_a_head_that_does_not_arrive_in_time_is_refused_however_it_trickles():
+    seen = []
+    async with connected(seen, head_seconds=0.05) as (reader, writer):
+        writer.write(START + b"x-a: a")
+        assert await trickle(writer, b"a", asyncio.ensure_future(reader.read())) in {REFUSED_SLOW, b"(reset)"}
+    async with connected(seen, head_seconds=0.05) as (reader, writer):
+        writer.write(START)
+        assert await reader.read() == REFUSED_SLOW
+    assert seen == []
+
+
+async def test_a_connection_that_sends_nothing_is_closed_without_an_answer():
+    async with connected([], head_seconds=0.05) as (reader, _):
+        assert await reader.read() == b""
+
+
+@pytest.mark.parametrize("piece", [b"\r\n", b"POST /mcp HTTP/1.1\r\nx-a: a"], ids=["empty lines", "a second head"])
+async def test_a_used_connection_has_no_more_time_than_a_new_one(piece):
+    seen = []
+    async with connected(seen, head_seconds=0.05) as (reader, writer):
+        writer.write(START + b"content-length: 0\r\n\r\n")
+        assert b"202" in await reader.readline()
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(piece)
+        more = b"\r\n" if piece == b"\r\n" else b"a"
+        assert await trickle(writer, more, asyncio.ensure_future(reader.read())) in {b"", REFUSED_SLOW, b"(reset)"}
+    assert len(seen) == 1
+
+
+async def test_a_body_that_trickles_after_the_answer_does_not_hold_the_connection():
+    seen = []
+    async with connected(seen, head_seconds=0.05, reads_body=False) as (reader, writer):
+        writer.write(START + b"content-length: 100000000\r\n\r\n")
+        assert b"202" in await reader.readline()
+        await reader.readuntil(b"\r\n\r\n")
+        assert await trickle(writer, b"a", asyncio.ensure_future(reader.read())) in {b"", b"(reset)"}
+    assert len(seen) == 1
+
+
+async def test_a_request_that_is_being_answered_is_not_hurried():
+    let_go = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await let_go.wait()
+        await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    async with serving(app, head_seconds=0.02) as (reader, writer):
+        writer.write(START + b"content-length: 0\r\n\r\n")
+        # Another connection, opened later, is closed for its silence; by then this one has outlived its limit as well.
+        async with connected([], head_seconds=0.05) as (other, _):
+            assert await other.read() == b""
+        let_go.set()
+        assert b"202" in await reader.readline()

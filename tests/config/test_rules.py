@@ -111,6 +111,8 @@ def test_a_good_value_is_taken_in_its_one_spelling(tmp_path, name, given, value)
         ("trusted_proxies", "proxy"),
         ("body_limit_bytes", "0"),
         ("upstream_timeout_seconds", "0"),
+        ("head_timeout_seconds", "0"),
+        ("head_timeout_seconds", "3601"),
         ("log_level", "loud"),
         ("log_format", "xml"),
         ("data_dir", " "),

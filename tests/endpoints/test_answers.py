@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from world import ISSUER, REDIRECT_URI, RESOURCE, world
 
@@ -99,6 +101,30 @@ async def test_a_browser_based_client_may_ask_from_anywhere(tmp_path, path):
 async def test_a_body_over_the_limit_is_refused(tmp_path, path, headers, body):
     async with world(tmp_path) as w, w.browser() as http:
         assert (await http.post(path, content=body, headers=headers)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "path", ["/token", "/register", "/revoke", "/par", "/introspect", "/-/login", "/-/api/v1/users"]
+)
+@pytest.mark.parametrize("parts", [0, 3])
+async def test_a_body_that_does_not_arrive_is_given_up(tmp_path, monkeypatch, path, parts):
+    monkeypatch.setattr("doorward.endpoints.responses.BODY_SECONDS", 0.01)
+    sent, left = [], iter(range(parts))
+
+    async def receive():
+        if next(left, None) is None:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": b"a", "more_body": True}
+
+    async def send(message):
+        sent.append(message)
+
+    async with world(tmp_path) as w:
+        headers = [(b"host", b"mcp.example.com"), (b"content-type", b"application/x-www-form-urlencoded")]
+        scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+        await w.door({**scope, "headers": headers, "client": ("192.0.2.1", 1), "scheme": "https"}, receive, send)
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
 
 
 @pytest.mark.requirement("T-10")

@@ -18,7 +18,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 
@@ -131,7 +133,11 @@ class DoorServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 door,
-                http=BoundedProtocol,
+                # Taken as any callable; the annotation says a class.
+                http=cast(
+                    "type[BoundedProtocol]",
+                    partial(BoundedProtocol, head_seconds=float(door.config.head_timeout_seconds)),
+                ),
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -156,6 +156,9 @@ class Config:
     """Password of the account `owner`, set at first start. Default: one is made and shown once."""
     body_limit_bytes: int = 4 * 1024 * 1024
     """Largest request body that the door accepts."""
+    head_timeout_seconds: int = 15
+    """How long a connection may take to send the head of a request (1 to 3600). Bodies have limits of their own: 20
+    seconds for OAuth and the pages, 60 for the door."""
     upstream_timeout_seconds: int = 300
     """How long the upstream may be silent before an answer is given up."""
     drain_seconds: int = 10

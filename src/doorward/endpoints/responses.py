@@ -8,6 +8,7 @@ Spec: RFC 6749 s5.1, s5.2; RFC 6750 s3; RFC 9207 s2.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
@@ -37,6 +38,8 @@ from doorward.storage.audit_log import note
 
 LOGGER = logging.getLogger("doorward.endpoints")
 BODY_LIMIT_BYTES = 64 * 1024
+BODY_SECONDS = 20.0
+"""How long a body may take in all; these are small."""
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
 CORS = {
     "access-control-allow-origin": "*",
@@ -59,6 +62,10 @@ class BodyTooLarge(Exception):
     """More than `BODY_LIMIT_BYTES` were sent."""
 
 
+class BodyTooSlow(Exception):
+    """The body was not there after `BODY_SECONDS`."""
+
+
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer JSON that no cache may keep."""
     return Response(
@@ -69,20 +76,24 @@ def json_response(body: object, status: int = 200, headers: Mapping[str, str] | 
 
 
 async def _read_body(receive: Receive) -> bytes:
-    """Read the whole body, stopping at the limit instead of reading on."""
+    """Read the whole body, stopping at either limit instead of reading on."""
     chunks: list[bytes] = []
     size = 0
     more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > BODY_LIMIT_BYTES:
-            raise BodyTooLarge
-        chunks.append(chunk)
-        more = message.get("more_body", False)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > BODY_LIMIT_BYTES:
+                    raise BodyTooLarge
+                chunks.append(chunk)
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise BodyTooSlow from None
     return b"".join(chunks)
 
 
@@ -150,6 +161,10 @@ def _answer(error: Exception, request: Request, render_error: RenderError | None
         return answer
     if isinstance(error, BodyTooLarge):
         return _plain(render_error, "invalid_request", "The request body is larger than 64 KiB.", 413)
+    if isinstance(error, BodyTooSlow):
+        answer = _plain(render_error, "invalid_request", "The request body did not arrive in time.", 408)
+        answer.headers["connection"] = "close"
+        return answer
     if isinstance(error, ClientDisconnect):
         return Response(status_code=400)
     if isinstance(error, StorageError):
