@@ -77,6 +77,16 @@ class Picture:
     """The token reply of the sign-in; empty when there was none."""
     client: dict[str, Any] = field(default_factory=dict)
     """The registration reply of the client that signed in, with the request's members filled in."""
+    callback: str = "http://127.0.0.1:33418/callback"
+    """Where the browser of the person brings the answer."""
+    secrets: set[str] = field(default_factory=set)
+    """What the server has issued: no line of a report may hold it."""
+    first_call: Response = field(default_factory=lambda: Response(0))
+    """The first initialize with a token."""
+    baseline: Mapping[str, Any] | None = None
+    """What an earlier examination remembered; None: there was none to compare with."""
+    remembered: dict[str, Any] = field(default_factory=dict)
+    """What a later examination may be compared with."""
     not_checked: dict[str, str] = field(default_factory=dict)
     """By rule: why."""
 

@@ -6,8 +6,11 @@ unless the target itself is at one or the user said so.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from dataclasses import replace
 
+from doorward.doctor.connections import Connections
 from doorward.doctor.exchange import Request, Response
 from doorward.fetching.budget import HostBudget
 from doorward.fetching.errors import FetchError
@@ -16,7 +19,6 @@ from doorward.fetching.resolver import Dialer, Resolver, SystemResolver
 from doorward.oauth.addresses import Reach, reach
 from doorward.oauth.uris import DEFAULT_PORTS, InvalidUri, parse_http
 
-LIMIT_BYTES = 256 * 1024
 _PER_MINUTE = 600
 
 
@@ -40,20 +42,14 @@ class Network:
             budget=HostBudget(_PER_MINUTE),
             timeout_seconds=timeout_seconds,
         )
+        self._connections = Connections(self._fetcher)
 
     async def send(self, request: Request) -> Response:
         """Send one request; never raises for what a server does."""
+        await asyncio.sleep(request.wait_seconds)
         headers = {"user-agent": "doorward-check", **request.headers}
         try:
-            fetched = await self._fetcher.send(
-                request.method,
-                request.url,
-                headers=headers,
-                body=request.body,
-                limit_bytes=LIMIT_BYTES,
-                redirects_returned=True,
-                until=request.until,
-            )
+            return await self._connections.send(replace(request, headers=headers))
         except FetchError as error:
             # The fetcher keeps a peer's words to itself; here they are the evidence.
             cause = error.__context__
@@ -61,7 +57,10 @@ class Network:
             return Response(0, fault=error.fault, sentence=error.sentence + detail)
         except (ValueError, UnicodeError):
             return Response(0, fault="url", sentence="It is not a URL that can be asked.")
-        return Response(fetched.status, fetched.headers, fetched.body)
+
+    async def close(self) -> None:
+        """Let go of the connections that were kept."""
+        await self._connections.close()
 
 
 async def reach_of(url: str) -> Reach:

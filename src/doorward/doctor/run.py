@@ -149,6 +149,8 @@ class Driver:
         raise RuntimeError("a check asks without end")
 
     async def _answer(self, ask: Ask) -> Response:
+        if not isinstance(ask, SignIn):
+            self._grant(max(each.wait_seconds for each in (ask.requests if isinstance(ask, Together) else (ask,))))
         if isinstance(ask, Together):
             return Response(0, parts=tuple(await asyncio.gather(*(self.send(each) for each in ask.requests))))
         if isinstance(ask, Request):
@@ -162,6 +164,12 @@ class Driver:
             return await self.sign_in(ask)
         finally:
             self.limit.reschedule(None if left is None else left + loop.time() - began)
+
+    def _grant(self, seconds: float) -> None:
+        """Leave a pause that a check asks for out of the time limit."""
+        left = self.limit.when()
+        if seconds and left is not None:
+            self.limit.reschedule(left + seconds)
 
 
 def fold(findings: Sequence[Finding]) -> list[Finding]:
@@ -198,7 +206,7 @@ def _for_clients(finding: Finding, picture: Picture) -> Finding | None:
     if not mine:
         return None
     verdict = f"will break for {', '.join(mine)}" if finding.verdict.startswith("will break") else finding.verdict
-    secrets = list(picture.headers.values())
+    secrets = [*picture.headers.values(), *picture.secrets, picture.token]
     for reply in picture.registered.values():
         secrets += [str(reply.get(name, "")) for name in ("client_secret", "registration_access_token")]
     evidence = tuple(_without(secrets, line) for line in finding.evidence)
