@@ -103,7 +103,7 @@ class Fetcher:
         try:
             async with asyncio.timeout(self.timeout_seconds), self._places:
                 fetched = await self._exchange(
-                    parsed, _request(method, parsed, headers or {}, body), limit_bytes, until
+                    parsed, request_bytes(method, parsed, headers or {}, body), limit_bytes, until
                 )
         except TimeoutError:
             raise FetchError("timeout", f"It did not answer within {self.timeout_seconds:g} seconds.") from None
@@ -137,11 +137,24 @@ class Fetcher:
             raise FetchError("url", "It is not an https URL.")
         return parsed
 
-    async def _exchange(self, parsed: Uri, request: bytes, limit_bytes: int, until: bytes | None) -> Fetched:
+    async def dial(self, url: str, *, limit_bytes: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a connection to a checked address of a URL, for a caller that times what comes over it.
+
+        The caller keeps the time limit, and closes. Plain http is allowed: only who examines a server has a use for it.
+
+        Raises:
+            FetchError: the URL or its address is refused, or the budget of its host is spent.
+            OSError: nothing was reached; `ssl.SSLError` when the certificate is not good.
+        """
+        parsed = self._parse(url, plain_allowed=True)
+        self.budget.spend((parsed.host or "").lower())
+        return await self._open(parsed, limit_bytes)
+
+    async def _open(self, parsed: Uri, limit_bytes: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         connection = await self._connect(parsed)
         secure = parsed.scheme == "https"
         try:
-            reader, writer = await asyncio.open_connection(
+            return await asyncio.open_connection(
                 sock=connection,
                 ssl=self._tls if secure else None,
                 server_hostname=(parsed.host or "").strip("[]") if secure else None,
@@ -150,6 +163,9 @@ class Fetcher:
         except BaseException:
             connection.close()
             raise
+
+    async def _exchange(self, parsed: Uri, request: bytes, limit_bytes: int, until: bytes | None) -> Fetched:
+        reader, writer = await self._open(parsed, limit_bytes)
         try:
             writer.write(request)
             await writer.drain()
@@ -202,15 +218,20 @@ class Fetcher:
         return self._given_tls or ssl.create_default_context()
 
 
-def _request(method: str, parsed: Uri, headers: Mapping[str, str], body: bytes) -> bytes:
+def request_bytes(method: str, parsed: Uri, headers: Mapping[str, str], body: bytes, *, kept: bool = False) -> bytes:
+    """Spell a request; `kept`: the connection is to stay open after it. A given `accept-encoding` stands.
+
+    Raises:
+        ValueError: a header holds a line break.
+    """
     target = (parsed.path or "/") + (f"?{parsed.query}" if parsed.query is not None else "")
     agent = () if "user-agent" in headers else ("user-agent: doorward",)
     lines = [
         f"{method} {target} HTTP/1.1",
         f"host: {parsed.origin.partition('://')[2]}",
         *agent,
-        "accept-encoding: identity",
-        "connection: close",
+        *(() if "accept-encoding" in headers else ("accept-encoding: identity",)),
+        "connection: keep-alive" if kept else "connection: close",
         *(f"{name}: {value}" for name, value in headers.items()),
     ]
     if body or method != "GET":

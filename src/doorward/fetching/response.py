@@ -16,7 +16,7 @@ import httptools
 from doorward.fetching.errors import FetchError
 
 HEAD_LIMIT_BYTES = 16 * 1024
-_CHUNK_BYTES = 4096
+CHUNK_BYTES = 4096
 _OVERHEAD = 4
 """A chunked body of one-byte chunks spends five bytes of framing on each; beyond this share it is an attack."""
 
@@ -36,11 +36,16 @@ class Fetched:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-class _Reading:
-    """httptools' callbacks for one response."""
+class Reading:
+    """One response, fed with bytes as they come; the methods `on_...` are httptools' callbacks.
 
-    def __init__(self, limit_bytes: int) -> None:
+    `coded`: a body that is compressed is kept as it comes, for callers that asked for that.
+    """
+
+    def __init__(self, limit_bytes: int, *, coded: bool = False) -> None:
         self.limit_bytes = limit_bytes
+        self.coded = coded
+        self.received = 0
         self.parser: Any = httptools.HttpResponseParser(self)
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -49,13 +54,36 @@ class _Reading:
         self.complete = False
         self.refused: FetchError | None = None
 
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether the body has no length of its own: it ends with its connection (RFC 9112 s6.3)."""
+        return self.head_complete and not {"content-length", "transfer-encoding"} & self.headers.keys()
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            FetchError: too large, malformed or compressed.
+        """
+        self.received += len(data)
+        if self.received > HEAD_LIMIT_BYTES + _OVERHEAD * self.limit_bytes or not (
+            self.head_complete or self.received <= HEAD_LIMIT_BYTES
+        ):
+            raise _too_large(self.limit_bytes)
+        try:
+            self.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError):
+            raise self.refused or FetchError("malformed", "The answer is not valid HTTP/1.1.") from None
+
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of the head."""
         if self.head_complete:
             return
         key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip()
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
+        """Judge the head; an interim one is forgotten."""
         if self.complete:
             return
         status = self.parser.get_status_code()
@@ -67,12 +95,13 @@ class _Reading:
 
     def _check_head(self) -> None:
         length = self.headers.get("content-length", "0")
-        if self.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
+        if not self.coded and self.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
             self._refuse(FetchError("malformed", "The answer is compressed, although that was not asked for."))
         elif length.isdecimal() and int(length) > self.limit_bytes:
             self._refuse(_too_large(self.limit_bytes))
 
     def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
         if self.complete:
             return
         self.body += body
@@ -80,6 +109,7 @@ class _Reading:
             self._refuse(_too_large(self.limit_bytes))
 
     def on_message_complete(self) -> None:
+        """Note the end."""
         if self.head_complete:
             self.complete = True
 
@@ -98,23 +128,14 @@ async def read_response(reader: asyncio.StreamReader, *, limit_bytes: int, until
     Raises:
         FetchError: too large, malformed, compressed, or cut off.
     """
-    reading = _Reading(limit_bytes)
-    received = 0
+    reading = Reading(limit_bytes)
     while not reading.complete:
-        data = await reader.read(_CHUNK_BYTES)
+        data = await reader.read(CHUNK_BYTES)
         if not data:
-            if reading.head_complete and not {"content-length", "transfer-encoding"} & reading.headers.keys():
-                break  # a body without a length ends with its connection: RFC 9112 s6.3
+            if reading.ends_with_connection:
+                break
             raise FetchError("malformed", "The connection closed in the middle of the answer.")
-        received += len(data)
-        if received > HEAD_LIMIT_BYTES + _OVERHEAD * limit_bytes or not (
-            reading.head_complete or received <= HEAD_LIMIT_BYTES
-        ):
-            raise _too_large(limit_bytes)
-        try:
-            reading.parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError):
-            raise reading.refused or FetchError("malformed", "The answer is not valid HTTP/1.1.") from None
+        reading.feed(data)
         if until is not None and reading.head_complete and until in reading.body:
             break
     return Fetched(reading.status, reading.headers, bytes(reading.body))
