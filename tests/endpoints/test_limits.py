@@ -232,6 +232,13 @@ async def test_tries_at_one_moment_cannot_slip_through_together(tmp_path, monkey
         assert 1 <= len(hashed) <= 5
 
 
+async def test_one_person_may_sign_in_from_many_clients_at_one_moment(tmp_path):
+    async with world(tmp_path) as w:
+        attempt = SignIns(w, (await w.register())["client_id"])
+        answers = await asyncio.gather(*(attempt(PASSWORD) for _ in range(12)))
+        assert [answer.status_code for answer in answers] == [303] * 12
+
+
 async def test_wrong_passwords_are_counted_for_every_process_and_after_a_restart(tmp_path):
     async with world(tmp_path) as w:
         attempt = SignIns(w, (await w.register())["client_id"])

@@ -21,6 +21,10 @@ _MINUTE = 60
 _DAY = 86_400
 TRUSTED_SECONDS = 30 * _DAY
 """For this long an address that has signed in is not slowed down by strangers elsewhere."""
+OPEN_SECONDS = 30
+"""For this long a try whose outcome nobody has noted counts like a wrong one: many times what a check takes."""
+AT_WORK_SECONDS = 2
+"""A younger one is most likely being checked now, so that waiting is worth it; an older one's process may have died."""
 
 
 class Meter:
@@ -96,40 +100,84 @@ IN_ALL = Delays(free=50, first_seconds=1, longest_seconds=30)
 """Short even when many try: a stranger must not be able to keep somebody out of their own account."""
 
 
-def trying(record: FailedSignIns | None, subject_digest: str, *, now: int, delays: Delays) -> FailedSignIns:
-    """Count a try as wrong before it is checked, so that tries at the same moment cannot all slip through.
+class TriesUnderWay(TooManyRequests):
+    """As many tries as are due are being checked at this moment; their answers make room, or shut the door."""
+
+
+def begun(record: FailedSignIns | None, subject_digest: str, *, try_id: str, now: int, delays: Delays) -> FailedSignIns:
+    """Note a try before it is checked: while its outcome is open it takes the place of a wrong one.
+
+    So of any number of tries at one moment no more are checked than would be due if all of them were wrong. One whose
+    outcome is never noted, because the process died, makes room again after `OPEN_SECONDS`. That gains a guesser
+    nothing, because nobody is told an outcome that is not noted.
 
     Raises:
-        TooManyRequests: too soon after a wrong one; nothing is counted.
+        TriesUnderWay: no room, and lately somebody took some: worth waiting for.
+        TooManyRequests: too soon after a wrong one, or no room.
     """
-    known = None if record is None or (record.expires_at or 0) <= now else record
-    if known is not None and known.blocked_until > now:
+    known = _known(record, subject_digest, now=now)
+    if known.blocked_until > now:
         raise TooManyRequests(known.blocked_until - now, reason=Reason.SIGN_IN_SLOWED)
-    failures = (known.failures if known else 0) + 1
+    still_open = {each: at for each, at in known.open_tries.items() if abs(now - at) < OPEN_SECONDS}
+    room = max(delays.free - known.failures, 1)
+    if len(still_open) >= room:
+        free_at = sorted(still_open.values())[len(still_open) - room] + OPEN_SECONDS
+        refused = TriesUnderWay if max(still_open.values()) + AT_WORK_SECONDS > now else TooManyRequests
+        raise refused(free_at - now)
+    after = msgspec.structs.replace(known, open_tries={**still_open, try_id: now})
+    return _kept(after, now=now, delays=delays)
+
+
+def failed(
+    record: FailedSignIns | None, subject_digest: str, *, try_id: str, now: int, delays: Delays
+) -> FailedSignIns:
+    """Note that a try was wrong, however long the answer took."""
+    known = _known(record, subject_digest, now=now)
+    failures = known.failures + 1
     wait = delays.after(failures)
-    succeeded_at = known.succeeded_at if known else None
-    kept_until = now + wait + delays.window_seconds
-    return FailedSignIns(
-        subject_digest=subject_digest,
+    after = msgspec.structs.replace(
+        known,
         failures=failures,
-        blocked_until=now + wait if wait else 0,
-        succeeded_at=succeeded_at,
-        expires_at=kept_until if succeeded_at is None else max(kept_until, succeeded_at + TRUSTED_SECONDS),
+        blocked_until=max(known.blocked_until, now + wait) if wait else known.blocked_until,
+        open_tries=_without(known, try_id),
     )
+    return _kept(after, now=now, delays=delays)
 
 
-def succeeded(record: FailedSignIns, *, now: int) -> FailedSignIns:
+def succeeded(record: FailedSignIns | None, subject_digest: str, *, try_id: str, now: int) -> FailedSignIns:
     """Forget the wrong passwords from an address that has now sent the right one, and remember that it did."""
+    known = _known(record, subject_digest, now=now)
     return msgspec.structs.replace(
-        record, failures=0, blocked_until=0, succeeded_at=now, expires_at=now + TRUSTED_SECONDS
+        known,
+        failures=0,
+        blocked_until=0,
+        succeeded_at=now,
+        open_tries=_without(known, try_id),
+        expires_at=now + TRUSTED_SECONDS,
     )
 
 
-def taken_back(record: FailedSignIns, *, delays: Delays) -> FailedSignIns:
-    """Take back the try that was counted in advance and was none of the wrong ones."""
-    failures = max(0, record.failures - 1)
-    blocked_until = record.blocked_until if delays.after(failures) else 0
-    return msgspec.structs.replace(record, failures=failures, blocked_until=blocked_until)
+def taken_back(record: FailedSignIns, *, try_id: str) -> FailedSignIns:
+    """Forget a try that was not a wrong one, or was not looked at; what was wrong before it stays."""
+    return msgspec.structs.replace(record, open_tries=_without(record, try_id))
+
+
+def _known(record: FailedSignIns | None, subject_digest: str, *, now: int) -> FailedSignIns:
+    if record is None or (record.expires_at or 0) <= now:
+        return FailedSignIns(subject_digest=subject_digest)
+    return record
+
+
+def _without(record: FailedSignIns, try_id: str) -> dict[str, int]:
+    return {each: at for each, at in record.open_tries.items() if each != try_id}
+
+
+def _kept(record: FailedSignIns, *, now: int, delays: Delays) -> FailedSignIns:
+    """Return the record with the time for which it must be kept."""
+    kept_until = max(now, record.blocked_until) + delays.window_seconds
+    if record.succeeded_at is not None:
+        kept_until = max(kept_until, record.succeeded_at + TRUSTED_SECONDS)
+    return msgspec.structs.replace(record, expires_at=kept_until)
 
 
 def is_trusted(record: FailedSignIns | None, *, now: int) -> bool:

@@ -51,24 +51,28 @@ class DevicePage:
         require_own_form(self.authority, request, DEVICE, visitor.cookie_value, form.get("form_token"))
         typed = form.get("user_code", "")[:64]
         try:
-            await self.tries.begin(visitor.user.user_id)
+            waiting = await self.tries.check(visitor.user.user_id, lambda: self._waiting(typed))
         except TooManyRequests as error:
             answer = self._ask(visitor, "Too many wrong codes. Try again later.", status=error.status)
             answer.headers["retry-after"] = str(error.retry_after_seconds)
             return answer
-        found, client = await self._find(typed)
-        if found is None or client is None or not device.waiting(found, client, now=self.authority.clock.now()):
+        if waiting is None:
             log(LOGGER, logging.WARNING, "unknown_user_code", user=visitor.user.user_id)
             return self._ask(visitor, device.unknown_user_code().description, typed=typed, status=400)
-        await self.tries.was_right(visitor.user.user_id)
         if form.get("decision") not in {"approve", "deny"}:
-            return self._consent(visitor, found.record, client.record, typed)
+            return self._consent(visitor, *waiting, typed)
         return await self._decide(visitor, typed, approved=form["decision"] == "approve")
 
     async def _find(self, typed: str) -> tuple[Stored[DeviceAuthorization] | None, Stored[Client] | None]:
         store = self.authority.store
         found = await store.get(DeviceAuthorization, device.user_code_digest(typed))
         return found, await store.get(Client, found.record.client_id) if found else None
+
+    async def _waiting(self, typed: str) -> tuple[DeviceAuthorization, Client] | None:
+        found, client = await self._find(typed)
+        if found is None or client is None or not device.waiting(found, client, now=self.authority.clock.now()):
+            return None
+        return found.record, client.record
 
     async def _decide(self, visitor: Visitor, typed: str, *, approved: bool) -> Response:
         authority = self.authority

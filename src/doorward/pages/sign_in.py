@@ -79,10 +79,11 @@ class SignInPage:
             require_own_form(self.authority, request, purpose.value, purpose.cookie_value, form.get("form_token"))
         name, address = form.get("username", "").strip(), self.address_of(request)
         try:
-            await self.limits.begin(name, address)
+            user = await self.limits.check(
+                name, address, lambda: verify_password(self.authority.store, name, form.get("password", ""))
+            )
         except TooManyRequests as error:
             return self._slowed(purpose, name, error)
-        user = await verify_password(self.authority.store, name, form.get("password", ""))
         if user is None:
             log(LOGGER, logging.WARNING, "sign_in_failed", user=name[:64])
             # Only a name that exists is kept: people type their password into the wrong field.
@@ -90,7 +91,6 @@ class SignInPage:
             detail = {"user": name} if known else {}
             note(AuditEvent(event="sign_in", outcome="failed", reason=Reason.WRONG_PASSWORD, detail=detail))
             return self._form(purpose, problem="User name or password is wrong.", username=name, status=400)
-        await self.limits.succeed(name, address)
         try:
             return await self._signed_in(purpose, user)
         except Conflict:  # the form was sent twice and the other one has won, or the account has changed meanwhile
@@ -138,7 +138,8 @@ class SignInPage:
     def _slowed(self, purpose: _Purpose, name: str, error: TooManyRequests) -> Response:
         seconds = error.retry_after_seconds
         log(LOGGER, logging.WARNING, "sign_in_slowed", user=name[:64], seconds=seconds)
-        problem = f"Too many wrong passwords. Try again in {seconds} seconds."
+        much = "wrong passwords" if error.reason is Reason.SIGN_IN_SLOWED else "tries at one moment"
+        problem = f"Too many {much}. Try again in {seconds} seconds."
         response = self._form(purpose, problem=problem, username=name, status=error.status)
         response.headers["retry-after"] = str(seconds)
         return response

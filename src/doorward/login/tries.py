@@ -1,0 +1,185 @@
+"""Tries at something that can be guessed: noted in the store before they are checked, and settled before they are told.
+
+No more are checked at one moment, on whichever nodes, than would be due if all of them were wrong; the others wait a
+moment for room. Nobody learns the outcome of a try that is not noted: not by hanging up, which does not end a check,
+and not by a store that fails. Does not know what is guessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+from doorward.errors import Unavailable
+from doorward.oauth import limits
+from doorward.oauth.changes import Change, Decision, Insert, Replace, Stored
+from doorward.oauth.records import FailedSignIns
+from doorward.storage.authority import Authority
+
+Found = TypeVar("Found")
+
+WAIT_SECONDS = 5.0
+"""How long a try waits for room; some hundred right ones pass meanwhile."""
+ASK_AGAIN_SECONDS = 0.05
+SETTLE_AGAIN_SECONDS = 0.25
+_TRY_ID_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose wrong tries slow which next try down."""
+
+    digest: str
+    delays: limits.Delays
+    forgives: bool = False
+    """A right try makes up for the wrong ones before it; otherwise it is only none of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One try that is noted as open with these."""
+
+    try_id: str
+    subjects: tuple[Subject, ...]
+
+
+_Outcome = Callable[[FailedSignIns | None, Subject, str, int], FailedSignIns]
+"""Of a record, a subject, the id of a try and the time: the record in which that try is settled."""
+
+
+class Tries:
+    """The tries of one authorization server."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def check(
+        self, look: Callable[[], Awaitable[Found | None]], subject: Subject, *others: Subject
+    ) -> Found | None:
+        """Return what `look` finds; None is a wrong try.
+
+        The other subjects count only where the first has not succeeded lately.
+
+        Raises:
+            TooManyRequests: too many wrong ones before it, or too many at this moment; nothing was looked at.
+            Unavailable: the store cannot tell; nobody learns what was found.
+        """
+        # Whoever hangs up after the check and before its outcome is noted must not get it for nothing.
+        return await asyncio.shield(self._keep(self._check(look, (subject, *others))))
+
+    async def _check(self, look: Callable[[], Awaitable[Found | None]], subjects: tuple[Subject, ...]) -> Found | None:
+        this = await self._begin(subjects)
+        try:
+            found = await look()
+        except Unavailable:  # nothing was looked at
+            self._settle_later(this, _taken_back)
+            raise
+        settled = _failed if found is None else _succeeded
+        try:
+            await self._settle(this, settled)
+        except Unavailable:
+            self._settle_later(this, settled)
+            raise
+        return found
+
+    async def _begin(self, subjects: tuple[Subject, ...]) -> _Try:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + WAIT_SECONDS
+        try:
+            return await self._begin_now(subjects)
+        except limits.TriesUnderWay as refused:
+            no_room = refused
+        # One of those that wait in this process asks the store; who stands behind it has a later deadline.
+        turn = self._turns.setdefault(subjects[0].digest, asyncio.Lock())
+        async with turn:
+            while loop.time() < deadline:
+                with contextlib.suppress(limits.TriesUnderWay):
+                    return await self._begin_now(subjects)
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+        raise no_room
+
+    async def _begin_now(self, subjects: tuple[Subject, ...]) -> _Try:
+        try_id = self.authority.entropy.random_bytes(_TRY_ID_BYTES).hex()
+
+        async def attempt() -> Decision[_Try]:
+            now = self.authority.clock.now()
+            first = await self._get(subjects[0])
+            noted = subjects[:1] if limits.is_trusted(_record(first), now=now) else subjects
+            changes = []
+            for each in noted:
+                stored = await self._get(each)
+                open_now = limits.begun(_record(stored), each.digest, try_id=try_id, now=now, delays=each.delays)
+                changes.append(_put(open_now, stored))
+            return Decision(_Try(try_id, noted), tuple(changes))
+
+        try:
+            return await self.authority.decide(attempt)
+        except Unavailable:  # it may be noted all the same
+            self._settle_later(_Try(try_id, subjects), _taken_back)
+            raise
+
+    async def _settle(self, this: _Try, outcome: _Outcome, *, only_open: bool = False) -> None:
+        async def attempt() -> Decision[None]:
+            now, changes = self.authority.clock.now(), []
+            for each in this.subjects:
+                stored = await self._get(each)
+                if not only_open or (stored is not None and this.try_id in stored.record.open_tries):
+                    changes.append(_put(outcome(_record(stored), each, this.try_id, now), stored))
+            return Decision(None, tuple(changes))
+
+        await self.authority.decide(attempt)
+
+    def _settle_later(self, this: _Try, outcome: _Outcome) -> None:
+        """Settle when the store is back, so that honest tries which it cut off do not stand in their own way."""
+
+        async def settle() -> None:
+            for _ in range(int(limits.OPEN_SECONDS / SETTLE_AGAIN_SECONDS)):
+                await asyncio.sleep(SETTLE_AGAIN_SECONDS)
+                with contextlib.suppress(Unavailable):
+                    # What was noted although the store could not say so must not be noted twice.
+                    await self._settle(this, outcome, only_open=True)
+                    return
+
+        self._keep(settle())
+
+    def _keep(self, work: Coroutine[Any, Any, Found]) -> asyncio.Task[Found]:
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever asked has it, or has hung up
+
+    async def _get(self, subject: Subject) -> Stored[FailedSignIns] | None:
+        return await self.authority.store.get(FailedSignIns, subject.digest)
+
+
+def _failed(record: FailedSignIns | None, subject: Subject, try_id: str, now: int) -> FailedSignIns:
+    return limits.failed(record, subject.digest, try_id=try_id, now=now, delays=subject.delays)
+
+
+def _succeeded(record: FailedSignIns | None, subject: Subject, try_id: str, now: int) -> FailedSignIns:
+    if subject.forgives:
+        return limits.succeeded(record, subject.digest, try_id=try_id, now=now)
+    return _taken_back(record, subject, try_id, now)
+
+
+def _taken_back(record: FailedSignIns | None, subject: Subject, try_id: str, _now: int) -> FailedSignIns:
+    return limits.taken_back(record or FailedSignIns(subject_digest=subject.digest), try_id=try_id)
+
+
+def _record(stored: Stored[FailedSignIns] | None) -> FailedSignIns | None:
+    return None if stored is None else stored.record
+
+
+def _put(record: FailedSignIns, before: Stored[FailedSignIns] | None) -> Change:
+    return Insert(record) if before is None else Replace(record, before.version)
