@@ -86,6 +86,23 @@ async def test_the_wrapped_apps_lifespan_runs(tmp_path):
     assert events == ["lifespan.startup", "lifespan.shutdown"]
 
 
+async def test_a_request_that_comes_after_the_stop_does_not_wake_the_door(tmp_path):
+    door = Door(echo_app, public_url="https://mcp.example.com", data_dir=tmp_path, owner_password=PASSWORD)
+    transport = httpx2.ASGITransport(door)
+    async with httpx2.AsyncClient(transport=transport, base_url="https://mcp.example.com") as http:
+        await door.start()
+        assert (await http.get("/livez")).status_code == 200
+        await door.stop()
+        for answer in (await http.get("/livez"), await http.post("/mcp", json=CALL)):
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"]
+        with pytest.raises(Unavailable):
+            await door.store.get(User, "owner")
+        await door.start()
+        assert (await http.get("/livez")).status_code == 200
+        await door.stop()
+
+
 class Stubborn:
     """An upstream that cannot be stopped without a fault."""
 

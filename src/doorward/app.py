@@ -25,6 +25,7 @@ from doorward.door.client_address import ClientAddresses
 from doorward.door.door import McpDoor
 from doorward.door.identity import UpstreamIdentity
 from doorward.door.ports import Peers
+from doorward.door.replies import send_unavailable
 from doorward.endpoints.administration import ROOT as ADMINISTRATION
 from doorward.endpoints.administration import administration_api
 from doorward.endpoints.register import OnRegister
@@ -135,6 +136,7 @@ class Door:
         """What this start did about the account `owner`."""
         self._starting = asyncio.Lock()
         self._running: _Running | None = None
+        self._has_stopped = False
 
     async def start(self) -> None:
         """Open the store, make the account `owner` if there is none, and start the upstream; safe to call twice.
@@ -142,8 +144,12 @@ class Door:
         Raises:
             StartError: something here cannot be used; says what, why and the fix.
         """
+        self._has_stopped = False
+        await self._start()
+
+    async def _start(self) -> None:
         async with self._starting:
-            if self._running is not None:
+            if self._running is not None or self._has_stopped:
                 return
             config = self.config
             keys = await open_with_keys(
@@ -159,7 +165,8 @@ class Door:
                 undo.pop_all()
 
     async def stop(self) -> None:
-        """End the upstream and its children, then the store; safe to call twice."""
+        """End the upstream and its children, then the store; safe to call twice. Only `start` begins anew."""
+        self._has_stopped = True
         async with self._starting, AsyncExitStack() as ending:
             running, self._running = self._running, None
             # The last one first; whatever one of them raises, the others are ended as well.
@@ -188,9 +195,11 @@ class Door:
         """Serve one ASGI connection."""
         if scope["type"] == "http":
             if self._running is None:
-                await self.start()
-            assert self._running is not None
-            await self._running.serve(scope, receive, send)
+                await self._start()
+            if self._running is None:  # what comes late must not wake a door that nobody will stop again
+                await send_unavailable(send, [(b"connection", b"close")], "This server is stopping. Try again shortly.")
+            else:
+                await self._running.serve(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._serve_lifespan(receive, send)
         else:

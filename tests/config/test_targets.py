@@ -45,6 +45,8 @@ def test_a_command_is_split_like_a_shell_does(tmp_path, given):
         ("localhost:9000/mcp", "looks like an address", "http://localhost:9000/mcp"),
         ("ws://127.0.0.1/mcp", "is not an http or https URL", ""),
         ("http://", "has no host", ""),
+        (f"http://{'a' * 64}.example/mcp", "is no name", ""),
+        ("http://a..example/mcp", "is no name", ""),
         ("http://127.0.0.1:port/", "is not a URL", ""),
         ("http://127.0.0.1/mcp#top", "holds a fragment", ""),
         ("a/b", "is not a target", ""),

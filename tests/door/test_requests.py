@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from door.fronts import BOTH, MODERN, Front, arriving, legacy, modern, modern_headers
 
+from doorward.door.accept import _admits, _is_json
 from doorward.door.route import owned_paths
 from doorward.mcp.era import HEADER_MISMATCH, SERVED_VERSIONS, UNSUPPORTED_VERSION
 from doorward.mcp.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
@@ -334,3 +335,16 @@ async def test_a_large_but_permitted_body_passes():
     body = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'.ljust(100)
     assert (await front.ask(body)).status == 200
     assert (await front.ask(body + b" ")).status == 413
+
+
+async def test_no_value_of_any_length_is_kept(open_front):
+    kept = _is_json.cache_info().currsize, _admits.cache_info().currsize
+    accept = ", ".join([BOTH, *(f"a/{number}" for number in range(5000))])
+    charset = "; a=" + "b" * 50_000
+    headers = {"accept": accept, "content-type": f"application/json{charset}"}
+    assert (await open_front.ask(legacy(), headers=headers)).status == 200
+    refused = await open_front.ask(legacy(), headers={"accept": "a/b, " * 10_000, "content-type": "application/json"})
+    assert refused.status == 406
+    refused = await open_front.ask(legacy(), headers={"content-type": f"text/plain{charset}"})
+    assert refused.status == 415
+    assert (_is_json.cache_info().currsize, _admits.cache_info().currsize) == kept

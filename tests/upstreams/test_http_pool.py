@@ -8,6 +8,7 @@ from upstreams.recorder import Pending, ask, call
 from upstreams.servers import Visit
 
 from doorward.errors import UpstreamError
+from doorward.upstreams.http_pool import Pool
 
 
 async def test_connections_are_kept_and_shared() -> None:
@@ -169,3 +170,11 @@ async def test_a_call_cancelled_while_it_waits_for_a_place_takes_none() -> None:
         go.set()
         await asyncio.gather(first.task, waiting[0].task, waiting[2].task)
         assert upstream._pool._free_slots == 1
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example"])
+async def test_a_host_that_is_no_name_is_unreachable_and_no_bug(host: str) -> None:
+    pool = Pool(host, 80, tls=None, connect_timeout_seconds=5, max_connections=1)
+    with pytest.raises(UpstreamError) as caught:
+        await pool.connect()
+    assert caught.value.fault == "unreachable"

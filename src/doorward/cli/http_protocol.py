@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from doorward.door.worker_peers import CLIENT_ADDRESS
+
 HEAD_LIMIT_BYTES: Final = 64 * 1024
 HEAD_SECONDS: Final = 15.0
 _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -103,3 +105,14 @@ class BoundedProtocol(HttpToolsProtocol):
             # Nobody reads it any more: it is on the way to the next head.
             self._waits_since = self.loop.time()
         super().on_body(body)
+
+
+class PeerProtocol(BoundedProtocol):
+    """A connection of another worker, which says for whom it asks."""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header field; the client's address becomes that of the request."""
+        if name.lower() == CLIENT_ADDRESS and self._in_head:
+            self.scope["client"] = (value.decode("latin-1"), 0)
+        else:
+            super().on_header(name, value)

@@ -25,7 +25,7 @@ from typing import cast
 import uvicorn
 
 from doorward.app import Door
-from doorward.cli.http_protocol import BoundedProtocol
+from doorward.cli.http_protocol import BoundedProtocol, PeerProtocol
 from doorward.config.model import Config
 from doorward.errors import Problem, StartError
 from doorward.logs import configure, log
@@ -53,12 +53,24 @@ def run(config: Config, origins: Mapping[str, str] | None = None) -> None:
     prepared = Door(config=config)
     peer_dir = Path(tempfile.mkdtemp(prefix="doorward-"))
     try:
+        _try_peer_socket(peer_dir)
         asyncio.run(_prepare(prepared))
         _announce(prepared, origins)
         supervise(config, listening, peer_dir)
     finally:
         listening.close()
         shutil.rmtree(peer_dir, ignore_errors=True)
+
+
+def _try_peer_socket(directory: Path) -> None:
+    """Find out once, before every worker does so for ever, whether a worker can listen there. Raises `StartError`."""
+    path = directory / "00000000"
+    with socket.socket(socket.AF_UNIX) as trial:
+        try:
+            trial.bind(str(path))
+        except OSError as error:
+            raise StartError(_peer_problem(error, path)) from None
+    path.unlink()
 
 
 async def _prepare(door: Door) -> None:
@@ -107,6 +119,14 @@ def _bind_problem(error: OSError, host: str, port: int) -> Problem:
         f"cannot listen on {host}: {error.strerror or error}",
         "The address does not belong to this machine, or is not an address.",
         "Use --host 127.0.0.1 for this machine only, or --host 0.0.0.0 for all its addresses.",
+    )
+
+
+def _peer_problem(error: OSError, path: Path) -> Problem:
+    return Problem(
+        f"the workers cannot reach each other: {error.strerror or error}",
+        f"Each worker listens on a socket in {path.parent}, where requests for its sessions are handed to it.",
+        "Set TMPDIR to a directory with a short path that this user may write to, or serve with --workers 1.",
     )
 
 
@@ -162,8 +182,7 @@ class DoorServer(uvicorn.Server):
             config = self.door.config
             raise StartError(_bind_problem(error, config.host, config.port)) from None
         if self.peer_socket is not None:
-            server = await asyncio.get_running_loop().create_unix_server(self._protocol, str(self.peer_socket))
-            self.servers.append(server)
+            await self._listen_to_peers(self.peer_socket)
         # What start-up has made lives as long as the process: no collection need ever walk it again.
         gc.collect()
         gc.freeze()
@@ -182,9 +201,18 @@ class DoorServer(uvicorn.Server):
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
 
-    def _protocol(self) -> asyncio.Protocol:
-        factory = self.config.http_protocol_class
-        return factory(config=self.config, server_state=self.server_state, app_state={})  # type: ignore[call-arg]
+    async def _listen_to_peers(self, path: Path) -> None:
+        def protocol() -> asyncio.Protocol:
+            return PeerProtocol(config=self.config, server_state=self.server_state, app_state={})
+
+        try:
+            server = await asyncio.get_running_loop().create_unix_server(protocol, str(path))
+        except OSError as error:
+            for listening in self.servers:
+                listening.close()
+            await self.door.stop()
+            raise StartError(_peer_problem(error, path)) from None
+        self.servers.append(server)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let open requests finish, end standing streams at once, then end children and the store."""

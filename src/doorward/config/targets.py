@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from doorward.config.faults import Fault, shown
 from doorward.config.model import CommandTarget, PythonTarget, Target, UrlTarget
 
+LABEL_CHARACTERS = 63
+"""The longest part of a host name."""
 FORMS = "A target is file.py[:name], package.module[:name], http(s)://host/path, or -- COMMAND ARGS."
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _RUNNERS = {
@@ -77,6 +79,10 @@ def _url(text: str) -> UrlTarget:
         raise Fault(f"{shown(text)} is not a URL: {error}", FORMS) from None
     if not host:
         raise Fault(f"{shown(text)} has no host", FORMS)
+    if ":" not in host and not all(0 < len(label) <= LABEL_CHARACTERS for label in host.removesuffix(".").split(".")):
+        raise Fault(
+            f"the host of {shown(text)} is no name", f"Each part between dots has 1 to {LABEL_CHARACTERS} characters."
+        )
     if parts.username is not None:
         raise Fault(f"{shown(text)} holds a credential", "Addresses are printed and logged; credentials are not.")
     if parts.fragment or re.search(r"[\s\x00-\x1f]", text):

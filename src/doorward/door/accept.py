@@ -22,6 +22,8 @@ ACCEPT_STREAM = (b"accept", b"text/event-stream")
 _ANYTHING = frozenset({b"*/*", b"*"})
 _POST_RANGES = _ANYTHING | {_JSON, _EVENT_STREAM, b"application/*", b"text/*"}
 _STREAM_RANGES = _ANYTHING | {_EVENT_STREAM, b"text/*"}
+_LONGEST_KEPT = 256
+"""Bytes. The judgement of a longer value is not kept: anybody can send one, and it would stay."""
 _UTF_8 = frozenset({b"utf-8", b"utf8"})
 
 
@@ -29,7 +31,8 @@ def check_content(inbound: Inbound) -> None:
     """Refuse a body that is not plain JSON. Raises `Refused` (415)."""
     captured = inbound.captured
     content_type = captured.get(b"content-type", b"")
-    if content_type != _JSON and not _is_json(content_type):
+    judge = _is_json if len(content_type) <= _LONGEST_KEPT else _is_json.__wrapped__
+    if content_type != _JSON and not judge(content_type):
         raise Refused(415, "The Content-Type of a request must be application/json.")
     if b"content-type" in inbound.doubled:
         raise Refused(415, "The request carries two Content-Type headers.")
@@ -48,9 +51,10 @@ def check_accept(method: str, accept: bytes | None) -> None:
     """Refuse a client that takes neither form of an answer. Raises `Refused` (406)."""
     if accept is None or accept == ACCEPT_POST[1]:
         return
-    if method == "POST" and not _admits(accept, _POST_RANGES):
+    admits = _admits if len(accept) <= _LONGEST_KEPT else _admits.__wrapped__
+    if method == "POST" and not admits(accept, _POST_RANGES):
         raise Refused(406, "The client must accept application/json or text/event-stream.")
-    if method == "GET" and not _admits(accept, _STREAM_RANGES):
+    if method == "GET" and not admits(accept, _STREAM_RANGES):
         raise Refused(406, "The client must accept text/event-stream; nothing else is served by GET.")
 
 

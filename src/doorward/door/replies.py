@@ -22,6 +22,7 @@ _JSON = (b"content-type", b"application/json")
 _NO_STORE = (b"cache-control", b"no-store")
 CLOSE = (b"connection", b"close")
 _UNAVAILABLE_RETRY_SECONDS = b"2"
+_NO_VERDICT = "The server cannot check credentials at the moment. Try again shortly."
 
 _FAULT_STATUS: Mapping[UpstreamFault, int] = {
     "unreachable": 502,
@@ -82,9 +83,9 @@ async def send_challenge(
     await send_reply(send, error.status, [*base, (b"www-authenticate", challenge), _JSON, _NO_STORE], body)
 
 
-async def send_unavailable(send: Send, base: Headers) -> None:
+async def send_unavailable(send: Send, base: Headers, message: str = _NO_VERDICT) -> None:
     """Say that no verdict is possible now."""
-    body = idless_error_body(INTERNAL_ERROR, "The server cannot check credentials at the moment. Try again shortly.")
+    body = idless_error_body(INTERNAL_ERROR, message)
     retry = (b"retry-after", _UNAVAILABLE_RETRY_SECONDS)
     await send_reply(send, 503, [*base, _JSON, _NO_STORE, retry], body)
 

@@ -2,7 +2,8 @@
 
 An `mcp_session` of an in-process app or of a stdio child lives in the memory of one worker, while the kernel hands a
 connection to any of them. Whoever gets the request passes it on whole, credential included, and the owner serves it as
-if it had come from the client: it trusts the other worker with nothing.
+if it had come from the client: it trusts the other worker with nothing but the client's address, which a socket of this
+machine does not tell.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from doorward.errors import UpstreamError
 from doorward.upstreams.http_connection import Connection
 from doorward.upstreams.port import Receive, Scope, Send
 
+CLIENT_ADDRESS = b"x-doorward-client"
+"""Names the client's address, between workers only: from anybody else it is a header like any other, and dropped."""
 _WORKER_ID = re.compile(r"[0-9a-f]{8}")
 _OF_THE_HOP = frozenset(
     {b"connection", b"content-length", b"expect", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
+    | {CLIENT_ADDRESS}
 )
 
 
@@ -67,6 +71,8 @@ def _head(scope: Scope, body: bytes) -> bytes:
         target += b"?" + scope["query_string"]
     lines = [b"%b %b HTTP/1.1\r\n" % (scope["method"].encode(), target)]
     lines += [b"%b: %b\r\n" % (name, value) for name, value in scope["headers"] if name not in _OF_THE_HOP]
+    if client := scope.get("client"):
+        lines.append(b"%b: %b\r\n" % (CLIENT_ADDRESS, client[0].encode("latin-1", "replace")))
     lines.append(b"content-length: %d\r\n\r\n" % len(body))
     return b"".join(lines)
 

@@ -75,6 +75,8 @@ class Pool:
             reason = "connection refused"
         except socket.gaierror:
             reason = "its host name does not resolve"
+        except UnicodeError:
+            reason = "its host name is none: a part of it is empty or too long"
         except OSError as error:
             reason = error.strerror or type(error).__name__
         else:
