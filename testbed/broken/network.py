@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorward.doctor.exchange import Response
+from doorward.doctor.exchange import Certificate, Connect, Response
 from testbed.answers import reply, rpc_error
 from testbed.broken.registry import breaks
 from testbed.good import Good
@@ -29,6 +29,11 @@ class LeafOnly(Silent):
     """The certificate comes without its intermediate."""
 
     fault = "tls"
+
+    def everything(self, request):
+        if isinstance(request, Connect) and not request.trusted:
+            return Response(0, chain=(Certificate("mcp.example.com", "Example Intermediate CA", 60),))
+        return super().everything(request)
 
 
 @breaks("TLS-02")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 from contextlib import asynccontextmanager
 
@@ -145,7 +146,10 @@ async def test_a_certificate_of_an_unknown_authority_is_named():
         network = Network(allow_private=True, timeout_seconds=5)
         report = await examine(Picture(host.url("/mcp").replace(HOST, "localhost")), network.send)
     assert [finding.rule for finding in report.findings] == ["TLS-01"]
-    assert "unable to get local issuer certificate" in report.findings[0].evidence[-1]
+    evidence = "\n".join(report.findings[0].evidence)
+    assert "unable to get local issuer certificate" in evidence
+    assert re.search(r"certificate: .*, from .*Testing CA.*, \d+ days left", evidence)
+    assert re.search(r"the chain ends there: .*Testing CA.* is not sent", evidence)
 
 
 async def test_a_stream_without_end_is_read_to_what_was_asked_for():

@@ -64,8 +64,12 @@ class Picture:
     """Where the name leads, seen from here."""
     reachable: bool = True
     initialize: Response = field(default_factory=lambda: Response(0))
+    discover: Response = field(default_factory=lambda: Response(0))
+    """The first server/discover, without a token."""
     discovered: bool = False
     """Whether server/discover was answered without a token."""
+    get: Response = field(default_factory=lambda: Response(0))
+    """What GET on the endpoint is answered with, without a token."""
     challenge: dict[str, str] = field(default_factory=dict)
     resource: dict[str, Any] | None = None
     server: dict[str, Any] | None = None
@@ -81,6 +85,8 @@ class Picture:
     """Where the browser of the person brings the answer."""
     secrets: set[str] = field(default_factory=set)
     """What the server has issued: no line of a report may hold it."""
+    issued: Response = field(default_factory=lambda: Response(0))
+    """The answer that brought the tokens of the sign-in."""
     first_call: Response = field(default_factory=lambda: Response(0))
     """The first initialize with a token."""
     baseline: Mapping[str, Any] | None = None

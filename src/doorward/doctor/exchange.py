@@ -32,6 +32,20 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Connect(Request):
+    """Open a connection, and say nothing over it. Its answer has no status; without a fault, it was opened."""
+
+    family: str = ""
+    """`IPv4` or `IPv6`; empty: whichever the name leads to first."""
+    tls: str = ""
+    """`TLSv1.2` or `TLSv1.3`, and no other; empty: what both sides prefer."""
+    named: bool = True
+    """Whether the TLS handshake names the server."""
+    trusted: bool = True
+    """Whether the certificate must be good; where it need not be, its chain can still be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
 class Together:
     """Requests to be sent at the same moment; the answers are the `parts` of the response, in order."""
 
@@ -44,9 +58,21 @@ class SignIn:
 
     url: str
     redirect_uri: str
+    meanwhile: str = ""
+    """A page that the same browser opens after the first one, and leaves alone."""
 
 
 Ask = Request | Together | SignIn
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One link of the chain that a server sends."""
+
+    subject: str
+    issuer: str
+    days_left: int
+    """Negative: it has expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +89,10 @@ class Response:
     arrivals: tuple[tuple[float, int], ...] = ()
     """When pieces of the body came, and how many bytes each: what a buffer on the way changes."""
     parts: tuple[Response, ...] = ()
+    addresses: tuple[str, ...] = ()
+    """What the name led to; of a `Connect` alone."""
+    chain: tuple[Certificate, ...] = ()
+    """What the server sent of its certificates, its own first; of a `Connect` alone."""
 
     @property
     def media_type(self) -> str:

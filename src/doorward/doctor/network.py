@@ -6,12 +6,12 @@ unless the target itself is at one or the user said so.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from dataclasses import replace
 
 from doorward.doctor.connections import Connections
-from doorward.doctor.exchange import Request, Response
+from doorward.doctor.exchange import Connect, Request, Response
+from doorward.doctor.handshakes import Handshakes
 from doorward.fetching.budget import HostBudget
 from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher
@@ -43,10 +43,18 @@ class Network:
             timeout_seconds=timeout_seconds,
         )
         self._connections = Connections(self._fetcher)
+        self._handshakes = Handshakes(
+            allow_private=allow_private,
+            timeout_seconds=timeout_seconds,
+            resolver=self._fetcher.resolver,
+            dialer=self._fetcher.dialer,
+            tls=tls,
+        )
 
     async def send(self, request: Request) -> Response:
         """Send one request; never raises for what a server does."""
-        await asyncio.sleep(request.wait_seconds)
+        if isinstance(request, Connect):
+            return await self._handshakes.open(request)
         headers = {"user-agent": "doorward-check", **request.headers}
         try:
             return await self._connections.send(replace(request, headers=headers))

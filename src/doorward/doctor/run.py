@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from doorward.doctor.check import Check, Finding, Picture
-from doorward.doctor.checks import authorize, discovery, registration, token, transport, versions
+from doorward.doctor.checks import authorize, discovery, name_and_address, registration, token, transport, versions
 from doorward.doctor.exchange import Ask, Request, Response, SignIn, Together
 from doorward.doctor.masking import shown
 from doorward.doctor.rules import SEVERITIES, rules
@@ -35,7 +35,7 @@ class Stage:
 
 
 STAGES = (
-    Stage("network", "network and TLS", (transport.network,)),
+    Stage("network", "network and TLS", (name_and_address.network,)),
     Stage("transport", "transport", transport.CHECKS),
     Stage("challenge", "challenge", (discovery.challenge, discovery.bad_token)),
     Stage("resource", "resource metadata", (discovery.resource,)),

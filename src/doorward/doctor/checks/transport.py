@@ -9,35 +9,11 @@ from urllib.parse import urljoin, urlsplit
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.exchange import Request, Response
-from doorward.doctor.messages import BOTH_TYPES, discover, initialize
+from doorward.doctor.messages import BOTH_TYPES, initialize
 
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 _BLOCKING = frozenset({403, 406, 429, 503})
 _WANTED_HEADERS = ("authorization", "content-type", "mcp-protocol-version", "mcp-session-id")
-_NETWORK = {"unresolved": "NET-05", "tls": "TLS-01"}
-
-
-def network(picture: Picture) -> Steps:
-    """Reach the server at all: name, address, certificate."""
-    request = initialize(picture)
-    picture.initialize = response = yield request
-    if response.status == 400:  # noqa: PLR2004
-        answer = yield discover(picture)
-        picture.discovered = answer.status == 200 and isinstance(answer.json, dict)  # noqa: PLR2004
-    if picture.address == "loopback":
-        picture.skip("the address is this machine: clients in a vendor's cloud cannot reach it", "NET-05")
-    if response.status and picture.address == "special":
-        return [found("NET-05", "The name leads to an address that only an inner network reaches.", [picture.url])]
-    if response.status:
-        return []
-    picture.reachable = False
-    name = _NETWORK.get(response.fault, "TLS-02")
-    if response.fault == "blocked_address":
-        return [found("NET-05", "The name resolves to an address that is not public.", seen(request, response))]
-    if response.fault in {"timeout", "malformed", "too_large"}:
-        return [found("TLS-02", "A request gets no answer that can be read.", seen(request, response))]
-    words = {"NET-05": "The host name has no address.", "TLS-01": "The certificate chain cannot be verified."}
-    return [found(name, words.get(name, "The host cannot be reached."), seen(request, response), clients=None)]
 
 
 def front(picture: Picture) -> Steps:

@@ -1,0 +1,147 @@
+"""Name, address, certificate: whether the server is reached at all, and over every way that its name promises.
+
+Spec: RFC 6890 s2.2; RFC 8446 s4.2.1; RFC 9525 s6
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from doorward.doctor.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.exchange import Connect, Request, Response, Together
+from doorward.doctor.messages import discover, initialize
+
+DAYS_LEFT_MIN = 14
+_NETWORK = {"unresolved": "NET-05", "tls": "TLS-01"}
+_BROKEN_OFF = frozenset({"timeout", "unreachable"})
+"""How a device in between ends a handshake; a server that wants another version says so, which is `tls`."""
+
+Tried = list[tuple[Connect, Response]]
+
+
+def network(picture: Picture) -> Steps:
+    """Reach the server at all: name, address, certificate; and over each address family and TLS version apart."""
+    handshake, probe = initialize(picture), discover(picture)
+    ways = _ways(picture.url)
+    answers = (yield Together((handshake, probe, *ways))).parts
+    picture.initialize, picture.discover = answers[:2]
+    picture.discovered = is_discovered(picture.discover)
+    tried = list(zip(ways, answers[2:], strict=True))
+    if picture.address == "loopback":
+        picture.skip("the address is this machine: clients in a vendor's cloud cannot reach it", "NET-05")
+    if not picture.initialize.status:
+        return (yield from _not_reached(picture, handshake, tried))
+    addresses = _addresses(tried)
+    findings: list[Finding] = []
+    if picture.address == "special":
+        summary = "The name leads to an address that only an inner network reaches."
+        findings.append(found("NET-05", summary, [picture.url, *addresses]))
+    return [*findings, *_ways_that_fail(tried), *_expiry(tried)]
+
+
+def is_discovered(answer: Response) -> bool:
+    """Tell whether server/discover was answered with what the server can do."""
+    return answer.status == 200 and isinstance(answer.json, dict) and "result" in answer.json  # noqa: PLR2004
+
+
+def _ways(url: str) -> tuple[Connect, ...]:
+    """Return the connections to try apart: a name may lead to two families, https to two versions."""
+    parts = urlsplit(url)
+    ways: tuple[Connect, ...] = ()
+    if not _is_literal(parts.hostname or ""):
+        ways += (Connect("", url, family="IPv4"), Connect("", url, family="IPv6"))
+    if parts.scheme == "https":
+        ways += (Connect("", url, tls="TLSv1.2", trusted=False), Connect("", url, tls="TLSv1.3", trusted=False))
+        ways += (Connect("", url),) if _is_literal(parts.hostname or "") else ()
+    return ways
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _not_reached(picture: Picture, request: Request, tried: Tried) -> Steps:
+    """Say why nothing answers; where a handshake fails, with the chain, and with what does go through."""
+    response = picture.initialize
+    picture.reachable = False
+    addresses = _addresses(tried)
+    if response.fault == "blocked_address":
+        summary = "The name resolves to an address that is not public."
+        return [found("NET-05", summary, [*seen(request, response), *addresses])]
+    name = _NETWORK.get(response.fault, "TLS-02")
+    evidence = [*seen(request, response), *addresses]
+    if urlsplit(picture.url).scheme == "https" and name != "NET-05":
+        unnamed = Connect("", picture.url, named=False, trusted=False)
+        untrusted = Connect("", picture.url, trusted=False)
+        answers = (yield Together((untrusted, unnamed))).parts
+        # A handshake that fails with trust, and also without, is no matter of certificates.
+        name = "TLS-01" if name == "TLS-01" and not answers[0].fault else "TLS-02"
+        evidence += _chain(answers[0])
+        evidence += _outcomes([*tried, *zip((untrusted, unnamed), answers, strict=True)])
+    elif name != "NET-05":
+        evidence += _outcomes(tried)
+    words = {"NET-05": "The host name has no address.", "TLS-01": "The certificate chain cannot be verified."}
+    if response.fault in {"timeout", "malformed", "too_large"}:
+        return [found("TLS-02", "A request gets no answer that can be read.", evidence)]
+    summary = words.get(name, "The host cannot be reached.")
+    if response.fault == "tls" and name == "TLS-02":
+        summary = "The TLS handshake fails, whatever the certificate is."
+    return [found(name, summary, evidence)]
+
+
+def _addresses(tried: Tried) -> tuple[str, ...]:
+    return next((answer.addresses for _, answer in tried if answer.addresses), ())
+
+
+def _words(way: Connect) -> str:
+    named = "" if way.named else ", without the server's name"
+    return f"{way.tls or way.family or 'TLS'}{named}"
+
+
+def _outcomes(tried: Tried) -> list[str]:
+    return [
+        f"{_words(way)}: {answer.sentence or 'goes through'}" for way, answer in tried if answer.fault != "no_address"
+    ]
+
+
+def _ways_that_fail(tried: Tried) -> list[Finding]:
+    """Find what works for one client and hangs for the next: a dead record, a version that is dropped on the way."""
+    broken = [way for way, answer in tried if answer.fault in _BROKEN_OFF]
+    families = [way for way in broken if way.family]
+    evidence = _outcomes(tried)
+    evidence += _addresses(tried)
+    if families:
+        summary = f"The name has an {families[0].family} address, and nothing answers there from here."
+        # Not every machine has both families, so what is seen from one may be its own fault.
+        return [found("TLS-02", summary, evidence, verdict="risk")]
+    versions = [way for way in broken if way.tls]
+    if versions and len(versions) == len([way for way, _ in tried if way.tls]):
+        return []
+    if versions:
+        summary = f"A handshake with {versions[0].tls} alone is dropped in place of refused."
+        return [found("TLS-02", summary, evidence, verdict="risk")]
+    return []
+
+
+def _chain(answer: Response) -> list[str]:
+    lines = []
+    for place, link in enumerate(answer.chain):
+        left = f"{link.days_left} days left" if link.days_left >= 0 else f"expired {-link.days_left} days ago"
+        lines.append(f"{'certificate' if not place else 'sent with it'}: {link.subject}, from {link.issuer}, {left}")
+    if answer.chain and answer.chain[-1].subject != answer.chain[-1].issuer:
+        lines.append(f"the chain ends there: {answer.chain[-1].issuer} is not sent")
+    return lines
+
+
+def _expiry(tried: Tried) -> list[Finding]:
+    with_chain = next((answer for _, answer in tried if answer.chain), None)
+    if with_chain is None or min(link.days_left for link in with_chain.chain) > DAYS_LEFT_MIN:
+        return []
+    link = min(with_chain.chain, key=lambda each: each.days_left)
+    summary = f"The certificate of {link.subject} has {link.days_left} days left, and then every client fails."
+    return [found("TLS-01", summary, _chain(with_chain), verdict="risk")]

@@ -1,0 +1,107 @@
+"""Name, address and certificate, with answers handed to the check; and the handshakes on a loopback server."""
+
+from __future__ import annotations
+
+import pytest
+from doctor.driving import driven
+from fetching.hostile import CLIENT_TLS, listening
+
+from doorward.doctor.check import Picture
+from doorward.doctor.checks.name_and_address import network
+from doorward.doctor.exchange import Certificate, Connect, Request, Response
+from doorward.doctor.network import Network
+
+REFUSED = Response(401, {"www-authenticate": "Bearer"})
+URL = "https://mcp.example.com/mcp"
+
+
+def examined(url: str = URL, address: str = "public", **ways: Response):
+    """Examine a server that is reached, but over some ways otherwise; `named="..."` by what a connection asks for."""
+
+    def answer(request: Request) -> Response:
+        if not isinstance(request, Connect):
+            return ways.get("request", REFUSED)
+        name = (request.tls or request.family).replace("v1.", "_")
+        return ways.get(name, ways.get("untrusted", Response(0)) if not request.trusted else Response(0))
+
+    return driven(network, Picture(url, address=address), answer)
+
+
+def test_a_server_that_is_reached_over_every_way_has_no_finding():
+    assert examined() == []
+
+
+def test_an_address_that_nothing_answers_at_is_a_risk():
+    dead = Response(0, fault="timeout", sentence="2001:db8::1 does not answer.", addresses=("2001:db8::1 (special)",))
+    (finding,) = examined(IPv6=dead)
+    assert (finding.rule, finding.verdict) == ("TLS-02", "risk")
+    assert "IPv6: 2001:db8::1 does not answer." in finding.evidence
+    assert "IPv4: goes through" in finding.evidence
+
+
+def test_a_name_of_one_family_is_no_finding():
+    assert examined(IPv6=Response(0, fault="no_address", sentence="none")) == []
+
+
+@pytest.mark.parametrize(("fault", "rules"), [("unreachable", ["TLS-02"]), ("tls", [])])
+def test_a_version_that_is_dropped_is_a_risk_and_one_that_is_refused_is_not(fault, rules):
+    assert [each.rule for each in examined(TLS_3=Response(0, fault=fault, sentence="reset"))] == rules
+
+
+@pytest.mark.parametrize(("days", "rules"), [(3, ["TLS-01"]), (60, [])])
+def test_a_certificate_that_ends_soon_is_a_risk(days, rules):
+    chain = (Certificate("mcp.example.com", "Example CA", days), Certificate("Example CA", "Root", 900))
+    findings = examined(IPv4=Response(0, chain=chain))
+    assert [each.rule for each in findings] == rules
+    assert all(each.verdict == "risk" and "3 days left" in each.summary for each in findings)
+
+
+def test_a_handshake_that_fails_without_trust_too_is_no_matter_of_certificates():
+    fails = Response(0, fault="tls", sentence="no protocols available")
+    (finding,) = examined(request=fails, untrusted=fails, TLS_2=fails, TLS_3=fails)
+    assert (finding.rule, finding.verdict) == ("TLS-02", "broken")
+    assert any(line.startswith("TLSv1.3: no protocols") for line in finding.evidence)
+    assert any("without the server's name" in line for line in finding.evidence)
+
+
+def test_an_inner_address_is_named():
+    inner = Response(0, addresses=("10.1.2.3 (special)",))
+    (finding,) = examined(address="special", IPv4=inner)
+    assert finding.rule == "NET-05"
+    assert "10.1.2.3 (special)" in finding.evidence
+
+
+def test_a_literal_address_is_connected_to_once():
+    asked: list[Request] = []
+    driven(network, Picture("http://127.0.0.1:1/mcp"), lambda request: asked.append(request) or REFUSED)
+    assert not [each for each in asked if isinstance(each, Connect)]
+
+
+@pytest.mark.parametrize("changes", [{}, {"tls": "TLSv1.2"}, {"tls": "TLSv1.3"}, {"named": False}, {"family": "IPv4"}])
+async def test_a_handshake_shows_the_chain_in_every_variation(changes):
+    async with listening() as host:
+        network = Network(allow_private=True, timeout_seconds=5, tls=CLIENT_TLS)
+        answer = await network.send(Connect("", host.url("/mcp", "localhost"), **changes))
+    assert not answer.fault
+    assert "127.0.0.1 (loopback)" in answer.addresses
+    assert "Testing CA" in answer.chain[0].issuer
+    assert answer.chain[0].days_left > 0
+    assert not host.requests
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"), [({"family": "IPv6"}, "no_address"), ({}, "tls"), ({"url": "https://[::"}, "url")]
+)
+async def test_a_handshake_that_fails_says_why(changes, fault):
+    async with listening() as host:
+        network = Network(allow_private=True, timeout_seconds=5)
+        answer = await network.send(Connect(**{"method": "", "url": host.url("/mcp", "127.0.0.1"), **changes}))
+    assert (answer.status, answer.fault) == (0, fault)
+    assert answer.sentence
+
+
+async def test_no_handshake_goes_to_an_inner_address_unless_it_was_asked_for():
+    async with listening() as host:
+        answer = await Network(allow_private=False, timeout_seconds=5).send(Connect("", host.url("/", "127.0.0.1")))
+    assert answer.fault == "blocked_address"
+    assert not host.connections
