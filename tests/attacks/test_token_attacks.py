@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 from attacks import weak
+from attacks.odd_bodies import bodies
 from attacks.raw import status_of
 from attacks.weak import Weaken
-from world import CALL, ISSUER, RESOURCE, World, world
+from world import CALL, ISSUER, PASSWORD, RESOURCE, World, world
 
 from doorward.clock import FixedClock
 from doorward.oauth.changes import Replace
@@ -24,6 +25,7 @@ MODERN = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {},
 }
+ODD_BODIES = 5000
 JSON = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
 
 
@@ -69,6 +71,52 @@ async def a_stranger_revokes(w: World) -> bool:
         ]
     known = {(answer.status_code, answer.content) for answer in answers} == {(200, b"")}
     return known and (await w.call(tokens["access_token"])).status_code == 200
+
+
+async def questions_of_strangers(w: World) -> bool:
+    public, tokens = await signed_in(w)
+    token = tokens["access_token"]
+    secret = {"token_endpoint_auth_method": "client_secret_basic", "client_name": "Confidential"}
+    confidential = (await w.register(**secret))["client_id"]
+    tries: list[tuple[dict[str, str], Any, dict[str, str]]] = [
+        ({}, None, {}),
+        ({}, None, {"authorization": f"Bearer {token}"}),
+        ({"client_id": public}, None, {}),
+        ({"client_id": public, "client_secret": ""}, None, {}),
+        ({"client_id": confidential}, None, {}),
+        ({"client_id": "unknown"}, None, {}),
+        ({}, (public, ""), {}),
+        ({}, (confidential, ""), {}),
+        ({}, (confidential, "wrong"), {}),
+        ({}, ("owner", PASSWORD), {}),
+    ]
+    async with w.browser() as http:
+        answers = [
+            await http.post("/introspect", data={"token": token} | form, auth=auth, headers=headers)
+            for form, auth, headers in tries
+        ]
+    return all(answer.status_code == 401 and b"active" not in answer.content for answer in answers)
+
+
+async def guesses(w: World) -> bool:
+    """Try on and on: it becomes slow for the client that guesses, and for nobody else at its address."""
+    guesser, (honest, tokens) = (await w.register(client_name="Guesser"))["client_id"], await signed_in(w)
+    tried = [await refreshed(w, guesser, f"dwr_{number}") for number in range(700)]
+    slowed = [answer for answer in tried if answer.status_code == 429]
+    own = await refreshed(w, honest, tokens["refresh_token"])
+    return len(slowed) >= 100 and {answer.status_code for answer in tried} == {400, 429} and own.status_code == 200
+
+
+async def odd_bodies(w: World) -> bool:
+    endpoints = ("/token", "/register", "/revoke", "/introspect", "/par")
+    async with w.browser() as http:
+        for number, (content_type, body) in enumerate(bodies(ODD_BODIES)):
+            headers = {"content-type": content_type.encode("latin-1")}
+            answer = await http.post(endpoints[number % len(endpoints)], content=body, headers=headers)
+            refused = 400 <= answer.status_code < 500 and answer.headers["content-type"] == "application/json"
+            if not refused or set(answer.json()) != {"error", "error_description"}:
+                return False
+    return True
 
 
 async def a_look_into_the_store(w: World) -> bool:
@@ -203,6 +251,9 @@ ROWS: dict[str, tuple[Attack, Weaken]] = {
     "T-02": (a_race, weak.forgets_that_it_was_used),
     "T-04": (a_wider_scope, weak.grants_what_is_asked),
     "T-06": (a_stranger_revokes, weak.revokes_for_anybody),
+    "T-07": (questions_of_strangers, weak.answers_whoever_asks),
+    "T-09": (guesses, weak.never_slows_down),
+    "T-10": (odd_bodies, weak.reads_forms_as_they_come),
     "T-08": (a_look_into_the_store, weak.stores_tokens_as_they_are),
     "U-01": (tokens_for_others, weak.ignores_the_audience),
     "U-02": (broken_credentials, weak.lets_in_whom_it_cannot_check),

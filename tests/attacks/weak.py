@@ -17,12 +17,13 @@ import pytest
 
 from doorward import app, strict_json
 from doorward.door.bearer import Authenticator
-from doorward.endpoints import responses, revoke, routes, token
+from doorward.endpoints import introspect, responses, revoke, routes, token
 from doorward.mcp import headers
 from doorward.oauth import authorization, bearer, token_reply
 from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.errors import BearerError
 from doorward.oauth.grants import authorization_code, refresh_token
+from doorward.oauth.limits import Meter
 from doorward.oauth.records import AccessToken, User
 from doorward.oauth.redirect_uris import matches
 from doorward.pages import consent, steps
@@ -113,6 +114,24 @@ def revokes_for_anybody(patch: pytest.MonkeyPatch) -> None:
         return whole(form, client=owner, found=found, **others)
 
     patch.setattr(revoke, "revoke", decide)
+
+
+def answers_whoever_asks(patch: pytest.MonkeyPatch) -> None:
+    whole = introspect.introspect
+
+    def decide(form: Any, *, client: Any, **others: Any) -> dict[str, object]:
+        known = msgspec.structs.replace(client, token_endpoint_auth_method="client_secret_basic", may_introspect=True)
+        return whole(form, client=known, **others)
+
+    patch.setattr(introspect, "introspect", decide)
+
+
+def never_slows_down(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Meter, "wait_seconds", lambda *_: 0)
+
+
+def reads_forms_as_they_come(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(token, "parse_form", lambda body: dict(parse_qsl(body.decode(), strict_parsing=True)))
 
 
 def stores_tokens_as_they_are(patch: pytest.MonkeyPatch) -> None:
