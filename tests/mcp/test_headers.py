@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from doorward.mcp.headers import Mirrored, decode_value, disagreement, read_mirrored
+from doorward.mcp.headers import Mirrored, decode_value, disagreement, encode_value, read_mirrored
 
 
 def sentinel(text: str) -> str:
@@ -34,6 +34,15 @@ def test_the_sentinel_is_undone(text):
 @pytest.mark.parametrize("text", ["plain", "", "=?base64?", "?=", "=?BASE64?YQ==?="])
 def test_other_values_stand_for_themselves(text):
     assert decode_value(text) == text
+
+
+@pytest.mark.parametrize("text", ["book", "a b", "", "bücher", " edge", "tab\t", "=?base64?YQ==?="])
+def test_every_value_survives_its_way_through_a_header(text):
+    encoded = encode_value(text)
+    assert decode_value(encoded) == text
+    assert encoded.isascii()
+    assert encoded == encoded.strip()
+    assert (encoded == text) == (text in {"book", "a b", ""})
 
 
 @pytest.mark.parametrize("payload", ["YQ", "Y Q==", "YR==", "!!!!", "/w==", "é"])

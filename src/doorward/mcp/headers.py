@@ -53,6 +53,17 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.strip(b" \t").decode("latin-1")
 
 
+def encode_value(value: str) -> str:
+    """Spell a value for `Mcp-Name` or `Mcp-Param-*`: as it is, or in the base64 sentinel where a field cannot carry it.
+
+    What looks like a sentinel itself is encoded too, or it would be decoded into something else.
+    """
+    plain = value.isascii() and value.isprintable() and value == value.strip()
+    if plain and not (value.startswith(_SENTINEL_START) and value.endswith(_SENTINEL_END)):
+        return value
+    return f"{_SENTINEL_START}{base64.b64encode(value.encode()).decode('ascii')}{_SENTINEL_END}"
+
+
 def decode_value(value: str) -> str | None:
     """Undo the base64 sentinel of `Mcp-Name`; other values stand for themselves.
 
