@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from doorward.administration.operation import Administration
@@ -51,6 +51,9 @@ from doorward.upstreams.asgi import AsgiUpstream
 from doorward.upstreams.http import HttpUpstream
 from doorward.upstreams.port import Receive, Scope, Send, Upstream
 from doorward.upstreams.python_target import as_asgi, load_target
+
+if TYPE_CHECKING:
+    from doorward.doctor.run import Report
 
 LOGGER = logging.getLogger("doorward")
 PURGE_EVERY_SECONDS = 3600
@@ -164,6 +167,20 @@ class Door:
                 self._running = _Running(self, keys)
                 undo.pop_all()
 
+    async def examine(self) -> Report:
+        """Look at the door from outside, through its public URL, and keep what was found for `doorward doors show`.
+
+        Raises:
+            Unavailable: the store cannot keep it.
+        """
+        # Only here: the doctor's rules are not needed for serving, and take time and memory.
+        from doorward import examination
+
+        assert self._running is not None
+        report = await examination.examine(self.config, self.policy, self._running.keys, self.clock)
+        await examination.keep(self.store, self.clock, report)
+        return report
+
     async def stop(self) -> None:
         """End the upstream and its children, then the store; safe to call twice. Only `start` begins anew."""
         self._has_stopped = True
@@ -225,6 +242,7 @@ class _Running:
     def __init__(self, door: Door, keys: Keys) -> None:
         config, policy = door.config, door.policy
         proofs = DpopProofs(policy=policy, store=door.store, clock=door.clock, sealing=keys.sealer("dpop nonce"))
+        self.keys = keys
         self.audit = AuditLog(door.store, door.clock)
         store = AuditedStore(door.store, self.audit)
         authority = Authority(

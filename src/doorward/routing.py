@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from doorward.clock import Clock
 from doorward.config.model import Config
 from doorward.door.client_address import ClientAddresses
+from doorward.endpoints.arrival import PATH as ARRIVAL
+from doorward.endpoints.arrival import Arrival
 from doorward.endpoints.authorize import AuthorizeEndpoint
 from doorward.endpoints.device_authorization import DeviceAuthorizationEndpoint
 from doorward.endpoints.introspect import IntrospectEndpoint
@@ -36,12 +39,18 @@ from doorward.storage.keys import Keys
 from doorward.upstreams.port import ASGIApp
 
 
+def arrival_for(config: Config, keys: Keys, clock: Clock) -> Arrival:
+    """Return what tells this installation how its own requests arrive."""
+    return Arrival(keys.sealer("arrival"), clock, ClientAddresses(config.trusted_proxies).trusts)
+
+
 def router_for(authority: Authority, config: Config, keys: Keys, on_register: OnRegister | None = None) -> Router:
     """Return the table of everything but the door; without OAuth there is nothing to sign in to."""
     routes: dict[str, Mapping[str, ASGIApp]] = {
         "/livez": {"GET": guarded(live)},
         "/readyz": {"GET": guarded(Readiness(authority.store))},
         JWKS_PATH: {"GET": guarded(JwkSet(keys), cors=True)},
+        ARRIVAL: {"GET": guarded(arrival_for(config, keys, authority.clock))},
     }
     if config.auth != "oauth":
         return Router(routes, open_to_browsers=frozenset())

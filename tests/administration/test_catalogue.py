@@ -14,7 +14,7 @@ from doorward.administration.openapi import document
 from doorward.administration.operation import CAPABILITIES
 from doorward.cli.main import cli
 
-ELSEWHERE = {"serve", "check", "explain", "db", "config", "version", "doors"}
+ELSEWHERE = {"serve", "check", "explain", "db", "config", "version"}
 """Commands that are about the program or its files, and not about what the authorization server keeps."""
 ROOT = "/-/api/v1"
 

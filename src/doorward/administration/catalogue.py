@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from doorward.administration import audit, clients, grants, keys, tokens, users
+from doorward.administration import audit, clients, doors, grants, keys, tokens, users
 from doorward.administration.operation import Operation
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
@@ -13,5 +13,6 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *tokens.OPERATIONS,
     *grants.OPERATIONS,
     *keys.OPERATIONS,
+    *doors.OPERATIONS,
     *audit.OPERATIONS,
 )

@@ -30,6 +30,7 @@ COMMANDS = {
     "users": "Accounts and service accounts.",
     "grants": "What users allowed clients to do.",
     "keys": "Keys that sign tokens and encrypt what is stored.",
+    "doors": "Doors, and what they found when they looked at themselves from outside.",
     "audit": "What happened, and whether the record of it is whole.",
     "db": "The database.",
     "config": "The settings.",

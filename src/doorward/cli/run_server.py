@@ -26,6 +26,7 @@ import uvicorn
 
 from doorward.app import Door
 from doorward.cli.http_protocol import BoundedProtocol, PeerProtocol
+from doorward.cli.self_check import look
 from doorward.config.model import Config
 from doorward.errors import Problem, StartError
 from doorward.logs import configure, log
@@ -46,7 +47,8 @@ def run(config: Config, origins: Mapping[str, str] | None = None) -> None:
     origins = origins or {}
     if config.workers == 1:
         with listening:
-            serve(Door(config=config), listening, announce=lambda door: _announce(door, origins))
+            door = Door(config=config)
+            serve(door, listening, announce=lambda door: _announce(door, origins), looks=config.self_check)
         return
     from doorward.cli.supervisor import supervise
 
@@ -149,7 +151,7 @@ def _announce(door: Door, origins: Mapping[str, str]) -> None:
 class DoorServer(uvicorn.Server):
     """uvicorn with the door's start and stop in the right places."""
 
-    def __init__(self, door: Door, announce: Announce | None, peer_socket: Path | None) -> None:
+    def __init__(self, door: Door, announce: Announce | None, peer_socket: Path | None, *, looks: bool) -> None:
         super().__init__(
             uvicorn.Config(
                 door,
@@ -171,6 +173,8 @@ class DoorServer(uvicorn.Server):
         self.door = door
         self.announce = announce
         self.peer_socket = peer_socket
+        self.looks = looks
+        self.looking: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the door before the first connection is accepted."""
@@ -188,6 +192,8 @@ class DoorServer(uvicorn.Server):
         gc.freeze()
         if self.announce is not None:
             self.announce(self.door)
+        if self.looks:
+            self.looking = asyncio.create_task(look(self.door), name="doorward-self-check")
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -217,6 +223,8 @@ class DoorServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let open requests finish, end standing streams at once, then end children and the store."""
         log(LOGGER, logging.INFO, "stopping", pid=os.getpid(), open_requests=len(self.server_state.tasks))
+        if self.looking is not None:
+            self.looking.cancel()
         self.door.drain()
         await super().shutdown(sockets)
         await self.door.stop()
@@ -224,10 +232,15 @@ class DoorServer(uvicorn.Server):
 
 
 def serve(
-    door: Door, listening: socket.socket, *, announce: Announce | None = None, peer_socket: Path | None = None
+    door: Door,
+    listening: socket.socket,
+    *,
+    announce: Announce | None = None,
+    peer_socket: Path | None = None,
+    looks: bool = False,
 ) -> None:
-    """Serve in this process until told to stop."""
-    server = DoorServer(door, announce, peer_socket)
+    """Serve in this process until told to stop; `looks`: and look at the door from outside once it is open."""
+    server = DoorServer(door, announce, peer_socket, looks=looks)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     loop_factory = server.config.get_loop_factory()
     with asyncio.Runner(loop_factory=loop_factory) as runner:

@@ -41,7 +41,8 @@ def supervise(config: Config, listening: socket.socket, peer_dir: Path) -> None:
     started_at: dict[SpawnProcess, float] = {}
 
     def start() -> None:
-        worker = _start_worker(config, listening, peer_dir)
+        # The first one looks at the door for all of them.
+        worker = _start_worker(config, listening, peer_dir, looks=config.self_check and not started_at)
         started_at[worker] = time.monotonic()
         workers.append(worker)
         if stopping:  # asked to while it was being started, when it was not yet among those that are told
@@ -69,14 +70,14 @@ def _pause_if_early(worker: SpawnProcess, started_at: float, *, stopping: bool) 
         time.sleep(1.0)
 
 
-def _start_worker(config: Config, listening: socket.socket, peer_dir: Path) -> SpawnProcess:
+def _start_worker(config: Config, listening: socket.socket, peer_dir: Path, *, looks: bool) -> SpawnProcess:
     context = multiprocessing.get_context("spawn")
-    worker = context.Process(target=work, args=(config, listening, peer_dir), name="doorward-worker")
+    worker = context.Process(target=work, args=(config, listening, peer_dir, looks), name="doorward-worker")
     worker.start()
     return worker
 
 
-def work(config: Config, listening: socket.socket, peer_dir: Path) -> None:
+def work(config: Config, listening: socket.socket, peer_dir: Path, looks: bool) -> None:  # noqa: FBT001
     """Be one worker. Its id names its socket, where the others hand over what belongs to it."""
     from doorward.app import Door
     from doorward.cli.run_server import configure_logs, serve
@@ -86,7 +87,7 @@ def work(config: Config, listening: socket.socket, peer_dir: Path) -> None:
     worker_id = secrets.token_hex(4)
     listening.setblocking(False)
     door = Door(config=config, worker_id=worker_id, peers=WorkerPeers(peer_dir))
-    serve(door, listening, announce=_end_with_supervisor, peer_socket=peer_dir / worker_id)
+    serve(door, listening, announce=_end_with_supervisor, peer_socket=peer_dir / worker_id, looks=looks)
 
 
 def _end_with_supervisor(door: object) -> None:

@@ -161,6 +161,9 @@ class Config:
     seconds for OAuth and the pages, 60 for the door."""
     upstream_timeout_seconds: int = 300
     """How long the upstream may be silent before an answer is given up."""
+    self_check: bool = True
+    """Look at the door through its public URL once it is open, as `doorward check` would, and say what stands in the
+    way. `doorward doors show` tells it again."""
     drain_seconds: int = 10
     """How long open requests may take to finish after SIGTERM."""
     log_format: LogFormat | None = None

@@ -25,7 +25,7 @@ class ClientAddresses:
             return peer
         address = peer
         for hop in reversed(forwarded_for.decode("latin-1").split(",")):
-            if not self._is_trusted(address):
+            if not self.trusts(address):
                 break
             claimed = _parsed(hop.strip())
             if claimed is None:
@@ -38,7 +38,8 @@ class ClientAddresses:
         lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         return self.of(scope, b",".join(lines) if lines else None)
 
-    def _is_trusted(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Tell whether an address is that of a listed proxy."""
         parsed = _parsed(address)
         return parsed is not None and any(parsed in network for network in self._trusted)
 

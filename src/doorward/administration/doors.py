@@ -1,0 +1,87 @@
+"""Operations on doors: what each of them found when it last looked at itself from outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from doorward.administration.listing import Cursor, Limit, Page, page_of
+from doorward.administration.operation import Administration, Operation, Parameters, Result
+from doorward.errors import ConfigError, Problem
+from doorward.oauth.door_records import DoorExamination
+
+
+class DoorView(Result, frozen=True, kw_only=True):
+    """A door, and what its newest examination came to."""
+
+    name: str
+    url: str
+    examined_at: int
+    findings: list[dict[str, Any]]
+    """As `doorward check --json` prints them, in the order in which to fix them."""
+    clients: dict[str, dict[str, Any]]
+
+
+class ListDoors(Parameters, frozen=True, kw_only=True):
+    """Which page."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class ShowDoor(Parameters, frozen=True, kw_only=True):
+    """Which door."""
+
+    name: str
+
+
+async def list_(here: Administration, asked: ListDoors) -> Page[DoorView]:
+    """List the doors that have been opened."""
+    return await page_of(here.store, DoorExamination, _view, asked)
+
+
+async def show(here: Administration, asked: ShowDoor) -> DoorView:
+    """Show one door. Raises `ConfigError` where there is none of that name."""
+    stored = await here.store.get(DoorExamination, asked.name.strip("/"))
+    if stored is None:
+        known = ", ".join(each.record.name for each in await here.store.find(DoorExamination))
+        why = f"There are: {known}." if known else "No door has looked at itself yet; it does so when it is opened."
+        raise ConfigError([Problem(f"there is no door '{asked.name}'", why, "List them: doorward doors list")])
+    return _view(stored.record)
+
+
+def _view(record: DoorExamination) -> DoorView:
+    report = msgspec.json.decode(record.report)
+    return DoorView(
+        name=record.name,
+        url=record.url,
+        examined_at=record.examined_at,
+        findings=report["findings"],
+        clients=report["clients"],
+    )
+
+
+LIST = Operation(
+    name="doors.list",
+    summary="List the doors, with what each found when it last looked at itself from outside.",
+    method="GET",
+    path="/doors",
+    capability="admin:read",
+    parameters=ListDoors,
+    result=Page[DoorView],
+    function=list_,
+    commands=(("doors", "list"),),
+)
+SHOW = Operation(
+    name="doors.show",
+    summary="Show what a door found when it last looked at itself from outside.",
+    method="GET",
+    path="/doors/{name}",
+    capability="admin:read",
+    parameters=ShowDoor,
+    result=DoorView,
+    function=show,
+    commands=(("doors", "show"),),
+)
+OPERATIONS = (LIST, SHOW)

@@ -1,0 +1,61 @@
+"""`doorward doors`: what each door found when it last looked at itself from outside."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from doorward.cli.groups import HELP_OPTIONS, CommandGroup
+from doorward.cli.installation import Place, as_json, at_a_place
+from doorward.cli.operations import every, perform
+from doorward.cli.printing import emit, moment, plain, table
+
+
+@click.group(cls=CommandGroup, context_settings=HELP_OPTIONS)
+def command() -> None:
+    """Doors, and what they found when they looked at themselves from outside."""
+
+
+@command.command("list")
+@as_json
+@at_a_place
+def list_(place: Place, *, as_json: bool) -> None:
+    """List the doors that have been opened here."""
+    from doorward.administration import doors
+
+    found = every(place, doors.LIST, doors.ListDoors())
+    if as_json:
+        emit(found)
+        return
+    table(
+        ("DOOR", "URL", "EXAMINED", "FINDINGS"),
+        ((each["name"], each["url"], moment(each["examined_at"]), _rules(each["findings"])) for each in found),
+        empty="No door has looked at itself yet; it does so when it is opened.",
+    )
+
+
+@command.command()
+@click.argument("name")
+@as_json
+@at_a_place
+def show(place: Place, *, name: str, as_json: bool) -> int:
+    """Show what a door found when it last looked at itself from outside, as `doorward check` would say it."""
+    from doorward.administration import doors
+
+    door = perform(place, doors.SHOW, doors.ShowDoor(name=name))
+    if as_json:
+        emit(door)
+    else:
+        click.echo(f"{plain(door.url)}, examined {moment(door.examined_at)}")
+        for number, each in enumerate(msgspec.to_builtins(door.findings), 1):
+            click.echo(f"\n{number}. {each['rule']} {each['severity']}, {each['verdict']}: {plain(each['summary'])}")
+            for line in each["evidence"]:
+                click.echo(f"     {plain(line)}")
+            click.echo(f"   Fix: {each['fix']}")
+        if not door.findings:
+            click.echo("Nothing was found.")
+    return 1 if door.findings else 0
+
+
+def _rules(findings: list[dict[str, str]]) -> str:
+    return ", ".join(each["rule"] for each in findings) or "none"

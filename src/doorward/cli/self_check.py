@@ -1,0 +1,35 @@
+"""What `doorward serve` says about its own door once that is open: the findings of its look at itself from outside.
+
+On a terminal they are printed as `doorward check` prints them; elsewhere each is one line of the log. A door that
+cannot be examined goes on serving.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from doorward.app import Door
+from doorward.errors import StorageError
+from doorward.logs import log
+
+LOGGER = logging.getLogger("doorward")
+
+
+async def look(door: Door) -> None:
+    """Examine the door at its public URL, and say what was found."""
+    from doorward.doctor.report import as_lines
+
+    try:
+        report = await door.examine()
+    except StorageError as error:
+        log(LOGGER, logging.WARNING, "self_check_failed", detail=str(error))
+        return
+    except Exception:
+        LOGGER.exception("bug")  # nobody waits for this task: without this line it would end unseen
+        return
+    if report.findings and sys.stdout.isatty():
+        print("\n".join(as_lines(report)), flush=True)
+    for finding in report.findings:
+        log(LOGGER, logging.WARNING, "finding", rule=finding.rule, summary=finding.summary, fix=finding.fix)
+    log(LOGGER, logging.INFO, "self_check", findings=len(report.findings), more="doorward doors list")

@@ -1,0 +1,101 @@
+"""A door looks at itself from outside: is it the one that its public URL leads to, and what does a proxy change?
+
+The server asks its own public URL, from its own machine. A request that carries its proof is answered with what has
+arrived of it; the published documents must be byte for byte those that it serves. Says the same findings as
+`doorward check`, of which it runs the part up to the metadata: nothing is registered, and nobody is let in.
+
+Spec: RFC 9728 s3.3; RFC 8414 s3.3; RFC 7239 s5
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from doorward.doctor.check import Check, Finding, Picture, Steps, differing, found, seen
+from doorward.doctor.exchange import Request
+from doorward.doctor.network import Network, reach_of
+from doorward.doctor.run import STAGES, Report, Send, Stage, examine
+
+_CHAIN = ("network", "transport", "challenge", "resource", "server")
+_TIMEOUT_SECONDS = 10.0
+_SHOWN_CHARS = 160
+_FROM_HERE = "Seen from the server's own machine: where that cannot reach its public address, clients still may."
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDoor:
+    """What a server knows of its door."""
+
+    url: str
+    origin: str
+    arrival: Request
+    """Answered by this installation, and by no other, with what has arrived of it."""
+    documents: Mapping[str, bytes]
+    """What is published, by path."""
+    with_sign_in: bool
+
+
+async def examine_own(door: OwnDoor, send: Send | None = None) -> Report:
+    """Examine the door at its public URL."""
+    picture = Picture(door.url, may_register=False)
+    if send is None:
+        picture.address = await reach_of(door.url)
+        send = Network(allow_private=True, timeout_seconds=_TIMEOUT_SECONDS).send
+    chain = _CHAIN if door.with_sign_in else _CHAIN[:2]
+    stages = [stage for stage in STAGES if stage.name in chain]
+    stages.append(Stage("own", "what arrives", (arrival(door), published(door))))
+    report = await examine(picture, send, stages=stages)
+    findings = [each for each in report.findings if each.verdict != "note"]
+    if not report.reachable:
+        findings = [replace(each, verdict="risk", evidence=(*each.evidence, _FROM_HERE)) for each in findings]
+    return replace(report, findings=tuple(findings))
+
+
+def arrival(door: OwnDoor) -> Check:
+    """Return the check of what a request of a client still has when it arrives."""
+
+    def what_arrives(picture: Picture) -> Steps:
+        del picture
+        request = door.arrival
+        response = yield request
+        arrived = response.document
+        if not response.status:
+            return []
+        if arrived is None or "authorization" not in arrived:
+            summary = "Another server answers below /-/, where this one has its pages: sign-in cannot work."
+            return [found("TRN-09", summary, seen(request, response), verdict="broken")]
+        evidence = [*seen(request, response, body=False), *(f"{name}: {value}" for name, value in arrived.items())]
+        findings: list[Finding] = []
+        if not arrived["authorization"]:
+            findings.append(found("NET-03", "The Authorization header does not arrive.", evidence, verdict="broken"))
+        if arrived.get("forwarded") and not arrived.get("proxy_trusted"):
+            summary = "A proxy passes requests on that is not among trusted_proxies: all clients share its limits."
+            findings.append(found("NET-06", summary, evidence, verdict="risk"))
+        elif arrived.get("proxy_trusted") and not arrived.get("forwarded"):
+            summary = "The trusted proxy does not say whose request it passes on: all clients share its limits."
+            findings.append(found("NET-06", summary, evidence, verdict="risk"))
+        return findings
+
+    return what_arrives
+
+
+def published(door: OwnDoor) -> Check:
+    """Return the check that each document arrives as it was sent."""
+
+    def as_published(picture: Picture) -> Steps:
+        del picture
+        for path, mine in door.documents.items():
+            request = Request("GET", door.origin + path, {"accept": "application/json"})
+            response = yield request
+            if response.status != 200 or response.body == mine:  # noqa: PLR2004
+                continue  # that a document is missing is found elsewhere
+            theirs = response.body.decode("utf-8", "replace")
+            at = next((i for i, (a, b) in enumerate(zip(mine, response.body, strict=False)) if a != b), len(mine))
+            window = slice(max(0, at - _SHOWN_CHARS // 2), at + _SHOWN_CHARS // 2)
+            evidence = seen(request, response, body=False)
+            evidence += differing("published", mine.decode()[window], "arrives", theirs[window])
+            return [found("DSC-10", "A document does not arrive as it was published.", evidence, verdict="broken")]
+        return []
+
+    return as_published

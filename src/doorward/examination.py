@@ -1,0 +1,63 @@
+"""A door's look at itself: what the server knows of the door, and where what was found is kept.
+
+Ties the doctor to an installation; neither knows the other.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+from doorward.clock import Clock
+from doorward.config.addresses import mcp_url
+from doorward.config.model import Config
+from doorward.doctor.exchange import Request
+from doorward.doctor.own_door import OwnDoor, examine_own
+from doorward.doctor.report import as_json
+from doorward.doctor.run import Report
+from doorward.endpoints import arrival
+from doorward.endpoints.well_known import encoded
+from doorward.errors import Conflict
+from doorward.oauth.changes import Change, Insert, Replace
+from doorward.oauth.door_records import DoorExamination
+from doorward.oauth.policy import Policy
+from doorward.routing import arrival_for
+from doorward.storage.keys import Keys
+from doorward.storage.port import Store
+
+
+async def examine(config: Config, policy: Policy, keys: Keys, clock: Clock) -> Report:
+    """Ask the public URL of the door."""
+    return await examine_own(own_door(config, policy, keys, clock))
+
+
+def own_door(config: Config, policy: Policy, keys: Keys, clock: Clock) -> OwnDoor:
+    """Return what the server knows of its door."""
+    proof = arrival_for(config, keys, clock).proof()
+    made_up = "Bearer doorward-check-made-up"
+    return OwnDoor(
+        url=mcp_url(config),
+        origin=policy.issuer,
+        arrival=Request("GET", policy.issuer + arrival.PATH, {arrival.PROOF_HEADER: proof, "authorization": made_up}),
+        documents=encoded(policy) if config.auth == "oauth" else {},
+        with_sign_in=config.auth == "oauth",
+    )
+
+
+async def keep(store: Store, clock: Clock, report: Report) -> None:
+    """Keep a report as the newest of its door.
+
+    Raises:
+        Unavailable: the store cannot keep it.
+    """
+    name = urlsplit(report.url).path.strip("/") or "root"
+    found = DoorExamination(
+        name=name, url=report.url, examined_at=clock.now(), report=msgspec.json.encode(as_json(report))
+    )
+    before = await store.get(DoorExamination, name)
+    change: Change = Insert(found) if before is None else Replace(found, before.version)
+    try:
+        await store.apply((change,))
+    except Conflict:
+        return  # another node has looked at the same moment
