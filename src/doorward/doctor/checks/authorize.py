@@ -8,17 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.exchange import Request, Response
+from doorward.doctor.links import urljoin, urlsplit
 from doorward.doctor.rules import rules
 
 # Of the verifier in RFC 7636 appendix B: it protects nothing here, since no code is ever asked for.
 _CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 _HOPS = 4
 _OTHER_PORT = 49152
-_META_POLICY = re.compile(r"(?is)<meta[^>]+content-security-policy[^>]+content=(\"[^\"]*\"|'[^']*')")
+# No tag holds another one: each character is looked at once, however many tags are begun and not ended.
+_META = re.compile(r"(?i)<meta\s([^<>]++)>")
+_CONTENT = re.compile(r"""(?i)\bcontent=(?:"([^"]*)"|'([^']*)')""")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -147,7 +150,7 @@ def _page(picture: Picture, client: dict[str, Any]) -> Generator[Request, Respon
         return []
     text = response.body.decode("utf-8", "replace")
     policies = [response.headers.get("content-security-policy", "")]
-    policies += [tag.strip("\"'") for tag in _META_POLICY.findall(text)]
+    policies += _meta_policies(text)
     for policy in policies:
         for directive in policy.replace(",", ";").split(";"):
             name, *allowed = directive.split()[:50] or [""]
@@ -163,6 +166,11 @@ def _page(picture: Picture, client: dict[str, Any]) -> Generator[Request, Respon
                 summary = "form-action of the page blocks the redirect to the client."
                 return [found("AUT-02", summary, evidence, clients=blocked)]
     return []
+
+
+def _meta_policies(page: str) -> list[str]:
+    tags = [tag for tag in _META.findall(page) if "content-security-policy" in tag.lower()]
+    return [double or single for tag in tags for double, single in _CONTENT.findall(tag)]
 
 
 def _permits(allowed: list[str], uri: str) -> bool:

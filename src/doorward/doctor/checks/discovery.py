@@ -6,10 +6,10 @@ Spec: RFC 9728 s3, s5.1; RFC 8414 s3; MCP 2026-07-28 basic/authorization
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from doorward.doctor.check import Finding, Picture, Steps, challenge_of, differing, found, seen
 from doorward.doctor.exchange import Request, Response
+from doorward.doctor.links import urlsplit
 from doorward.doctor.messages import initialize, post
 
 _PRM = "/.well-known/oauth-protected-resource"

@@ -52,13 +52,20 @@ def register(picture: Picture) -> Steps:
             return [*findings, found("NET-06", summary, seen(request, response), verdict="risk")]
         reply = response.json
         if response.status in {200, 201} and isinstance(reply, dict) and isinstance(reply.get("client_id"), str):
-            picture.registered[profile.name] = body | reply
+            picture.registered[profile.name] = _filled_in(body, reply)
             findings += _reply(request, response, reply, findings)
         else:
             refused[profile.name] = (request, response)
     if refused:
         findings.append((yield from _refusal(picture, endpoint, refused)))
     return findings
+
+
+def _filled_in(body: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
+    """Return the client as registered; what the reply says of redirect URIs counts only when it is a list of some."""
+    uris = reply.get("redirect_uris")
+    usable = isinstance(uris, list) and uris and all(isinstance(uri, str) for uri in uris)
+    return body | reply | ({} if usable else {"redirect_uris": body["redirect_uris"]})
 
 
 def _reply(request: Request, response: Response, reply: dict[str, Any], earlier: list[Finding]) -> list[Finding]:
@@ -93,7 +100,7 @@ def _refusal(picture: Picture, endpoint: str, refused: dict[str, tuple[Request, 
             )
             reply = response.json
             if response.status in {200, 201} and isinstance(reply, dict):
-                picture.registered[f"{name} {uri}"] = body_of(profile, (uri,)) | reply
+                picture.registered[f"{name} {uri}"] = _filled_in(body_of(profile, (uri,)), reply)
     words = b"".join(response.body for _, response in refused.values())
     if everyone and b"redirect" not in words:
         return found("REG-05", "Registration refuses every client.", evidence)
