@@ -13,16 +13,19 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from doorward.doctor.dialogue import Dialogue
 from doorward.doctor.exchange import Ask, Request, Response
 from doorward.doctor.masking import shown
 from doorward.doctor.rules import Profile, Severity, profiles, rules
 from doorward.oauth.addresses import Reach
 
-_QUOTED = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+# Nothing is given back and no word is begun in its middle: a long word would be tried from each of its letters.
+_QUOTED = re.compile(r'(?<![A-Za-z_])([A-Za-z_]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]++))')
 _SHOWN_HEADERS = (
     "location", "www-authenticate", "x-amzn-remapped-www-authenticate", "content-type", "allow",
     "server", "retry-after",
     "content-security-policy", "access-control-allow-origin", "access-control-allow-headers", "cf-mitigated",
+    "cache-control", "age",
 )  # fmt: skip
 _BODY_SHOWN_CHARS = 200
 
@@ -42,6 +45,8 @@ class Finding:
     spec: str
     explains: tuple[str, ...] = ()
     """Rules that failed too, and need no fix of their own."""
+    folds: bool = True
+    """Whether what its rule explains needs no fix of its own; not so where the checks went on past this break."""
 
 
 @dataclass(slots=True)
@@ -70,15 +75,21 @@ class Picture:
     """Whether server/discover was answered without a token."""
     get: Response = field(default_factory=lambda: Response(0))
     """What GET on the endpoint is answered with, without a token."""
+    mcp: Dialogue = field(default_factory=Dialogue)
+    """What was said in MCP itself."""
     challenge: dict[str, str] = field(default_factory=dict)
     resource: dict[str, Any] | None = None
     server: dict[str, Any] | None = None
+    documents: list[str] = field(default_factory=list)
+    """URLs of the metadata documents that clients read."""
     registered: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By client name: the registration reply, with the request's members filled in."""
     token: str = ""
     """An access token: handed in by the user, or from the sign-in."""
     signed_in: dict[str, Any] = field(default_factory=dict)
     """The token reply of the sign-in; empty when there was none."""
+    given_back: bool = False
+    """Whether the tokens of the sign-in have been revoked."""
     client: dict[str, Any] = field(default_factory=dict)
     """The registration reply of the client that signed in, with the request's members filled in."""
     callback: str = "http://127.0.0.1:33418/callback"
@@ -138,6 +149,7 @@ def found(
     verdict: str = "broken",
     clients: Sequence[str] | None = None,
     severity: Severity | None = None,
+    folds: bool = True,
 ) -> Finding:
     """Build a finding of a rule; what is not given comes from the rule's data."""
     rule = rules()[name]
@@ -153,6 +165,7 @@ def found(
         evidence=tuple(shown(line) for line in evidence),
         fix=rule.fix,
         spec=rule.spec,
+        folds=folds,
     )
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from doorward.doctor.check import Check, Finding, Picture
-from doorward.doctor.checks import authorize, discovery, name_and_address, registration, token, transport, versions
+from doorward.doctor.checks import authorize, browsers, discovery, name_and_address, registration, token, transport, versions
 from doorward.doctor.exchange import Ask, Request, Response, SignIn, Together
 from doorward.doctor.masking import shown
 from doorward.doctor.rules import SEVERITIES, rules
@@ -39,7 +39,7 @@ STAGES = (
     Stage("transport", "transport", transport.CHECKS),
     Stage("challenge", "challenge", (discovery.challenge, discovery.bad_token)),
     Stage("resource", "resource metadata", (discovery.resource,)),
-    Stage("server", "authorization server metadata", (discovery.server,)),
+    Stage("server", "authorization server metadata", (discovery.server, browsers.oauth_paths)),
     Stage("registration", "registration", (registration.register,)),
     Stage("authorize", "authorize", (authorize.authorize,)),
     Stage("token", "token endpoint", (token.token,)),
@@ -143,7 +143,9 @@ class Driver:
         try:
             ask = next(steps)
             for _ in range(REQUESTS_PER_CHECK):
-                ask = steps.send(await self._answer(ask))
+                answer = await self._answer(ask)
+                picture.mcp.note(ask, answer)
+                ask = steps.send(answer)
         except StopIteration as end:
             return list(end.value)
         raise RuntimeError("a check asks without end")
@@ -179,7 +181,7 @@ def fold(findings: Sequence[Finding]) -> list[Finding]:
         by_rule.setdefault(finding.rule, finding)
     explained: dict[str, str] = {}
     for rule, cause in by_rule.items():
-        if cause.verdict in {"note", "risk"}:
+        if cause.verdict in {"note", "risk"} or not cause.folds:
             continue
         for name in rules()[rule].explains:
             if name in by_rule and name != rule:
