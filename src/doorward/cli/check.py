@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,9 @@ _TOTAL_SHARES = 6
 @click.option("--header", "headers", multiple=True, metavar="'N: V'", help="Send this to the MCP endpoint; repeatable.")
 @click.option("--no-register", is_flag=True, help="Register no throw-away clients, and leave out what needs them.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--html", metavar="FILE", help="Write the report as a page, too.")
+@click.option("--junit", metavar="FILE", help="Write the outcome of every rule as JUnit XML, too.")
+@click.option("--verbose", "-v", is_flag=True, help="Print all of the evidence, and name every rule not checked.")
 @click.option("--strict", is_flag=True, help="Exit with 1 for risks and minor findings too.")
 @click.option(
     "--timeout", type=click.FloatRange(0.1, 300), default=10.0, show_default=True, help="Seconds for one request."
@@ -38,6 +40,9 @@ def command(
     headers: Sequence[str],
     no_register: bool,
     as_json: bool,
+    html: str | None,
+    junit: str | None,
+    verbose: bool,
     strict: bool,
     timeout: float,
     allow_private: bool,
@@ -47,35 +52,27 @@ def command(
     Where the server registers clients, one throw-away client is registered for each profile. They are named as such,
     and deleted again where the server offers that.
     """
-    from doorward.cli.printing import emit
-    from doorward.doctor import report as reporting
+    from doorward.cli.check_output import Output, destinations
     from doorward.doctor.check import Picture
 
     picture = Picture(
         url=_checked(url), clients=_chosen(client), headers=_headers(headers), may_register=not no_register
     )
-    found = asyncio.run(_examine(picture, seconds=timeout, allow_private=allow_private))
-    if as_json:
-        emit(reporting.as_json(found))
-    else:
-        for line in reporting.as_lines(found):
-            click.echo(line)
-    sys.stdout.flush()
-    return reporting.exit_code(found, strict=strict)
+    output = Output(as_json, verbose, strict, *destinations(html, junit))
+    try:
+        return output.show(asyncio.run(_examine(picture, seconds=timeout, allow_private=allow_private)))
+    finally:
+        output.discard()
 
 
 async def _examine(picture: Picture, *, seconds: float, allow_private: bool) -> Report:
+    from doorward.cli.check_output import Progress
     from doorward.doctor.network import Network, reach_of
     from doorward.doctor.run import examine
 
     picture.address = await reach_of(picture.url)
     network = Network(allow_private=allow_private or picture.address != "public", timeout_seconds=seconds)
-    return await examine(picture, network.send, progress=_progress, seconds=_TOTAL_SHARES * seconds)
-
-
-def _progress(stage: str) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"... {stage}", err=True)
+    return await examine(picture, network.send, progress=Progress(), seconds=_TOTAL_SHARES * seconds)
 
 
 def _checked(url: str) -> str:

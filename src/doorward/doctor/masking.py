@@ -1,6 +1,8 @@
 """What may be shown: text of a stranger without escapes, and without secrets.
 
 Attacks: a hostile server that writes to the terminal of whoever checks it; reports that are pasted into public threads.
+What a secret looks like is told by its name, by its scheme or by its own shape; what is known to be one is taken out
+by the runner besides.
 """
 
 from __future__ import annotations
@@ -8,18 +10,31 @@ from __future__ import annotations
 import re
 
 LINE_LIMIT_CHARS = 600
+_LOOKED_AT_CHARS = 8192
+"""What is longer is cut before it is searched: a quarter of a megabyte of half secrets took minutes."""
+_NAMES = (
+    "client_secret|access_token|refresh_token|registration_access_token|id_token|device_code|user_code|code"
+    "|password|passwd|code_verifier|client_assertion|assertion|subject_token|actor_token|api_?key|session_?id"
+)
+_HEADERS = "x-api-key|api-key|mcp-session-id|cookie|set-cookie"
+# The value ends where its spelling does: in JSON at the quote (which may itself be escaped), in a form at the `&`.
 _SECRETS = re.compile(
-    r"(?i)((?:client_secret|access_token|refresh_token|registration_access_token|id_token|code|password|code_verifier)"
-    r"(?:\"\s*:\s*\"|=))([^\"&\s]+)"
+    rf"(?i)((?:(?<![a-z])|(?<=%3F|%26))(?:(?:{_NAMES})(?:\\*[\"']\s*:\s*\\*[\"']|=\\*[\"']?|%3D)|(?:{_HEADERS}):\s+))"
+    r"((?:(?!\\*[\"']|&|%26|\s).)+)"
 )
 _SCHEMES = re.compile(r"(?i)\b(bearer|basic|dpop)\s+(?!realm|resource_metadata|error|scope)([A-Za-z0-9._~+/-]{12,}=*)")
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_SHAPES = re.compile(
+    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*)*"  # a compact JWS or JWE
+    r"|\bdw[acrk]_[A-Za-z0-9_-]{8,}"
+    r"|\b(?:gh[pousr]|github_pat|glpat|xox[abprs]|sk|rk|pk)[_-][A-Za-z0-9_-]{16,}"
+    r"|\bAKIA[0-9A-Z]{16}\b"
+)
 
 
 def shown(text: str) -> str:
     """Return one line that is safe to print and to paste."""
-    text = _SECRETS.sub(r"\1***", text)
+    text = _SECRETS.sub(r"\1***", text[:_LOOKED_AT_CHARS])
     text = _SCHEMES.sub(r"\1 ***", text)
-    text = _JWT.sub("***", text)
+    text = _SHAPES.sub("***", text)
     plain = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
     return plain if len(plain) <= LINE_LIMIT_CHARS else plain[:LINE_LIMIT_CHARS] + "..."

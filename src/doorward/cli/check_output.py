@@ -1,0 +1,152 @@
+"""Where the report of a check goes: to the terminal, as JSON, and into files that are there whole or not at all.
+
+A path that cannot be written is found out before the examination begins, not after it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from doorward.clock import SystemClock
+from doorward.errors import Problem, StartError
+
+if TYPE_CHECKING:
+    from doorward.doctor.run import Report
+
+_WIDTH_MAX = 100
+_WIDTH = 80
+
+
+class Destination:
+    """A file to be written at the end, next to which a part file proves at the beginning that it can be."""
+
+    def __init__(self, option: str, name: str) -> None:
+        """Make the part file; there is none for what is not a file, such as /dev/stdout.
+
+        Raises:
+            UsageError: the path cannot be written.
+        """
+        given = Path(name)
+        self._plain = not given.exists() or given.is_file()
+        # What stands at the end of a link is replaced, not the link; /dev/stdout is written to as it is.
+        self.path = given.resolve() if self._plain else given
+        self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        try:
+            if self.path.is_dir():
+                raise IsADirectoryError(f"{name} is a folder")
+            if self._plain:
+                self._part.open("x").close()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise click.UsageError(f"{option} cannot write to '{name}': {reason}.") from None
+
+    def write(self, text: str) -> None:
+        """Put the text there, whole.
+
+        Raises:
+            StartError: it was possible before, and is not now.
+        """
+        try:
+            if not self._plain:
+                self.path.write_text(text, encoding="utf-8")
+                return
+            self._part.write_text(text, encoding="utf-8")
+            self._part.replace(self.path)
+        except OSError as error:
+            raise StartError(Problem(f"{self.path} cannot be written: {error.strerror}")) from error
+
+    def discard(self) -> None:
+        """Take the part file away."""
+        with suppress(OSError):
+            self._part.unlink()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What the user wants to see of a report, and where."""
+
+    as_json: bool
+    verbose: bool
+    strict: bool
+    html: Destination | None
+    junit: Destination | None
+
+    def show(self, report: Report) -> int:
+        """Print the report and write the files; returns the exit code."""
+        from doorward.doctor import report as reporting
+
+        if self.as_json:
+            from doorward.cli.printing import emit
+
+            emit(reporting.as_json(report))
+        else:
+            for line in reporting.as_lines(report, width=width(), colour=coloured(), whole=self.verbose):
+                click.echo(line)
+        sys.stdout.flush()
+        if self.html:
+            from doorward.doctor.as_html import as_html
+
+            self.html.write(as_html(report, examined_at=SystemClock().now()))
+        if self.junit:
+            from doorward.doctor.as_junit import as_junit
+
+            self.junit.write(as_junit(report, strict=self.strict))
+        return reporting.exit_code(report, strict=self.strict)
+
+    def discard(self) -> None:
+        """Leave no part files behind."""
+        for each in (self.html, self.junit):
+            if each:
+                each.discard()
+
+
+def destinations(html: str | None, junit: str | None) -> tuple[Destination | None, Destination | None]:
+    """Make sure that the files can be written.
+
+    Raises:
+        UsageError: one cannot, or both are the same.
+    """
+    if html and junit and Path(html).resolve() == Path(junit).resolve():
+        raise click.UsageError("--html and --junit name the same file.")
+    first = Destination("--html", html) if html else None
+    try:
+        return first, Destination("--junit", junit) if junit else None
+    except click.UsageError:
+        if first:
+            first.discard()
+        raise
+
+
+def width() -> int:
+    """Return how wide lines may be: as the terminal, but no wider than is good to read."""
+    return min(shutil.get_terminal_size((_WIDTH, 24)).columns, _WIDTH_MAX) if sys.stdout.isatty() else _WIDTH
+
+
+def coloured() -> bool:
+    """Tell whether colours are wanted: on a terminal that has them, unless NO_COLOR is set."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+class Progress:
+    """Says on a terminal which stage is examined; elsewhere nothing."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._shown = sys.stderr.isatty()
+
+    def __call__(self, stage: str) -> None:
+        """Note that a stage begins."""
+        from doorward.doctor.run import STAGES
+
+        self._count += 1
+        if self._shown:
+            line = f"  [{self._count}/{len(STAGES)}] {stage}"
+            click.echo(click.style(line, dim=True) if coloured() else line, err=True)

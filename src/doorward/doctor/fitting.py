@@ -1,0 +1,86 @@
+"""Making text fit: paragraphs wrapped, evidence cut to a window that keeps the marked byte in sight.
+
+Works on lines that are safe to show already (`masking.py`). Implements no section of a specification.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+
+LINES_SHOWN = 12
+ROWS_PER_LINE = 2
+"""How much of the evidence is shown, and of each line of it, unless all of it is asked for."""
+_CUT = "…"
+_WINDOW_MIN = 24
+_MARK = re.compile(r"^ *\^ ")
+_LABEL = re.compile(r"^\S.*?\s{2,}(?=\S)")
+
+
+def paragraph(text: str, width: int, *, first: str = "", rest: str | None = None) -> list[str]:
+    """Wrap a text; `first` and `rest` begin its lines."""
+    follow = " " * len(first) if rest is None else rest
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=follow,
+        break_on_hyphens=False,
+    ) or [first.rstrip()]
+
+
+def evidence(lines: Sequence[str], width: int, *, whole: bool) -> list[str]:
+    """Return lines of evidence that fit; without `whole`, long ones are cut and many are counted."""
+    shown: list[str] = []
+    for group in _groups(lines):
+        rows = _window(group, width) if len(group) > 1 else _rows(group[0], width, whole=whole)
+        shown += rows
+    if whole or len(shown) <= LINES_SHOWN:
+        return shown
+    left = len(shown) - LINES_SHOWN + 1
+    return [*shown[: LINES_SHOWN - 1], f"{_CUT} {left} more lines (--verbose)"]
+
+
+def _groups(lines: Sequence[str]) -> Iterator[list[str]]:
+    """Yield each line by itself, but two strings and the mark under them together."""
+    at = 0
+    while at < len(lines):
+        together = at + 2 < len(lines) and _MARK.match(lines[at + 2])
+        yield list(lines[at : at + (3 if together else 1)])
+        at += 3 if together else 1
+
+
+def _rows(line: str, width: int, *, whole: bool) -> list[str]:
+    """Break one line at the width, mid-word where it must be: evidence keeps its spaces."""
+    indent = " " * (2 if line.startswith(("> ", "< ")) else len(line) - len(line.lstrip()) + 2)
+    rows: list[str] = []
+    left, begin = line, ""
+    while left or not rows:
+        room = width - len(begin)
+        rows.append(begin + left[:room])
+        left, begin = left[room:], indent
+    if whole or len(rows) <= ROWS_PER_LINE:
+        return rows
+    return [*rows[: ROWS_PER_LINE - 1], rows[ROWS_PER_LINE - 1][: width - 1] + _CUT]
+
+
+def _window(group: list[str], width: int) -> list[str]:
+    """Show of two strings that differ the part around the byte that the mark is under."""
+    one, two, mark = group
+    if max(map(len, group)) <= width:
+        return group
+    label = max((found.end() for found in map(_LABEL.match, (one, two)) if found), default=0)
+    room = width - label - 1
+    if room < _WINDOW_MIN:
+        return [row for line in (one, two) for row in _rows(line, width, whole=True)]
+    at, note = mark.index("^"), mark.strip(" ^")
+    start = max(label, at - room // 2)
+    shown = []
+    for line in (one, two):
+        begin = _CUT if start > label else line[label : label + 1]
+        rest = line[start + 1 :]
+        shown.append(line[:label] + begin + (rest if len(rest) <= room else rest[: room - 1] + _CUT))
+    place = label + at - start
+    after = " " * place + f"^ {note}"
+    return [*shown, after if len(after) <= width else f"{note} ^".rjust(place + 1)]
