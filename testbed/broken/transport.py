@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from doorward.doctor.exchange import Response
 from testbed.answers import reply, rpc_error
 from testbed.broken.registry import breaks
 from testbed.good import Good, Open
 
 
-@breaks("TRN-01", "DSC-03", "VER-01", "RS-02", "CORS-01")
+@breaks("TRN-01")
 class MountedAtMcp(Good):
     """A mount that redirects to the other spelling."""
 
@@ -26,6 +28,14 @@ class MovedToWww(Good):
         if request.method == "OPTIONS":
             return reply(204)
         return reply(301, location="https://www.example.com/mcp")
+
+
+@breaks("TRN-09")
+class BannerAtRoot(Good):
+    """The root answers with a banner."""
+
+    def elsewhere(self, request):
+        return reply(200, {"name": "my server"}) if urlsplit(request.url).path == "/" else super().elsewhere(request)
 
 
 @breaks("TRN-02", "DSC-03", "VER-01", "RS-02")

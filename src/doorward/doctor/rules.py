@@ -7,7 +7,8 @@ checks do. Implements no section of its own.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -15,7 +16,10 @@ from typing import Any, Literal
 import msgspec
 
 Severity = Literal["blocker", "major", "minor"]
-AREAS = ("network", "transport", "discovery", "registration", "authorize", "token", "access", "versions", "sessions")
+AREAS = (
+    "network", "transport", "discovery", "registration", "authorize", "token", "access", "versions", "sessions",
+    "sign_in", "store", "later", "gateway",
+)  # fmt: skip
 """Files of `corpus/`. In a file: one table per rule id; `clients` are profile names, or "all"."""
 SEVERITIES: tuple[Severity, ...] = ("blocker", "major", "minor")
 
@@ -68,6 +72,16 @@ class Profile:
     """Whether its requests come from the vendor's cloud."""
     origin: str | None = None
     """Of a client that runs in a browser."""
+    other_agents: tuple[str, ...] = ()
+    """User agents that some of its requests carry."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What each of its requests carries beside the user agent."""
+    registration: Mapping[str, Any] = field(default_factory=dict)
+    """Members of its registration beyond those that every client sends."""
+    document: str = ""
+    """Where its Client ID Metadata Document is; empty: it has none, or it is not known."""
+    document_redirect_uri: str = ""
+    """A redirect URI that it asks for with that document."""
     exact_resource: bool = False
     inferred: tuple[str, ...] = ()
     """Which of these facts the vendor does not document."""

@@ -12,7 +12,20 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from doorward.doctor.check import Check, Finding, Picture
-from doorward.doctor.checks import authorize, browsers, discovery, name_and_address, registration, token, transport, versions
+from doorward.doctor.checks import (
+    access,
+    authorize,
+    discovery,
+    later,
+    name_and_address,
+    refresh,
+    registration,
+    repeat,
+    sign_in,
+    token,
+    transport,
+    versions,
+)
 from doorward.doctor.exchange import Ask, Request, Response, SignIn, Together
 from doorward.doctor.masking import shown
 from doorward.doctor.rules import SEVERITIES, rules
@@ -39,13 +52,18 @@ STAGES = (
     Stage("transport", "transport", transport.CHECKS),
     Stage("challenge", "challenge", (discovery.challenge, discovery.bad_token)),
     Stage("resource", "resource metadata", (discovery.resource,)),
-    Stage("server", "authorization server metadata", (discovery.server, browsers.oauth_paths)),
+    Stage("server", "authorization server metadata", (discovery.server,)),
     Stage("registration", "registration", (registration.register,)),
     Stage("authorize", "authorize", (authorize.authorize,)),
-    Stage("token", "token endpoint", (token.token,)),
+    Stage("token", "token endpoint", (*token.CHECKS, access.error_reply)),
     Stage("versions", "protocol versions", versions.CHECKS),
+    Stage("sign_in", "sign-in", (sign_in.sign_in,)),
+    Stage("access", "access", (access.first_call,)),
+    Stage("refresh", "refresh", (refresh.refresh,)),
+    Stage("repeat", "repeated probes", repeat.CHECKS),
+    Stage("later", "later life", later.CHECKS),
 )
-_CLEANING = Stage("cleaning", "cleaning up", (registration.forget,))
+_CLEANING = Stage("cleaning", "cleaning up", (later.give_back, registration.forget))
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ def resource(picture: Picture) -> Steps:
     if not places and all(request.url != forms[0] for request, _ in documents) and picture.path:
         findings.append(found("DSC-06", "The path form is missing.", seen(*answers[0]), verdict="risk"))
     request, picture.resource = documents[0]
+    picture.documents = [each.url for each, _ in documents]
     findings += _resource_members(picture, request, picture.resource or {})
     return findings
 
@@ -156,6 +157,7 @@ def server(picture: Picture) -> Steps:
         findings.append(found("DSC-06", "No authorization server metadata at any location.", evidence))
         return findings
     picture.server = documents[0][1]
+    picture.documents.append(documents[0][0].url)
     for request, document in documents:
         for finding in _server_members(picture, issuer, request, document or {}):
             if finding.rule not in {earlier.rule for earlier in findings}:

@@ -6,10 +6,10 @@ Spec: RFC 6890 s2.2; RFC 8446 s4.2.1; RFC 9525 s6
 from __future__ import annotations
 
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.exchange import Connect, Request, Response, Together
+from doorward.doctor.links import urlsplit
 from doorward.doctor.messages import discover, initialize
 
 DAYS_LEFT_MIN = 14

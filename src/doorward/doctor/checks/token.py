@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.checks.browsers import oauth_paths
 from doorward.doctor.exchange import Request
 
 # Verifier of RFC 7636 appendix B: the code beside it is made up, so it opens nothing.
@@ -67,3 +68,6 @@ def _redeem(endpoint: str, client: dict[str, Any], method: str) -> Request:
     else:
         form |= {"client_id": client_id} | ({"client_secret": secret} if secret else {})
     return Request("POST", endpoint, headers, urlencode(form).encode())
+
+
+CHECKS = (token, oauth_paths)

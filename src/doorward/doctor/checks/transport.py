@@ -1,19 +1,32 @@
-"""The endpoint itself, without a token and without following anything.
+"""The endpoint itself, without a token: who answers, at which spelling, and whether it is Streamable HTTP at all.
 
 Spec: MCP 2026-07-28 basic/transports; RFC 9110 s15.4, s12.5.1
 """
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+from collections.abc import Generator
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.exchange import Request, Response
-from doorward.doctor.messages import BOTH_TYPES, initialize
+from doorward.doctor.checks.agents import agents
+from doorward.doctor.checks.browsers import browsers
+from doorward.doctor.checks.name_and_address import is_discovered
+from doorward.doctor.exchange import Ask, Request, Response, Together
+from doorward.doctor.links import urljoin, urlsplit
+from doorward.doctor.messages import BOTH_TYPES, discover, initialize
 
-_BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-_BLOCKING = frozenset({403, 406, 429, 503})
-_WANTED_HEADERS = ("authorization", "content-type", "mcp-protocol-version", "mcp-session-id")
+_LOGIN_WORDS = ("login", "signin", "sign-in", "/sso", "cdn-cgi/access", ".cloudflareaccess.com", "accounts.google.com")
+_IN_FRONT = (
+    ("cloudflareaccess.com", "Cloudflare Access"), ("cf_authorization", "Cloudflare Access"),
+    ("cf-mitigated", "a Cloudflare challenge"), ("just a moment", "a Cloudflare challenge"),
+    ("_vercel_sso_nonce", "Vercel deployment protection"), ("vercel.com/sso", "Vercel deployment protection"),
+    ("ngrok", "the warning page of ngrok"), ("loca.lt", "the warning page of localtunnel"),
+    ("x-ms-edge", "a Microsoft dev tunnel"), ("accounts.google.com", "a Google sign-in"),
+    ("login.microsoftonline.com", "a Microsoft sign-in"),
+)  # fmt: skip
+"""Marks of products that stand in front of servers, in lower case."""
+_NOT_THERE = frozenset({400, 404, 405, 410, 415, 501})
+_PLACES = ("/mcp", "/mcp/", "/", "/api/mcp", "/sse")
 
 
 def front(picture: Picture) -> Steps:
@@ -25,86 +38,138 @@ def front(picture: Picture) -> Steps:
     if response.status == 421 or (response.status in {400, 403} and b"host" in text and b"origin" not in text):  # noqa: PLR2004
         return [found("NET-02", "The public host name is refused.", seen(request, response))]
     html = response.media_type == "text/html"
-    to_login = 300 <= response.status < 400 and any(  # noqa: PLR2004
-        word in location.lower() for word in ("login", "signin", "sign-in", "/sso", "cdn-cgi/access")
-    )
-    if to_login or (html and response.status in {200, 401, 403, 511}):
-        return [found("NET-04", "A page answers in place of the MCP server.", seen(request, response))]
+    to_login = 300 <= response.status < 400 and any(word in location.lower() for word in _LOGIN_WORDS)  # noqa: PLR2004
+    if to_login or (html and response.status in {200, 401, 403, 429, 503, 511}):
+        marks = f"{response.headers} {text.decode('utf-8', 'replace')}".lower()
+        who = next((name for mark, name in _IN_FRONT if mark in marks), "")
+        summary = f"A page answers in place of the MCP server{f'; it looks like {who}' if who else ''}."
+        return [found("NET-04", summary, seen(request, response))]
     return []
 
 
 def spellings(picture: Picture) -> Steps:
-    """Ask the URL with and without its last slash."""
-    found_here: list[Finding] = []
+    """Ask the URL with and without its last slash; go on at where a redirect leads, if that is the same host."""
+    findings: list[Finding] = []
+    typed = (initialize(picture), picture.initialize)
     other = picture.url.removesuffix("/") if picture.url.endswith("/") else picture.url + "/"
-    if not urlsplit(picture.url).path.strip("/"):
-        other = picture.url
-    answers = [(initialize(picture), picture.initialize)]
-    if other != picture.url:
+    if typed[1].status in range(300, 400):
+        findings += yield from _redirected(picture, *typed)
+    elif urlsplit(picture.url).path.strip("/"):
         request = initialize(picture, url=other)
-        answers.append((request, (yield request)))
-    for request, response in answers:
-        if not 300 <= response.status < 400:  # noqa: PLR2004
-            continue
+        response = yield request
         target = urljoin(request.url, response.headers.get("location", ""))
-        mine, theirs = urlsplit(request.url), urlsplit(target)
-        if mine.path.rstrip("/") == theirs.path.rstrip("/") and mine.hostname == theirs.hostname:
-            typed = request.url == picture.url
-            summary = f"{mine.path} leads to {target} in place of answering."
-            verdict = "broken" if typed else "risk"
-            severity = None if typed else "minor"
-            found_here.append(found("TRN-01", summary, seen(request, response), verdict=verdict, severity=severity))  # type: ignore[arg-type]
-        elif request.url == picture.url:
-            found_here.append(found("TRN-10", f"POST is redirected to {target}.", seen(request, response)))
-    return found_here
+        if response.status in range(300, 400) and _same_but_slash(request.url, target):
+            summary = f"{urlsplit(other).path} leads to {target} in place of answering."
+            evidence = seen(request, response)
+            findings.append(found("TRN-01", summary, evidence, verdict="risk", severity="minor", folds=False))
+    return findings
 
 
-def older_transport(picture: Picture) -> Steps:
-    """Look for the transport of 2024 where Streamable HTTP is not."""
-    if picture.initialize.status not in {400, 404, 405, 410, 415, 501}:
+def _same_but_slash(url: str, target: str) -> bool:
+    mine, theirs = urlsplit(url), urlsplit(target)
+    return mine.path.rstrip("/") == theirs.path.rstrip("/") and mine.hostname == theirs.hostname
+
+
+def _redirected(picture: Picture, request: Request, response: Response) -> Steps:
+    """Report a redirect of the typed URL, and look at what is behind it where no other host is asked for that."""
+    target = urljoin(request.url, response.headers.get("location", ""))
+    mine, theirs = urlsplit(request.url), urlsplit(target)
+    goes_on = False
+    if mine.hostname == theirs.hostname and (theirs.scheme, theirs.port) in {(mine.scheme, mine.port), ("https", None)}:
+        goes_on = yield from _moved(picture, target)
+    name = "TRN-01" if _same_but_slash(request.url, target) and mine.scheme == theirs.scheme else "TRN-10"
+    path = mine.path or "/"
+    summary = f"{path} leads to {target} in place of answering." if goes_on else f"POST is redirected to {target}."
+    evidence = [*seen(request, response), f"leads to: {target}"]
+    if goes_on:
+        evidence += [f"there: {picture.initialize.status}. What follows was examined there."]
+    return [found(name, summary, evidence, folds=not goes_on)]
+
+
+def _moved(picture: Picture, target: str) -> Generator[Ask, Response, bool]:
+    """Make the target the endpoint, if it speaks MCP."""
+    typed, picture.endpoint = picture.endpoint, target
+    answers = (yield Together((initialize(picture), discover(picture)))).parts
+    if not speaks(answers[0]):
+        picture.endpoint = typed
+        return False
+    picture.initialize, picture.discover = answers
+    picture.discovered = is_discovered(picture.discover)
+    return True
+
+
+def speaks(response: Response) -> bool:
+    """Tell whether an answer to initialize may come from an MCP server."""
+    body = response.json
+    return response.status == 401 or (isinstance(body, dict) and "jsonrpc" in body)  # noqa: PLR2004
+
+
+def elsewhere(picture: Picture) -> Steps:
+    """Where POST is not known: look for the transport of 2024 there, and for MCP at the other usual places."""
+    response = picture.initialize
+    if response.status not in _NOT_THERE or speaks(response):
         return []
     request = Request("GET", picture.url, {"accept": "text/event-stream", **picture.headers}, until=b"\n\n")
+    places = _other_places(picture.url)
+    answers = (yield Together((request, *(initialize(picture, url=place) for place in places)))).parts
+    events = answers[0]
+    if events.media_type == "text/event-stream" and b"event: endpoint" in events.body.replace(b":e", b": e"):
+        summary = "POST is refused, and GET opens the event stream of 2024."
+        return [found("TRN-02", summary, seen(request, events))]
+    if response.status not in {404, 405, 410}:
+        return []
+    evidence = [*seen(initialize(picture), response), f"> GET {request.url}", f"< {events.status}"]
+    evidence += [f"POST {place}: {answer.status}" for place, answer in zip(places, answers[1:], strict=True)]
+    there = [place for place, answer in zip(places, answers[1:], strict=True) if speaks(answer)]
+    if there:
+        return [found("TRN-09", f"MCP is not at the URL that was typed; it answers at {there[0]}.", evidence)]
+    if events.status in {404, 410}:
+        return [found("TRN-09", "There is nothing at this URL: POST and GET are not found.", evidence)]
+    return []
+
+
+def _other_places(url: str) -> list[str]:
+    """Return the parents of a path, and where MCP usually is."""
+    parts = urlsplit(url)
+    steps = parts.path.strip("/").split("/")
+    parents = ["/" + "/".join(steps[:count]) for count in range(len(steps) - 1, 0, -1)][:3]
+    mine = parts.path.rstrip("/")
+    others = [place for place in dict.fromkeys([*parents, *_PLACES]) if place.rstrip("/") != mine]
+    return [parts._replace(path=place, query="").geturl() for place in others]
+
+
+def root(picture: Picture) -> Steps:
+    """Ask for the root as JSON: a client that begins discovery there takes a banner for metadata."""
+    if not picture.path:
+        return []
+    request = Request("GET", f"{picture.origin}/", {"accept": "application/json"})
     response = yield request
-    if response.media_type != "text/event-stream" or b"event: endpoint" not in response.body.replace(b":e", b": e"):
+    banner = response.document
+    if banner is None or "resource" in banner or "jsonrpc" in banner:
         return []
-    return [found("TRN-02", "POST is refused, and GET opens the event stream of 2024.", seen(request, response))]
-
-
-def agents(picture: Picture) -> Steps:
-    """Ask with the user agents of the clients, and compare."""
-    request = initialize(picture, headers={"user-agent": _BROWSER})
-    plain = yield request
-    stopped: list[str] = []
-    evidence = seen(request, plain, body=False)
-    for profile in picture.clients.values():
-        request = initialize(picture, headers={"user-agent": profile.user_agent})
-        response = yield request
-        if response.status in _BLOCKING and response.status != plain.status:
-            stopped.append(profile.name)
-            evidence += [f"as {profile.user_agent}:", *seen(request, response)]
-    if not stopped:
-        return []
-    return [found("NET-01", "Some user agents are refused where a browser's is not.", evidence, clients=stopped)]
+    summary = "GET on the root is answered with JSON that a client may read as metadata."
+    return [found("TRN-09", summary, seen(request, response), verdict="risk", clients=["codex"], folds=False)]
 
 
 def accept(picture: Picture) -> Steps:
     """Send the ways in which clients spell Accept."""
-    refused: list[str] = []
-    verdict = "risk"
-    for value in ("*/*", BOTH_TYPES, "application/json, text/event-stream, */*;q=0.1"):
-        request = initialize(picture, headers={"accept": value})
-        response = yield request
-        if response.status == 406:  # noqa: PLR2004
-            refused += [f"accept: {value}", *seen(request, response)]
-            # A correct client names both types, so the wildcard alone hits only the others, and proxies.
-            verdict = "risk" if value == "*/*" else "broken"
-    return [found("TRN-03", "A usual Accept header is refused with 406.", refused, verdict=verdict)] if refused else []
+    values = ("*/*", BOTH_TYPES, "application/json, text/event-stream, */*;q=0.1")
+    requests = tuple(initialize(picture, headers={"accept": value}) for value in values)
+    answers = (yield Together(requests)).parts
+    refused = [place for place, answer in enumerate(answers) if answer.status == 406]  # noqa: PLR2004
+    if not refused:
+        return []
+    # A correct client names both types, so the wildcard alone hits only the others, and proxies.
+    verdict = "risk" if refused == [0] else "broken"
+    evidence = [f"accept {value}: {answer.status}" for value, answer in zip(values, answers, strict=True)]
+    evidence += seen(requests[refused[0]], answers[refused[0]])
+    return [found("TRN-03", "A usual Accept header is refused with 406.", evidence, verdict=verdict)]
 
 
 def get(picture: Picture) -> Steps:
     """Send GET to the endpoint."""
-    request = Request("GET", picture.url, {"accept": "text/event-stream", **picture.headers}, until=b"")
-    response = yield request
+    request = Request("GET", picture.endpoint, {"accept": "text/event-stream", **picture.headers}, until=b"")
+    picture.get = response = yield request
     streams = response.status == 200 and response.media_type == "text/event-stream"  # noqa: PLR2004
     # 400 and 404 are what session-keeping servers say of a GET without a session.
     if streams or response.status in {401, 405} or (picture.is_open and response.status in {400, 404, 406}):
@@ -114,36 +179,4 @@ def get(picture: Picture) -> Steps:
     return []
 
 
-def browsers(picture: Picture) -> Steps:
-    """Ask as a client that runs in a browser: preflight, then what the 401 exposes."""
-    client = next((profile for profile in picture.clients.values() if profile.origin), None)
-    if client is None or client.origin is None:
-        return []
-    wish = {"access-control-request-method": "POST", "access-control-request-headers": ",".join(_WANTED_HEADERS)}
-    request = Request("OPTIONS", picture.url, {"origin": client.origin, **wish, **picture.headers})
-    preflight = yield request
-    simple = initialize(picture, headers={"origin": client.origin})
-    answer = yield simple
-    if answer.status == 403 and picture.initialize.status != 403:  # noqa: PLR2004
-        summary = f"Pages of {client.origin} may not call the endpoint."
-        return [found("NET-07", summary, seen(simple, answer), verdict="note")]
-    if preflight.status not in {200, 204} or "access-control-allow-origin" not in preflight.headers:
-        summary = "The preflight is not answered: a page cannot call the endpoint, a client with a proxy can."
-        return [found("CORS-01", summary, seen(request, preflight), verdict="risk")]
-    return _headers_missing(request, preflight, simple, answer)
-
-
-def _headers_missing(request: Request, preflight: Response, simple: Request, answer: Response) -> list[Finding]:
-    allowed = preflight.headers.get("access-control-allow-headers", "").lower()
-    missing = [name for name in _WANTED_HEADERS if name not in allowed and (allowed != "*" or name == "authorization")]
-    if missing:
-        return [found("CORS-02", f"Not allowed: {', '.join(missing)}.", seen(request, preflight), verdict="risk")]
-    exposed = answer.headers.get("access-control-expose-headers", "").lower()
-    if "access-control-allow-origin" not in answer.headers:
-        return [found("CORS-02", "The answer itself has no CORS headers.", seen(simple, answer), verdict="risk")]
-    if answer.status == 401 and "www-authenticate" not in exposed and exposed != "*":  # noqa: PLR2004
-        return [found("CORS-02", "The challenge is not exposed to browsers.", seen(simple, answer), verdict="risk")]
-    return []
-
-
-CHECKS = (front, spellings, older_transport, agents, accept, get, browsers)
+CHECKS = (front, spellings, elsewhere, root, agents, accept, get, browsers)
