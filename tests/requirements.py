@@ -1,4 +1,7 @@
-"""Every numbered requirement that a test demonstrates, by id. Tests carry `@pytest.mark.requirement(id)`."""
+"""Every numbered requirement that a test demonstrates, by id. Tests carry `@pytest.mark.requirement(id)`.
+
+Further ones, which name the tests that show them, are in `requirements_kept`, `_of_peers` and `_of_servers`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ class Requirement:
     id: str
     text: str
     spec: str
+    shown_by: tuple[str, ...] = ()
+    """Tests that show it without carrying its id, as file and function."""
 
 
 REQUIREMENTS: tuple[Requirement, ...] = (

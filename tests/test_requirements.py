@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
+
+import pytest
+from requirement_lists import ABSENT, LACKING, LISTS
+from requirements_kept import OF_THE_PROTOCOL
+from requirements_of_peers import OF_PEERS
+from requirements_of_servers import OF_SERVERS
 
 from requirements import REQUIREMENTS
 
@@ -45,19 +52,50 @@ def marked(which: Literal["tests", "twins"] = "tests") -> dict[str, list[str]]:
     return found
 
 
+MANIFEST = (*REQUIREMENTS, *OF_THE_PROTOCOL, *OF_PEERS, *OF_SERVERS)
+
+
 def test_every_requirement_has_a_test():
     carried = marked()
-    assert [each.id for each in REQUIREMENTS if each.id not in carried] == []
+    assert [each.id for each in MANIFEST if each.id not in carried and not each.shown_by] == []
+
+
+def test_every_test_that_shows_a_requirement_exists():
+    named = {name for each in MANIFEST for name in each.shown_by}
+    assert sorted(name for name in named if not is_a_test(name)) == []
+    assert not is_a_test("test_requirements.py::test_that_nobody_wrote")
+
+
+def is_a_test(name: str) -> bool:
+    """Tell whether there is a test of this name, given as file and function."""
+    file, _, function = name.partition("::")
+    path = TESTS / file
+    return (
+        path.exists()
+        and re.search(rf"^(async )?def {function}\(", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+    )
 
 
 def test_every_marker_has_a_requirement():
-    known = {each.id for each in REQUIREMENTS}
+    known = {each.id for each in MANIFEST}
     assert {name: files for name, files in marked().items() if name not in known} == {}
 
 
 def test_every_requirement_is_written_down_once_and_says_where_it_comes_from():
-    assert [name for name, count in Counter(each.id for each in REQUIREMENTS).items() if count > 1] == []
-    assert [each.id for each in REQUIREMENTS if not (each.text.endswith(".") and each.spec)] == []
+    assert [name for name, count in Counter(each.id for each in MANIFEST).items() if count > 1] == []
+    assert [each.id for each in MANIFEST if not (each.text.endswith(".") and each.spec)] == []
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_number_of_a_list_is_in_the_manifest_or_said_to_be_absent(name):
+    known = {each.id for each in MANIFEST}
+    assert [number for number in LISTS[name] if (number in known) == (number in ABSENT)] == []
+
+
+def test_what_is_absent_or_lacking_is_on_a_list():
+    numbers = {number for numbers in LISTS.values() for number in numbers}
+    assert {*ABSENT, *LACKING} - numbers == set()
+    assert ABSENT.keys() & LACKING.keys() == set()
 
 
 def test_a_marker_is_found_wherever_it_stands():

@@ -1,0 +1,47 @@
+"""The lists that the requirements were taken from: every number of each, so that none can be left out unseen.
+
+A number is either in the manifest or in `ABSENT`; what is there only in part is also in `LACKING`.
+"""
+
+from __future__ import annotations
+
+
+def numbered(letter: str, count: int, *, digits: int = 1) -> tuple[str, ...]:
+    """Return the ids from one to `count`."""
+    return tuple(f"{letter}{number:0{digits}}" for number in range(1, count + 1))
+
+
+LISTS = {
+    "what the transport must do": numbered("T", 25),
+    "what an authorization server must do": numbered("A", 20),
+    "what a protected resource must do": numbered("R", 7),
+    "security practices": numbered("X", 12),
+    "extensions of the protocol": numbered("EXT-", 3),
+    "attacks on sign-in": numbered("A-", 13, digits=2),
+    "attacks on tokens": numbered("T-", 11, digits=2),
+    "attacks on registration": numbered("R-", 11, digits=2),
+    "attacks through outgoing requests": numbered("S-", 10, digits=2),
+    "attacks on the door": numbered("U-", 10, digits=2),
+    "what the tests of the leading OAuth library for servers hold": numbered("P-", 43, digits=2),
+    "what the best authorization servers have": numbered("F-", 25, digits=2),
+}
+
+ABSENT = {
+    "P-33": "No function of the operator's is asked when a token is made, so there is nothing to split or to clamp.",
+    "P-36": "Tokens of other issuers are taken as assertions at the token endpoint, and never at the door.",
+    "F-14": "People sign in with local accounts or by an enterprise's assertion; other providers are not built.",
+}
+"""What is not here, and why."""
+
+LACKING = {
+    "P-13": "A refusal has one code and status, and the function sees the checked metadata rather than the body.",
+    "P-24": "A code gives the scopes that were consented to; a scope beside it is not looked at.",
+    "P-26": "Lifetimes are the same for every grant.",
+    "P-34": "The log is the only place where faults are told; no function of the operator's is.",
+    "F-07": "A policy by domain is the operator's own function.",
+    "F-08": "A secret has no successor with overlap; whoever needs one registers keys, or a second client.",
+    "F-15": "Records live in memory, SQLite or Postgres, and not in a cache that may forget.",
+    "F-17": "Counters and traces are not built.",
+    "F-18": "Browser sessions are ended with their user, and not listed.",
+}
+"""What a requirement of the manifest leaves out of the row that it comes from."""
