@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from email.utils import formatdate
+from typing import Any
 from urllib.parse import urlsplit
 
 from doorward.doctor.exchange import Request, Response, SignIn
 from testbed.answers import reply
-from testbed.authorization import Authorization
+from testbed.authorization import TOKEN_SECONDS, Authorization
 from testbed.endpoint import LEGACY, MODERN, Endpoint
+from testbed.signing import key_set, new_key, signed, verified
 
 ORIGIN = "https://mcp.example.com"
 PRM = "/.well-known/oauth-protected-resource"
@@ -117,6 +121,47 @@ class ModernOpen(Open):
     served = frozenset({MODERN})
 
 
+class SignedTokens(Good):
+    """Both eras, with sign-in and tokens that are JWTs: the resource verifies signature, audience and times."""
+
+    def __init__(self, origin: str = ORIGIN) -> None:
+        self.signing_key = new_key("key-1")
+        self.published = [self.signing_key]
+        super().__init__(origin)
+
+    def change(self) -> None:
+        self.metadata["jwks_uri"] = f"{self.origin}/jwks.json"
+
+    def everything(self, request: Request) -> Response:
+        answer = super().everything(request)
+        return replace(answer, headers={"date": formatdate(self.now, usegmt=True), **answer.headers})
+
+    def elsewhere(self, request: Request) -> Response:
+        path = urlsplit(request.url).path
+        return self.key_set(request) if path == "/jwks.json" else super().elsewhere(request)
+
+    def key_set(self, request: Request) -> Response:
+        return reply(200, key_set(*self.published))
+
+    def audience(self) -> str:
+        return self.resource
+
+    def issued_at(self) -> int:
+        return int(self.now)
+
+    def access_token(self, grant: dict[str, Any]) -> str:
+        at = self.issued_at()
+        claims = {"iss": self.origin, "aud": self.audience(), "sub": "ann", "jti": self.fresh("jti")}
+        claims |= {"client_id": grant["client_id"], "iat": at, "nbf": at, "exp": at + TOKEN_SECONDS}
+        return signed(self.signing_key, claims)
+
+    def accepts(self, token: str) -> bool:
+        claims = verified(token, *self.published)
+        if claims is None or claims["aud"] != self.resource or not claims["nbf"] <= self.now < claims["exp"]:
+            return False
+        return super().accepts(token)
+
+
 class HeaderToken(Good):
     """Both eras, behind a token that an operator hands out: no authorization server."""
 
@@ -139,4 +184,5 @@ GOOD: dict[str, type[Good]] = {
     "legacy-open": LegacyOpen,
     "modern": ModernWithSignIn,
     "modern-open": ModernOpen,
+    "signed-tokens": SignedTokens,
 }

@@ -4,9 +4,13 @@ from testbed.broken import (
     access,
     authorize,
     discovery,
+    later,
     network,
+    refresh,
     registration,
     sessions,
+    sign_in,
+    store,
     token,
     transport,
     versions,
@@ -15,4 +19,18 @@ from testbed.broken.registry import BROKEN, Fixture
 
 __all__ = ["BROKEN", "Fixture"]
 
-_AREAS = (network, transport, discovery, registration, authorize, token, access, versions, sessions)
+_AREAS = (
+    network,
+    transport,
+    discovery,
+    registration,
+    authorize,
+    token,
+    access,
+    versions,
+    sessions,
+    sign_in,
+    refresh,
+    store,
+    later,
+)

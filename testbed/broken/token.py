@@ -31,3 +31,24 @@ class JsonOnly(Good):
 
     def token(self, request):
         return reply(415, {"error": "json only"})
+
+
+@breaks("TOK-05", needs="login")
+class NumbersAsText(Good):
+    """expires_in is text."""
+
+    def issue(self, grant):
+        answer = super().issue(grant)
+        return reply(200, answer.json | {"expires_in": "3600"}, cache_control="no-store")
+
+
+@breaks("TOK-06", needs="login repeat")
+class DeletesFirst(Good):
+    """The code is deleted before the rest of the request is looked at."""
+
+    def redeem(self, client, form):
+        asked = self.codes.get(form.get("code", ""))
+        answer = super().redeem(client, form)
+        if asked is not None:
+            self.codes.pop(form["code"], None)
+        return answer

@@ -1,0 +1,210 @@
+"""The first call with a token, and what the token itself tells: for whom it is, who signed it, from when to when.
+
+A token that cannot be read is judged by the answer to it alone. Nothing is verified here: the resource does that, and
+the question is whether what it sees can satisfy it.
+
+Spec: RFC 7519 s4.1; RFC 7515 s4.1; RFC 8707 s2; RFC 6750 s3.1
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from doorward import strict_json
+from doorward.doctor.check import Finding, Picture, Steps, differing, found, seen
+from doorward.doctor.exchange import Ask, Request, Response
+from doorward.doctor.messages import initialize
+from doorward.doctor.own_client import Flow, code_request, resource_of
+from doorward.doctor.token_replies import error_faults
+
+_RULES = ("RS-01", "RS-05", "RS-06", "RS-07")
+_WANTS_JWT = re.compile(r"(?i)\b(jwts?|jws|compact|segments?|json web)\b")
+_SKEW_SECONDS = 30
+"""Two hosts that differ by less are taken for one clock: a request takes its time, and Date has no fractions."""
+_JWT_PARTS, _JWE_PARTS = 3, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Jwt:
+    """What a token says of itself."""
+
+    header: dict[str, Any]
+    claims: dict[str, Any]
+
+    @property
+    def audience(self) -> list[str]:
+        """`aud`, which may be one text or a list."""
+        value = self.claims.get("aud", [])
+        return [str(each) for each in (value if isinstance(value, list) else [value])]
+
+
+def read_jwt(token: str) -> Jwt | None:
+    """Read a token without verifying it; None when it is no JWT."""
+    parts = token.split(".")
+    if len(parts) != _JWT_PARTS:
+        return None
+    try:
+        header, claims = (
+            strict_json.decode(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts[:2]
+        )
+    except (ValueError, strict_json.InvalidJson):
+        return None
+    return Jwt(header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
+
+
+def first_call(picture: Picture) -> Steps:
+    """Begin a handshake with the token, and find what the resource dislikes about it."""
+    if not picture.token:
+        why = "the server asks for no sign-in" if picture.is_open else "needs a token: use --login or --token"
+        picture.skip(why, *_RULES)
+        return []
+    request = initialize(picture, headers={"authorization": f"Bearer {picture.token}"})
+    picture.first_call = response = yield request
+    jwt = read_jwt(picture.token)
+    refused = response.status == 401  # noqa: PLR2004
+    findings = _clocks(picture, jwt, refused=refused)
+    if jwt and _has_expired(picture, jwt):
+        picture.skip("the token that was handed in has expired", *_RULES)
+    elif jwt is None:
+        picture.skip("the token is no JWT, so it names no audience and no key", "RS-05")
+        if refused:
+            findings += _opaque(picture, request, response)
+    else:
+        findings += yield from _key(picture, jwt, refused=refused)
+        findings += _audience(picture, jwt, request, response)
+        if refused and not findings:
+            findings.append(_unknown_cause(picture, request, response, "The claims look right."))
+    if refused:
+        # What would be asked with it is answered with 401, which says nothing about the rest of the server.
+        picture.secrets.add(picture.token)
+        picture.token = ""
+    return findings
+
+
+def error_reply(picture: Picture) -> Steps:
+    """Redeem a code that nobody issued: the refusal must have the shape that clients read."""
+    if not isinstance((picture.server or {}).get("token_endpoint"), str) or not picture.registered:
+        picture.skip("no client could be registered", "TOK-05")
+        return []
+    client = next(iter(picture.registered.values()))
+    request = code_request(picture, Flow(client, str(client["redirect_uris"][0])), "doorward-check-made-up")
+    return error_faults(request, (yield request))
+
+
+def _opaque(picture: Picture, request: Request, response: Response) -> list[Finding]:
+    """Judge the refusal of a token that cannot be read."""
+    if not picture.signed_in:
+        picture.skip("the token that was handed in is refused", *_RULES)
+        return []
+    words = response.headers.get("www-authenticate", "") + response.body.decode("utf-8", "replace")
+    parts = picture.token.count(".") + 1
+    encrypted = parts == _JWE_PARTS
+    if encrypted or _WANTS_JWT.search(words):
+        shape = "is encrypted" if encrypted else "is no JWT"
+        summary = f"The authorization server issues a token that {shape}, and the resource cannot read it."
+        evidence = [*seen(request, response), f"parts of the token, between dots: {parts}"]
+        offered = (picture.server or {}).get("introspection_endpoint")
+        return [found("RS-07", summary, [*evidence, f"introspection_endpoint: {offered!r}"])]
+    return [_unknown_cause(picture, request, response, "The token cannot be read from outside.")]
+
+
+def _unknown_cause(picture: Picture, request: Request, response: Response, words: str) -> Finding:
+    when = "was issued a moment ago" if picture.signed_in else "was handed in"
+    verdict = "broken" if picture.signed_in else "risk"
+    return found("RS-01", f"The token that {when} gets 401. {words}", seen(request, response), verdict=verdict)
+
+
+def _audience(picture: Picture, jwt: Jwt, request: Request, response: Response) -> list[Finding]:
+    """Compare audience and issuer with what the metadata says."""
+    expected = resource_of(picture)
+    if not expected or expected in jwt.audience:
+        return []
+    said = ", ".join(jwt.audience) or "(none)"
+    evidence = [
+        *differing("resource", expected, "aud", said),
+        f"iss: {jwt.claims.get('iss')!r}",
+        *seen(request, response),
+    ]
+    if response.status == 401:  # noqa: PLR2004
+        return [found("RS-01", "The audience of the token is not the resource, and the resource refuses it.", evidence)]
+    summary = "The audience of the token is not the resource; this resource takes it all the same."
+    return [found("RS-01", summary, evidence, verdict="risk")]
+
+
+def _key(picture: Picture, jwt: Jwt, *, refused: bool) -> Generator[Ask, Response, list[Finding]]:
+    """Look for the key that signed the token among those that are published."""
+    at = (picture.server or {}).get("jwks_uri")
+    if not isinstance(at, str):
+        picture.skip("the metadata names no jwks_uri", "RS-05")
+        return []
+    request = Request("GET", at, {"accept": "application/json"})
+    response = yield request
+    verdict = "broken" if refused else "risk"
+    keys = keys_of(response)
+    if keys is None:
+        return [found("RS-05", "There are no keys at jwks_uri.", seen(request, response), verdict=verdict)]
+    kid, alg = jwt.header.get("kid"), jwt.header.get("alg")
+    kids = [key.get("kid") for key in keys]
+    evidence = [
+        f"> GET {at}",
+        f"kid of the token: {kid!r} ({alg})",
+        f"published: {', '.join(map(str, kids)) or 'none'}",
+    ]
+    if kid is None and len(keys) > 1:
+        return [found("RS-05", "The token does not name its key, and several are published.", evidence, verdict="risk")]
+    if kid is not None and kid not in kids:
+        return [found("RS-05", "The token is signed with a key that is not published.", evidence, verdict=verdict)]
+    return []
+
+
+def keys_of(response: Response) -> list[dict[str, Any]] | None:
+    """Return the keys of a JWK set; None when it is none."""
+    keys = (response.document or {}).get("keys")
+    return [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else None
+
+
+def _clocks(picture: Picture, jwt: Jwt | None, *, refused: bool) -> list[Finding]:
+    """Compare the clock of the resource with that of the token and of the authorization server."""
+    there = _date(picture.first_call)
+    if there is None:
+        picture.skip("the resource sends no Date, so its clock cannot be seen", "RS-06")
+        return []
+    clocks = {f"Date of {(picture.server or {}).get('token_endpoint')}": _date(picture.issued)}
+    clocks |= {name: _time(jwt, name) for name in ("nbf", "iat")}
+    known = {name: at - there for name, at in clocks.items() if at is not None}
+    lines = [f"Date of {picture.endpoint}: {there:.0f}", *(f"{name}: {by:+.0f} s" for name, by in known.items())]
+    # A token that was handed in may be old; only what lies ahead is wrong with it.
+    apart = [
+        by for name, by in known.items() if by > _SKEW_SECONDS or (name.startswith("Date") and by < -_SKEW_SECONDS)
+    ]
+    if apart:
+        ahead = any(known.get(name, 0) > _SKEW_SECONDS for name in ("nbf", "iat"))
+        summary = f"The clocks differ by {abs(apart[0]):.0f} seconds."
+        return [found("RS-06", summary, lines, verdict="broken" if refused and ahead else "risk")]
+    expires = _time(jwt, "exp")
+    if expires is not None and expires <= there and picture.signed_in:
+        return [found("RS-06", "The token has expired when it is issued.", [*lines, f"exp: {expires - there:+.0f} s"])]
+    return []
+
+
+def _has_expired(picture: Picture, jwt: Jwt) -> bool:
+    """Tell whether somebody handed in a token of yesterday: what comes of it is no fault of the server."""
+    expires, there = _time(jwt, "exp"), _date(picture.first_call)
+    return not picture.signed_in and expires is not None and there is not None and expires <= there
+
+
+def _time(jwt: Jwt | None, name: str) -> float | None:
+    value = jwt.claims.get(name) if jwt else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _date(response: Response) -> float | None:
+    try:
+        return parsedate_to_datetime(response.headers["date"]).timestamp()
+    except (KeyError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,172 @@
+"""What changes with time: metadata, keys, caches, and in the end the revocation of what the sign-in brought.
+
+Compares with what an earlier examination remembered, and with what this one saw when it began.
+
+Spec: RFC 7009 s2; RFC 8414 s3; RFC 9111 s5.2.2.1; RFC 7517 s5
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from doorward.doctor.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.checks.access import keys_of, read_jwt
+from doorward.doctor.exchange import Ask, Request, Response, Together
+from doorward.doctor.messages import initialize
+from doorward.doctor.own_client import revocation_request
+
+_FIXED = {
+    "resource": ("resource", "authorization_servers"),
+    "server": ("issuer", "authorization_endpoint", "token_endpoint", "registration_endpoint", "jwks_uri"),
+}
+"""Members that clients remember, or need for a sign-in of another day."""
+_FRESH_SECONDS = 3600
+_MAX_AGE = re.compile(r"(?i)\bs?-?max-?age\s*=\s*\"?(\d{1,9})")
+_AT_ONCE = 10
+_NEEDS = "needs --repeat or --baseline"
+
+
+def documents(picture: Picture) -> Steps:
+    """Read both documents again: they must say what they said, to every cache."""
+    picture.remembered |= {"resource": picture.resource, "server": picture.server}
+    if picture.server is None and picture.resource is None:
+        picture.skip("there is no metadata", "LIFE-01", "DSC-11")
+        return []
+    if not picture.repeat and picture.baseline is None:
+        picture.skip(_NEEDS, "LIFE-01", "DSC-11")
+        return []
+    findings: list[Finding] = []
+    lines = list(_differences(picture.baseline or {}, {"resource": picture.resource, "server": picture.server}))
+    if lines:
+        summary = "What clients remember has changed since the baseline was saved."
+        findings.append(found("LIFE-01", summary, lines))
+    for name, url in _places(picture):
+        plain = Request("GET", url, {"accept": "application/json"})
+        past_caches = Request("GET", f"{url}?doorward-check=1", {"accept": "application/json"})
+        cached, fresh = (yield Together((plain, past_caches))).parts
+        now = {name: cached.document}
+        if not lines and (lines := list(_differences({name: getattr(picture, name)}, now))):
+            findings.append(found("LIFE-01", "The metadata changed while it was examined.", [f"> GET {url}", *lines]))
+        findings += _caching(plain, cached, fresh)
+    return findings
+
+
+def _places(picture: Picture) -> Iterator[tuple[str, str]]:
+    """Yield where each document is, as the specification has it."""
+    server, resource = picture.server, picture.resource
+    if server is not None and isinstance(server.get("issuer"), str):
+        parts = urlsplit(server["issuer"])
+        path = parts.path.rstrip("/")
+        yield "server", f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{path}"
+    if resource is not None:
+        named = picture.challenge.get("resource_metadata", "")
+        usual = f"{picture.origin}/.well-known/oauth-protected-resource{picture.path}"
+        yield "resource", named if named.startswith(("http://", "https://")) else usual
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was there and is not the same any more; what is new hurts nobody."""
+    for name, members in _FIXED.items():
+        old, new = before.get(name), now.get(name)
+        if not isinstance(old, dict) or not isinstance(new, dict):
+            continue
+        for member in members:
+            if member in old and old[member] != new.get(member):
+                yield f"{member}: was {old[member]!r}, is {new.get(member)!r}"
+
+
+def _caching(request: Request, cached: Response, fresh: Response) -> list[Finding]:
+    """Tell how long an old document stays in caches, and whether one stands in front now."""
+    headers = cached.headers
+    ages = [int(each) for each in _MAX_AGE.findall(headers.get("cache-control", ""))]
+    age = headers.get("age", "0")
+    evidence = [f"> GET {request.url}"]
+    evidence += [f"< {name}: {headers[name]}" for name in ("cache-control", "age", "expires") if name in headers]
+    if cached.document and fresh.document and list(_differences(_both(cached), _both(fresh))):
+        evidence += ["past the cache:", *_differences(_both(cached), _both(fresh))]
+        return [found("DSC-11", "A cache answers with an old document.", evidence)]
+    if max(ages, default=0) > _FRESH_SECONDS or (age.isdecimal() and int(age) > _FRESH_SECONDS):
+        return [found("DSC-11", "Caches may keep the metadata for hours.", evidence)]
+    return []
+
+
+def _both(response: Response) -> dict[str, Any]:
+    return {"resource": response.document, "server": response.document}
+
+
+def keys(picture: Picture) -> Steps:
+    """Read the published keys over new connections, and compare them with those of the baseline."""
+    at = (picture.server or {}).get("jwks_uri")
+    if not isinstance(at, str):
+        picture.skip("the metadata names no jwks_uri", "STO-03")
+        return []
+    if not picture.repeat and picture.baseline is None:
+        picture.skip(_NEEDS, "STO-03")
+        return []
+    request = Request("GET", at, {"accept": "application/json"})
+    count = max(1, min(picture.repeat, _AT_ONCE))
+    answers = (yield Together((request,) * count)).parts
+    sets = [sorted(str(key.get("kid")) for key in found_keys) for each in answers if (found_keys := keys_of(each))]
+    if not sets:
+        picture.skip("there are no keys at jwks_uri", "STO-03")
+        return []
+    picture.remembered["kids"] = sets[0]
+    different = list(dict.fromkeys(", ".join(each) for each in sets))
+    if len(different) > 1:
+        evidence = [f"> GET {at}, {len(sets)} times over new connections", *(f"kids: {each}" for each in different)]
+        return [found("STO-03", "The published keys differ from one connection to the next.", evidence)]
+    before = (picture.baseline or {}).get("kids")
+    if isinstance(before, list) and before and not set(before) & set(sets[0]):
+        evidence = [f"> GET {at}", f"kids in the baseline: {', '.join(map(str, before))}", f"kids now: {different[0]}"]
+        summary = "No key of the baseline is published any more."
+        return [found("STO-03", summary, evidence, verdict="risk")]
+    return []
+
+
+def revocation(picture: Picture) -> Steps:
+    """Give the tokens of the sign-in back, and try the access token once more."""
+    if not picture.signed_in:
+        return []
+    access, is_jwt = (
+        str(picture.signed_in["access_token"]),
+        read_jwt(str(picture.signed_in["access_token"])) is not None,
+    )
+    pairs = yield from _revoke(picture)
+    if not pairs:
+        return []
+    refused = [pair for pair in pairs if pair[1].status != 200]  # noqa: PLR2004
+    if refused:
+        summary = "The revocation of a token is refused, so a sign-in cannot be ended."
+        return [found("RS-02", summary, seen(*refused[0]), verdict="note")]
+    request = initialize(picture, headers={"authorization": f"Bearer {access}"})
+    response = yield request
+    if response.status == 401:  # noqa: PLR2004
+        return []
+    words = "It is a JWT, which lives to its exp." if is_jwt else "Whoever has a copy goes on."
+    summary = f"A revoked access token still gets {response.status or 'no answer'}. {words}"
+    evidence = [*seen(*pairs[-1]), "then with the revoked token:", *seen(request, response)]
+    return [found("RS-02", summary, evidence, verdict="note" if is_jwt else "risk")]
+
+
+def _revoke(picture: Picture) -> Generator[Ask, Response, list[tuple[Request, Response]]]:
+    """Revoke what the sign-in brought, once."""
+    pairs: list[tuple[Request, Response]] = []
+    reply, picture.given_back = picture.signed_in, True
+    for hint in ("refresh_token", "access_token"):
+        request = revocation_request(picture, str(reply[hint]), hint) if reply.get(hint) else None
+        if request is not None:
+            pairs.append((request, (yield request)))
+    return pairs
+
+
+def give_back(picture: Picture) -> Steps:
+    """Revoke what is left when an examination ends early."""
+    if not picture.given_back:
+        yield from _revoke(picture)
+    return []
+
+
+CHECKS = (documents, keys, revocation)

@@ -1,0 +1,103 @@
+"""The refresh: once, the same again as after a lost reply, and twice at once as from two windows.
+
+Works on the doctor's own sign-in alone, which nobody else uses: where a server takes the second try for theft, it ends.
+
+Spec: RFC 6749 s6; RFC 9700 s4.14.2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from doorward.doctor.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.exchange import Ask, Request, Response, Together
+from doorward.doctor.messages import initialize
+from doorward.doctor.own_client import refresh_request, take
+from doorward.doctor.token_replies import error_of, reply_faults, tokens_of
+
+_PAUSE_SECONDS = 5.0
+
+
+def refresh(picture: Picture) -> Steps:
+    """Refresh the sign-in, and then do what clients do when something goes wrong on the way."""
+    old = picture.signed_in.get("refresh_token")
+    if not isinstance(old, str) or not old:
+        why = "the sign-in brought no refresh token" if picture.signed_in else "needs --login"
+        picture.skip(why, "TOK-02", "TOK-07", "TOK-08")
+        return []
+    request = refresh_request(picture, old)
+    if picture.repeat:
+        answers = list((yield Together((request, request))).parts)
+    else:
+        picture.skip("needs --repeat", "TOK-02")
+        answers = [(yield request)]
+    taken = [each for each in answers if tokens_of(each)]
+    if not taken:
+        picture.skip("the sign-in cannot be refreshed", "TOK-02", "TOK-08")
+        summary = f"The first refresh of a sign-in is answered with {_status(answers[0])}."
+        return [found("TOK-07", summary, seen(request, answers[0]))]
+    reply = tokens_of(taken[-1]) or {}
+    take(picture, reply)
+    findings = reply_faults(request, taken[-1])
+    again = yield refresh_request(picture, old, wait=_PAUSE_SECONDS if picture.repeat else 0.0)
+    if fresh := tokens_of(again):
+        take(picture, fresh)
+    refused = [each for each in answers if not tokens_of(each)]
+    if fresh and not refused:
+        return findings
+    if "refresh_token" not in reply:
+        summary = "A refresh brings no refresh token, and the old one is spent."
+        evidence = [*seen(request, taken[-1], body=False), f"members: {', '.join(sorted(reply))}", "the old one again:"]
+        return [*findings, found("TOK-07", summary, [*evidence, *seen(request, again)])]
+    survived = yield from _survived(picture)
+    return findings + _lost(request, answers, again, survived)
+
+
+@dataclass(frozen=True, slots=True)
+class _Survivors:
+    """What still works after a second use of a refresh token was refused."""
+
+    refresh: Response
+    call: Response
+
+    @property
+    def alive(self) -> bool:
+        return tokens_of(self.refresh) is not None
+
+
+def _survived(picture: Picture) -> Generator[Ask, Response, _Survivors]:
+    """Use the newest access token, and the newest refresh token."""
+    call = yield initialize(picture, headers={"authorization": f"Bearer {picture.token}"})
+    response = yield refresh_request(picture, str(picture.signed_in["refresh_token"]))
+    if reply := tokens_of(response):
+        take(picture, reply)
+    else:
+        # Nothing of this sign-in is of use any more, and what would be asked with it says nothing about the server.
+        picture.token = "" if call.status == 401 else picture.token  # noqa: PLR2004
+    return _Survivors(response, call)
+
+
+def _lost(request: Request, answers: list[Response], again: Response, survived: _Survivors) -> list[Finding]:
+    """Tell a race that is lost from a reply that is lost; the one usually comes with the other."""
+    together = len(answers) > 1
+    evidence = [f"> POST {request.url} (grant_type=refresh_token)"]
+    names = ["at once, one", "at once, two"] if together else ["the refresh"]
+    evidence += [f"{name}: {_status(each)}" for name, each in zip(names, answers, strict=True)]
+    evidence.append(f"the same refresh {'5 s later' if together else 'again'}: {_status(again)}")
+    evidence.append(f"a refresh with the newest token: {_status(survived.refresh)}")
+    evidence.append(f"a call with the newest access token: {survived.call.status}")
+    end = "The sign-in lives on." if survived.alive else "The whole sign-in has ended."
+    verdict = "risk" if survived.alive else "broken"
+    findings: list[Finding] = []
+    if any(not tokens_of(each) for each in answers):
+        summary = f"Of two refreshes at once, one is refused. {end}"
+        findings.append(found("TOK-02", summary, evidence, verdict=verdict))
+    if not tokens_of(again) and (not findings or verdict == "broken"):
+        summary = f"The same refresh again, as after a lost reply, is refused. {end}"
+        findings.append(found("TOK-08", summary, evidence, verdict=verdict))
+    return findings
+
+
+def _status(response: Response) -> str:
+    return " ".join(filter(None, (str(response.status or response.fault), error_of(response))))

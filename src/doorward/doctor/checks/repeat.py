@@ -1,0 +1,205 @@
+"""What fails only now and then: the same question over fresh connections, at once and after a while.
+
+A mix of outcomes is itself the finding, with the share of each as evidence: where everything fails, another rule says
+why.
+
+Spec: RFC 7591 s3.2.1; RFC 6749 s3.2.1, s4.1.2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from doorward.doctor.check import Picture, Steps, found, seen
+from doorward.doctor.checks.registration import body_of, request_of
+from doorward.doctor.checks.sign_in import came_back, exchange
+from doorward.doctor.exchange import Ask, Request, Response, SignIn, Together
+from doorward.doctor.own_client import (
+    Flow,
+    code_request,
+    parameters_of,
+    remember_secrets,
+    resource_of,
+    revocation_request,
+)
+from doorward.doctor.token_replies import error_of
+
+_AT_ONCE = 10
+_PAUSE_SECONDS = 60.0
+_SETTLING_SECONDS = 3.0
+_ROUNDS_LIMIT = 20
+_PAGES_LIMIT = 10
+_WRONG_RESOURCE = "https://doorward-check.invalid/mcp"
+Answers = Generator[Ask, Response, list[Response]]
+
+
+def _can(picture: Picture, *names: str) -> bool:
+    """Tell whether there is a client to ask with; if not, note why the rules are not looked at."""
+    server = picture.server or {}
+    ends = ("authorization_endpoint", "token_endpoint")
+    if not picture.repeat:
+        picture.skip("needs --repeat", *names)
+    elif not picture.registered or not all(isinstance(server.get(end), str) for end in ends):
+        picture.skip("no client could be registered", *names)
+    else:
+        return True
+    return False
+
+
+def vanishing(picture: Picture) -> Steps:
+    """Ask for a client that was registered some time ago, at once and after a pause."""
+    if not _can(picture, "REG-03"):
+        return []
+    client = next(iter(picture.registered.values()))
+    flow = Flow(client, str(client["redirect_uris"][0]))
+    ask = Request("GET", flow.url(picture), {"accept": "text/html"})
+    at_once = yield from _many(ask, picture.repeat)
+    redeem = code_request(picture, flow, "doorward-check-made-up")
+    waited = yield Request(ask.method, ask.url, ask.headers, wait_seconds=_PAUSE_SECONDS)
+    later = [waited, *(yield from _many(ask, picture.repeat - 1))]
+    redeemed = yield redeem
+    if all(map(_refused, at_once)):
+        picture.skip("the authorize endpoint refuses the client each time", "REG-03")
+        return []
+    lost = [each for each in (*at_once, *later) if _refused(each)]
+    if not lost and error_of(redeemed) != "invalid_client":
+        return []
+    evidence = [
+        f"> GET {ask.url.partition('?')[0]} with client_id={client['client_id']}",
+        f"at once: {_share(at_once)}",
+        f"after {_PAUSE_SECONDS:g} s: {_share(later)}",
+        f"then the token endpoint: {redeemed.status} {error_of(redeemed)}",
+        *(seen(ask, lost[0], body=False)[1:] if lost else ()),
+    ]
+    gone = all(map(_refused, later))
+    summary = (
+        "A registered client is gone after a while." if gone else "A registered client is known now and then only."
+    )
+    return [found("REG-03", summary, evidence)]
+
+
+def _many(request: Request, count: int) -> Answers:
+    """Ask the same over new connections, some at a time; what a limit turned away does not count."""
+    answers: list[Response] = []
+    for start in range(0, count, _AT_ONCE):
+        size = min(_AT_ONCE, count - start)
+        answers += (yield Together((request,) * size)).parts
+    return [each for each in answers if each.status not in {0, 429}]
+
+
+def _refused(response: Response) -> bool:
+    return response.status >= 400 or "error=" in response.headers.get("location", "")  # noqa: PLR2004
+
+
+def _share(answers: Sequence[Response]) -> str:
+    """Return how many went wrong, and with which statuses."""
+    bad = [each for each in answers if _refused(each)]
+    statuses = ", ".join(sorted({str(each.status) for each in bad}))
+    return f"{len(bad)} of {len(answers)} refused" + (f" ({statuses})" if bad else "")
+
+
+def settling(picture: Picture) -> Steps:
+    """Register, and use the client at once over new connections, as hosted clients do."""
+    endpoint = (picture.server or {}).get("registration_endpoint")
+    if not _can(picture, "STO-01") or not isinstance(endpoint, str):
+        picture.skip("there is no registration endpoint", "STO-01")
+        return []
+    profile = next(iter(picture.clients.values()))
+    at_once: list[Response] = []
+    settled: list[Response] = []
+    rounds = 0
+    for rounds in range(1, min(picture.repeat, _ROUNDS_LIMIT) + 1):
+        body = body_of(profile, (picture.callback,)) | {"token_endpoint_auth_method": "none"}
+        reply = (yield request_of(endpoint, body)).json
+        if not isinstance(reply, dict) or not isinstance(reply.get("client_id"), str):
+            break
+        client: dict[str, Any] = body | reply
+        picture.registered[f"round {rounds}"] = client
+        flow = Flow(client, picture.callback)
+        page = Request("GET", flow.url(picture), {"accept": "text/html"})
+        redeem = code_request(picture, flow, "doorward-check-made-up")
+        both = (yield Together((page, redeem))).parts
+        at_once += both
+        if any(map(_unknown, both)):
+            settled.append((yield Request(page.method, page.url, page.headers, wait_seconds=_SETTLING_SECONDS)))
+            settled.append((yield redeem))
+    missing = [each for each in at_once if _unknown(each)]
+    if not missing or all(map(_unknown, settled)):
+        return []
+    evidence = [
+        f"> POST {endpoint}, then at once authorize and token over new connections, {rounds} times",
+        f"at once: the client was not known in {len(missing)} of {len(at_once)} answers",
+        f"{_SETTLING_SECONDS:g} s later: in {sum(map(_unknown, settled))} of {len(settled)}",
+    ]
+    return [found("STO-01", "A client is not known at once after its registration, and known later.", evidence)]
+
+
+def _unknown(response: Response) -> bool:
+    """Tell whether an answer says that there is no such client, as a page or as an OAuth error."""
+    if response.media_type == "application/json":
+        return error_of(response) == "invalid_client"
+    return 400 <= response.status < 500 and response.status != 429  # noqa: PLR2004
+
+
+def one_node(picture: Picture) -> Steps:
+    """Load the page that authorize leads to, over new connections: a sign-in under way must be known everywhere."""
+    if not _can(picture, "STO-02"):
+        return []
+    client = next(iter(picture.registered.values()))
+    flow = Flow(client, str(client["redirect_uris"][0]))
+    first = yield Request("GET", flow.url(picture), {"accept": "text/html"})
+    target = urljoin(flow.url(picture), first.headers.get("location", ""))
+    here = urlsplit(flow.url(picture)).netloc
+    if not 300 <= first.status < 400 or urlsplit(target).netloc != here or parameters_of(first, flow.redirect_uri):  # noqa: PLR2004
+        return []
+    cookies = "; ".join(each.partition(";")[0].strip() for each in first.headers.get("set-cookie", "").split(","))
+    request = Request("GET", target, {"accept": "text/html"} | ({"cookie": cookies} if cookies else {}))
+    answers: list[Response] = []
+    for _ in range(min(picture.repeat, _PAGES_LIMIT)):
+        answers.append((yield request))  # noqa: PERF401 - a comprehension cannot yield
+    bad = [place for place, each in enumerate(answers) if _refused(each) and each.status != 429]  # noqa: PLR2004
+    # A page that can be loaded once is another fault: here a load must succeed after one that failed.
+    if not bad or all(map(_refused, answers[bad[0] :])):
+        return []
+    evidence = [
+        f"> GET {target.partition('?')[0]}",
+        "statuses, in order: " + ", ".join(str(each.status) for each in answers),
+    ]
+    return [found("STO-02", "A sign-in under way is known on some connections only.", evidence)]
+
+
+def second_sign_in(picture: Picture) -> Steps:
+    """Sign in once more, with a second tab open, and make a mistake before the code is redeemed."""
+    if not picture.signed_in or not picture.may_sign_in or not picture.repeat:
+        picture.skip("needs --login and --repeat", "TOK-06")
+        return []
+    flow, other = (Flow(picture.client, picture.callback) for _ in range(2))
+    answer = yield SignIn(flow.url(picture), flow.redirect_uri, meanwhile=other.url(picture))
+    parameters = parameters_of(answer, flow.redirect_uri)
+    if parameters is None:
+        picture.skip("the second sign-in did not come back", "TOK-06")
+        evidence = ["opened: the sign-in page, and then the same page once more in a second tab"]
+        evidence.append(f"what came back from the first one: {answer.sentence or answer.status}")
+        return [found("AUT-09", "With a second tab open, the first sign-in does not end.", evidence, verdict="risk")]
+    mine = other if parameters.get("state") == other.state else flow
+    findings, parameters = came_back(picture, mine, answer)
+    if "code" not in parameters:
+        picture.skip("the second sign-in did not end in a code", "TOK-06")
+        return findings
+    wrong = _WRONG_RESOURCE if resource_of(picture) else ""
+    further, reply = yield from exchange(picture, mine, parameters["code"], wrong_resource=wrong)
+    yield from _give_back(picture, reply or {})
+    return findings + further
+
+
+def _give_back(picture: Picture, reply: dict[str, Any]) -> Generator[Ask, Response, None]:
+    remember_secrets(picture, reply)
+    for hint in ("refresh_token", "access_token"):
+        request = revocation_request(picture, str(reply.get(hint, "")), hint) if reply.get(hint) else None
+        if request is not None:
+            yield request
+
+
+CHECKS = (vanishing, settling, one_node, second_sign_in)

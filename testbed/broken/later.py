@@ -1,0 +1,28 @@
+"""Broken servers of the rules in `corpus/later.toml`."""
+
+from __future__ import annotations
+
+from testbed.answers import reply
+from testbed.broken.registry import breaks
+from testbed.good import Good
+
+
+@breaks("DSC-11", needs="repeat")
+class CachedForADay(Good):
+    """Caches may keep the metadata for a day."""
+
+    def server_metadata(self, request):
+        return reply(200, self.metadata, cache_control="public, max-age=86400")
+
+
+@breaks("LIFE-01", needs="repeat")
+class ClosesRegistration(Good):
+    """The metadata names no registration endpoint any more after half a minute."""
+
+    def server_metadata(self, request):
+        if self.now > self.begun + 30:
+            return reply(200, {k: v for k, v in self.metadata.items() if k != "registration_endpoint"})
+        return super().server_metadata(request)
+
+    def change(self):
+        self.begun = self.now
