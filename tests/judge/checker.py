@@ -1,11 +1,11 @@
 """The ten invariants, checked against a history. Each has zero tolerance.
 
- 1  A code is redeemed at most once.                        fed by: redeem
+ 1  A code, or an assertion, is used at most once.          fed by: redeem, assert
  2  A refresh token has at most one line of successors.     fed by: refresh
  3  Acknowledged is kept.                                   fed by: register, consent, redeem, refresh, then any use
  4  Unknown resolves, and no honest client signs in again.  fed by: every operation that was repeated
- 5  Revoked stays revoked.                                  fed by: revoke, end_user, end_client, reuse, then any use
- 6  No token outside its user, client, audience or life.    fed by: call, introspect; hostile redeem and refresh
+ 5  Revoked stays revoked, and what was made from it.       fed by: revoke, end_user, end_client, reuse, then any use
+ 6  No token outside its user, client, audience or life.    fed by: call, introspect, exchange; hostile redeem, refresh
  7  Never in without authentication.                        fed by: hostile call
  8  A store fault is no verdict.                            fed by: everything during a store_fault
  9  No secret in any written byte.                          fed by: scan.py
@@ -38,7 +38,11 @@ NAMES = {
     9: "no secret written",
     10: "back in time",
 }
-REPEATED = {"register", "authorize", "sign_in", "consent", "page", "redeem", "refresh", "revoke"}
+REPEATED = {"register", "authorize", "sign_in", "consent", "page", "redeem", "refresh", "revoke"} | {
+    "issue",
+    "exchange",
+    "assert",
+}
 """What honest clients repeat until there is a verdict."""
 FAULTS = {"store_fault", "kill", "recovery"}
 
@@ -100,6 +104,9 @@ class _Checker:
             if token.uses:
                 self.verdict.add(2, self._one_answer(2, token.uses, self.policy.refresh_replay_seconds))
                 self.verdict.add(2, self._no_repeat_after_the_successor(token))
+        for presented in self.model.assertions.values():
+            used = tuple(each for each in presented if each.outcome == "ok")
+            self.verdict.add(1, [Break(1, "an assertion was used twice", used)] if len(used) > 1 else [])
         for each in self.model.operations:
             self._check_one(each)
         for attempts in self.attempts.values():
@@ -165,7 +172,11 @@ class _Checker:
             case "redeem":
                 if family := self.model.families.get(each.input["code"]):
                     self._check_ended(each, family.endings)
-            case "authorize" | "consent":
+            case "exchange":
+                if token := self.model.tokens.get(each.input["subject"]):
+                    self.verdict.add(6, self._within_the_life_of(token, each))
+                    self._check_ended(each, [*self.model.endings_of(token), *self._endings_of_parties(each)])
+            case "authorize" | "consent" | "issue" | "assert":
                 self._check_ended(each, self._endings_of_parties(each))
 
     def _check_ended(self, each: Operation, endings: list[Ending]) -> None:
@@ -180,23 +191,27 @@ class _Checker:
     def _endings_of_parties(self, each: Operation) -> list[Ending]:
         client = self.model.client_endings[each.input.get("client", "")]
         # Who has ended can still begin a sign-in, but cannot get anything from it.
-        user = self.model.user_endings[each.input.get("user", "")] if each.name == "consent" else []
+        by_user = each.name in {"consent", "issue", "assert"}
+        user = self.model.user_endings[each.input.get("user", "")] if by_user else []
         return [*client, *user]
 
     def _within_bounds(self, each: Operation, token: Token) -> Iterator[Break]:
         family = token.family
         expected = {
             "user": family.user,
-            "client": family.client,
+            "client": token.client,
             "scope": " ".join(self.policy.scopes),
             "resource": self.policy.resource,
         }
         for name, value in expected.items():
             if each.issued.get(name) != value:
                 yield Break(6, f"the call was made as another {name}", (token.issued_by[0], each))
-        dead_at = max(by.clock[1] + int(by.issued["expires_in"]) for by in token.issued_by)
-        if each.clock[0] > dead_at:
+        if each.clock[0] > token.dead_at:
             yield Break(6, "an expired token was accepted", (token.issued_by[0], each))
+
+    def _within_the_life_of(self, subject: Token, each: Operation) -> Iterator[Break]:
+        if each.clock[0] + int(each.issued["expires_in"]) > subject.dead_at:
+            yield Break(6, "an exchanged token lives longer than what it was made from", (subject.issued_by[0], each))
 
     # Refusals: 3, 4 and 8 ------------------------------------------------------------------------------------------
 
@@ -225,6 +240,16 @@ class _Checker:
                 token = model.tokens.get(given["access"])
                 return token is None or self._may_be_over(
                     token, each, seconds=int(token.issued_by[0].issued["expires_in"])
+                )
+            case "exchange":
+                token = model.tokens.get(given["subject"])
+                return token is None or self._may_be_over(
+                    token, each, seconds=int(token.issued_by[0].issued["expires_in"])
+                )
+            case "assert":
+                others = [other for other in model.assertions[given["assertion"]] if other is not each]
+                return each.clock[1] >= int(given["ends_at"]) or any(
+                    other.reached and other.start < each.end for other in others
                 )
             case "sign_in" | "page" | "consent":
                 return self._step_may_be_over(each)
@@ -308,5 +333,6 @@ def _key(each: Operation) -> tuple[str, ...]:
         "call": "access",
         "introspect": "access",
     }
+    names |= dict.fromkeys(("issue", "exchange", "assert"), "attempt")
     name = names.get(each.name, "request")
     return each.name, each.input.get(name, each.id)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from judge.history import Operation, Recorder, digest
 from judge.wire import Lost, NotReached, Reply, Request, Wire, form
 
+from doorward.oauth.grant_types import DEVICE_CODE
 from doorward.oauth.policy import Policy
 from doorward.oauth.tokens import ACCESS_TOKEN, mint
 
@@ -44,7 +45,8 @@ class Code:
 
     client: Client
     secret: str = field(repr=False)
-    verifier: str = field(repr=False)
+    verifier: str = field(default="", repr=False)
+    """Empty: the code of a device."""
 
 
 @dataclass
@@ -74,6 +76,8 @@ class Actor:
         self.policy = policy
         self.random = random.Random(seed)
         self.patience_seconds = patience_seconds
+        self.patience_clock: Callable[[], float] = time.monotonic
+        """What its patience is measured by; a run may stop it while nobody could be served."""
         self.wait: Callable[[int], None] = lambda _seconds: None
         """How it waits when it is told to."""
         self.before_retry: Callable[[], None] = lambda: None
@@ -129,17 +133,21 @@ class Actor:
         Raises:
             GaveUp: nobody answered in time.
         """
-        deadline = time.monotonic() + self.patience_seconds
+        deadline = self.patience_clock() + self.patience_seconds
         node = self.aim.pop(name, node)
         while True:
             operation, value = await self.once(name, request, read, node=node, **given)
             if operation.outcome != "unknown":
                 return operation, value
-            if time.monotonic() > deadline:
+            if self.patience_clock() > deadline:
                 raise GaveUp(name)
             node = None
-            await asyncio.sleep(RETRY_SECONDS)
-            self.before_retry()
+            await self.pause()
+
+    async def pause(self) -> None:
+        """Wait for a moment before a repeat."""
+        await asyncio.sleep(RETRY_SECONDS)
+        self.before_retry()
 
     def _told_to_wait(self, reply: Reply) -> None:
         """Obey `Retry-After` after too many requests, on the doors' clock; a 503 is repeated at once, to be unkind."""
@@ -177,13 +185,11 @@ class Actor:
         self, code: Code, *, node: int | None = None, once: bool = False, **tampered: str
     ) -> Tokens | None:
         """Redeem a code. `tampered` fields replace honest ones and make the request hostile."""
-        fields = {
-            "grant_type": "authorization_code",
-            **code.client.fields(),
-            "code": code.secret,
-            "redirect_uri": REDIRECT_URI,
-            "code_verifier": code.verifier,
-        }
+        what = {"grant_type": DEVICE_CODE, "device_code": code.secret}
+        if code.verifier:
+            verifier = {"redirect_uri": REDIRECT_URI, "code_verifier": code.verifier}
+            what = {"grant_type": "authorization_code", "code": code.secret, **verifier}
+        fields = {**what, **code.client.fields()}
         return await self._token("redeem", code.client, fields, node, once, tampered, code=digest(code.secret))
 
     async def refresh(

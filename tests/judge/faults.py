@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from judge.clients import Actor, GaveUp, Tokens
+from judge.further_runs import use_further_grants
 from judge.installation import RECOVERY_SECONDS
 from judge.node import HOST
 from judge.people import Browser, TurnedAway, allow
@@ -19,6 +20,8 @@ from judge.runs import GROUP, Bench
 from judge.stage import StoreFault
 from judge.wire import Wire
 
+FURTHER_SHARE = 0.5
+"""How often a client of the mixed load is followed by one that an operator has registered."""
 KILL_WITHIN_SECONDS = 0.05
 POLL_SECONDS = 0.01
 STORE_FAULT_SECONDS = 0.4
@@ -36,6 +39,8 @@ async def mixed_load(bench: Bench, number: int, stop: asyncio.Event) -> None:
             code = await allow(actor, client, browser)
             tokens = await actor.redeem(code)
             if tokens is not None:
+                if actor.random.random() < FURTHER_SHARE:
+                    await use_further_grants(bench, tokens, number)
                 await _use(bench, tokens, stop)
         except (GaveUp, TurnedAway):
             continue  # the history holds why

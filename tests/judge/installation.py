@@ -14,20 +14,26 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from judge.clients import Client
+from judge.further import IDENTITY_KEYS, Operated
 from judge.history import Recorder
-from judge.node import HOST, ISSUER, PASSWORD, PERSONS, NodeSettings, WhoAmI, store_at
+from judge.node import HOST, ISSUER, PASSWORD, PERSONS, NodeSettings, WhoAmI, store_at, trusted
 from judge.proxy import Proxy
 from judge.stage import Stage
 from judge.wire import Address, Lost, NotReached, Request, Wire
 from postgres_server import PostgresServer
 
 from doorward.app import Door
-from doorward.login.accounts import disable_user, remove_user
+from doorward.clock import SystemEntropy
+from doorward.login.accounts import add_user, disable_user, remove_user
 from doorward.login.local import hash_password
-from doorward.login.registered_clients import remove_client
+from doorward.login.registered_clients import add_client, remove_client
 from doorward.oauth.changes import Insert
+from doorward.oauth.grant_types import CLIENT_CREDENTIALS, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
+from doorward.oauth.operator_grants import OperatorGrants
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import User
 from doorward.storage.memory import MemoryStore
@@ -53,13 +59,17 @@ class Installation:
         self.recorder = Recorder(directory / "judge.jsonl", self.stage.now)
         self.database: str | None = None
         self.weakness = weakness
-        self.policy = Policy(ISSUER, f"{ISSUER}/mcp", ("mcp",), **policy)
+        self.policy = Policy(
+            ISSUER, f"{ISSUER}/mcp", ("mcp",), device_grant=True, trusted_issuers=trusted(IDENTITY_KEYS), **policy
+        )
         self._policy_changes = dict(policy)
         self._reserved = [_reserve() for _ in range(nodes)]
         self.addresses: list[Address] = [each.getsockname() for each in self._reserved]
         self._password_hash = hash_password(PASSWORD)
         self._administration: Store = MemoryStore()
         self._handles: dict[int, int] = {}
+        self.operated: Operated
+        """The clients that every run may use; `operate` registers others."""
         self.server: PostgresServer | None = None
         self.proxy: Proxy | None = None
         """Between the doors and PostgreSQL; the judge itself goes around it."""
@@ -91,6 +101,7 @@ class Installation:
         self.recorder.secrets.add(PASSWORD)
         self._administration = store_at(self.database, self.directory)
         await self._administration.open()
+        self.operated = await self.operate("all")
         self._nursery = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -111,6 +122,7 @@ class Installation:
             database=self._doors_database,
             weakness=self.weakness,
             policy=self._policy_changes,
+            identity_keys=IDENTITY_KEYS,
             **changed,
         )
         nursery = self._nursery
@@ -181,6 +193,34 @@ class Installation:
         """Add an account, and return its name."""
         await self._administration.apply([Insert(self._user(name))])
         return name
+
+    async def operate(self, name: str) -> Operated:
+        """Register one client for each of the grants that only an operator gives, and a service account."""
+        account = f"robot-{name}"
+        await add_user(self._administration, self.stage, account, kind="service", password=None)
+
+        async def client(*grants: str, confidential: bool = True, **given: Any) -> Client:
+            new = await add_client(
+                self._administration,
+                self.stage,
+                SystemEntropy(),
+                name=name,
+                redirect_uris=(),
+                confidential=confidential,
+                policy=self.policy,
+                given=OperatorGrants(grant_types=grants, **given),
+            )
+            if new.client_secret:
+                self.recorder.secrets.add(new.client_secret)
+            return Client(new.client.client_id, new.client_secret or "")
+
+        return Operated(
+            service=await client(CLIENT_CREDENTIALS, service_user_id=account),
+            account=account,
+            agent=await client(TOKEN_EXCHANGE, may_exchange=True),
+            enterprise=await client(JWT_BEARER),
+            device=await client(DEVICE_CODE, confidential=False),
+        )
 
     def _user(self, name: str) -> User:
         return User(user_id=name, password_hash=self._password_hash, created_at=self.stage.now())

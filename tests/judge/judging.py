@@ -10,6 +10,7 @@ from pathlib import Path
 from judge.audit import audit, dump, scan
 from judge.checker import Verdict, check
 from judge.faults import FAULT_RUNS
+from judge.further_runs import FURTHER_RUNS
 from judge.history import read
 from judge.installation import installed
 from judge.key_runs import KEY_RUNS
@@ -19,7 +20,7 @@ from judge.runs import RUNS, Bench, revisit
 from postgres_server import PostgresServer
 
 Run = Callable[[Bench], Awaitable[int]]
-ALL_RUNS: dict[str, Run] = {**RUNS, **FAULT_RUNS, **KEY_RUNS, **POSTGRES_RUNS}
+ALL_RUNS: dict[str, Run] = {**RUNS, **FURTHER_RUNS, **FAULT_RUNS, **KEY_RUNS, **POSTGRES_RUNS}
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ import os
 import sys
 
 from judge.clients import RETRY_SECONDS
-from judge.faults import under_load, unknown_commits
+from judge.faults import KILL_WITHIN_SECONDS, under_load, unknown_commits
 from judge.node import ISSUER
 from judge.runs import Bench
 
 KINDS = ("encryption", "signing")
 LEARNED_SECONDS = 6
 """Every node has learned of a new key after this long."""
+KILLS_PER_KEY = 10
 LEAD_SECONDS = 660
 """Longer than a new key waits before it is used."""
 
@@ -45,17 +46,38 @@ async def key_rotation(bench: Bench) -> int:
         bench.clients = clients
 
 
-KEY_RUNS = {"key-rotation": key_rotation}
+async def rotated_kills(bench: Bench) -> int:
+    """Kill nodes, and every so often put a new key into use at once: no node may be lost to the one who knows it."""
+    installation, random = bench.installation, bench.actor.random
+
+    async def kill() -> int:
+        rotation = asyncio.ensure_future(_rotate(bench, KINDS[0], "--now"))
+        for number in range(bench.count):
+            if rotation.done() and number % KILLS_PER_KEY == 0:
+                await rotation
+                kind = KINDS[number // KILLS_PER_KEY % len(KINDS)]
+                rotation = asyncio.ensure_future(_rotate(bench, kind, "--now"))
+            await asyncio.sleep(random.random() * KILL_WITHIN_SECONDS)
+            node = random.randrange(bench.nodes)
+            await installation.kill(node)
+            await installation.restart(node, kind="kill")
+        await rotation
+        return bench.count
+
+    return await under_load(bench, kill)
 
 
-async def _rotate(bench: Bench, kind: str) -> None:
+KEY_RUNS = {"key-rotation": key_rotation, "rotated-kills": rotated_kills}
+
+
+async def _rotate(bench: Bench, kind: str, *options: str) -> None:
     # In the environment, since the address of a database holds its password.
     address = bench.installation.database
     database = {"DOORWARD_DATABASE": address} if address else {}
     place = ["--data-dir", str(bench.installation.directory / "data")]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *["-m", "doorward", "keys", "rotate", "--kind", kind, "--json", *place],
+        *["-m", "doorward", "keys", "rotate", "--kind", kind, "--json", *options, *place],
         env={**os.environ, "DOORWARD_PUBLIC_URL": ISSUER, **database},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

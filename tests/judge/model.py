@@ -14,6 +14,8 @@ from judge.history import Operation
 
 from doorward.oauth.policy import Policy
 
+STANDING = ("issue", "assert")
+"""Operations that hang on a grant which is there as long as the operator wants it."""
 LINGER_NANOSECONDS = 2_000_000_000
 """How long a request may still be served after its connection broke."""
 
@@ -29,7 +31,10 @@ class Ending:
 
 @dataclass
 class Family:
-    """One grant, named by its code: everything that descends from one consent."""
+    """One grant: everything that descends from one consent, or from the standing permission of an operator's client.
+
+    Named by its code. A standing one has none; it begins with its first token.
+    """
 
     code: str
     client: str
@@ -41,6 +46,11 @@ class Family:
     """Attempts by the right client with a wrong proof: on a spent code they end the grant."""
     endings: list[Ending] = field(default_factory=list)
 
+    @property
+    def is_of_a_device(self) -> bool:
+        """It was allowed by a code that a device showed."""
+        return self.consent.input.get("kind") == "device"
+
 
 @dataclass
 class Token:
@@ -49,10 +59,12 @@ class Token:
     name: str
     kind: str
     family: Family
+    source: str = ""
+    """The code, refresh token or access token it was made from; empty: the grant itself."""
+    client: str = ""
+    """Whose it is: after an exchange not the one that the grant was given to."""
     issued_by: list[Operation] = field(default_factory=list)
     """Every operation that answered with it."""
-    source: str = ""
-    """The code or refresh token it was made from."""
     uses: list[Operation] = field(default_factory=list)
     endings: list[Ending] = field(default_factory=list)
 
@@ -60,6 +72,11 @@ class Token:
     def made_from_clock(self) -> int:
         """The earliest time, by the doors' clock, at which it can have been made."""
         return min(each.clock[0] for each in self.issued_by)
+
+    @property
+    def dead_at(self) -> int:
+        """The latest time, by the doors' clock, at which it can still be good."""
+        return max(each.clock[1] + int(each.issued["expires_in"]) for each in self.issued_by)
 
 
 class Model:
@@ -73,6 +90,9 @@ class Model:
             self.by_name[each.name].append(each)
         self.clients = {each.issued["client"]: each for each in self.by_name["register"] if each.outcome == "ok"}
         self.families: dict[str, Family] = {}
+        self.standing: dict[tuple[str, str, str], Family] = {}
+        """Grants that no code stands for, by how they are asked for, client and user."""
+        self.assertions: dict[str, list[Operation]] = defaultdict(list)
         self.by_parties: dict[tuple[str, str], list[Family]] = defaultdict(list)
         self.tokens: dict[str, Token] = {}
         self.made_from: dict[str, list[Token]] = defaultdict(list)
@@ -113,6 +133,17 @@ class Model:
                 if used and not each.hostile:
                     used.uses.append(each)
                 self._issue(each, used.family if used else None, each.input["refresh"])
+            elif each.name == "exchange":
+                subject = self.tokens.get(each.input["subject"])
+                self._issue(each, subject.family if subject else None, each.input["subject"])
+            elif each.name in STANDING:
+                self._issue(each, self._standing_family(each), "")
+                if each.name == "assert":
+                    self.assertions[each.input["assertion"]].append(each)
+
+    def _standing_family(self, each: Operation) -> Family:
+        key = (each.name, each.input["client"], each.input["user"])
+        return self.standing.setdefault(key, Family("", each.input["client"], each.input["user"], each))
 
     def _note_superseding(self, newer: Family, by: Operation) -> None:
         """A redemption may end what the same user gave the same client long before: the client has started over."""
@@ -125,9 +156,11 @@ class Model:
         if by.outcome != "ok" or family is None:
             return
         for kind in ("access", "refresh"):
-            name = by.issued[kind]
+            name = by.issued.get(kind)
+            if name is None:
+                continue
             if name not in self.tokens:
-                self.tokens[name] = Token(name, kind, family, source=source)
+                self.tokens[name] = Token(name, kind, family, source, by.input["client"])
                 if kind == "refresh":
                     self.made_from[source].append(self.tokens[name])
             self.tokens[name].issued_by.append(by)
@@ -143,7 +176,7 @@ class Model:
                 self.user_endings[each.input["user"]].append(ending)
             elif each.name == "end_client":
                 self.client_endings[each.input["client"]].append(ending)
-        for family in self.families.values():
+        for family in (*self.families.values(), *self.standing.values()):
             for ending in (*self.user_endings[family.user], *self.client_endings[family.client]):
                 # A consent that was begun after the ending was over is no part of what ended.
                 if ending.end is None or family.consent.start < ending.end:
@@ -151,7 +184,7 @@ class Model:
 
     def _note_revocation(self, by: Operation, ending: Ending) -> None:
         token = self.tokens.get(by.input["token"])
-        if token is None or token.family.client != by.input["client"]:
+        if token is None or token.client != by.input["client"]:
             return
         if token.kind == "refresh":
             token.family.endings.append(ending)
@@ -175,6 +208,8 @@ class Model:
                 token.family.endings.append(Ending(use.start, use.end if sure else None, use))
 
     def _note_replays(self, family: Family) -> None:
+        if family.is_of_a_device:  # nobody else ever sees its code, so a repeat is refused and ends nothing
+            return
         for each in family.redemptions:
             others = [other for other in family.redemptions if other is not each and other.reached]
             if (

@@ -18,6 +18,8 @@ from judge.stores import Death, Mortal, Unsteady
 from doorward.app import Door
 from doorward.cli.run_server import bind, serve
 from doorward.logs import configure
+from doorward.oauth.client_keys import read_jwks, stored_keys
+from doorward.oauth.trusted_issuers import TrustedIssuer
 from doorward.storage.opening import DEFAULT_FILE
 from doorward.storage.port import Store
 from doorward.storage.postgres import PostgresStore
@@ -26,6 +28,7 @@ from doorward.upstreams.port import Message, Receive, Scope, Send, UpstreamCall
 
 HOST = "judge.example"
 ISSUER = f"https://{HOST}"
+IDENTITY_PROVIDER = "https://idp.example"
 PERSONS = 8
 PASSWORD = "correct horse battery staple"
 
@@ -42,6 +45,8 @@ class NodeSettings:
     death_path: str = ""
     death_point: str = ""
     policy: dict[str, int] = field(default_factory=dict)
+    identity_keys: str = ""
+    """The public keys of the identity provider, as a JWK set."""
 
 
 def store_at(database: str | None, directory: Path) -> Store:
@@ -103,6 +108,13 @@ class JudgedDoor(Door):
         await super().__call__(scope, receive, mortal_send)
 
 
+def trusted(jwks: str) -> tuple[TrustedIssuer, ...]:
+    """Return the identity provider with these keys."""
+    if not jwks:
+        return ()
+    return (TrustedIssuer(issuer=IDENTITY_PROVIDER, keys=stored_keys(read_jwks(msgspec.json.decode(jwks)))),)
+
+
 def make_door(settings: NodeSettings) -> JudgedDoor:
     """Compose a door as `doorward serve` does, and put the judge's stores around its own."""
     directory = Path(settings.directory)
@@ -118,6 +130,8 @@ def make_door(settings: NodeSettings) -> JudgedDoor:
         limit_authorizations_per_minute=0,
         limit_token_calls_per_minute=0,
         limit_sign_ins_per_minute=0,
+        device_grant=True,
+        trusted_issuers=trusted(settings.identity_keys),
     )
     door.policy = replace(door.policy, **settings.policy)
     door.death = Death(settings.death_path, settings.death_point)

@@ -78,7 +78,7 @@ async def _authorize(actor: Actor, client: Client, browser: Browser, verifier: s
     def read(operation: Operation, reply: Reply) -> str:
         path = _our_path(reply)
         operation.ok(reply.status, request=digest(_request_of(path)))
-        _take_cookie(actor, browser, reply)
+        take_cookie(actor, browser, reply)
         return path
 
     request = Request("GET", f"/authorize?{urlencode(query)}", browser.headers())
@@ -94,7 +94,7 @@ async def _sign_in(actor: Actor, client: Client, browser: Browser, path: str) ->
 
     def read(operation: Operation, reply: Reply) -> str:
         operation.ok(reply.status)
-        _take_cookie(actor, browser, reply)
+        take_cookie(actor, browser, reply)
         return _our_path(reply)
 
     browser.sign_ins += 1
@@ -142,9 +142,7 @@ async def _consent(actor: Actor, client: Client, browser: Browser, path: str) ->
 async def _form(actor: Actor, client: Client, browser: Browser, path: str) -> dict[str, str]:
     def read(operation: Operation, reply: Reply) -> dict[str, str]:
         operation.ok(reply.status)
-        fields = {name: html.unescape(value) for name, value in _FIELD.findall(reply.body.decode())}
-        actor.secret(fields["form_token"])
-        return fields
+        return hidden_fields(actor, reply)
 
     request = Request("GET", path, browser.headers())
     given = {"request": digest(_request_of(path)), "client": client.client_id, "user": browser.user}
@@ -168,7 +166,16 @@ def _request_of(path: str) -> str:
     return (query.get("request") or query.get("continue") or [""])[0]
 
 
-def _take_cookie(actor: Actor, browser: Browser, reply: Reply) -> None:
+def hidden_fields(actor: Actor, reply: Reply) -> dict[str, str]:
+    """Return what the form of a page sends along unseen."""
+    fields = {name: html.unescape(value) for name, value in _FIELD.findall(reply.body.decode())}
+    if "form_token" in fields:
+        actor.secret(fields["form_token"])
+    return fields
+
+
+def take_cookie(actor: Actor, browser: Browser, reply: Reply) -> None:
+    """Keep the cookie that an answer sets."""
     sent = reply.headers.get("set-cookie")
     if sent:
         browser.cookie = sent.partition(";")[0]

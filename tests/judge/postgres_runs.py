@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from judge.faults import POLL_SECONDS, under_load
 from judge.people import allow
@@ -33,19 +33,47 @@ async def server() -> AsyncIterator[PostgresServer]:
         await asyncio.to_thread(running.__exit__, None, None, None)
 
 
+class UpTime:
+    """A clock that stands still while the database is away."""
+
+    def __init__(self) -> None:
+        self._away_seconds = 0.0
+        self._left_at: float | None = None
+
+    def __call__(self) -> float:
+        """Return the seconds in which the database was there."""
+        return (time.monotonic() if self._left_at is None else self._left_at) - self._away_seconds
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Stand still until the block ends."""
+        self._left_at = time.monotonic()
+        try:
+            yield
+        finally:
+            self._away_seconds += time.monotonic() - self._left_at
+            self._left_at = None
+
+
 async def postgres_kills(bench: Bench) -> int:
-    """Kill all processes of the server under load, start it again, and wait until every door serves again."""
+    """Kill all processes of the server under load, start it again, and wait until every door serves again.
+
+    It is away for seconds and there for tenths of one, so a client that counted both would give up while nobody could
+    have served it. How long a door may take to be back is judged by itself.
+    """
     database = bench.installation.server
     assert database is not None
+    bench.actor.patience_clock = up_time = UpTime()
 
     async def kill() -> int:
         for _ in range(bench.count):
             await asyncio.sleep(bench.actor.random.random() * LOAD_SECONDS)
-            with bench.installation.recorder.operation("store_fault", kind="postgres") as fault:
-                await asyncio.to_thread(database.kill)
-                await asyncio.to_thread(database.start)
-                fault.ok()
-            await back(bench)
+            with up_time.away():
+                with bench.installation.recorder.operation("store_fault", kind="postgres") as fault:
+                    await asyncio.to_thread(database.kill)
+                    await asyncio.to_thread(database.start)
+                    fault.ok()
+                await back(bench)
         return bench.count
 
     return await under_load(bench, kill)

@@ -53,6 +53,33 @@ def revoke(start, end, outcome="ok", token="r1", kind="refresh", client="c1", **
     return op("revoke", start, end, outcome, input={"token": token, "kind": kind, "client": client}, **more)
 
 
+AGENT = ME | {"client": "agent"}
+ROBOT = ME | {"user": "robot", "client": "c9"}
+
+
+def exchange(start, end, outcome="ok", subject="a1", life="3600", **more):
+    given = {"subject": subject, "client": "agent", "attempt": f"{start}"}
+    issued = {"access": "x1", "expires_in": life} if outcome == "ok" else {}
+    return op("exchange", start, end, outcome, input=given, issued=issued, **more)
+
+
+def asserted(start, end, outcome="ok", access="i1", attempt="", **more):
+    given = {"assertion": "j1", "client": "c9", "user": "robot", "ends_at": "300", "attempt": attempt or f"{start}"}
+    issued = {"access": access, "expires_in": "3600"} if outcome == "ok" else {}
+    return op("assert", start, end, outcome, input=given, issued=issued, **more)
+
+
+def issue(start, end, outcome="ok", **more):
+    issued = {"access": "i1", "expires_in": "3600"} if outcome == "ok" else {}
+    given = {"client": "c9", "user": "robot", "attempt": f"{start}"}
+    return op("issue", start, end, outcome, input=given, issued=issued, **more)
+
+
+def device_consent(start, end):
+    given = {"request": "q", "client": "c1", "user": "ann", "kind": "device"}
+    return op("consent", start, end, input=given, issued={"code": "k1"})
+
+
 def fault(name, start, end, **more):
     return op(name, start, end, **more)
 
@@ -112,6 +139,41 @@ ALLOWED = {
         consent(4, 5, "refused"),
     ],
     "a killed node that comes back": [fault("kill", 5, 6), fault("recovery", 6, 900, input={"bar_ms": "3000"})],
+    "an exchanged token lives as long as its grant": [
+        *BEGUN,
+        exchange(10, 11),
+        call(12, 13, token="x1", issued=AGENT),
+        revoke(20, 22),
+        call(21, 23, token="x1", issued=AGENT),
+        call(24, 25, "refused", token="x1"),
+        exchange(26, 27, "refused"),
+    ],
+    "an exchanged token outlives the one token it was made from": [
+        *BEGUN,
+        exchange(10, 11),
+        revoke(20, 22, token="a1", kind="access"),
+        call(24, 25, token="x1", issued=AGENT),
+        exchange(26, 27, "refused"),
+    ],
+    "an assertion is good once": [asserted(1, 5), asserted(2, 4, "refused"), call(6, 7, token="i1", issued=ROBOT)],
+    "an assertion that nobody answered may have been used": [
+        asserted(1, 2, "unknown", attempt="a"),
+        asserted(3, 4, "refused", attempt="a"),
+    ],
+    "an assertion runs out": [asserted(1, 2, "refused", at=300)],
+    "a service account gets tokens until it is switched off": [
+        issue(1, 2),
+        call(3, 4, token="i1", issued=ROBOT),
+        op("end_user", 5, 6, input={"user": "robot"}),
+        call(7, 8, "refused", token="i1"),
+        issue(9, 10, "refused"),
+    ],
+    "the code of a device that comes too late again ends nothing": [
+        device_consent(1, 2),
+        redeem(3, 4),
+        redeem(5, 6, "refused", at=30),
+        call(7, 8, at=30),
+    ],
     "a new sign-in takes the place of an old one": [
         *BEGUN,
         op("consent", 20, 21, at=700, input={"request": "q2", "client": "c1", "user": "ann"}, issued={"code": "k2"}),
@@ -173,6 +235,26 @@ BROKEN = {
     ),
     "a 503 without a fault": (10, [*BEGUN, refresh(10, 11, "unknown", status=503), refresh(21, 22)]),
     "back too late": (10, [fault("recovery", 0, 3001, input={"bar_ms": "3000"})]),
+    "an exchange after a revocation": (5, [*BEGUN, revoke(10, 11), exchange(12, 13)]),
+    "an exchanged token after its grant was revoked": (
+        5,
+        [*BEGUN, exchange(8, 9), revoke(10, 11), call(12, 13, token="x1", issued=AGENT)],
+    ),
+    "an exchanged token that lives longer": (6, [*BEGUN, exchange(8, 9, at=1000)]),
+    "an exchanged token that passes for the other client's": (6, [*BEGUN, exchange(8, 9), call(12, 13, token="x1")]),
+    "an exchange refused for nothing": (3, [*BEGUN, exchange(8, 9, "refused")]),
+    "an assertion used twice": (1, [asserted(1, 2), asserted(3, 4, access="i2")]),
+    "an assertion refused for nothing": (3, [asserted(1, 2, "refused")]),
+    "a token issued after its account was switched off": (
+        5,
+        [op("end_user", 1, 2, input={"user": "robot"}), issue(3, 4)],
+    ),
+    "a service account's token after it was switched off": (
+        5,
+        [issue(1, 2), op("end_user", 3, 4, input={"user": "robot"}), call(5, 6, token="i1", issued=ROBOT)],
+    ),
+    "a service client that never had a verdict": (4, [issue(1, 2, "unknown")]),
+    "two answers to one code of a device": (1, [device_consent(1, 2), redeem(3, 4), redeem(4, 6, issued=NEXT)]),
     "never back": (10, [fault("recovery", 0, 1, outcome="refused", input={"bar_ms": "3000"})]),
 }
 

@@ -14,11 +14,13 @@ COUNTS = {
     "two-nodes": 16,
     "endings": 12,
     "one-grant": 4,
+    "further-grants": 16,
     "lost-replies": 24,
     "unknown-commits": 10,
     "store-faults": 4,
     "random-kills": 6,
     "key-rotation": 1,
+    "rotated-kills": 4,
 }
 FED = {
     "race-codes": {1},
@@ -26,11 +28,13 @@ FED = {
     "two-nodes": {5, 6, 7, 9},
     "endings": {3, 5},
     "one-grant": {1, 2, 5},
+    "further-grants": {1, 5, 6},
     "lost-replies": {4},
     "unknown-commits": {4, 8},
     "store-faults": {7, 8, 10},
     "random-kills": {1, 2, 4, 10},
     "key-rotation": {4, 8},
+    "rotated-kills": {2, 4, 10},
 }
 """What each run must at least have put to the test: without that, no break would mean nothing."""
 

@@ -20,7 +20,17 @@ from doorward.clock import Clock
 from doorward.endpoints import token
 from doorward.errors import Conflict, Unavailable
 from doorward.oauth.changes import Change, Decision, Delete, DeleteAll, Expect, Insert, Replace, Stored
-from doorward.oauth.records import AccessToken, AuthorizationCode, Client, Grant, Record, RefreshToken, User
+from doorward.oauth.records import (
+    AccessToken,
+    AuthorizationCode,
+    Client,
+    DeviceAuthorization,
+    Grant,
+    Record,
+    RefreshToken,
+    SeenAssertion,
+    User,
+)
 from doorward.oauth.token import TokenReply
 from doorward.storage.port import Store
 
@@ -174,6 +184,10 @@ class OverwritesCodes(_Overwrites):
     record_type = AuthorizationCode
 
 
+class OverwritesDevices(_Overwrites):
+    record_type = DeviceAuthorization
+
+
 class LeavesAccessTokens(Passing):
     """Ending a grant deletes its refresh tokens only."""
 
@@ -181,6 +195,28 @@ class LeavesAccessTokens(Passing):
         await self.inner.apply(
             [each for each in changes if not (isinstance(each, DeleteAll) and each.record_type is AccessToken)]
         )
+
+
+class LeavesExchangedTokens(Passing):
+    """Ending a grant deletes what was issued for it, and not what was made of that for others."""
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        kept: list[Change] = []
+        for each in changes:
+            if isinstance(each, DeleteAll) and each.record_type is AccessToken:
+                found = await self.inner.find(AccessToken, **{each.index: each.value})
+                own = [stored for stored in found if not stored.record.act]
+                kept.extend(Delete(AccessToken, stored.record.key, stored.version) for stored in own)
+            else:
+                kept.append(each)
+        await self.inner.apply(kept)
+
+
+class ForgetsAssertions(Passing):
+    """The ids of assertions are not kept."""
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        await self.inner.apply([each for each in changes if _type_of(each) is not SeenAssertion])
 
 
 class RegistersLater(Passing):
@@ -297,6 +333,9 @@ WEAKNESSES: dict[str, Weakness] = {
     "two-successors": Weakness("race-refreshes", 2, _around(OverwritesRefreshTokens)),
     "code-redeemed-twice": Weakness("race-codes", 1, _around(OverwritesCodes)),
     "leaves-access-tokens": Weakness("endings", 5, _around(LeavesAccessTokens)),
+    "leaves-exchanged-tokens": Weakness("further-grants", 5, _around(LeavesExchangedTokens)),
+    "forgets-assertions": Weakness("further-grants", 1, _around(ForgetsAssertions)),
+    "device-redeemed-twice": Weakness("further-grants", 1, _around(OverwritesDevices)),
     "registers-later": Weakness("fixed-points", 3, _around(RegistersLater), 1, "register replied"),
     "takes-faults-for-absence": Weakness("store-faults", 8, _around(TakesFaultsForAbsence), 2),
     "prints-tokens": Weakness("two-nodes", 9, _prints_tokens),
