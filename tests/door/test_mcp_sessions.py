@@ -45,10 +45,9 @@ async def test_a_session_is_used_under_the_id_that_the_door_made():
 async def test_get_and_delete_name_a_session_too(method):
     front = await sessionful()
     token = await front.access_token()
-    headers = {"mcp-session-id": await opened(front, token), "last-event-id": "7"}
+    headers = {"mcp-session-id": await opened(front, token)}
     assert (await front.ask(method=method, token=token, headers=headers)).status == 200
     assert front.upstream.last.mcp_session_id == UPSTREAM_ID
-    assert front.upstream.got("last-event-id") == ["7"]
     assert (await front.ask(method=method, token=token, headers={"mcp-session-id": "x"})).status == 404
 
 
@@ -112,6 +111,83 @@ async def test_an_id_on_an_error_is_dropped_because_that_session_was_never_opene
     answer = await front.ask(legacy(), token=await front.access_token())
     assert answer.status == 400
     assert answer.one("mcp-session-id") is None
+
+
+async def stream_with_ids(call, receive, send) -> None:
+    """A server that keeps the events of all its sessions in one place, and sends again whatever it is asked for."""
+    headers = [(b"content-type", b"text/event-stream")]
+    if call.rpc_method == "initialize":
+        headers.append((b"mcp-session-id", f"s{call.rpc_id}".encode()))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for piece in (b"id: 4", b"2\ndata: {}\n", b"\n"):
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def event_id_in(answer) -> str:
+    first, rest = answer.body.split(b"\n", 1)
+    assert rest == b"data: {}\n\n"
+    assert first.startswith(b"id: ")
+    return first[4:].decode()
+
+
+async def resumable() -> Front:
+    front = Front(Recording(stream_with_ids))
+    await front.store.open()
+    return front
+
+
+@pytest.mark.parametrize("how", ["the answer to initialize", "an answer in the session", "the standing stream"])
+async def test_a_stream_is_resumed_with_the_id_that_the_client_saw(how):
+    front = await resumable()
+    token = await front.access_token()
+    answer = await front.ask(legacy("initialize", rpc_id=1), token=token)
+    session = {"mcp-session-id": answer.one("mcp-session-id")}
+    if how == "an answer in the session":
+        answer = await front.ask(legacy(), token=token, headers=session)
+    elif how == "the standing stream":
+        answer = await front.ask(method="GET", token=token, headers=session)
+    seen = event_id_in(answer)
+    assert seen != "42"
+    # Another token of the same user and client: a stream outlives a refresh.
+    resumed = await front.ask(
+        method="GET", token=await front.access_token(), headers={**session, "last-event-id": seen}
+    )
+    assert resumed.status == 200
+    assert front.upstream.got("last-event-id") == ["42"]
+
+
+async def test_an_event_of_somebody_else_cannot_be_named():
+    front = await resumable()
+    token, theirs = await front.access_token(), await front.access_token(user_id="bob")
+    mine = await front.ask(legacy("initialize", rpc_id=1), token=token)
+    seen = event_id_in(mine)
+    other = {"mcp-session-id": (await front.ask(legacy("initialize", rpc_id=2), token=token)).one("mcp-session-id")}
+    bobs = {"mcp-session-id": (await front.ask(legacy("initialize", rpc_id=1), token=theirs)).one("mcp-session-id")}
+    calls = len(front.upstream.calls)
+    session = {"mcp-session-id": mine.one("mcp-session-id")}
+    for bearer, headers in (
+        (theirs, {**bobs, "last-event-id": seen}),
+        (theirs, {"last-event-id": seen}),
+        (token, {**other, "last-event-id": seen}),
+        (token, {"last-event-id": seen}),
+        (token, {**session, "last-event-id": "42"}),
+        (token, {**session, "last-event-id": ""}),
+        (token, {**session, "last-event-id": session["mcp-session-id"]}),
+    ):
+        answer = await front.ask(method="GET", token=bearer, headers=headers)
+        assert answer.status == 400
+        assert "Last-Event-ID" in answer.json["error"]["message"]
+    more = [(b"last-event-id", seen.encode())]
+    headers = {**session, "last-event-id": seen}
+    assert (await front.ask(method="GET", token=token, headers=headers, more=more)).status == 400
+    assert len(front.upstream.calls) == calls
+
+
+async def test_the_ids_of_a_modern_stream_pass_as_they_are():
+    front = await resumable()
+    answer = await front.ask(modern(), token=await front.access_token(), headers=modern_headers())
+    assert event_id_in(answer) == "42"
 
 
 @pytest.mark.requirement("T19")

@@ -14,6 +14,7 @@ import pytest
 from upstreams.recorder import INITIALIZE, INITIALIZED, ask, call, modern
 
 from doorward.errors import UpstreamError
+from doorward.upstreams.port import Caller
 from doorward.upstreams.stdio import StdioUpstream
 
 SCRIPT = str(Path(__file__).with_name("scripted_server.py"))
@@ -42,8 +43,8 @@ def modern_tool(name: str, rpc_id: Any = 1, meta: Any = None, **arguments: Any) 
     return modern("tools/call", {"name": name, "arguments": arguments}, rpc_id=rpc_id, meta=meta)
 
 
-async def open_session(upstream: StdioUpstream, **rest: Any) -> str:
-    opened = await ask(upstream, call({**INITIALIZE, **rest}))
+async def open_session(upstream: StdioUpstream, who: Caller | None = None, **rest: Any) -> str:
+    opened = await ask(upstream, call({**INITIALIZE, **rest}, who=who))
     assert opened.status == 200
     session = opened.headers[b"mcp-session-id"].decode()
     noted = await ask(upstream, call(INITIALIZED, session=session))

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from upstreams.recorder import INITIALIZE, INITIALIZED, Answer, Client, Pending, ask, call
+from upstreams.recorder import INITIALIZE, INITIALIZED, Answer, Client, Pending, ask, call, caller
 from upstreams.stdio_upstreams import fault_of, gone, open_session, scripted, tool
 
 from doorward.errors import UpstreamError
@@ -175,6 +175,31 @@ async def test_a_new_session_takes_the_place_of_the_one_that_rested_longest() ->
         for stream in streams:
             await stream.answer.until(lambda a: a.status)
         assert (await fault_of(upstream, call(INITIALIZE))).fault == "timeout"
+        for stream in streams:
+            await stream.leave()
+
+
+async def test_whoever_has_most_sessions_makes_room_and_nobody_else() -> None:
+    async with scripted("legacy", max_sessions=4) as upstream:
+
+        async def session_of(user_id: str) -> str:
+            return await open_session(upstream, caller(user_id=user_id))
+
+        async def live(*sessions: str) -> list[bool]:
+            return [(await ask(upstream, call(tool("echo"), session=each))).status == 200 for each in sessions]
+
+        anns = await session_of("ann")
+        bobs = [await session_of("bob") for _ in range(3)]
+        # Bob has most: his oldest goes, whoever comes, and Ann's stays although it has rested longer than any.
+        bobs.append(await session_of("bob"))
+        carls = await session_of("carl")
+        assert await live(bobs[0], bobs[1], bobs[2], bobs[3], carls, anns) == [False, False, True, True, True, True]
+        # While his are busy he takes no place of those who have fewer.
+        streams = [Pending(upstream, call(method="GET", session=each)) for each in bobs[2:]]
+        for stream in streams:
+            await stream.answer.until(lambda a: a.status)
+        assert (await fault_of(upstream, call(INITIALIZE, who=caller(user_id="bob")))).fault == "timeout"
+        assert await live(anns, carls) == [True, True]
         for stream in streams:
             await stream.leave()
 

@@ -221,14 +221,17 @@ class McpDoor:
         headers.append((b"x-request-id", exchange.base[0][1]))
         if address := self._addresses.of(exchange.scope, captured.get(b"x-forwarded-for")):
             headers.append((b"x-forwarded-for", address.encode("latin-1")))
-        seal = None
+        seal, seal_events = None, None
         if isinstance(era, Legacy):
+            seal_events = self._sessions.event_sealer(exchange.caller, session)
             seal = self._sessions.sealer(exchange.caller, captured.get(b"mcp-session-id"), session)
             if session is not None:
                 append_session(headers, session)
             if b"last-event-id" in captured:
-                headers.append((b"last-event-id", captured[b"last-event-id"]))
-        reply = UpstreamReply(exchange.send, exchange.base, asyncio.get_running_loop(), seal)
+                headers.append(
+                    (b"last-event-id", self._sessions.last_event(exchange.inbound, exchange.caller, session))
+                )
+        reply = UpstreamReply(exchange.send, exchange.base, asyncio.get_running_loop(), seal, seal_events)
         exchange.reply = reply
         await self._call(exchange, reply, era, session)
 

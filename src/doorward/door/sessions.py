@@ -10,15 +10,26 @@ Spec: MCP 2025-11-25 basic/transports (session management), basic/security_best_
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from doorward.door.inbound import Inbound
 from doorward.door.ports import Headers, Peers
 from doorward.door.replies import Refused
-from doorward.door.stream import SessionSealer
-from doorward.mcp.sessions import McpSession, seal_session_id, session_context, unseal_session_id
+from doorward.door.stream import EventSealer, SessionSealer
+from doorward.mcp.sessions import (
+    McpSession,
+    event_context,
+    seal_event_id,
+    seal_session_id,
+    session_context,
+    unseal_event_id,
+    unseal_session_id,
+)
 from doorward.storage.authority import Sealing
 from doorward.upstreams.port import Caller, Message, Receive, Scope, Send
 
 _HEADER = b"mcp-session-id"
+_LAST_EVENT = b"last-event-id"
 
 
 class McpSessions:
@@ -57,6 +68,38 @@ class McpSessions:
 
         return seal
 
+    def event_sealer(self, caller: Caller | None, session: McpSession | None) -> EventSealer:
+        """Return what turns the ids of an answer's events into the client's, given the session that the answer names.
+
+        Whoever named another session's event could be sent what was meant for others: not every server looks.
+        """
+        mine = self._principal(caller)
+
+        def begin(upstream_session: bytes | None) -> Callable[[bytes], bytes]:
+            named = "" if session is None else session.upstream_id
+            upstream_id = named if upstream_session is None else upstream_session.decode("latin-1")
+            context = event_context(self._door_path, mine, upstream_id)
+            return lambda event_id: seal_event_id(event_id, context, self._sealing.seal)
+
+        return begin
+
+    def last_event(self, inbound: Inbound, caller: Caller | None, session: McpSession | None) -> bytes:
+        """Return the upstream's id of the event that the client saw last.
+
+        Raises:
+            Refused: this client has seen no such event in this session, or names two.
+        """
+        context = event_context(
+            self._door_path, self._principal(caller), "" if session is None else session.upstream_id
+        )
+        presented = inbound.captured[_LAST_EVENT].decode("latin-1")
+        event_id = None
+        if _LAST_EVENT not in inbound.doubled:
+            event_id = unseal_event_id(presented, context, self._sealing.unseal)
+        if event_id is None:
+            raise Refused(400, "The Last-Event-ID is not that of an event of this session.")
+        return event_id
+
     def lives_here(self, session: McpSession) -> bool:
         """Tell whether this worker can reach the session."""
         return session.worker_id == self._worker_id
@@ -81,7 +124,10 @@ class McpSessions:
             return True
 
     def _context(self, caller: Caller | None) -> bytes:
-        return session_context(self._door_path, () if caller is None else (caller.user_id, caller.client_id))
+        return session_context(self._door_path, self._principal(caller))
+
+    def _principal(self, caller: Caller | None) -> tuple[str, ...]:
+        return () if caller is None else (caller.user_id, caller.client_id)
 
 
 def append_session(headers: Headers, session: McpSession) -> None:

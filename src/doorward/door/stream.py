@@ -1,9 +1,9 @@
 """The way back: the upstream's answer, head rewritten for the public side, body byte for byte.
 
 Owns which response headers may leave (an upstream must not set cookies, CORS, challenges or proxy instructions on the
-door's own origin), the sealing of `Mcp-Session-Id`, and what makes an event stream survive proxies. Does not decode a
-body. Two answers are never passed on: a redirect, and a demand for credentials; the first would leak or lose the
-client's request, the second would send it to sign in at a door that has just let it in.
+door's own origin), the sealing of `Mcp-Session-Id` and of the ids of events, and what makes an event stream survive
+proxies. Does not decode a body. Two answers are never passed on: a redirect, and a demand for credentials; the first
+would leak or lose the client's request, the second would send it to sign in at a door that has just let it in.
 
 Spec: RFC 9110 s7.6.1; MCP 2025-11-25 basic/transports (sessions); MCP 2026-07-28 basic/transports.
 """
@@ -15,10 +15,14 @@ from collections.abc import Callable
 from doorward.door.keep_alive import KeptAliveStream, Scheduler
 from doorward.door.ports import Headers
 from doorward.errors import UpstreamError
+from doorward.mcp.event_ids import EventIds
 from doorward.upstreams.port import Message, Send
 
 SessionSealer = Callable[[bytes], bytes]
 """Turns the upstream's session id into the one that the client sees."""
+
+EventSealer = Callable[[bytes | None], Callable[[bytes], bytes]]
+"""Given the session id on the upstream's answer, returns what turns the ids of its events into the client's."""
 
 _DROPPED = frozenset(
     {
@@ -47,14 +51,27 @@ _EVENT_STREAM = b"text/event-stream"
 class UpstreamReply:
     """The ASGI `send` of one upstream call."""
 
-    __slots__ = ("_base", "_scheduler", "_seal", "_send", "_stream", "finished", "rejected", "started", "status")
+    __slots__ = (
+        *("_base", "_event_ids", "_scheduler", "_seal", "_seal_events", "_send", "_stream"),
+        *("finished", "rejected", "started", "status"),
+    )
 
-    def __init__(self, send: Send, base: Headers, scheduler: Scheduler, seal: SessionSealer | None) -> None:
+    def __init__(
+        self,
+        send: Send,
+        base: Headers,
+        scheduler: Scheduler,
+        seal: SessionSealer | None,
+        seal_events: EventSealer | None = None,
+    ) -> None:
         self._send = send
         self._base = base
         self._scheduler = scheduler
         self._seal = seal
         """None in the modern era, where a session id is dropped."""
+        self._seal_events = seal_events
+        """None in the modern era, where no stream is resumed."""
+        self._event_ids: EventIds | None = None
         self._stream: KeptAliveStream | None = None
         self.started = False
         self.finished = False
@@ -70,6 +87,10 @@ class UpstreamReply:
             if not message.get("more_body", False):
                 self.finished = True
             if self._stream is not None:
+                if self._event_ids is not None:
+                    body = bytes(message.get("body", b""))
+                    if (sealed := self._event_ids.feed(body)) is not body:
+                        message = {**message, "body": sealed}
                 await self._stream.send_body(message)
             else:
                 await self._send(message)
@@ -111,6 +132,8 @@ class UpstreamReply:
             headers.append((_SESSION, self._seal(acted_on[_SESSION])))
         if content_type is not None and content_type[:17].lower() == _EVENT_STREAM:
             headers += _STREAM_HEADERS
+            if self._seal_events is not None:
+                self._event_ids = EventIds(self._seal_events(acted_on.get(_SESSION)))
             return headers, True
         headers.append((_CACHE_CONTROL, acted_on.get(_CACHE_CONTROL, b"no-store")))
         if _LENGTH in acted_on:

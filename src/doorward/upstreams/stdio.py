@@ -13,6 +13,7 @@ import logging
 import secrets
 import shlex
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -112,8 +113,9 @@ class StdioUpstream:
             await self._pool.post(call, receive, send, timeout_seconds=self._timeout_seconds)
 
     async def _initialize(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
-        self._make_room()
-        session = LegacySession(secrets.token_hex(16), self._session_idle_seconds, self._session_over)
+        user_id = "" if call.caller is None else call.caller.user_id
+        self._make_room(user_id)
+        session = LegacySession(secrets.token_hex(16), self._session_idle_seconds, self._session_over, user_id=user_id)
         self._sessions[session.mcp_session_id] = session
         opened = False
         try:
@@ -145,14 +147,25 @@ class StdioUpstream:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    def _make_room(self) -> None:
-        """Give up the session that rests longest when there are too many. Raises `UpstreamError`."""
+    def _make_room(self, user_id: str) -> None:
+        """When there are too many sessions, give one up: of the user who has most, the one that rests longest.
+
+        Nobody loses one to a user who has as many already: that user loses one of their own instead.
+
+        Raises:
+            UpstreamError: none of those can be given up.
+        """
         if len(self._sessions) < self._max_sessions:
             return
-        resting = [session for session in self._sessions.values() if session.idle]
+        held = Counter(session.user_id for session in self._sessions.values())
+        resting = [
+            session
+            for session in self._sessions.values()
+            if session.idle and (session.user_id == user_id or held[session.user_id] > held[user_id])
+        ]
         if not resting:
             raise UpstreamError("timeout", "The server is busy: too many sessions are open.")
-        self._session_over(min(resting, key=lambda session: session.used_at))
+        self._session_over(min(resting, key=lambda session: (-held[session.user_id], session.used_at)))
 
     async def _learn_era(self) -> Era:
         now = asyncio.get_running_loop().time()

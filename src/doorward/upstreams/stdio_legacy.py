@@ -28,8 +28,12 @@ BACKLOG_BYTES: Final = 1024 * 1024
 class LegacySession:
     """One client's child. `on_over` is called once, when the session can no longer be used."""
 
-    def __init__(self, mcp_session_id: str, idle_seconds: float, on_over: Callable[[LegacySession], None]) -> None:
+    def __init__(
+        self, mcp_session_id: str, idle_seconds: float, on_over: Callable[[LegacySession], None], *, user_id: str = ""
+    ) -> None:
         self.mcp_session_id = mcp_session_id
+        self.user_id = user_id
+        """Whose it is; empty where nobody signs in."""
         self.child: Child | None = None
         self.over = False
         self._on_over = on_over

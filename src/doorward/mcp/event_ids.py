@@ -1,0 +1,73 @@
+"""The ids of events in a stream, replaced as the bytes pass: a client may name one later to be sent what it missed.
+
+Owns where an id stands in a stream that comes in pieces of any size. A piece that cannot hold one costs a few searches
+and goes on as it is. What an id is replaced by is the caller's business.
+
+Spec: WHATWG HTML s9.2.5, s9.2.6 (lines, the field `id`); MCP 2025-11-25 basic/transports (resumability).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+LONGEST_EVENT_ID = 2048
+"""Bytes. An event whose id is longer loses it: nothing of a stream is kept without a bound."""
+
+_FIELD = b"id:"
+_ID = re.compile(rb"(?<=[\r\n])id:( ?+)([^\r\n]+)(?=[\r\n])")
+_LINE_END = re.compile(rb"[\r\n]")
+_LINE_ENDS = b"\r\n"
+_BEGINNINGS = (b"\ni", b"\ri")
+
+
+class EventIds:
+    """Follows one stream."""
+
+    __slots__ = ("_at_line_start", "_held", "_is_dropping", "_replace")
+
+    def __init__(self, replace: Callable[[bytes], bytes]) -> None:
+        self._replace = replace
+        self._at_line_start = True
+        self._held = b""
+        """The beginning of a line that is, or may become, an id; it goes on with the rest of its line."""
+        self._is_dropping = False
+        """Within an id that is too long; it went on as a comment, for an empty line would end the event."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return what goes on of the next bytes of the stream."""
+        if (
+            self._held
+            or b"\nid" in chunk
+            or b"\rid" in chunk
+            or (self._at_line_start and chunk[:1] == b"i")
+            or chunk[-2:] in _BEGINNINGS
+            or self._is_dropping
+        ):
+            return self._rewritten(chunk)
+        if chunk:
+            self._at_line_start = chunk[-1] in _LINE_ENDS
+        return chunk
+
+    def _rewritten(self, chunk: bytes) -> bytes:
+        if self._is_dropping:
+            end = _LINE_END.search(chunk)
+            if end is None:
+                return b""
+            self._is_dropping, chunk = False, chunk[end.start() :]
+        # One byte in front, taken away in the end: it makes the first line like the others.
+        data = (b"\n" if self._at_line_start or self._held else b"x") + self._held + chunk
+        self._held = b""
+        start = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        unfinished = data[start:]
+        if unfinished and start and (_FIELD.startswith(unfinished) or unfinished.startswith(_FIELD)):
+            data = data[:start]
+            if len(unfinished) > LONGEST_EVENT_ID:
+                data, self._is_dropping = data + b":", True
+            else:
+                self._held = unfinished
+        self._at_line_start = not unfinished
+        return _ID.sub(self._sealed, data)[1:]
+
+    def _sealed(self, found: re.Match[bytes]) -> bytes:
+        return b"id:%b%b" % (found[1], self._replace(found[2])) if len(found[2]) <= LONGEST_EVENT_ID else b":"
