@@ -10,6 +10,7 @@ from typing import Any
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.exchange import Request, Response
+from doorward.doctor.links import urlsplit
 from doorward.doctor.rules import Profile
 
 NAME = "doorward check (throw-away)"
@@ -51,7 +52,7 @@ def register(picture: Picture) -> Steps:
             summary = f"Registration number {len(picture.registered) + len(refused) + 1} gets 429."
             return [*findings, found("NET-06", summary, seen(request, response), verdict="risk")]
         reply = response.json
-        if response.status in {200, 201} and isinstance(reply, dict) and isinstance(reply.get("client_id"), str):
+        if _is_client(response):
             picture.registered[profile.name] = _filled_in(body, reply)
             findings += _reply(request, response, reply, findings)
         else:
@@ -59,6 +60,11 @@ def register(picture: Picture) -> Steps:
     if refused:
         findings.append((yield from _refusal(picture, endpoint, refused)))
     return findings
+
+
+def _is_client(response: Response) -> bool:
+    reply = response.json
+    return response.status in {200, 201} and isinstance(reply, dict) and isinstance(reply.get("client_id"), str)
 
 
 def _filled_in(body: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
@@ -95,12 +101,9 @@ def _refusal(picture: Picture, endpoint: str, refused: dict[str, tuple[Request, 
             continue
         for uri in profile.redirect_uris:
             response = yield request_of(endpoint, body_of(profile, (uri,)))
-            evidence.append(
-                f"  {uri}: {'accepted' if response.status in {200, 201} else f'refused ({response.status})'}"
-            )
-            reply = response.json
-            if response.status in {200, 201} and isinstance(reply, dict):
-                picture.registered[f"{name} {uri}"] = _filled_in(body_of(profile, (uri,)), reply)
+            evidence.append(f"  {uri}: {'accepted' if _is_client(response) else f'refused ({response.status})'}")
+            if _is_client(response):
+                picture.registered[f"{name} {uri}"] = _filled_in(body_of(profile, (uri,)), response.json)
     words = b"".join(response.body for _, response in refused.values())
     if everyone and b"redirect" not in words:
         return found("REG-05", "Registration refuses every client.", evidence)
@@ -109,8 +112,15 @@ def _refusal(picture: Picture, endpoint: str, refused: dict[str, tuple[Request, 
 
 def forget(picture: Picture) -> Steps:
     """Delete what was registered, where the server offers that."""
+    endpoint = str((picture.server or {}).get("registration_endpoint"))
     for reply in picture.registered.values():
         at, secret = reply.get("registration_client_uri"), reply.get("registration_access_token")
-        if isinstance(at, str) and isinstance(secret, str):
+        # Only to whoever issued the secret: a reply may name any address of the world, or of the inside.
+        if isinstance(at, str) and isinstance(secret, str) and _origin(at) == _origin(endpoint):
             yield Request("DELETE", at, {"authorization": f"Bearer {secret}"})
     return []
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme.lower(), parts.netloc.lower()
