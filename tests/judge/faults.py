@@ -1,7 +1,7 @@
 """The runs with faults: killed processes, lost replies, stores that fail. The numbers are those of the fault plan.
 
 F-01  random-kills, fixed-points      F-07  unknown-commits      F-08  lost-replies
-F-14  two-nodes (runs.py)             F-19  one-grant (runs.py)  F-17  tests/storage/programs/kill_migrations.py
+F-14  two-nodes (runs.py)             F-19  one-grant (runs.py)  F-17  tests/storage/programs/kill_*migrations.py
 """
 
 from __future__ import annotations

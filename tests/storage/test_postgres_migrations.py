@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
+import subprocess
+import sys
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from storage.cutting_proxy import cutting_proxy
@@ -19,6 +22,7 @@ from doorward.storage.postgres_connection import connect
 from doorward.storage.postgres_migrations import migrate, packaged_migrations, schema_version
 from doorward.storage.postgres_schema import table_name
 
+PROGRAMS = Path(__file__).parent / "programs"
 FIRST = """
 CREATE SCHEMA doorward; CREATE TABLE doorward.schema_version (version integer NOT NULL);
 INSERT INTO doorward.schema_version VALUES (0); CREATE TABLE doorward.a (x text);
@@ -98,6 +102,18 @@ async def test_a_migration_cut_off_at_any_step_is_finished_by_the_next_start(pos
         await store.close()
         assert await schema_of(url) == expected
     assert step > 4 * len(packaged_migrations())
+
+
+def test_a_process_killed_at_any_message_of_a_migration_leaves_what_the_next_start_finishes(postgres_url):
+    done = subprocess.run(
+        [sys.executable, PROGRAMS / "kill_postgres_migrations.py", postgres_url],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    # Before and after each of at least four messages of each script.
+    assert int(done.stdout) > 2 * 4 * len(packaged_migrations())
 
 
 async def test_nodes_that_start_at_once_on_a_new_database_all_succeed(postgres_url):
