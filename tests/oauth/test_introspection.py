@@ -55,6 +55,8 @@ def test_a_token_for_administration_is_no_token_of_the_door():
         (an_access_token(), {"grant": None}, True),
         (a_refresh_token().record, {}, True),
         (a_refresh_token().record, {"client": OTHER}, False),
+        # Nobody sends one to a resource server but by mistake, and what is active there would let its holder in.
+        (a_refresh_token().record, {"client": SERVER}, False),
         (a_refresh_token().record, {"grant": None}, False),
         (a_refresh_token(rotated_at=NOW).record, {}, False),
         (a_refresh_token(expires_at=NOW).record, {}, False),

@@ -1,7 +1,7 @@
 """Introspection: what a token is good for, told to those who may know and to nobody else.
 
-A client learns about its own tokens, a resource server about all. Whatever else is asked about is `{"active": false}`,
-whether it exists or not: the answer must not help to find or to try out tokens.
+A client learns about its own tokens, a resource server about all that could be sent to it. Whatever else is asked about
+is `{"active": false}`, whether it exists or not: the answer must not help to find or to try out tokens.
 
 Implements RFC 7662 s2, RFC 8693 s4.1 (`act`) and RFC 9701 s5. Does not know HTTP or signatures.
 """
@@ -50,7 +50,9 @@ def introspect(
         # The door refuses a token that was made for administration, so it is good for nothing behind the door either.
         is_for_doors = not found.capabilities
         return _header_token(found, policy) if client.may_introspect and is_for_doors else _INACTIVE
-    if not client.may_introspect and found.client_id != client.client_id:
+    # A refresh token that somebody has sent to a resource server must not pass there for an access token.
+    is_for_all = client.may_introspect and isinstance(found, AccessToken)
+    if not is_for_all and found.client_id != client.client_id:
         return _INACTIVE
     if grant is not None and (grant.revoked_at is not None or grant_ends_at(grant, policy=policy) <= now):
         return _INACTIVE
