@@ -65,8 +65,9 @@ def _headers_missing(
 
 
 def _not_allowed(preflight: Response, names: tuple[str, ...]) -> list[str]:
-    allowed = preflight.headers.get("access-control-allow-headers", "").lower()
-    return [name for name in names if name not in allowed and (allowed != "*" or name == "authorization")]
+    allowed = {name.strip() for name in preflight.headers.get("access-control-allow-headers", "").lower().split(",")}
+    # The star stands for every name but one, beside others too.
+    return [name for name in names if name not in allowed and ("*" not in allowed or name == "authorization")]
 
 
 def oauth_paths(picture: Picture) -> Steps:
