@@ -85,3 +85,29 @@ class NullEndpoint(Good):
 
     def change(self):
         self.metadata["revocation_endpoint"] = None
+
+
+@breaks("DSC-11")
+class KeptForADay(Good):
+    """Caches may keep the documents for a day."""
+
+    def resource_metadata(self, request):
+        return reply(200, self.document, cache_control="max-age=86400")
+
+
+@breaks("DSC-12")
+class OnASecondHost(Good):
+    """The authorization server is on another host."""
+
+    other = "https://auth.example.net"
+
+    def change(self):
+        self.document["authorization_servers"] = [self.other]
+        self.metadata |= {
+            name: value.replace(self.origin, self.other)
+            for name, value in self.metadata.items()
+            if isinstance(value, str)
+        }
+
+    def oauth(self, request):
+        return super().oauth(request) if request.url.startswith(self.other) else self.elsewhere(request)

@@ -44,7 +44,6 @@ def test_doorward_itself_has_no_findings(tmp_path, auth):
         ("check", "not a url"),
         ("check", "https://mcp.example.com/mcp", "--as", "cluade"),
         ("check", "https://mcp.example.com/mcp", "--header", "no colon"),
-        ("check", "https://mcp.example.com/mcp", "--header", "Authorization: Bearer secret-secret-secret"),
         ("explain", "DSC-99"),
     ],
 )

@@ -16,6 +16,7 @@ from doorward.doctor.checks import (
     access,
     authorize,
     discovery,
+    metadata_documents,
     later,
     name_and_address,
     refresh,
@@ -52,7 +53,7 @@ STAGES = (
     Stage("transport", "transport", transport.CHECKS),
     Stage("challenge", "challenge", (discovery.challenge, discovery.bad_token)),
     Stage("resource", "resource metadata", (discovery.resource,)),
-    Stage("server", "authorization server metadata", (discovery.server,)),
+    Stage("server", "authorization server metadata", (metadata_documents.server,)),
     Stage("registration", "registration", (registration.register,)),
     Stage("authorize", "authorize", (authorize.authorize,)),
     Stage("token", "token endpoint", (*token.CHECKS, access.error_reply)),
@@ -260,4 +261,4 @@ def _verdict(name: str, findings: Sequence[Finding], picture: Picture, crashed: 
         return ClientVerdict("stops" if first.severity == "blocker" else "may fail", title, first.rule)
     if crashed:
         return ClientVerdict("not checked to the end", None)
-    return ClientVerdict("connects" if picture.is_open else "connects as far as sign-in", None)
+    return ClientVerdict("connects" if picture.can_call else "connects as far as sign-in", None)

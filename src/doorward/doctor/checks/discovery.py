@@ -1,209 +1,200 @@
-"""Challenge, protected resource metadata, authorization server metadata: every document at every location.
+"""Challenge and protected resource metadata: what each request without a token is told, and all places of the document.
 
-Spec: RFC 9728 s3, s5.1; RFC 8414 s3; MCP 2026-07-28 basic/authorization
+Spec: RFC 9728 s3, s5.1; RFC 6750 s3; MCP 2026-07-28 basic/authorization
 """
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 from doorward.doctor.check import Finding, Picture, Steps, challenge_of, differing, found, seen
-from doorward.doctor.exchange import Request, Response
+from doorward.doctor.checks.documents import PRM, Seen, bad_documents, differences, kept_too_long, read
+from doorward.doctor.checks.inner_urls import inner_urls
+from doorward.doctor.exchange import Request, Response, Together
 from doorward.doctor.links import urlsplit
-from doorward.doctor.messages import initialize, post
+from doorward.doctor.messages import discover, initialize, post
 
-_PRM = "/.well-known/oauth-protected-resource"
-_AS = "/.well-known/oauth-authorization-server"
-_OIDC = "/.well-known/openid-configuration"
-_REQUIRED = ("issuer", "authorization_endpoint", "token_endpoint", "response_types_supported")
-_LOCAL = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "[::1]", "::1"})  # noqa: S104
 _UNKNOWN_TOKEN = "doorward-check-made-up"
-Seen = list[tuple[Request, Response]]
+_ABSOLUTE = ("http://", "https://")
+_MEMBERS = ("resource", "authorization_servers")
 
 
 def challenge(picture: Picture) -> Steps:
-    """Read what a request without a token is told."""
-    request, response = initialize(picture), picture.initialize
+    """Read what a request without a token is told: POST of both eras, and GET."""
     if picture.is_open:
-        picture.skip("the server asks for no sign-in", "RS-02", "DSC-03", "NET-03")
-        call = post(picture, "tools/call", {"name": "doorward-check-none", "arguments": {}})
-        answer = yield call
-        if answer.status == 401:  # noqa: PLR2004
-            picture.challenge = challenge_of(answer)
-            return [found("RS-03", "initialize is open, and tools/call asks for a token.", seen(call, answer))]
-        return []
+        return (yield from _open(picture))
+    request, response = initialize(picture), picture.initialize
     picture.challenge = parameters = challenge_of(response)
-    findings: list[Finding] = []
     if "x-amzn-remapped-www-authenticate" in response.headers:
-        findings.append(found("NET-03", "The challenge arrives under another name.", seen(request, response)))
+        return [
+            found("NET-03", "The challenge arrives under another name.", seen(request, response)),
+            found("DSC-03", "The 401 has no Bearer challenge.", seen(request, response)),
+        ]
     at = parameters.get("resource_metadata", "")
+    summary = ""
     if response.status != 401:  # noqa: PLR2004
         summary = f"A request without a token gets {response.status} in place of 401."
-        findings.append(found("DSC-03", summary, seen(request, response)))
     elif not parameters:
-        findings.append(found("DSC-03", "The 401 has no Bearer challenge.", seen(request, response)))
-    elif not at.startswith(("http://", "https://")):
+        summary = "The 401 has no Bearer challenge."
+    elif not at.startswith(_ABSOLUTE):
         summary = "The challenge names no absolute resource_metadata URL."
-        findings.append(found("DSC-03", summary, seen(request, response)))
-    return findings
+    if summary:
+        return [found("DSC-03", summary, [*seen(request, response), *_of_the_others(picture)])]
+    return _in_other_words(picture, at) + inner_urls(picture.url, "The challenge", {"resource_metadata_uri": at})
+
+
+def _open(picture: Picture) -> Steps:
+    picture.skip("the server asks for no sign-in", "RS-02", "DSC-03", "NET-03")
+    call = post(picture, "tools/call", {"name": "doorward-check-none", "arguments": {}})
+    answer = yield call
+    if answer.status == 401:  # noqa: PLR2004
+        picture.challenge = challenge_of(answer)
+        return [found("RS-03", "initialize is open, and tools/call asks for a token.", seen(call, answer))]
+    return []
+
+
+def _others(picture: Picture) -> tuple[tuple[str, Request, Response], ...]:
+    return (
+        ("server/discover", discover(picture), picture.discover),
+        ("GET", Request("GET", picture.endpoint), picture.get),
+    )
+
+
+def _of_the_others(picture: Picture) -> list[str]:
+    return [
+        f"{name}: {answer.status} {answer.headers.get('www-authenticate', 'without a challenge')}"
+        for name, _, answer in _others(picture)
+        if answer.status
+    ]
+
+
+def _in_other_words(picture: Picture, at: str) -> list[Finding]:
+    """Find a request that is refused without the challenge that the first one gets."""
+    for name, request, answer in _others(picture):
+        if answer.status != 401 or challenge_of(answer).get("resource_metadata") == at:  # noqa: PLR2004
+            continue
+        summary = f"{name} is refused without the challenge that initialize gets."
+        evidence = [*seen(request, answer), f"initialize: {picture.initialize.headers.get('www-authenticate')}"]
+        verdict = "risk" if name == "GET" else "broken"
+        return [found("DSC-03", summary, evidence, verdict=verdict)]
+    return []
 
 
 def bad_token(picture: Picture) -> Steps:
-    """Send a token that nobody issued."""
+    """Send tokens that nobody issued: one without a form, a cut one, an expired one."""
     if picture.is_open:
         return []
-    request = initialize(picture, headers={"authorization": f"Bearer {_UNKNOWN_TOKEN}"})
-    response = yield request
-    if response.status == 401 and "www-authenticate" in response.headers:  # noqa: PLR2004
+    tokens = {"a made-up token": _UNKNOWN_TOKEN} | _jwts(picture.origin)
+    requests = tuple(initialize(picture, headers={"authorization": f"Bearer {each}"}) for each in tokens.values())
+    answers = (yield Together(requests)).parts
+    wrong = [place for place, answer in enumerate(answers) if not _is_challenged(answer)]
+    table = [
+        f"{kind}: {answer.status} {answer.headers.get('www-authenticate', 'without a challenge')}"
+        for kind, answer in zip(tokens, answers, strict=True)
+    ]
+    if wrong:
+        answer, kind = answers[wrong[0]], list(tokens)[wrong[0]]
+        how = " without a challenge" if answer.status == 401 else " in place of 401"  # noqa: PLR2004
+        summary = f"{kind.capitalize()} gets {answer.status or 'no answer'}{how}."
+        return [found("RS-02", summary, [*seen(requests[wrong[0]], answer), *table])]
+    return _not_arriving(picture, requests[0], answers[0])
+
+
+def _is_challenged(answer: Response) -> bool:
+    return answer.status == 401 and "www-authenticate" in answer.headers  # noqa: PLR2004
+
+
+def _jwts(issuer: str) -> dict[str, str]:
+    header = {"alg": "RS256", "typ": "at+jwt", "kid": "doorward-check"}
+    claims = {"iss": issuer, "aud": issuer, "sub": "doorward-check", "iat": 1_577_836_800, "exp": 1_577_840_400}
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (header, claims)]
+    return {"a JWT that is cut off": ".".join(parts), "an expired JWT": ".".join([*parts, "A" * 342])}
+
+
+def _not_arriving(picture: Picture, request: Request, answer: Response) -> list[Finding]:
+    """Compare with what is said without any token: the same words may mean that the token does not arrive."""
+    plain = picture.initialize
+    same = (answer.headers.get("www-authenticate"), answer.body) == (plain.headers.get("www-authenticate"), plain.body)
+    if not same or b"invalid_token" in answer.body or "invalid_token" in answer.headers["www-authenticate"]:
         return []
-    summary = f"A made-up token gets {response.status or 'no answer'}" + (
-        " without a challenge." if response.status == 401 else " in place of 401."  # noqa: PLR2004
-    )
-    return [found("RS-02", summary, seen(request, response))]
+    summary = "A made-up token is answered like none at all: it may be taken away before it arrives."
+    return [found("NET-03", summary, seen(request, answer), verdict="note")]
 
 
 def resource(picture: Picture) -> Steps:
     """Read the protected resource metadata at the challenge's URL, the path form and the root form."""
     named = picture.challenge.get("resource_metadata", "")
-    forms = [f"{picture.origin}{_PRM}{picture.path}", f"{picture.origin}{_PRM}"]
-    places = [named] if named.startswith(("http://", "https://")) else []
-    answers: Seen = []
-    for url in dict.fromkeys([*places, *forms]):
-        request = Request("GET", url, {"accept": "application/json"})
-        answers.append((request, (yield request)))
-    findings = _bad_documents(answers)
-    documents = [(request, response.document) for request, response in answers if response.document]
+    forms = [f"{picture.origin}{PRM}{picture.path}", f"{picture.origin}{PRM}"]
+    places = [named] if named.startswith(_ABSOLUTE) else []
+    answers = yield from read([*places, *forms])
+    findings = bad_documents(answers)
+    documents = [(request, document) for request, response in answers if (document := response.document)]
     if not documents:
-        if not picture.is_open:
-            evidence = [line for pair in answers for line in seen(*pair, body=False)]
-            findings.append(found("DSC-06", "No resource metadata at any location.", evidence))
-        return _with_inner_urls(picture, named, "the challenge", findings)
+        return findings if picture.is_open else [*findings, (yield from _nowhere(picture, answers))]
     if places and answers[0][1].document is None:
         findings.append(found("DSC-06", "The URL in the challenge has no document.", seen(*answers[0])))
     if not places and all(request.url != forms[0] for request, _ in documents) and picture.path:
         findings.append(found("DSC-06", "The path form is missing.", seen(*answers[0]), verdict="risk"))
     request, picture.resource = documents[0]
     picture.documents = [each.url for each, _ in documents]
-    findings += _resource_members(picture, request, picture.resource or {})
-    return findings
+    findings += _members(picture, request, picture.resource, forms[1])
+    return [*findings, *_at_other_places(documents, forms[1]), *kept_too_long(answers)]
 
 
-def _bad_documents(answers: Seen) -> list[Finding]:
-    findings: list[Finding] = []
-    pages = [pair for pair in answers if pair[1].media_type == "text/html" and pair[1].status == 200]  # noqa: PLR2004
-    pages += [pair for pair in answers if 300 <= pair[1].status < 400]  # noqa: PLR2004
-    guarded = [pair for pair in answers if pair[1].status in {401, 403}]
-    if pages:
-        findings.append(found("DSC-05", "A page answers where metadata belongs.", seen(*pages[0])))
-    if guarded:
-        findings.append(found("DSC-08", "A metadata location asks for a login.", seen(*guarded[0])))
-    return findings
+def _nowhere(picture: Picture, answers: Seen) -> Any:
+    """Look at a place that no client asks, which is where an application mounted below a path puts the document."""
+    evidence = [line for pair in answers for line in seen(*pair, body=False)]
+    summary = "No resource metadata at any location."
+    if picture.path:
+        appended = Request("GET", f"{picture.origin}{picture.path}{PRM}", {"accept": "application/json"})
+        response = yield appended
+        if response.document:
+            summary = "The resource metadata is only at a location that no client asks."
+            evidence += seen(appended, response)
+    return found("DSC-06", summary, evidence)
 
 
-def _resource_members(picture: Picture, request: Request, document: dict[str, Any]) -> list[Finding]:
-    findings: list[Finding] = []
+def _members(picture: Picture, request: Request, document: dict[str, Any], root: str) -> list[Finding]:
     servers, value = document.get("authorization_servers"), document.get("resource")
     listed = isinstance(servers, list) and servers and all(isinstance(server, str) for server in servers)
     if not isinstance(value, str) or not listed:
         wrong = "resource" if not isinstance(value, str) else "authorization_servers"
         evidence = [f"> GET {request.url}", f"{wrong}: {document.get(wrong)!r}"]
         return [found("DSC-09", f"{wrong} is missing or of the wrong type.", evidence)]
-    inner = _with_inner_urls(picture, value, "resource", [])
-    for server in servers or ():
-        inner = inner or _with_inner_urls(picture, server, "authorization_servers", [])
-    if inner:
-        findings += inner
-    if value != picture.url and value != picture.url.removesuffix("/"):
-        exact = [client.name for client in picture.clients.values() if client.exact_resource]
-        evidence = [f"> GET {request.url}", *differing("typed", picture.url, "resource", value)]
-        findings.append(found("DSC-01", "resource is not the URL that was typed.", evidence, clients=exact))
-    return findings
-
-
-def _with_inner_urls(picture: Picture, url: str, field: str, findings: list[Finding]) -> list[Finding]:
-    """Add a finding when a public server names an address of its inside."""
-    if not url:
+    findings = inner_urls(picture.url, "The resource metadata", document)
+    methods = document.get("bearer_methods_supported", ["header"])
+    if not isinstance(methods, list) or "header" not in methods:
+        evidence = [f"> GET {request.url}", f"bearer_methods_supported: {methods!r}"]
+        findings.append(found("DSC-09", "The method header is not among the bearer methods.", evidence, verdict="risk"))
+    if value in {picture.url, picture.url.removesuffix("/"), picture.endpoint}:
         return findings
-    mine, theirs = urlsplit(picture.url), urlsplit(url)
-    local = (theirs.hostname or "") in _LOCAL and (mine.hostname or "") not in _LOCAL
-    downgraded = mine.scheme == "https" and theirs.scheme == "http"
-    if local or downgraded:
-        evidence = [f"{field}: {url}", f"typed: {picture.url}"]
-        return [*findings, found("DSC-04", f"{field} shows an address of the inside.", evidence)]
+    evidence = [f"> GET {request.url}", *differing("typed", picture.url, "resource", value)]
+    if request.url == root and picture.path and _is_other_path(picture, value):
+        summary = "The document at the root speaks for another endpoint, and this one has none of its own."
+        findings.append(found("TRN-09", summary, evidence))
+    exact = [client.name for client in picture.clients.values() if client.exact_resource]
+    findings.append(found("DSC-01", "resource is not the URL that was typed.", evidence, clients=exact))
     return findings
 
 
-def server(picture: Picture) -> Steps:
-    """Read the authorization server metadata at every location of the specification."""
-    listed = (picture.resource or {}).get("authorization_servers")
-    named = isinstance(listed, list) and bool(listed) and isinstance(listed[0], str)
-    if not named and picture.is_open and picture.resource is None:
-        picture.skip("the server asks for no sign-in", "DSC-02", "DSC-07", "DSC-10", "REG-01", "CIM-02", "TOK-01")
-        return []
-    issuer = listed[0] if named and isinstance(listed, list) else picture.origin
-    parts = urlsplit(issuer)
-    origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
-    places = [f"{origin}{_AS}{path}", f"{origin}{_OIDC}{path}"]
-    if path:
-        places.append(f"{origin}{path}{_OIDC}")
-    answers: Seen = []
-    for url in places:
-        request = Request("GET", url, {"accept": "application/json"})
-        answers.append((request, (yield request)))
-    findings = _bad_documents(answers)
-    documents = [(request, response.document) for request, response in answers if response.document]
-    if not documents:
-        evidence = [line for pair in answers for line in seen(*pair, body=False)]
-        findings.append(found("DSC-06", "No authorization server metadata at any location.", evidence))
-        return findings
-    picture.server = documents[0][1]
-    picture.documents.append(documents[0][0].url)
-    for request, document in documents:
-        for finding in _server_members(picture, issuer, request, document or {}):
-            if finding.rule not in {earlier.rule for earlier in findings}:
-                findings.append(finding)
-    return findings
+def _is_other_path(picture: Picture, value: str) -> bool:
+    mine, theirs = urlsplit(picture.url), urlsplit(value)
+    return mine.netloc == theirs.netloc and theirs.path.rstrip("/") not in {"", mine.path.rstrip("/")}
 
 
-def _server_members(picture: Picture, issuer: str, request: Request, document: dict[str, Any]) -> list[Finding]:
-    findings: list[Finding] = []
-    at = f"> GET {request.url}"
-    said = document.get("issuer")
-    if isinstance(said, str) and said != issuer:
-        evidence = [at, *differing("asked for", issuer, "issuer", said)]
-        findings.append(found("DSC-02", "The document names another issuer.", evidence))
-    missing = [name for name in _REQUIRED if not document.get(name)]
-    nulls = [name for name, value in document.items() if value is None]
-    if missing or nulls:
-        evidence = [at, *(f"missing: {name}" for name in missing), *(f"null: {name}" for name in nulls)]
-        findings.append(found("DSC-10", f"Missing or null: {', '.join([*missing, *nulls])}.", evidence))
-    methods = document.get("code_challenge_methods_supported")
-    if not isinstance(methods, list) or "S256" not in methods:
-        evidence = [at, f"code_challenge_methods_supported: {methods!r}"]
-        findings.append(found("DSC-07", "The metadata does not advertise S256.", evidence))
-    for name in ("authorization_endpoint", "token_endpoint", "registration_endpoint"):
-        value = document.get(name)
-        if isinstance(value, str) and "DSC-04" not in {finding.rule for finding in findings}:
-            findings = _with_inner_urls(picture, value, name, findings)
-    return findings + _ways_in(at, document)
-
-
-def _ways_in(at: str, document: dict[str, Any]) -> list[Finding]:
-    findings: list[Finding] = []
-    registration, by_url = document.get("registration_endpoint"), document.get("client_id_metadata_document_supported")
-    if not registration and by_url is not True:
-        evidence = [
-            at,
-            f"registration_endpoint: {registration!r}",
-            f"client_id_metadata_document_supported: {by_url!r}",
-        ]
-        findings.append(found("REG-01", "Neither registration nor metadata documents are offered.", evidence))
-    methods = document.get("token_endpoint_auth_methods_supported")
-    if by_url is True and "none" not in (methods or ()):
-        evidence = [at, f"token_endpoint_auth_methods_supported: {methods!r}"]
-        findings.append(found("CIM-02", "Metadata documents are offered, and the method none is not.", evidence))
-    grants = document.get("grant_types_supported")
-    if isinstance(grants, list) and "refresh_token" not in grants:
-        evidence = [at, f"grant_types_supported: {grants!r}"]
-        findings.append(found("TOK-01", "refresh_token is not among the grant types.", evidence))
-    return findings
+def _at_other_places(documents: list[tuple[Request, dict[str, Any]]], root: str) -> list[Finding]:
+    """Compare the documents: the root form may speak for the origin, and else all must say the same."""
+    first, first_document = documents[0]
+    for request, document in documents[1:]:
+        apart = differences(first_document, document, _MEMBERS)
+        value = str(document.get("resource"))
+        if not apart or (request.url == root and not urlsplit(value).path.strip("/")):
+            continue
+        evidence = [f"> GET {first.url}", f"> GET {request.url}", *apart]
+        if request.url == root:
+            summary = "The root form says something else than the document of this endpoint."
+            return [found("DSC-06", summary, evidence, verdict="risk", clients=["gemini-cli"])]
+        return [found("DSC-06", "Two locations of the same document disagree.", evidence)]
+    return []
