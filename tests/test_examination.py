@@ -85,6 +85,7 @@ async def opened(tmp_path, **settings):
         (forwards, {}, {("NET-06", "risk")}),
         (forwards, {"trusted_proxies": (PEER,)}, set()),
         (unchanged, {"trusted_proxies": (PEER,)}, {("NET-06", "risk")}),
+        (passes_the_door_alone, {}, {("TRN-09", "broken")}),
         (rewrites_documents, {}, {("DSC-10", "broken")}),
         (nothing_answers, {}, {("TLS-02", "risk")}),
     ],

@@ -16,8 +16,8 @@ from doorward.doctor.checks import (
     access,
     authorize,
     discovery,
-    metadata_documents,
     later,
+    metadata_documents,
     name_and_address,
     refresh,
     registration,
@@ -194,10 +194,12 @@ class Driver:
 
 
 def fold(findings: Sequence[Finding]) -> list[Finding]:
-    """Put each finding under the first one that explains it, through chains of explanations too."""
+    """Keep the surest finding of each rule, and put it under the first one that explains it, through chains too."""
     by_rule: dict[str, Finding] = {}
     for finding in findings:
-        by_rule.setdefault(finding.rule, finding)
+        known = by_rule.setdefault(finding.rule, finding)
+        if _doubt(finding) < _doubt(known):
+            by_rule[finding.rule] = finding
     explained: dict[str, str] = {}
     for rule, cause in by_rule.items():
         if cause.verdict in {"note", "risk"} or not cause.folds:
@@ -246,9 +248,12 @@ def _without(secrets: Sequence[str], line: str) -> str:
 def _urgency(finding: Finding) -> tuple[int, int, int, int]:
     """Sort what is certain and stops most clients to the front."""
     order = [stage.name for stage in STAGES]
-    doubt = ("risk", "note").index(finding.verdict) + 1 if finding.verdict in {"risk", "note"} else 0
     place = order.index(rules()[finding.rule].stage)
-    return doubt, SEVERITIES.index(finding.severity), -len(finding.clients), place
+    return _doubt(finding), SEVERITIES.index(finding.severity), -len(finding.clients), place
+
+
+def _doubt(finding: Finding) -> int:
+    return ("risk", "note").index(finding.verdict) + 1 if finding.verdict in {"risk", "note"} else 0
 
 
 def _verdict(name: str, findings: Sequence[Finding], picture: Picture, crashed: Sequence[str]) -> ClientVerdict:
