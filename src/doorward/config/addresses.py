@@ -10,6 +10,9 @@ from doorward.oauth.tokens import digest
 _UNSPELLED_PORTS = (0, 80)
 """Left out of an address: 80 is what http means, and 0 is any free port, known only once it is bound."""
 
+_MINUTE = 60
+_DAY = 86_400
+
 
 def public_origin(config: Config, *, port: int | None = None) -> str:
     """Return the origin under which clients reach the door; `port` is the one really bound, where that is known."""
@@ -42,6 +45,10 @@ def policy_of(config: Config) -> Policy:
         remember_consent=config.remember_consent,
         end_older_grants=config.end_older_grants,
         access_token_format=config.access_token_format,
+        access_token_seconds=config.access_token_minutes * _MINUTE,
+        refresh_idle_seconds=config.refresh_idle_days * _DAY,
+        grant_absolute_seconds=config.grant_days * _DAY,
+        refresh_replay_seconds=config.refresh_repeat_seconds,
         require_par=config.require_par,
         require_dpop=config.require_dpop,
         dpop_nonce_required=config.dpop_nonce == "required",

@@ -111,6 +111,15 @@ class Config:
     upstream_identity: Literal["none", "jwt"] = "none"
     """`jwt`: tell the upstream who is calling in the header `X-Doorward-Identity`, a JWT of five minutes signed with
     the published keys. Its `aud` is the URL of the upstream, or that of the door for a Python target."""
+    access_token_minutes: int = 60
+    """How long an access token is good (1 to 1440). Refreshing it asks nobody."""
+    refresh_idle_days: int = 30
+    """A client that has not refreshed for this long (1 to 3650) sends its user to sign in again."""
+    grant_days: int = 180
+    """After this long (1 to 3650) the user is asked again, however often the client has refreshed."""
+    refresh_repeat_seconds: int = 30
+    """For this long (0 to 300) a spent refresh token still gets the reply that may have been lost; used later, it ends
+    the grant. Shorter is stricter with thieves, and with clients on bad networks."""
     require_par: bool = False
     """Accept only authorization requests that the client has pushed (RFC 9126). Most MCP clients do not push."""
     require_dpop: bool = False

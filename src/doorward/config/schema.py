@@ -22,6 +22,10 @@ _BOUNDS: dict[str, tuple[int, int | None]] = {
     "drain_seconds": (0, None),
     "database_connections": (1, 1000),
     "key_rotation_days": (0, 3650),
+    "access_token_minutes": (1, 1440),
+    "refresh_idle_days": (1, 3650),
+    "grant_days": (1, 3650),
+    "refresh_repeat_seconds": (0, 300),
     "unused_clients_limit": (100, None),
     "metadata_document_limit_bytes": (1024, 65_536),
 }
