@@ -16,6 +16,9 @@ from doorward.doctor.exchange import Request
 # Verifier of RFC 7636 appendix B: the code beside it is made up, so it opens nothing.
 _VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
+_OWN_FAULTS = frozenset({"server_error", "temporarily_unavailable"})
+"""Errors of a server that has read the request, and fell over its content."""
+
 
 def token(picture: Picture) -> Steps:
     """Redeem a made-up code as one client of each authentication method."""
@@ -36,6 +39,9 @@ def token(picture: Picture) -> Steps:
         response = yield request
         text = response.body.decode("utf-8", "replace")
         error = response.json.get("error") if isinstance(response.json, dict) else None
+        if error in _OWN_FAULTS:
+            summary = f"A made-up code gets {response.status} {error} in place of 400 invalid_grant."
+            return [found("TOK-04", summary, seen(request, response), verdict="risk")]
         if response.status == 415 or response.status >= 500 or (error == "invalid_request" and "grant_type" in text):  # noqa: PLR2004
             return [found("TOK-04", "A form is not read as one.", seen(request, response))]
         if 300 <= response.status < 400:  # noqa: PLR2004
