@@ -18,6 +18,7 @@ LISTS = {
     "security practices": numbered("X", 12),
     "extensions of the protocol": numbered("EXT-", 3),
     "attacks on sign-in": numbered("A-", 13, digits=2),
+    "attacks on consent and browser": numbered("B-", 14, digits=2),
     "attacks on tokens": numbered("T-", 11, digits=2),
     "attacks on registration": numbered("R-", 11, digits=2),
     "attacks through outgoing requests": numbered("S-", 10, digits=2),

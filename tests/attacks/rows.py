@@ -1,4 +1,4 @@
-"""What an attacker may try, a row each: on sign-in, tokens, registration, outgoing requests and the door.
+"""What an attacker may try, a row each: on sign-in, consent, tokens, registration, outgoing requests and the door.
 
 Every row has a test that carries its id, and a weak twin: a door without that one defence, at which the same attack
 must be noticed. `test_rows.py` holds both. A row that is added here fails until it has them.
@@ -20,6 +20,22 @@ SIGN_IN = {
     "A-11": "codes and tokens in caches, referrers and forwarded forms",
     "A-12": "a code before the sign-in is finished",
     "A-13": "a local program in the place of a known client",
+}
+CONSENT = {
+    "B-01": "a stranger's client that rides on what was allowed to another",
+    "B-02": "a sign-in that is finished in another browser",
+    "B-03": "a remembered consent, set off by another site",
+    "B-04": "a consent that nobody gave",
+    "B-05": "markup in what a client says about itself",
+    "B-06": "a client that looks like another one",
+    "B-07": "a page in a frame",
+    "B-08": "a cookie planted before the sign-in",
+    "B-09": "an old or used sign-in",
+    "B-10": "a forged or misdirected assertion of a provider",
+    "B-11": "a person who takes another's name",
+    "B-12": "one of our own pages as redirect URI",
+    "B-13": "an account that has ended, and what it left behind",
+    "B-14": "a form whose hidden fields were changed",
 }
 TOKENS = {
     "T-01": "a spent refresh token, after the window",
@@ -71,4 +87,4 @@ DOOR = {
     "U-09": "input that costs more than its size warrants",
     "U-10": "a crawl without any token",
 }
-ROWS = {**SIGN_IN, **TOKENS, **REGISTRATION, **OUTGOING, **DOOR}
+ROWS = {**SIGN_IN, **CONSENT, **TOKENS, **REGISTRATION, **OUTGOING, **DOOR}

@@ -11,6 +11,7 @@ def test_every_row_of_every_section_is_listed():
     """Sections are counted without gaps, so that a row cannot be dropped unseen."""
     for section, letter, count in (
         (rows.SIGN_IN, "A", 13),
+        (rows.CONSENT, "B", 14),
         (rows.TOKENS, "T", 11),
         (rows.REGISTRATION, "R", 11),
         (rows.OUTGOING, "S", 10),
