@@ -6,6 +6,7 @@ A test compares them with what is committed, so they cannot fall behind.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +16,12 @@ import specs
 from doorward.administration.openapi import document
 from doorward.cli.main import cli
 from doorward.config.schema import reference_table
-from doorward.doctor.rules import profiles, rules
+from doorward.doctor.rules import Rule, profiles, rules
 from doorward.doctor.run import STAGES
 from doorward.endpoints.administration import ROOT as ADMINISTRATION
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from testbed.broken import BROKEN
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 NOTE = "<!-- Written by scripts/generate_docs.py (make docs). Edit the source, not this page. -->\n"
@@ -56,10 +60,16 @@ everything else to standard error. `--json` prints JSON, with instants as second
 
 RULES = """# What `doorward check` finds
 
-It examines a server from outside, up to the sign-in; what can only be seen after a sign-in is not part of it. Each rule
-has a page, which `doorward explain RULE-ID` prints too. `--json` prints the shape of
+{seen} rules are found from outside; {unseen} cannot be seen from there, and say why. Each has a page, which
+`doorward explain RULE-ID` prints too. [How to use the check](../check.md); `--json` prints the shape of
 [check.schema.json](../check.schema.json).
+
+Needs: U nothing, R a throw-away registration, L a sign-in, T an access token, M several tries or a pause. Broken
+server: the one change that makes the good server of the [test bed](../../testbed) show the rule;
+`python -m testbed RULE-ID --port 8080` puts it on a port. Test: it is found there, and no other, by
+`pytest {test} -k 'RULE-ID'`.
 """
+RULE_TEST = "tests/doctor/test_rules.py"
 
 
 def pages() -> dict[Path, str]:
@@ -79,12 +89,29 @@ def pages() -> dict[Path, str]:
 
 def rule_index() -> str:
     """Return the table of the rules, in the order of the chain."""
-    lines = [RULES, "| Rule | What | Severity | Stops |", "| --- | --- | --- | --- |"]
-    for stage in STAGES:
-        for rule in (each for each in rules().values() if each.stage == stage.name):
-            stopped = "all" if len(rule.clients) == len(profiles()) else ", ".join(rule.clients)
-            lines.append(f"| [{rule.id}]({rule.id}.md) | {rule.title} | {rule.severity} | {stopped} |")
-    return "\n".join([*lines, ""])
+    known = rules().values()
+    order = [stage.name for stage in STAGES]
+    unseen = sum(bool(rule.unseen) for rule in known)
+    lines = [
+        RULES.format(seen=len(known) - unseen, unseen=unseen, test=RULE_TEST),
+        "| Rule | What | Severity | Needs | Stops | Broken server | Test |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    rows = sorted(known, key=lambda rule: order.index(rule.stage) if rule.stage in order else len(order))
+    return "\n".join([*lines, *map(rule_row, rows), ""])
+
+
+def rule_row(rule: Rule) -> str:
+    """Return the line of one rule: a server that breaks it and the test, or why there is none."""
+    stopped = "all" if len(rule.clients) == len(profiles()) else ", ".join(rule.clients)
+    cells = [f"[{rule.id}]({rule.id}.md)", rule.title, rule.severity, rule.mode, stopped]
+    if rule.unseen:
+        cells += [f"not seen from outside: {rule.unseen}", "-"]
+    elif rule.id in BROKEN:
+        cells += [" ".join(BROKEN[rule.id].change.split()), f"`-k '{rule.id}'`"]
+    else:
+        cells += ["-", "-"]
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 
 def commands(group: click.Group, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -15,9 +15,15 @@ from testbed.serving import application
 
 @contextlib.contextmanager
 def on_a_port(kind: type[Good]) -> Iterator[Good]:
-    """Serve in a thread until the block ends."""
+    """Serve in a thread until the block ends, and keep what was asked."""
+
+    class Recorded(kind):
+        def everything(self, request):
+            self.requests.append(request)
+            return super().everything(request)
+
     listener = socket.create_server(("127.0.0.1", 0))
-    server = kind(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    server = Recorded(f"http://127.0.0.1:{listener.getsockname()[1]}")
     program = uvicorn.Server(uvicorn.Config(application(server), log_level="error", lifespan="off"))
     thread = threading.Thread(target=program.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -247,9 +247,12 @@ def check(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 def test_a_path_that_cannot_be_written_is_wrong_usage_before_anything_is_asked(tmp_path, option):
     with on_a_port(Good) as server:
         done = [check(server.url, option, str(path)) for path in (tmp_path / "missing" / "report", tmp_path)]
+        asked = len(server.requests)
+        check(server.url)
     assert [each.returncode for each in done] == [2, 2]
     assert all(f"{option} cannot write to" in each.stderr for each in done)
-    assert server.requests == []
+    assert asked == 0
+    assert server.requests
     assert list(tmp_path.iterdir()) == []
 
 

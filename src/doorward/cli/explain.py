@@ -1,22 +1,49 @@
-"""`doorward explain RULE-ID`: the page behind a rule of `doorward check`."""
+"""`doorward explain RULE-ID`: the page behind a rule of `doorward check`; without an id, the list of them."""
 
 from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
 
 import click
 
 from doorward.cli.groups import HELP_OPTIONS
 
+_STRONG = re.compile(r"\*\*(.+?)\*\*")
+
 
 @click.command(context_settings=HELP_OPTIONS)
-@click.argument("rule_id")
-def command(rule_id: str) -> None:
-    """Print what a rule of `doorward check` means: what users see, the cause, the fix."""
+@click.argument("rule_id", required=False)
+def command(rule_id: str | None) -> None:
+    """Print what a rule of `doorward check` means: what users see, the cause, the fix.
+
+    Without RULE_ID, every rule is listed.
+    """
     from doorward.config.faults import suggestion
     from doorward.doctor.rules import rules
 
+    if rule_id is None:
+        from doorward.cli.printing import table
+
+        rows = [(each.id, each.severity, each.title) for each in rules().values()]
+        table(("RULE", "SEVERITY", "WHAT"), rows, empty="")
+        return
     rule = rules().get(rule_id.upper())
     if rule is None:
         meant = suggestion(rule_id.upper(), list(rules()))
-        hint = f"Did you mean {meant}?" if meant else f"There are: {', '.join(rules())}."
+        hint = f"Did you mean {meant}?" if meant else "`doorward explain` lists them."
         raise click.UsageError(f"There is no rule '{rule_id}'. {hint}")
-    click.echo(rule.page().rstrip())
+    page = rule.page().rstrip()
+    click.echo("\n".join(_for_reading(page)) if sys.stdout.isatty() else page)
+
+
+def _for_reading(page: str) -> Iterator[str]:
+    """Yield the page as a terminal shows it best: wrapped, and strong where Markdown says so."""
+    from doorward.cli.check_output import coloured, width
+    from doorward.doctor.fitting import paragraph
+
+    for block in page.splitlines():
+        heading = block.startswith("# ")
+        for line in paragraph(_STRONG.sub(r"\1", block.removeprefix("# ")), width()):
+            yield click.style(line, bold=True) if heading and coloured() else line

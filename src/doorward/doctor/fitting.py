@@ -35,7 +35,7 @@ def evidence(lines: Sequence[str], width: int, *, whole: bool) -> list[str]:
     shown: list[str] = []
     for group in _groups(lines):
         rows = _window(group, width) if len(group) > 1 else _rows(group[0], width, whole=whole)
-        shown += rows
+        shown += [row.rstrip() for row in rows]
     if whole or len(shown) <= LINES_SHOWN:
         return shown
     left = len(shown) - LINES_SHOWN + 1

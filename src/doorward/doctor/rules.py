@@ -18,9 +18,17 @@ import msgspec
 Severity = Literal["blocker", "major", "minor"]
 AREAS = (
     "network", "transport", "discovery", "registration", "authorize", "token", "access", "versions", "sessions",
-    "sign_in", "store", "later", "gateway",
+    "sign_in", "store", "later", "gateway", "client_side",
 )  # fmt: skip
 """Files of `corpus/`. In a file: one table per rule id; `clients` are profile names, or "all"."""
+MODES = {
+    "U": "without a sign-in",
+    "R": "with a throw-away registration",
+    "L": "after a sign-in",
+    "T": "with an access token",
+    "M": "with several tries or a pause",
+}
+"""What a probe needs, by letter of a rule's mode."""
 SEVERITIES: tuple[Severity, ...] = ("blocker", "major", "minor")
 
 
@@ -47,14 +55,20 @@ class Rule:
 
     def page(self) -> str:
         """Return the page behind the rule, as Markdown."""
-        stopped = ", ".join(client.title for client in profiles().values() if client.name in self.clients)
+        names = ", ".join(client.title for client in profiles().values() if client.name in self.clients)
+        stopped = "every client" if len(self.clients) == len(profiles()) else names
+        whom = f"A fault of the client: {names}" if self.id.startswith("CLI-") else f"Stops: {stopped}"
         follows = f"\nUsually behind: {', '.join(self.explains)}.\n" if self.explains else ""
-        unseen = f"\n**Not checked from outside.** {self.unseen}\n" if self.unseen else ""
+        looked = f"**Not seen from outside.** {self.unseen}" if self.unseen else f"**Looked for** {self.needs()}."
         return (
-            f"# {self.id}: {self.title}\n\nSeverity: {self.severity}. Stops: {stopped}.\n\n"
+            f"# {self.id}: {self.title}\n\nSeverity: {self.severity}. {whom}.\n\n"
             f"**What users see.** {self.symptom}\n\n**Cause.** {self.cause}\n\n**Fix.** {self.fix}\n\n"
-            f"**Specification.** {self.spec}\n{follows}{unseen}"
+            f"**Specification.** {self.spec}\n\n{looked}\n{follows}"
         )
+
+    def needs(self) -> str:
+        """Return in words what the probe needs."""
+        return ", ".join(words for letter, words in MODES.items() if letter in self.mode)
 
 
 @dataclass(frozen=True, slots=True)
