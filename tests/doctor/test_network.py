@@ -44,6 +44,11 @@ def test_doorward_itself_has_no_findings(tmp_path, auth):
         ("check", "not a url"),
         ("check", "https://mcp.example.com/mcp", "--as", "cluade"),
         ("check", "https://mcp.example.com/mcp", "--header", "no colon"),
+        ("check", "https://mcp.example.com/mcp", "--header", "Authorization: Basic secret-secret-secret"),
+        ("check", "https://mcp.example.com/mcp", "--token", "secret-secret-secret of-two-words"),
+        ("check", "https://mcp.example.com/mcp", "--token", "secret-secret-secret", "--login"),
+        ("check", "https://mcp.example.com/mcp", "--token", "@/nowhere/token"),
+        ("check", "https://mcp.example.com/mcp", "--baseline", "pyproject.toml"),
         ("explain", "DSC-99"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from doorward.cli.check_sign_in import TOKEN_VARIABLE, bearer, somebody, token_from
 from doorward.cli.groups import HELP_OPTIONS
 
 if TYPE_CHECKING:
@@ -15,14 +16,30 @@ if TYPE_CHECKING:
     from doorward.doctor.rules import Profile
     from doorward.doctor.run import Report
 
-_TOTAL_SHARES = 6
-"""The whole examination may take so many times the limit of one request."""
+_TOTAL_SHARES, _BEHIND_SHARES, _REPEATED_SHARES = 6, 6, 24
+"""The whole examination may take so many times the limit of one request; more with a sign-in, and with --repeat."""
 
 
 @click.command(context_settings=HELP_OPTIONS)
 @click.argument("url")
 @click.option("--as", "client", metavar="CLIENT", help="Look as one client only: claude, chatgpt, cursor, vscode, ...")
 @click.option("--header", "headers", multiple=True, metavar="'N: V'", help="Send this to the MCP endpoint; repeatable.")
+@click.option("--login", is_flag=True, help="Let a person sign in with a browser, and examine what comes after.")
+@click.option(
+    "--token",
+    metavar="TOKEN",
+    envvar=TOKEN_VARIABLE,
+    help="Examine what comes after the sign-in with this access token: @FILE, - for standard input, or the token "
+    "itself, which other users of the machine can see. [env: DOORWARD_CHECK_TOKEN]",
+)
+@click.option(
+    "--repeat",
+    type=click.IntRange(0, 50),
+    default=0,
+    metavar="N",
+    help="Ask N times, over new connections and with pauses, what fails only now and then: takes minutes.",
+)
+@click.option("--baseline", metavar="FILE", help="Compare with what an earlier run saw; the first run writes the file.")
 @click.option("--no-register", is_flag=True, help="Register no throw-away clients, and leave out what needs them.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--html", metavar="FILE", help="Write the report as a page, too.")
@@ -38,6 +55,10 @@ def command(
     url: str,
     client: str | None,
     headers: Sequence[str],
+    login: bool,
+    token: str | None,
+    repeat: int,
+    baseline: str | None,
     no_register: bool,
     as_json: bool,
     html: str | None,
@@ -47,20 +68,33 @@ def command(
     timeout: float,
     allow_private: bool,
 ) -> int:
-    """Examine an MCP server as its clients would, up to the sign-in, and name what stops them.
+    """Examine an MCP server as its clients would, and name what stops them.
 
     Where the server registers clients, one throw-away client is registered for each profile. They are named as such,
-    and deleted again where the server offers that.
+    and deleted again where the server offers that. What comes after the sign-in needs --login or --token.
     """
+    from doorward.cli.check_baseline import Memory
     from doorward.cli.check_output import Output, destinations
     from doorward.doctor.check import Picture
 
+    sent, in_header = _headers(headers)
     picture = Picture(
-        url=_checked(url), clients=_chosen(client), headers=_headers(headers), may_register=not no_register
+        url=_checked(url),
+        clients=_chosen(client),
+        headers=sent,
+        may_register=not no_register,
+        may_sign_in=login,
+        token=token_from(token) or in_header,
+        repeat=repeat,
     )
+    if login and (picture.token or no_register):
+        raise click.UsageError("--login signs in with a client of its own: leave out --token and --no-register.")
     output = Output(as_json, verbose, strict, *destinations(html, junit))
     try:
-        return output.show(asyncio.run(_examine(picture, seconds=timeout, allow_private=allow_private)))
+        with Memory(baseline, picture) as memory:
+            report = asyncio.run(_examine(picture, seconds=timeout, allow_private=allow_private))
+            memory.save(picture)
+        return output.show(report)
     finally:
         output.discard()
 
@@ -72,7 +106,13 @@ async def _examine(picture: Picture, *, seconds: float, allow_private: bool) -> 
 
     picture.address = await reach_of(picture.url)
     network = Network(allow_private=allow_private or picture.address != "public", timeout_seconds=seconds)
-    return await examine(picture, network.send, progress=Progress(), seconds=_TOTAL_SHARES * seconds)
+    shares = _TOTAL_SHARES + (_BEHIND_SHARES if picture.may_sign_in or picture.token else 0)
+    shares += _REPEATED_SHARES if picture.repeat else 0
+    try:
+        async with somebody(picture) as person:
+            return await examine(picture, network.send, sign_in=person, progress=Progress(), seconds=shares * seconds)
+    finally:
+        await network.close()
 
 
 def _checked(url: str) -> str:
@@ -99,13 +139,17 @@ def _chosen(client: str | None) -> dict[str, Profile]:
     return {client: known[client]}
 
 
-def _headers(given: Sequence[str]) -> dict[str, str]:
-    headers = {}
+def _headers(given: Sequence[str]) -> tuple[dict[str, str], str]:
+    """Return what is sent with each request, and the token that is sent only once a client would have one."""
+    headers, token = {}, ""
     for line in given:
         name, colon, value = line.partition(":")
         if not colon or not name.strip() or not line.isprintable():
             raise click.UsageError(f"--header wants 'Name: value', not '{line.partition(' ')[0]}'.")
         if name.strip().lower() == "authorization":
-            raise click.UsageError("What comes after the sign-in is not examined, so no token can be given.")
+            if value.split()[:1] not in (["Bearer"], ["bearer"]):
+                raise click.UsageError("--header takes 'Authorization: Bearer TOKEN' alone, no other scheme.")
+            token = bearer(value)
+            continue
         headers[name.strip().lower()] = value.strip()
-    return headers
+    return headers, token

@@ -23,7 +23,7 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "serve": "Put a server behind a door and serve it.",
-    "check": "Examine an MCP server as its clients would, up to the sign-in, and name what stops them.",
+    "check": "Examine an MCP server as its clients would, and name what stops them.",
     "explain": "Print what a rule of `doorward check` means: what users see, the cause, the fix.",
     "clients": "OAuth clients that are registered by hand.",
     "tokens": "Tokens that a client sends in a header.",

@@ -18,6 +18,8 @@ from doorward.config.settings import PREFIX, catalogue, file_keys, variables
 from doorward.errors import Problem
 
 FILE_NAME = "doorward.toml"
+OTHER_VARIABLES = frozenset({"DOORWARD_CHECK_TOKEN"})
+"""Of commands that have no settings; here only so that nobody is told they are unknown."""
 PLATFORM_VARIABLES = {"PORT": "port", "WEB_CONCURRENCY": "workers"}
 """Set by hosting platforms; they count as environment, below Doorward's own names."""
 
@@ -65,6 +67,8 @@ def from_environment(environ: Mapping[str, str], cwd: Path, problems: list[Probl
             continue
         if setting := names.get(variable):
             yield Entry(setting.name, value, variable, cwd, typed=False)
+        elif variable in OTHER_VARIABLES:
+            continue
         elif variable not in known:
             problems.append(_unknown(variable, variable.removeprefix(PREFIX), [*file_keys(), "config"], PREFIX))
         elif variable.endswith("_FILE"):

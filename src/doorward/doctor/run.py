@@ -54,7 +54,7 @@ STAGES = (
     Stage("challenge", "challenge", (discovery.challenge, discovery.bad_token)),
     Stage("resource", "resource metadata", (discovery.resource,)),
     Stage("server", "authorization server metadata", (metadata_documents.server,)),
-    Stage("registration", "registration", (registration.register,)),
+    Stage("registration", "registration", registration.CHECKS),
     Stage("authorize", "authorize", (authorize.authorize,)),
     Stage("token", "token endpoint", (*token.CHECKS, access.error_reply)),
     Stage("versions", "protocol versions", versions.CHECKS),

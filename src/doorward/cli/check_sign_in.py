@@ -1,0 +1,93 @@
+"""What `doorward check` needs to come past the sign-in: a person with a browser, or a token that exists already.
+
+A token is taken from where other users of the machine cannot see it; on the command line they can, and it says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from doorward.doctor.check import Picture
+    from doorward.doctor.exchange import SignIn
+    from doorward.doctor.run import Person
+
+TOKEN_VARIABLE = "DOORWARD_CHECK_TOKEN"
+_LIMIT_BYTES = 64 * 1024
+
+
+def token_from(given: str | None) -> str:
+    """Return the access token that `--token` or its variable names.
+
+    Raises:
+        UsageError: there is none where it says, or it is none that a header can carry.
+    """
+    if given is None:
+        return ""
+    try:
+        if given == "-":
+            token = sys.stdin.read(_LIMIT_BYTES)
+        elif given.startswith("@"):
+            with Path(given[1:]).open(encoding="utf-8") as file:
+                token = file.read(_LIMIT_BYTES)
+        else:
+            token = given
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise click.UsageError(f"--token cannot read '{given}': {reason.lower()}.") from None
+    return bearer(token)
+
+
+def bearer(token: str) -> str:
+    """Return a token without what people paste with it.
+
+    Raises:
+        UsageError: it is none that a header can carry; the message does not repeat it.
+    """
+    words = token.split()
+    if len(words) > 1 and words[0].lower() == "bearer":
+        words = words[1:]
+    if len(words) != 1 or not words[0].isascii() or not words[0].isprintable():
+        raise click.UsageError("The token must be one word of printable characters.")
+    return words[0]
+
+
+@asynccontextmanager
+async def somebody(picture: Picture) -> AsyncIterator[Person | None]:
+    """Be there for the person who signs in, while the block runs; None when nobody was asked for."""
+    if not picture.may_sign_in:
+        yield None
+        return
+    from doorward.doctor.callback import listening
+
+    async with listening(_tell, _open_page if sys.stderr.isatty() else None) as callback:
+        picture.callback = callback.url
+        yield callback.sign_in
+
+
+def _tell(ask: SignIn) -> None:
+    if ask.meanwhile:
+        click.echo("Once more, as with two tabs: open the first link, then the second; sign in at the FIRST.", err=True)
+        click.echo(f"  {ask.url}\n  {ask.meanwhile}", err=True)
+        return
+    click.echo("Sign in with a browser on this machine, within 5 minutes:", err=True)
+    click.echo(f"  {ask.url}", err=True)
+
+
+async def _open_page(url: str) -> None:
+    """Open a browser that has a window; one in this terminal would hide the report."""
+    import webbrowser
+
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return
+    if type(browser) is not webbrowser.GenericBrowser:
+        await asyncio.to_thread(browser.open, url)

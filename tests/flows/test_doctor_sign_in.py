@@ -1,0 +1,95 @@
+"""The doctor past the sign-in, as a person uses it: at a real door, and at servers that nobody here wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+
+import pytest
+from flows.door import PASSWORD, serving
+from flows.foreign import python_server
+from flows.processes import PYTHON, ROOT
+from flows.signing_in import check_with_login
+from flows.user_agent import Person
+
+from doorward.doctor.rules import rules
+
+OWNER = Person("owner", PASSWORD)
+
+
+def test_doorward_itself_has_no_findings_past_the_sign_in_and_keeps_nothing(tmp_path):
+    with serving("examples/01_fastmcp.py", data_dir=tmp_path) as door:
+        done = asyncio.run(check_with_login(door.url, OWNER, "--strict"))
+        clients, grants = door.command("clients", "list"), door.command("grants", "list")
+    assert done.report["findings"] == []
+    assert done.report["faults"] == []
+    assert done.code == 0
+    assert {each["verdict"] for each in done.report["clients"].values()} == {"connects"}
+    assert {"RS-01", "RS-06", "TOK-05", "TOK-07", "TOK-08", "AUT-05"}.isdisjoint(
+        each["rule"] for each in done.report["not_checked"]
+    )
+    assert clients == []
+    assert grants == []
+
+
+def test_no_secret_of_a_sign_in_is_printed(tmp_path):
+    with serving("examples/01_fastmcp.py", data_dir=tmp_path) as door:
+        done = asyncio.run(check_with_login(door.url, OWNER))
+    printed = done.output + done.errors
+    assert len(done.codes) == 1
+    assert done.codes[0] not in printed
+    assert PASSWORD not in printed
+    assert not {"dwa_", "dwr_", "dwc_"} & {printed[at : at + 4] for at in range(len(printed))}
+
+
+def test_a_person_who_says_no_leaves_the_rest_unchecked(tmp_path):
+    with serving("examples/01_fastmcp.py", data_dir=tmp_path) as door:
+        done = asyncio.run(check_with_login(door.url, Person("owner", PASSWORD, decision="deny")))
+    assert done.report["findings"] == []
+    reasons = {each["rule"]: each["why"] for each in done.report["not_checked"]}
+    assert reasons["TOK-07"] == "the sign-in came back with access_denied"
+    assert {each["verdict"] for each in done.report["clients"].values()} == {"connects as far as sign-in"}
+
+
+@pytest.mark.parametrize("way", ["variable", "stdin", "file", "header"])
+def test_a_token_that_exists_opens_what_is_behind_it_and_is_not_printed(tmp_path, way):
+    with serving("examples/01_fastmcp.py", data_dir=tmp_path) as door:
+        token = door.header_token()
+        (tmp_path / "token").write_text(f"{token}\n")
+        options = {
+            "variable": [],
+            "stdin": ["--token", "-"],
+            "file": ["--token", f"@{tmp_path / 'token'}"],
+            "header": ["--header", f"Authorization: Bearer {token}"],
+        }[way]
+        words = [PYTHON, "-m", "doorward", "check", door.url, "--json", "--strict", *options]
+        done = subprocess.run(
+            words,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            input=token if way == "stdin" else "",
+            env={"DOORWARD_CHECK_TOKEN": token} if way == "variable" else {},
+        )
+        still_good = door.command("tokens", "list")
+    report = json.loads(done.stdout)
+    assert report["findings"] == []
+    assert done.returncode == 0
+    assert token not in done.stdout + done.stderr
+    assert {each["verdict"] for each in report["clients"].values()} == {"connects"}
+    assert "RS-01" not in {each["rule"] for each in report["not_checked"]}
+    assert "revoked_at" not in still_good[0] or still_good[0]["revoked_at"] is None
+
+
+BEHIND = {rule.id for rule in rules().values() if rule.stage in {"sign_in", "access", "refresh", "repeat", "later"}}
+
+
+def test_the_true_faults_of_fastmcp_past_the_sign_in_are_found_and_no_others():
+    with python_server("protected_server") as program:
+        done = asyncio.run(check_with_login(program.url(), Person("owner", "open sesame")))
+    # Its in-memory provider forgets a refresh token the moment it is used.
+    assert {each for each in done.faults if each[0] in BEHIND} == {("TOK-08", "risk")}
+    assert done.report["faults"] == []
