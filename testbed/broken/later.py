@@ -7,14 +7,6 @@ from testbed.broken.registry import breaks
 from testbed.good import Good
 
 
-@breaks("DSC-11", needs="repeat")
-class CachedForADay(Good):
-    """Caches may keep the metadata for a day."""
-
-    def server_metadata(self, request):
-        return reply(200, self.metadata, cache_control="public, max-age=86400")
-
-
 @breaks("LIFE-01", needs="repeat")
 class ClosesRegistration(Good):
     """The metadata names no registration endpoint any more after half a minute."""

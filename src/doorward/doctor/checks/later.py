@@ -36,7 +36,7 @@ def documents(picture: Picture) -> Steps:
         picture.skip("there is no metadata", "LIFE-01", "DSC-11")
         return []
     if not picture.repeat and picture.baseline is None:
-        picture.skip(_NEEDS, "LIFE-01", "DSC-11")
+        picture.skip(_NEEDS, "LIFE-01")
         return []
     findings: list[Finding] = []
     lines = list(_differences(picture.baseline or {}, {"resource": picture.resource, "server": picture.server}))
