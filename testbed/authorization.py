@@ -58,7 +58,7 @@ class Authorization:
         if path.startswith("/register/"):
             return self.manage(request)
         handlers = {
-            "/register": self.register,
+            "/register": self.registration,
             "/authorize": self.authorize,
             "/token": self.token,
             "/revoke": self.revoke,
@@ -74,6 +74,12 @@ class Authorization:
 
     def server_metadata(self, request: Request) -> Response:
         return reply(200, self.metadata)
+
+    def registration(self, request: Request) -> Response:
+        """Refuse what no server can take, so that a broken one need not think of it."""
+        if not isinstance(json.loads(request.body).get("redirect_uris"), list):
+            return reply(400, {"error": "invalid_redirect_uri"})
+        return self.register(request)
 
     def register(self, request: Request) -> Response:
         body = json.loads(request.body)

@@ -89,3 +89,11 @@ class Limited(Good):
 
     def register(self, request):
         return reply(429, {"error": "slow_down"}) if len(self.clients) > 3 else super().register(request)
+
+
+@breaks("NET-09")
+class BodyRule(Good):
+    """A web firewall that takes 127.0.0.1 in a body for an attack."""
+
+    def register(self, request):
+        return reply(403, b"Forbidden", "text/plain") if b"127.0.0.1" in request.body else super().register(request)

@@ -1,5 +1,7 @@
 """Registration, as each client would: one throw-away client per profile, named as such, deleted where that is offered.
 
+Why a client is refused is looked into in `refusals.py`, and what a reply must say in `registration_replies.py`.
+
 Spec: RFC 7591 s3; RFC 7592 s2.3; RFC 8252 s7
 """
 
@@ -9,12 +11,26 @@ import json
 from typing import Any
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.exchange import Request, Response
+from doorward.doctor.checks.agents import as_client
+from doorward.doctor.checks.inner_urls import inner_urls
+from doorward.doctor.checks.refusals import refusal
+from doorward.doctor.checks.registration_replies import is_client, of_an_invalid_body, reply_faults
+from doorward.doctor.exchange import Request, Response, Together
 from doorward.doctor.links import urlsplit
-from doorward.doctor.rules import Profile
+from doorward.doctor.rules import Profile, rules
 
 NAME = "doorward check (throw-away)"
-_RULES = ("REG-02", "REG-04", "REG-05", "NET-06", "AUT-01", "AUT-02", "AUT-04", "AUT-07", "TOK-03", "TOK-04")
+LOOPBACK = "loopback"
+"""Name of a client of nobody, whose redirect URIs have every loopback host and no port."""
+LOOPBACK_URIS = ("http://localhost/callback", "http://127.0.0.1/callback", "http://[::1]/callback")
+_RULES = (
+    "REG-02", "REG-04", "REG-05", "NET-06", "NET-09", "AUT-01", "AUT-02", "AUT-03", "AUT-04", "AUT-07", "AUT-08",
+    "AUT-09", "AUT-10", "CIM-01", "TOK-03", "TOK-04",
+)  # fmt: skip
+_REGISTRATIONS = 12
+_READS = 40
+_AT_ONCE = 10
+_TOO_MANY = 429
 
 
 def body_of(profile: Profile, redirect_uris: tuple[str, ...]) -> dict[str, Any]:
@@ -26,6 +42,7 @@ def body_of(profile: Profile, redirect_uris: tuple[str, ...]) -> dict[str, Any]:
         "response_types": ["code"],
         "token_endpoint_auth_method": profile.auth_method,
         "application_type": profile.application_type,
+        **profile.registration,
     }
 
 
@@ -36,91 +53,107 @@ def request_of(endpoint: str, body: dict[str, Any]) -> Request:
 
 
 def register(picture: Picture) -> Steps:
-    """Register every client, and say which ones are refused, and for which of their redirect URIs."""
+    """Register every client at once, and say which ones are refused, and why."""
     endpoint = (picture.server or {}).get("registration_endpoint")
     if not isinstance(endpoint, str) or not picture.may_register:
         why = "registration was switched off" if isinstance(endpoint, str) else "there is no registration endpoint"
         picture.skip(why, *_RULES)
         return []
-    refused: dict[str, tuple[Request, Response]] = {}
-    findings: list[Finding] = []
-    for profile in picture.clients.values():
-        body = body_of(profile, profile.redirect_uris)
-        request = request_of(endpoint, body)
-        response = yield request
-        if response.status == 429:  # noqa: PLR2004
-            summary = f"Registration number {len(picture.registered) + len(refused) + 1} gets 429."
-            return [*findings, found("NET-06", summary, seen(request, response), verdict="risk")]
-        reply = response.json
-        if _is_client(response):
-            picture.registered[profile.name] = _filled_in(body, reply)
-            findings += _reply(request, response, reply, findings)
-        else:
-            refused[profile.name] = (request, response)
+    bodies = {profile.name: body_of(profile, profile.redirect_uris) for profile in picture.clients.values()}
+    requests = {name: as_client(request_of(endpoint, body), picture.clients[name]) for name, body in bodies.items()}
+    extra = _extra(picture, endpoint)
+    answers = (yield Together((*requests.values(), *extra.values()))).parts
+    pairs = dict(
+        zip((*requests, *extra), zip((*requests.values(), *extra.values()), answers, strict=True), strict=True)
+    )
+    if limited := [name for name, (_, response) in pairs.items() if response.status == _TOO_MANY]:
+        _take(picture, pairs)
+        summary = f"Of {len(pairs)} registrations, {len(limited)} get 429."
+        return [found("NET-06", summary, seen(*pairs[limited[0]]), verdict="risk")]
+    _take(picture, pairs)
+    findings = _replies(picture, pairs)
+    findings += of_an_invalid_body(*pairs["invalid"])
+    refused = {name: pairs[name] for name in requests if name not in picture.registered}
     if refused:
-        findings.append((yield from _refusal(picture, endpoint, refused)))
+        findings += yield from refusal(picture, endpoint, refused)
     return findings
 
 
-def _is_client(response: Response) -> bool:
-    reply = response.json
-    return response.status in {200, 201} and isinstance(reply, dict) and isinstance(reply.get("client_id"), str)
+def _extra(picture: Picture, endpoint: str) -> dict[str, Request]:
+    """Return what no client sends: a body that must be refused, and where it matters, loopback without a port."""
+    extra = {"invalid": request_of(endpoint, {"client_name": NAME, "redirect_uris": "not a list"})}
+    if set(picture.clients) & set(rules()["AUT-01"].clients):
+        native = Profile(LOOPBACK, "a native client", "", LOOPBACK_URIS, 0)
+        extra[LOOPBACK] = request_of(endpoint, body_of(native, LOOPBACK_URIS))
+    return extra
 
 
-def _filled_in(body: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
+def _take(picture: Picture, pairs: dict[str, tuple[Request, Response]]) -> None:
+    """Keep what was registered, so that it can be used, and deleted."""
+    for name, (request, response) in pairs.items():
+        if is_client(response):
+            picture.registered[name] = filled_in(json.loads(request.body), response.json)
+
+
+def filled_in(body: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
     """Return the client as registered; what the reply says of redirect URIs counts only when it is a list of some."""
     uris = reply.get("redirect_uris")
     usable = isinstance(uris, list) and uris and all(isinstance(uri, str) for uri in uris)
     return body | reply | ({} if usable else {"redirect_uris": body["redirect_uris"]})
 
 
-def _reply(request: Request, response: Response, reply: dict[str, Any], earlier: list[Finding]) -> list[Finding]:
-    nulls = [name for name, value in reply.items() if value is None]
-    wrong = [f"{name} is null" for name in nulls]
-    if isinstance(reply.get("scope"), list):
-        wrong.append("scope is a list")
-    if reply.get("client_secret") and "client_secret_expires_at" not in reply:
-        wrong.append("client_secret comes without client_secret_expires_at")
-    if not wrong or any(finding.rule == "REG-04" for finding in earlier):
-        return []
-    return [found("REG-04", f"In the reply, {', '.join(wrong)}.", [*seen(request, response, body=False), *wrong])]
-
-
-def _refusal(picture: Picture, endpoint: str, refused: dict[str, tuple[Request, Response]]) -> Any:
-    """Tell a policy against strangers from a validator of redirect URIs, and find the URI it refuses."""
-    first = next(iter(refused.values()))
-    everyone = len(refused) == len(picture.clients)
-    if everyone and first[1].status in {401, 403}:
-        return found("REG-05", f"Registration answers {first[1].status} to everyone.", seen(*first))
-    evidence: list[str] = []
-    for name, pair in refused.items():
-        profile = picture.clients[name]
-        evidence += [f"{profile.title}:", *seen(*pair)]
-        if len(profile.redirect_uris) == 1:
-            evidence.append(f"  {profile.redirect_uris[0]}: refused")
+def _replies(picture: Picture, pairs: dict[str, tuple[Request, Response]]) -> list[Finding]:
+    """Judge the replies; what is wrong with one is mostly wrong with all, and is said once."""
+    for name, (request, response) in pairs.items():
+        if name not in picture.clients or name not in picture.registered:
             continue
-        for uri in profile.redirect_uris:
-            response = yield request_of(endpoint, body_of(profile, (uri,)))
-            evidence.append(f"  {uri}: {'accepted' if _is_client(response) else f'refused ({response.status})'}")
-            if _is_client(response):
-                picture.registered[f"{name} {uri}"] = _filled_in(body_of(profile, (uri,)), response.json)
-    words = b"".join(response.body for _, response in refused.values())
-    if everyone and b"redirect" not in words:
-        return found("REG-05", "Registration refuses every client.", evidence)
-    return found("REG-02", f"Registration refuses {', '.join(refused)}.", evidence, clients=tuple(refused))
+        if findings := reply_faults(request, response) + inner_urls(picture.url, "The reply", response.json):
+            return findings
+    return []
+
+
+def limits(picture: Picture) -> Steps:
+    """Where several tries are asked for: register, and read the metadata, as often as the users of one client may."""
+    endpoint = (picture.server or {}).get("registration_endpoint")
+    if not picture.repeat or not isinstance(endpoint, str) or not picture.registered or not picture.documents:
+        return []
+    profile = next(iter(picture.clients.values()))
+    more = max(_REGISTRATIONS - len(picture.registered), 0)
+    requests = [request_of(endpoint, body_of(profile, profile.redirect_uris)) for _ in range(more)]
+    urls = [picture.documents[place % len(picture.documents)] for place in range(_READS)]
+    requests += [Request("GET", url, {"accept": "application/json"}) for url in urls]
+    for start in range(0, len(requests), _AT_ONCE):
+        batch = tuple(requests[start : start + _AT_ONCE])
+        answers = (yield Together(batch)).parts
+        _take(
+            picture,
+            {f"try {start + i}": pair for i, pair in enumerate(zip(batch, answers, strict=True)) if pair[0].body},
+        )
+        for place, (request, answer) in enumerate(zip(batch, answers, strict=True)):
+            if answer.status == _TOO_MANY:
+                summary = f"Request number {start + place + 1} from one address gets 429."
+                evidence = [*seen(request, answer), f"Retry-After: {answer.headers.get('retry-after', 'not sent')}"]
+                return [found("NET-06", summary, evidence, verdict="risk")]
+    return []
 
 
 def forget(picture: Picture) -> Steps:
     """Delete what was registered, where the server offers that."""
     endpoint = str((picture.server or {}).get("registration_endpoint"))
+    requests = []
     for reply in picture.registered.values():
         at, secret = reply.get("registration_client_uri"), reply.get("registration_access_token")
         # Only to whoever issued the secret: a reply may name any address of the world, or of the inside.
         if isinstance(at, str) and isinstance(secret, str) and _origin(at) == _origin(endpoint):
-            yield Request("DELETE", at, {"authorization": f"Bearer {secret}"})
+            requests.append(Request("DELETE", at, {"authorization": f"Bearer {secret}"}))
+    for start in range(0, len(requests), _AT_ONCE):
+        yield Together(tuple(requests[start : start + _AT_ONCE]))
     return []
 
 
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme.lower(), parts.netloc.lower()
+
+
+CHECKS = (register, limits)
