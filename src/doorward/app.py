@@ -25,6 +25,7 @@ from doorward.door.client_address import ClientAddresses
 from doorward.door.door import McpDoor
 from doorward.door.identity import UpstreamIdentity
 from doorward.door.ports import Peers
+from doorward.door.refusals import Refusals
 from doorward.door.replies import send_unavailable
 from doorward.endpoints.administration import ROOT as ADMINISTRATION
 from doorward.endpoints.administration import administration_api
@@ -39,6 +40,7 @@ from doorward.logs import log, request_id
 from doorward.oauth.uris import parse_http
 from doorward.routing import router_for
 from doorward.storage.audit_log import AuditLog, Origin, origin
+from doorward.storage.audit_purge import DAY_SECONDS, purge_audit
 from doorward.storage.audited_store import AuditedStore
 from doorward.storage.authority import Authority
 from doorward.storage.dpop_proofs import DpopProofs
@@ -244,6 +246,7 @@ class _Running:
         proofs = DpopProofs(policy=policy, store=door.store, clock=door.clock, sealing=keys.sealer("dpop nonce"))
         self.keys = keys
         self.audit = AuditLog(door.store, door.clock)
+        self.refusals = Refusals(self.audit.write)
         store = AuditedStore(door.store, self.audit)
         authority = Authority(
             policy,
@@ -269,6 +272,7 @@ class _Running:
             peers=door.peers,
             proofs=proofs,
             identity=_identity_for(door, authority) if config.upstream_identity == "jwt" else None,
+            refusals=self.refusals,
         )
         self.door_paths = self.door.paths
         self.router = router_for(authority, config, keys, door.on_register)
@@ -279,7 +283,8 @@ class _Running:
         self.audit.start()
         rotation = Rotation(store, keys, door.clock, policy)
         self.upkeep = (
-            asyncio.create_task(_purge_regularly(door.store, door.clock), name="doorward-purge"),
+            asyncio.create_task(self._purge_regularly(door), name="doorward-purge"),
+            asyncio.create_task(self.refusals.tell_regularly(), name="doorward-refusals"),
             asyncio.create_task(rotation.tend(config.key_rotation_days), name="doorward-keys"),
         )
 
@@ -308,22 +313,26 @@ class _Running:
         for outcome in await asyncio.gather(*self.upkeep, return_exceptions=True):
             if isinstance(outcome, Exception):
                 LOGGER.error("bug", exc_info=outcome)
+        self.refusals.tell()
         await self.audit.stop()
+
+    async def _purge_regularly(self, door: Door) -> None:
+        store, days = door.store, door.config.audit_retention_days
+        while True:
+            try:
+                now = door.clock.now()
+                removed = await store.purge(now - KEEP_EXPIRED_SECONDS)
+                log(LOGGER, logging.DEBUG, "purged", records=removed)
+                if days:
+                    await purge_audit(store, self.audit, now - days * DAY_SECONDS, slack_seconds=DAY_SECONDS)
+            except StorageError as error:
+                log(LOGGER, logging.WARNING, "purge_failed", detail=str(error))
+            except Exception:
+                LOGGER.exception("bug")  # and again in an hour: a purge that has ended for good fills the disk
+            await asyncio.sleep(PURGE_EVERY_SECONDS)
 
 
 def _identity_for(door: Door, authority: Authority) -> UpstreamIdentity:
     url = door.upstream.url if isinstance(door.upstream, HttpUpstream) else door.policy.resource
     issuer, clock, entropy = door.policy.issuer, door.clock, door.entropy
     return UpstreamIdentity(sign=authority.sign, issuer=issuer, audience=url, clock=clock, entropy=entropy)
-
-
-async def _purge_regularly(store: Store, clock: Clock) -> None:
-    while True:
-        try:
-            removed = await store.purge(clock.now() - KEEP_EXPIRED_SECONDS)
-            log(LOGGER, logging.DEBUG, "purged", records=removed)
-        except StorageError as error:
-            log(LOGGER, logging.WARNING, "purge_failed", detail=str(error))
-        except Exception:
-            LOGGER.exception("bug")  # and again in an hour: a purge that has ended for good fills the disk
-        await asyncio.sleep(PURGE_EVERY_SECONDS)

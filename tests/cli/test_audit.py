@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import sqlite3
@@ -10,7 +11,11 @@ import msgspec
 import pytest
 
 from doorward.cli.main import run
+from doorward.clock import FixedClock
 from doorward.oauth.audit_chain import entry_id
+from doorward.oauth.audit_events import AuditEvent
+from doorward.storage.audit_log import AuditLog
+from doorward.storage.sqlite import SqliteStore
 
 
 @pytest.fixture
@@ -140,3 +145,24 @@ def test_a_token_for_administration_is_made_with_its_capabilities(at):
     assert "/-/api/v1/clients" in text
     at("tokens", "create", "--name", "x", "--capability", "admin:all", code=2)
     at("tokens", "create", "--name", "x", "--capability", "admin:read", "--scope", "mcp", code=2)
+
+
+def test_old_entries_are_purged_and_the_rest_is_still_proved(history, tmp_path):
+    # An entry of each command is from long ago, as far as its time goes.
+    in_database(tmp_path, *[("DELETE FROM record_audit_entry", ()), ("DELETE FROM record_audit_head", ())])
+    store = SqliteStore(tmp_path / ".doorward" / "doorward.sqlite")
+
+    async def long_ago() -> None:
+        await store.open()
+        audit = AuditLog(store, FixedClock(1_000_000_000))
+        for number in range(7):
+            audit.write(AuditEvent(event="test", detail={"number": str(number)}))
+        await audit.stop()
+        await store.close()
+
+    asyncio.run(long_ago())
+    history("users", "add", "late", "--service")
+    assert json.loads(history("db", "purge", "--json")) == {"removed": 0, "audit_entries_removed": 7}
+    assert "7 older ones were removed" in history("audit", "verify")
+    assert json.loads(history("audit", "verify", "--json"))["removed"] == 7
+    assert "audit entries" not in history("db", "purge")

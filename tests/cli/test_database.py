@@ -89,7 +89,7 @@ def test_what_expired_long_ago_is_purged(anywhere, tmp_path):
         await store.close()
 
     asyncio.run(add_expired())
-    assert anywhere("db", "purge", "--json") == {"removed": 1}
+    assert anywhere("db", "purge", "--json") == {"removed": 1, "audit_entries_removed": 0}
     assert anywhere("db", "purge") == "Removed 0 expired records.\n"
 
 

@@ -9,10 +9,12 @@ import logging
 from collections import Counter
 
 import pytest
+from endpoints.registering import CONFIDENTIAL, post
 from world import PASSWORD, REDIRECT_URI, VERIFIER, form_of, query_of, world
 
+from doorward.clock import FixedClock
 from doorward.logs import JsonFormatter
-from doorward.oauth.audit_chain import CHAIN, Verification
+from doorward.oauth.audit_chain import CHAIN, Verification, entry_id
 from doorward.oauth.audit_records import AuditEntry, AuditHead
 
 
@@ -178,3 +180,40 @@ async def test_no_secret_of_any_flow_or_error_path_is_written_anywhere(tmp_path,
 def test_the_search_for_secrets_finds_one_that_is_written(written):
     logging.getLogger("doorward.test").info("tokens MARKED-plain")
     assert "MARKED" in written.getvalue()
+
+
+async def test_a_client_that_replaces_its_registration_is_told(tmp_path):
+    async with world(tmp_path) as w, w.browser() as http:
+        client = (await post(w, CONFIDENTIAL)).json()
+        body = CONFIDENTIAL | {"client_id": client["client_id"], "client_name": "New name"}
+        headers = {"authorization": f"Bearer {client['registration_access_token']}"}
+        assert (await http.put(client["registration_client_uri"], json=body, headers=headers)).status_code == 200
+        (changed,) = [each for each in await entries(w) if each.event == "client_changed"]
+        assert (changed.client_id, changed.actor) == (client["client_id"], f"client:{client['client_id']}")
+        assert changed.detail["name"] == "New name"
+
+
+async def test_what_the_door_refuses_is_in_the_log_when_the_server_has_stopped(tmp_path):
+    async with world(tmp_path) as w:
+        for _ in range(5):
+            assert (await w.call("dwa_unknown")).status_code == 401
+    async with world(tmp_path) as w:
+        (refused,) = [each for each in await entries(w) if each.event == "door_refused"]
+        assert refused.detail["count"] == "5"
+
+
+async def test_a_running_server_removes_entries_that_are_older_than_is_kept(tmp_path):
+    clock = FixedClock()
+    async with world(tmp_path, clock=clock) as w:
+        await w.register()
+    clock.advance(402 * 24 * 3600)
+    async with world(tmp_path, clock=clock) as w:
+        while await w.door.store.get(AuditEntry, entry_id(1)) is not None:
+            await asyncio.sleep(0)
+        found = [each.record for each in await w.door.store.find(AuditEntry)]
+        assert "audit_purged" in {each.event for each in found}
+    clock.advance(402 * 24 * 3600)
+    async with world(tmp_path, clock=clock, audit_retention_days=0) as w:
+        await w.register()
+        await w.door._running.audit.flush()
+        assert len(await w.door.store.find(AuditEntry)) > len(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from doorward.oauth.audit_chain import PAGE_ENTRIES, Verification, append, entry_hash, entry_id, page_of
+from doorward.oauth.audit_chain import PAGE_ENTRIES, PURGED, Verification, append, entry_hash, entry_id, page_of
 from doorward.oauth.audit_records import AuditEntry
 
 
@@ -67,7 +67,7 @@ FORGED = msgspec.structs.replace(ENTRIES[2], actor="user:somebody", hash="")
         (ENTRIES[:5], 6),
         ([], 1),
         (swapped(2, 3), 2),
-        (list(reversed(ENTRIES)), 1),
+        (list(reversed(ENTRIES)), 7),
         ((*ENTRIES, ENTRIES[5]), 7),
         (append(HEAD, [draft(6)])[1] and (*ENTRIES, *append(HEAD, [draft(6)])[1]), 7),
     ],
@@ -98,3 +98,58 @@ def test_the_hash_of_an_entry_is_part_of_the_format_and_never_changes():
 
 def test_pages_hold_the_same_number_of_entries_each():
     assert [page_of(number) for number in (1, PAGE_ENTRIES, PAGE_ENTRIES + 1)] == ["0", "0", "1"]
+
+
+def anchored(through: int, hash_of: int | None = None):
+    """Return head and entries of a log that goes on after an anchor."""
+    said = {"through": str(through), "hash": ENTRIES[(hash_of or through) - 1].hash}
+    anchor = msgspec.structs.replace(draft(6), event=PURGED, detail=said)
+    head, further = append(HEAD, [anchor, draft(7)])
+    return head, [*ENTRIES, *further]
+
+
+@pytest.mark.parametrize("through", [1, 3, 5, 6])
+def test_a_log_whose_beginning_was_taken_out_holds_behind_its_anchor(through):
+    head, entries = anchored(through)
+    verification = Verification()
+    verification.check(entries[through:])
+    assert verification.finish(head) is None
+    assert (verification.removed, verification.number) == (through, 8)
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_a_purge_that_was_cut_off_leaves_a_log_that_holds(gone):
+    head, entries = anchored(3)
+    verification = Verification()
+    verification.check(entries[gone:])
+    assert verification.anchor == (3, ENTRIES[2].hash)
+    assert verification.finish(head, ENTRIES[2]) is None
+
+
+@pytest.mark.parametrize(
+    ("through", "hash_of", "left", "broken_at"),
+    [
+        (3, 3, lambda entries: entries[4:], 1),
+        (3, 3, lambda entries: entries[2:4] + entries[5:], 5),
+        (3, 3, lambda entries: [entries[3], *entries[5:]], 5),
+        (3, 2, lambda entries: entries[3:], 1),
+        (5, 5, lambda entries: entries[3:4] + entries[5:], 5),
+        (3, 3, lambda entries: entries[3:-1], 8),
+        (3, 3, lambda entries: entries[7:], 1),
+    ],
+    ids=["more is gone", "a gap before", "a gap", "another hash", "a gap in the rest", "the end", "the anchor"],
+)
+def test_an_anchor_covers_nothing_but_what_it_says(through, hash_of, left, broken_at):
+    head, entries = anchored(through, hash_of)
+    verification = Verification()
+    verification.check(left(entries))
+    at_anchor = next((each for each in left(entries) if each.entry_id == entry_id(through)), None)
+    assert verification.finish(head, at_anchor).number == broken_at
+
+
+def test_the_first_entry_that_is_left_cannot_be_another_one():
+    head, entries = anchored(3)
+    entries[3] = msgspec.structs.replace(entries[3], actor="user:somebody")
+    verification = Verification()
+    verification.check(entries[3:])
+    assert verification.finish(head).number == 1

@@ -21,6 +21,7 @@ from doorward.oauth.audit_chain import (
     Broken,
     Verification,
     entry_id,
+    number_of,
 )
 from doorward.oauth.audit_records import AuditEntry, AuditHead
 from doorward.storage.port import Place, Store
@@ -48,7 +49,9 @@ class VerificationView(Result, frozen=True, kw_only=True):
 
     intact: bool
     entries: int
-    """How many were good, from the first one on."""
+    """How many were good, from the first one that is left on."""
+    removed: int
+    """How many before them were taken out because they were older than is kept."""
     head: str
     """The hash of the last good one; keep it elsewhere to notice when the whole log is written anew."""
     broken_at: int | None = None
@@ -78,25 +81,43 @@ async def verify(here: Administration, asked: Verify) -> VerificationView:
     """Walk the whole chain."""
     del asked
     await here.audit.flush()
-    head = await _head(here.store)
-    last = head.number if head else 0
-    verification = Verification()
-    for first in range(1, last + 1, PAGE_ENTRIES):
-        numbers = range(first, min(first + PAGE_ENTRIES - 1, last) + 1)
-        # By key, and not by what the entries say of themselves: entries that have changed places must not look right.
-        stored = await asyncio.gather(*[here.store.get(AuditEntry, entry_id(number)) for number in numbers])
-        verification.check(each.record for each in stored if each is not None)
-    broken = verification.finish(head)
-    added = await _added_past(here.store, last) if broken is None else None
-    if added is not None:
-        broken = Broken(added, "The entry was added past the end of the log.")
+    while True:
+        first = await _first(here.store)
+        verification, broken = await _walk(here.store, first)
+        # Another process may have taken out the beginning meanwhile.
+        if broken is None or first == await _first(here.store):
+            break
     return VerificationView(
         intact=broken is None,
-        entries=verification.number,
+        entries=verification.number - verification.removed,
+        removed=verification.removed,
         head=verification.hash,
         broken_at=broken.number if broken else None,
         problem=broken.what if broken else None,
     )
+
+
+async def _walk(store: Store, first: int) -> tuple[Verification, Broken | None]:
+    head = await _head(store)
+    last = head.number if head else 0
+    verification = Verification()
+    for low in range(first, last + 1, PAGE_ENTRIES):
+        numbers = range(low, min(low + PAGE_ENTRIES - 1, last) + 1)
+        # By key, and not by what the entries say of themselves: entries that have changed places must not look right.
+        stored = await asyncio.gather(*[store.get(AuditEntry, entry_id(number)) for number in numbers])
+        verification.check(each.record for each in stored if each is not None)
+    at_anchor = await store.get(AuditEntry, entry_id(verification.anchor[0])) if verification.anchor else None
+    broken = verification.finish(head, at_anchor.record if at_anchor else None)
+    added = await _added_past(store, last) if broken is None else None
+    if added is not None:
+        broken = Broken(added, "The entry was added past the end of the log.")
+    return verification, broken
+
+
+async def _first(store: Store) -> int:
+    """Return the number of the first entry that is left."""
+    start = await store.page(AuditEntry, limit=1)
+    return (number_of(start[0].stored.record) if start else None) or 1
 
 
 async def _added_past(store: Store, last: int) -> int | None:

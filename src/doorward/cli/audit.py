@@ -75,8 +75,9 @@ def verify(place: Place, *, as_json: bool) -> int:
     if as_json:
         emit(found)
     elif found.intact:
+        older = f" {found.removed} older ones were removed, as an entry of the log says." if found.removed else ""
         click.echo(
-            f"Intact: {found.entries} entries. The last one's hash, to be kept elsewhere: {found.head or 'none'}"
+            f"Intact: {found.entries} entries.{older} The last one's hash, to be kept elsewhere: {found.head or 'none'}"
         )
     else:
         click.echo(f"Broken at entry {found.broken_at}: {plain(found.problem)} Intact before it: {found.entries}.")

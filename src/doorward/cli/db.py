@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from doorward.cli.groups import HELP_OPTIONS, CommandGroup
-from doorward.cli.installation import Place, as_json, at_a_place, existing_database, work
+from doorward.cli.installation import Installation, Place, as_json, at_a_place, existing_database, work
 from doorward.cli.printing import emit, facts
 
 if TYPE_CHECKING:
+    from doorward.administration.operation import Administration
     from doorward.config.model import Config
 
 
@@ -68,14 +69,30 @@ async def _migrate(config: Config) -> tuple[int, int]:
 @as_json
 @at_a_place
 def purge(place: Place, *, as_json: bool) -> None:
-    """Remove records that expired more than a day ago. A running server does the same by itself."""
-    from doorward.storage.port import KEEP_EXPIRED_SECONDS
+    """Remove records that expired more than a day ago, and audit entries that are older than `audit_retention_days`.
 
-    removed = work(place, lambda here: here.store.purge(here.clock.now() - KEEP_EXPIRED_SECONDS))
+    A running server does the same by itself.
+    """
+    removed, entries = work(place, _purge)
     if as_json:
-        emit({"removed": removed})
+        emit({"removed": removed, "audit_entries_removed": entries})
     else:
         click.echo(f"Removed {removed} expired records.")
+        if entries:
+            click.echo(f"Removed {entries} audit entries.")
+
+
+async def _purge(here: Installation) -> tuple[int, int]:
+    from doorward.cli.operations import administered
+    from doorward.storage.audit_purge import DAY_SECONDS, purge_audit
+    from doorward.storage.port import KEEP_EXPIRED_SECONDS
+
+    now, days = here.clock.now(), here.config.audit_retention_days
+
+    async def entries(administration: Administration) -> int:
+        return await purge_audit(here.store, administration.audit, now - days * DAY_SECONDS) if days else 0
+
+    return await here.store.purge(now - KEEP_EXPIRED_SECONDS), await administered(here, entries)
 
 
 @command.command()

@@ -80,6 +80,9 @@ class Config:
     (`openssl rand -base64 32`). Default: one is made at the first start and kept in the data directory."""
     key_rotation_days: int = 90
     """A new signing key takes over when the current one is this old (0: only by `doorward keys rotate`)."""
+    audit_retention_days: int = 400
+    """How long entries of the audit log are kept (0: for ever). Older ones are removed once a day; what is left can
+    still be verified."""
     workers: int = 1
     """Processes that serve the one address (1 to 64); `WEB_CONCURRENCY` is honoured."""
     scopes: tuple[str, ...] = ("mcp",)

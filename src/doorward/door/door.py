@@ -29,6 +29,7 @@ from doorward.door.identity import UpstreamIdentity
 from doorward.door.inbound import HeaderSorter
 from doorward.door.ports import Peers
 from doorward.door.possession import Possession
+from doorward.door.refusals import Refusals
 from doorward.door.replies import Refused
 from doorward.door.route import owned_paths
 from doorward.door.sessions import McpSessions, append_session
@@ -73,6 +74,7 @@ class McpDoor:
         upstream_name: str | None = None,
         proofs: DpopProofs | None = None,
         identity: UpstreamIdentity | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         self.paths = owned_paths(config.path)
         """The decoded request paths that belong to this door."""
@@ -102,7 +104,7 @@ class McpDoor:
         self._addresses = ClientAddresses(config.trusted_proxies)
         scheme, _, host = policy.issuer.partition("://")
         self._forwarded = [(b"x-forwarded-proto", scheme.encode()), (b"x-forwarded-host", host.encode())]
-        self._drain = asyncio.Event()
+        self._refusals, self._drain = refusals, asyncio.Event()
         # Ids need to be distinct, not secret: a random start and a counter spare a system call for each request.
         self._run = entropy.random_bytes(6).hex()
         self._numbers = count(1)
@@ -121,10 +123,13 @@ class McpDoor:
         except Refused as error:
             await replies.send_refused(send, exchange.base, error)
             exchange.note_refused(error.refusal.status, error.refusal.message)
+            if error.refusal.status == 403:  # noqa: PLR2004
+                self._count(exchange, "foreign_origin")
         except BearerError as error:
             challenge = self._authenticator.challenge(error)
             await replies.send_challenge(send, exchange.base, error, challenge, rpc_id=exchange.rpc_id)
             exchange.note_refused(error.status, error.reason)
+            self._count(exchange, error.reason)
         except Unavailable as error:
             log(LOGGER, logging.WARNING, "store_unavailable", detail=str(error))
             await replies.send_unavailable(send, exchange.base)
@@ -272,6 +277,11 @@ class McpDoor:
         if not reply.finished and not departure.client_left:
             raise UpstreamError("reset", "It ended its answer before it was complete.")
         exchange.note_served(call.era, reply.status)
+
+    def _count(self, exchange: Exchange, reason: str) -> None:
+        if self._refusals is not None:
+            forwarded_for = exchange.inbound.captured.get(b"x-forwarded-for")
+            self._refusals.add(reason, self._addresses.of(exchange.scope, forwarded_for))
 
     async def _fail(self, exchange: Exchange, error: UpstreamError) -> None:
         log(LOGGER, logging.WARNING, "upstream_failed", fault=error.fault, detail=str(error))

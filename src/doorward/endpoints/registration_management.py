@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from doorward.endpoints.register import OnRegister, bearer_token, check_hook, json_body
 from doorward.endpoints.responses import NO_STORE, guarded, json_response
+from doorward.oauth.audit_events import AuditEvent
 from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.client_metadata import read_metadata
 from doorward.oauth.records import Client, Grant
@@ -22,6 +23,7 @@ from doorward.oauth.registration_management import (
     replace_registration,
 )
 from doorward.oauth.tokens import CLIENT_SECRET, mint
+from doorward.storage.audit_log import note
 from doorward.storage.authority import Authority
 
 PREFIX = "/register/"
@@ -62,7 +64,11 @@ class RegistrationManagement:
                 policy=self.authority.policy,
             )
 
-        return json_response(await self.authority.decide(attempt))
+        reply = await self.authority.decide(attempt)
+        client_id, name = str(reply["client_id"]), str(reply.get("client_name", ""))
+        detail = {"name": name, "authentication": str(reply["token_endpoint_auth_method"])}
+        note(AuditEvent(event="client_changed", actor=f"client:{client_id}", client_id=client_id, detail=detail))
+        return json_response(reply)
 
     async def delete(self, request: Request) -> Response:
         """Remove the client with everything that users have granted it."""

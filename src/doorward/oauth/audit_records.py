@@ -10,7 +10,7 @@ from doorward.oauth.record import Record
 
 
 class AuditEntry(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that happened. Never changed, never purged; each entry's hash covers the one before.
+    """Something that happened. Never changed; each entry's hash covers the one before.
 
     Its fields are what the hash is made of, and an older program must come to the same one: nothing is ever added
     here, further facts go into `detail`.
