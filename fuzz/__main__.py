@@ -1,7 +1,8 @@
 """`python -m fuzz`: every parser under atheris, drawn requests to every endpoint, the API by its OpenAPI document.
 
-`--runs N` inputs for each parser (800,000 before a release), `--cases N` requests, `--examples N` for each operation,
-`--only WORDS` (a regular expression). Exit code 1 when anything was found. Needs the extra `fuzz`.
+`--runs N` inputs for each parser (800,000 before a release), `--pairs N` of redirect URIs (1,000,000), `--cases N`
+requests (a tenth as many by the document), `--examples N` for each operation under schemathesis, `--only WORDS` (a
+regular expression). Exit code 1 when anything was found. Parsers and `administration` need the extra `fuzz`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fuzz import endpoints
+from fuzz import document, endpoints, redirect_pairs
 from fuzz.targets import TARGETS
 
 SLOW_MS = 100
@@ -27,10 +28,18 @@ ROW = "{:28} {:>10} {:>10} {:>7} {:>11} {:>8}"
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=100_000, help="inputs for each parser")
+    parser.add_argument("--pairs", type=int, default=100_000, help="pairs of redirect URIs that nearly match")
     parser.add_argument("--cases", type=int, default=20_000, help="requests to the endpoints")
     parser.add_argument("--examples", type=int, default=200, help="requests to each operation of the API")
-    parser.add_argument("--only", default="", help="parsers whose name matches; `endpoints`; `administration`")
+    parser.add_argument("--only", default="", help="parsers that match; pairs, endpoints, document, administration")
     return parser.parse_args()
+
+
+def published() -> dict[str, Any]:
+    """Return the OpenAPI document that is published."""
+    text = (Path(__file__).resolve().parents[1] / "docs" / "openapi.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 def under_atheris(name: str, runs: int) -> dict[str, Any]:
@@ -65,8 +74,12 @@ def main() -> int:
         return 3
     print(ROW.format("parser", "inputs", "taken", "finds", "slowest ms", "seconds"))
     good = [show(name, under_atheris(name, options.runs)) for name in chosen]
+    if re.search(options.only, "pairs"):
+        good.append(show("pairs", redirect_pairs.campaign(options.pairs)))
     if re.search(options.only, "endpoints"):
         good.append(show("endpoints", asyncio.run(endpoints.campaign(options.cases))))
+    if re.search(options.only, "document"):
+        good.append(show("document", asyncio.run(document.campaign(published(), options.cases // 10))))
     if needed["schemathesis"]:
         from fuzz import api
 

@@ -25,6 +25,7 @@ PATHS = (
     "/authorize", "/token", "/register", "/revoke", "/introspect", "/par", "/device_authorization", "/-/login",
     "/-/consent", "/-/connections", "/-/device", "/-/api/v1/clients", "/-/api/v1/grants", "/register/abc", "/mcp",
     "/mcp/", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json", "/livez", "/readyz", "/none",
+    "/register/\x00", "/register/\ufffd", "/register/" + "x" * 5000, "/-/api/v1/clients/\x00", "/-/api/v1/users/%ff",
 )  # fmt: skip
 NAMES = (
     "grant_type", "client_id", "client_secret", "code", "code_verifier", "redirect_uri", "refresh_token", "scope",
@@ -162,12 +163,13 @@ async def ask(door: Door, asked: Asked) -> int:
 
 
 @asynccontextmanager
-async def door_for_anybody() -> Any:
-    """Run a door whose limits do not stop the campaign."""
+async def door_for_anybody(database: str | None = None) -> Any:
+    """Run a door whose limits do not stop the campaign, on SQLite unless another database is named."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         limits = dict.fromkeys((f"limit_{each}_per_minute" for each in LIMITS), 0)
         password = "correct horse"
-        door = Door(nothing, public_url=ISSUER, data_dir=Path(folder) / "data", owner_password=password, **limits)
+        where = {"data_dir": Path(folder) / "data", "database": database}
+        door = Door(nothing, public_url=ISSUER, owner_password=password, **where, **limits)
         async with door.lifespan():
             yield door
 
@@ -185,11 +187,11 @@ def told(asked: Asked) -> str:
     return f"{asked.method} {asked.path}?{asked.query[:80]!r} {dict(asked.headers)} {asked.body[:200]!r}"
 
 
-async def campaign(cases: int, seed: int = 0) -> dict[str, Any]:
+async def campaign(cases: int, seed: int = 0, *, database: str | None = None) -> dict[str, Any]:
     """Send that many requests; every answer above 499 and every exception is a find."""
     started, slowest, taken = time.monotonic(), 0.0, 0
     finds: list[dict[str, str]] = []
-    async with door_for_anybody() as door:
+    async with door_for_anybody(database) as door:
         client_id = await registered(door)
         for number in range(cases):
             draw = random.Random(f"{seed}/{number}")

@@ -58,7 +58,9 @@ _PROOF = _signed({"typ": "dpop+jwt"}, {"htm": "POST", "htu": f"{ISSUER}/token", 
 _ASSERTION = _signed({"typ": "JWT"}, {"iss": "c1", "sub": "c1", "aud": ISSUER, "exp": NOW + 60, "jti": "j1"})
 _IDENTITY = _signed({"typ": "oauth-id-jag+jwt"}, {"iss": IDP, "sub": "u1", "aud": ISSUER, "exp": NOW + 60, "jti": "j1"})
 _KEYS = json.dumps({"keys": [ECKey.generate_key("P-256", parameters={"kid": "k1"}).as_dict(private=False)]}).encode()
-_LOOPBACK = re.compile(r"(http)://(127(?:\.\d{1,3}){3}|\[::1\]|(?i:localhost))(?::\d{1,5})?((?:/[^?#]*)?)(\?[^#]*)?")
+_LOOPBACK = re.compile(
+    r"(http)://(127(?:\.\d{1,3}){3}|\[[0:.]*:[0.]*1\]|(?i:localhost))(?::\d{1,5})?((?:/[^?#]*)?)(\?[^#]*)?"
+)
 _MODERN = (
     b"mcp-protocol-version: 2026-07-28\nmcp-method: tools/list\n\n"
     b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":'

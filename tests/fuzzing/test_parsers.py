@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fuzz import targets
+from fuzz import redirect_pairs, targets
 from fuzz.targets import TARGETS, Target
 
 MARKS = b'%&=+:;,./\\"{}[]()<>@#?*\r\n\t \x00\x7f\xc3\xa9'
 EXAMPLES = 120
+PAIRS = 20_000
 
 
 def mutations(seeds: tuple[bytes, ...]) -> st.SearchStrategy[bytes]:
@@ -57,3 +60,19 @@ def test_the_second_matcher_of_redirect_uris_notices_a_lax_one(monkeypatch):
     monkeypatch.setattr(targets, "matches", lambda registered, presented: presented.startswith(registered))
     with pytest.raises(AssertionError, match="was taken for"):
         pair.survives(b"https://a.example/cb\nhttps://a.example/cb.evil")
+
+
+@pytest.mark.requirement("A-01")
+def test_of_pairs_that_nearly_match_ours_takes_no_more_than_the_second_matcher():
+    found = redirect_pairs.campaign(PAIRS)
+    assert found["kept"] == []
+    assert found["taken"] > PAIRS / 200, "next to nothing matched: the pairs have gone stale"
+
+
+@pytest.mark.requirement("A-01", weak=True)
+def test_a_matcher_that_forgives_the_port_of_any_host_is_caught(monkeypatch):
+    def without_port(uri: str) -> str:
+        return re.sub(r":\d+", "", uri)
+
+    monkeypatch.setattr(targets, "matches", lambda registered, sent: without_port(registered) == without_port(sent))
+    assert redirect_pairs.campaign(PAIRS)["finds"]
