@@ -37,6 +37,8 @@ def is_good(command: str) -> bool:
         return words[1] in RECIPES and runs <= set(ALL_RUNS)
     if words[:3] == [".venv/bin/python", "-m", "fuzz"]:
         return callable(parse)
+    if words[:3] == ["PYTHONPATH=tests", ".venv/bin/python", "-m"]:
+        return exists(f"tests/{words[3].replace('.', '/')}.py")
     return words[0] == ".venv/bin/pytest" and all(map(exists, words[1:]))
 
 
@@ -47,7 +49,13 @@ def test_the_command_names_what_exists(command: str):
 
 @pytest.mark.parametrize(
     "command",
-    ["make nothing", "make judge ARGS='--only nothing'", ".venv/bin/pytest tests/test_door.py::test_nothing", "pytest"],
+    [
+        "make nothing",
+        "make judge ARGS='--only nothing'",
+        ".venv/bin/pytest tests/test_door.py::test_nothing",
+        "pytest",
+        "PYTHONPATH=tests .venv/bin/python -m attacks.nothing",
+    ],
 )
 def test_a_command_that_names_nothing_is_caught(command: str):
     assert not is_good(command)
