@@ -28,6 +28,11 @@ def page(status: int = 200, **headers: str) -> Response:
     return reply(status, b"<!doctype html><title>Sign in</title>", "text/html; charset=utf-8", **headers)
 
 
+def event(message: Any) -> bytes:
+    """Spell a message as a server-sent event."""
+    return b"event: message\ndata: " + json.dumps(message).encode() + b"\n\n"
+
+
 def result(rpc_id: Any, value: Any, **headers: str) -> Response:
     """Answer a JSON-RPC request."""
     return reply(200, {"jsonrpc": "2.0", "id": rpc_id, "result": value}, **headers)

@@ -6,13 +6,16 @@ Implements MCP 2025-11-25 and MCP 2026-07-28 basic/transports as far as a checke
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from doorward.doctor.exchange import Request, Response
 from doorward.mcp.era import LEGACY_VERSIONS, MODERN_VERSIONS, VERSION_KEY
-from testbed.answers import reply, result, rpc_error
+from doorward.mcp.headers import disagreement, read_mirrored
+from testbed.answers import event, reply, result, rpc_error
 
 LEGACY, MODERN = "legacy", "modern"
+BEAT, BEAT_SECONDS = b": still here\n\n", 15.0
 INFO = {"name": "testbed", "version": "1"}
 _UNSUPPORTED, _MISMATCH, _NO_METHOD, _BAD_PARAMS = -32022, -32020, -32601, -32602
 
@@ -23,6 +26,7 @@ class Endpoint:
     def __init__(self, eras: frozenset[str] = frozenset({LEGACY, MODERN})) -> None:
         self.eras = eras
         self.sessions: set[str] = set()
+        self.opened = 0
         self.tools: list[dict[str, Any]] = [
             {
                 "name": "echo",
@@ -90,7 +94,8 @@ class Endpoint:
 
     def initialize(self, message: dict[str, Any]) -> Response:
         asked = message["params"]["protocolVersion"]
-        session = f"session-{len(self.sessions)}"
+        self.opened += 1
+        session = f"session-{self.opened}"
         self.sessions.add(session)
         answer = {
             "protocolVersion": asked if asked in LEGACY_VERSIONS else LEGACY_VERSIONS[0],
@@ -109,13 +114,27 @@ class Endpoint:
         version = message.get("params", {}).get("_meta", {}).get(VERSION_KEY)
         if version not in MODERN_VERSIONS:
             return rpc_error(400, _UNSUPPORTED, message["id"], supported=list(MODERN_VERSIONS))
-        name = (message["params"] or {}).get("name")
-        if request.headers.get("mcp-method") != message["method"] or request.headers.get("mcp-name", name) != name:
+        lines = {name.encode(): value.encode() for name, value in request.headers.items()}
+        if disagreement(read_mirrored(lines, ()), message["method"], message["params"]):
             return rpc_error(400, _MISMATCH, message["id"])
+        if message["method"] == "subscriptions/listen":
+            return self.listening(request, message)
         if message["method"] == "server/discover":
             found = {"supportedVersions": list(MODERN_VERSIONS), "capabilities": self.capabilities()}
             return self.answered(message, found | self.modern_members(cached=True))
         return self.called(message, self.modern_members(cached=message["method"] == "tools/list"))
+
+    def listening(self, request: Request, message: dict[str, Any]) -> Response:
+        """Open a stream: what is heard is said at once, then a comment now and then while somebody listens."""
+        meta = {"io.modelcontextprotocol/subscriptionId": message["id"]}
+        heard = {"_meta": meta, "notifications": message["params"].get("notifications")}
+        first = {"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": heard}
+        body = event(first)
+        pauses = int((request.limit_seconds or 0) // BEAT_SECONDS) if request.until not in body else 0
+        arrivals = ((0.0, len(body)), *((BEAT_SECONDS * number, len(BEAT)) for number in range(1, pauses + 1)))
+        answer = Response(200, {"content-type": "text/event-stream", "x-accel-buffering": "no"}, body + BEAT * pauses)
+        listened = request.limit_seconds if pauses else 0.0
+        return replace(answer, fault="timeout" if pauses else "", elapsed_seconds=listened or 0.0, arrivals=arrivals)
 
     def modern_members(self, *, cached: bool) -> dict[str, Any]:
         members: dict[str, Any] = {

@@ -26,6 +26,8 @@ class Good(Authorization, Endpoint):
 
     needs_token = True
     served = frozenset({LEGACY, MODERN})
+    second = "https://auth.example.net"
+    """Another origin that leads here too, for those who need one."""
 
     def __init__(self, origin: str = ORIGIN) -> None:
         self.url = f"{origin}/mcp"
@@ -84,6 +86,13 @@ class Good(Authorization, Endpoint):
     def let_in(self, request: Request) -> bool:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and self.accepts(token)
+
+    def hand_out(self) -> str:
+        """Return a token such as a user may have at hand; empty where none is needed."""
+        if not self.needs_token:
+            return ""
+        grant = {"grant": self.fresh("grant"), "client_id": "an-operator", "scope": ["mcp"]}
+        return str(self.issue(grant).json["access_token"])
 
     def unauthorized(self, request: Request) -> Response:
         error = ', error="invalid_token"' if "authorization" in request.headers else ""

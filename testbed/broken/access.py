@@ -23,8 +23,9 @@ class GuardsCalls(Open):
     """The guard is on tools/call alone."""
 
     def post(self, request):
-        method = json.loads(request.body)["method"]
-        return self.unauthorized(request) if method == "tools/call" else super().post(request)
+        message = json.loads(request.body)
+        calls = isinstance(message, dict) and message["method"] == "tools/call"
+        return self.unauthorized(request) if calls else super().post(request)
 
 
 @breaks("RS-01", needs="login")

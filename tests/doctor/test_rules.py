@@ -31,14 +31,16 @@ async def examined(server: Good, **picture) -> Report:
     return report
 
 
-def wanted(needs: frozenset[str]) -> dict[str, object]:
-    return {"may_sign_in": "login" in needs, "repeat": 10 if "repeat" in needs else 0}
+def wanted(needs: frozenset[str], server: Good) -> dict[str, object]:
+    token = server.hand_out() if "token" in needs else ""
+    return {"may_sign_in": "login" in needs, "repeat": 10 if "repeat" in needs else 0, "token": token}
 
 
-@pytest.mark.parametrize("needs", ["", "login", "repeat", "login repeat"])
+@pytest.mark.parametrize("needs", ["", "login", "token", "repeat", "login repeat", "token repeat"])
 @pytest.mark.parametrize("name", GOOD)
 async def test_a_good_server_has_no_findings(name, needs):
-    report = await examined(GOOD[name](), **wanted(frozenset(needs.split())))
+    server = GOOD[name]()
+    report = await examined(server, **wanted(frozenset(needs.split()), server))
     assert {finding.verdict for finding in report.findings} <= {"note"}
     assert not report.crashed
     assert {verdict.stops_at for verdict in report.clients.values()} == {None}
@@ -48,7 +50,8 @@ async def test_a_good_server_has_no_findings(name, needs):
 @pytest.mark.parametrize("rule", BROKEN)
 async def test_the_server_that_breaks_a_rule_shows_that_rule_alone(rule):
     fixture = BROKEN[rule]
-    report = await examined(fixture.server(), **wanted(fixture.needs))
+    server = fixture.server()
+    report = await examined(server, **wanted(fixture.needs, server))
     assert [finding.rule for finding in report.findings] == [rule]
     assert set(report.findings[0].explains) == fixture.also
     assert report.findings[0].evidence

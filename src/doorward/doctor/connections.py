@@ -55,8 +55,10 @@ class Connections:
             async with asyncio.timeout(limit_seconds), self._places:
                 await self._exchange(request, reading)
         except TimeoutError:
+            reading.last = perf_counter()
             if not reading.worth_a_look(request):
-                raise FetchError("timeout", f"It did not answer within {limit_seconds:g} seconds.") from None
+                sentence = f"It did not answer within {limit_seconds:g} seconds."
+                return Response(0, fault="timeout", sentence=sentence, elapsed_seconds=limit_seconds)
             return reading.answer("timeout", f"It did not go on within {limit_seconds:g} seconds.")
         except _ClosedError:
             return Response(0, fault="closed", sentence="The connection that was kept is closed.")
@@ -113,10 +115,6 @@ class _Timed(Reading):
         self.arrivals: list[tuple[float, int]] = []
         self._unpacker = zlib.decompressobj(_GZIP_WBITS)
 
-    def feed(self, data: bytes) -> None:
-        self.last = perf_counter()
-        super().feed(data)
-
     def on_body(self, body: bytes) -> None:
         if len(self.arrivals) < _ARRIVALS_LIMIT:
             self.arrivals.append((self.last - self.began, len(body)))
@@ -157,6 +155,7 @@ async def _read(streams: _Streams, data: bytes, request: Request, reading: _Time
     await writer.drain()
     while not reading.complete:
         received = await reader.read(CHUNK_BYTES)
+        reading.last = perf_counter()
         if not received:
             return
         reading.feed(received)

@@ -6,7 +6,7 @@ that a check needs no exceptions and no other shapes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +63,7 @@ class SignIn:
 
 
 Ask = Request | Together | SignIn
+Pairs = dict[str, tuple[Request, "Response"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Response:
     fault: str = ""
     sentence: str = ""
     elapsed_seconds: float = 0.0
-    """From the first byte sent to the last one read."""
+    """From the first byte sent to the last one read, to the end of the connection, or to the end of the patience."""
     arrivals: tuple[tuple[float, int], ...] = ()
     """When pieces of the body came, and how many bytes each: what a buffer on the way changes."""
     parts: tuple[Response, ...] = ()
@@ -116,3 +117,9 @@ class Response:
         """The body as a JSON object that was served as one."""
         found = self.json if self.status == 200 else None  # noqa: PLR2004
         return found if isinstance(found, dict) else None
+
+
+def together(requests: Mapping[str, Request]) -> Generator[Ask, Response, Pairs]:
+    """Send requests that have names at the same moment, and return each with its answer."""
+    answers = (yield Together(tuple(requests.values()))).parts
+    return {name: (request, answer) for (name, request), answer in zip(requests.items(), answers, strict=True)}

@@ -18,7 +18,7 @@ import msgspec
 Severity = Literal["blocker", "major", "minor"]
 AREAS = (
     "network", "transport", "discovery", "registration", "authorize", "token", "access", "versions", "sessions",
-    "sign_in", "store", "later", "gateway", "client_side",
+    "protocol", "catalogue", "streams", "sign_in", "store", "later", "gateway", "client_side",
 )  # fmt: skip
 """Files of `corpus/`. In a file: one table per rule id; `clients` are profile names, or "all"."""
 MODES = {

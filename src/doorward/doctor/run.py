@@ -14,16 +14,23 @@ from dataclasses import dataclass, replace
 from doorward.doctor.check import Check, Finding, Picture
 from doorward.doctor.checks import (
     access,
+    answers,
     authorize,
+    behind_token,
+    catalogue,
     discovery,
     later,
     metadata_documents,
     name_and_address,
+    protocol,
     refresh,
     registration,
     repeat,
+    sessions,
     sign_in,
+    streams,
     token,
+    tool_calls,
     transport,
     versions,
 )
@@ -60,7 +67,12 @@ STAGES = (
     Stage("versions", "protocol versions", versions.CHECKS),
     Stage("sign_in", "sign-in", (sign_in.sign_in,)),
     Stage("access", "access", (access.first_call,)),
+    Stage("protocol", "MCP in each era", (*protocol.CHECKS, *behind_token.CHECKS)),
+    Stage("catalogue", "tools", (*catalogue.CHECKS, *tool_calls.CHECKS)),
+    Stage("sessions", "sessions", sessions.CHECKS),
+    Stage("streams", "streams", (*streams.CHECKS, *answers.CHECKS, sessions.farewell)),
     Stage("refresh", "refresh", (refresh.refresh,)),
+    Stage("renewed", "the session after the refresh", (sessions.renewed,)),
     Stage("repeat", "repeated probes", repeat.CHECKS),
     Stage("later", "later life", later.CHECKS),
 )
@@ -117,8 +129,10 @@ async def examine(
                 if not picture.reachable:
                     break
                 progress(stage.title)
+                faults = len(crashed)
                 await _run(stage, picture, driver, findings, crashed)
-                done.append(stage.name)
+                if len(crashed) == faults:
+                    done.append(stage.name)
     except TimeoutError:
         crashed.append(f"The time limit of {seconds:g} seconds ended the examination at: {stage.title}.")
     if picture.registered:
@@ -162,16 +176,17 @@ class Driver:
         try:
             ask = next(steps)
             for _ in range(REQUESTS_PER_CHECK):
-                answer = await self._answer(ask)
+                answer = await self._answer(ask, patient=bool(picture.repeat))
                 picture.mcp.note(ask, answer)
                 ask = steps.send(answer)
         except StopIteration as end:
             return list(end.value)
         raise RuntimeError("a check asks without end")
 
-    async def _answer(self, ask: Ask) -> Response:
+    async def _answer(self, ask: Ask, *, patient: bool) -> Response:
         if not isinstance(ask, SignIn):
-            self._grant(max(each.wait_seconds for each in (ask.requests if isinstance(ask, Together) else (ask,))))
+            asked = ask.requests if isinstance(ask, Together) else (ask,)
+            self._grant(max(each.wait_seconds + (each.limit_seconds or 0.0) * patient for each in asked))
         if isinstance(ask, Together):
             return Response(0, parts=tuple(await asyncio.gather(*(self.send(each) for each in ask.requests))))
         if isinstance(ask, Request):
@@ -187,7 +202,7 @@ class Driver:
             self.limit.reschedule(None if left is None else left + loop.time() - began)
 
     def _grant(self, seconds: float) -> None:
-        """Leave a pause that a check asks for out of the time limit."""
+        """Leave out of the time limit a pause that a check asks for; for who is patient, a long answer too."""
         left = self.limit.when()
         if seconds and left is not None:
             self.limit.reschedule(left + seconds)
@@ -261,9 +276,10 @@ def _verdict(name: str, findings: Sequence[Finding], picture: Picture, crashed: 
     mine = [each for each in findings if name in each.clients and each.verdict not in {"note", "risk"}]
     stopping = [each for each in mine if each.severity in {"blocker", "major"}]
     if stopping:
-        first = min(stopping, key=lambda each: (order.index(rules()[each.rule].stage), each.severity))
+        # What stops it for good comes before what may: a client that cannot connect does not get to fail later.
+        first = min(stopping, key=lambda each: (each.severity, order.index(rules()[each.rule].stage)))
         title = next(stage.title for stage in STAGES if stage.name == rules()[first.rule].stage)
         return ClientVerdict("stops" if first.severity == "blocker" else "may fail", title, first.rule)
-    if crashed:
+    if crashed or not picture.reachable:
         return ClientVerdict("not checked to the end", None)
     return ClientVerdict("connects" if picture.can_call else "connects as far as sign-in", None)

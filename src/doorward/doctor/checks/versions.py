@@ -1,30 +1,32 @@
-"""Both protocol eras, and a session that does not exist.
+"""Both protocol eras: the probe for the newer one, and every version of the older one, with and without a token.
 
-Spec: MCP 2026-07-28 basic/versioning; MCP 2025-11-25 basic/lifecycle, basic/transports
+Spec: MCP 2026-07-28 basic/versioning; MCP 2025-11-25 basic/lifecycle
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.exchange import Response
-from doorward.doctor.messages import discover, initialize, post
+from doorward.doctor.dialogue import Said
+from doorward.doctor.exchange import Response, Together
+from doorward.doctor.messages import discover, initialize
 from doorward.mcp.era import LEGACY_VERSIONS, UNSUPPORTED_VERSION
 
 _FUTURE = "2099-01-01"
+_VERSIONS = (*LEGACY_VERSIONS, _FUTURE)
 
 
-def _error_code(response: Response) -> Any:
-    body = response.json
-    error = body.get("error") if isinstance(body, dict) else None
+def error_code(response: Response) -> object:
+    """Return the code of a JSON-RPC error; None when there is none."""
+    message = response.json
+    error = message.get("error") if isinstance(message, dict) else None
     return error.get("code") if isinstance(error, dict) else None
 
 
 def new_era(picture: Picture) -> Steps:
-    """Probe with server/discover, as clients of both eras do first."""
-    request = discover(picture)
-    response = yield request
+    """Look at the answer to server/discover, which clients of both eras send first."""
+    request, response = discover(picture), picture.discover
+    if not response.status and not response.fault:
+        picture.discover = response = yield request
     speaks_rpc = isinstance(response.json, dict) and "jsonrpc" in response.json
     if picture.is_open:
         clear = speaks_rpc and response.status in {200, 400, 404}
@@ -41,15 +43,13 @@ def new_era(picture: Picture) -> Steps:
 def versions(picture: Picture) -> Steps:
     """Begin a handshake with every version, and with one that does not exist."""
     plain = picture.initialize
-    if _error_code(plain) == UNSUPPORTED_VERSION or (picture.discovered and plain.status != 200):  # noqa: PLR2004
+    if error_code(plain) == UNSUPPORTED_VERSION or (picture.discovered and plain.status != 200):  # noqa: PLR2004
         return [_modern_only(picture)]
-    if not picture.is_open:
-        picture.skip("needs a token: the server answers nothing else without one", "SES-02")
+    requests = tuple(initialize(picture, version=version) for version in _VERSIONS)
+    answers = (yield Together(requests)).parts
     refused: list[str] = []
-    for version in (*LEGACY_VERSIONS, _FUTURE):
-        request = initialize(picture, version=version)
-        response = yield request
-        if response.status != picture.initialize.status or (picture.is_open and _error_code(response) is not None):
+    for version, request, response in zip(_VERSIONS, requests, answers, strict=True):
+        if response.status != picture.initialize.status or (picture.is_open and error_code(response) is not None):
             refused += [f"asked for {version}:", *seen(request, response)]
     return [found("VER-02", "A version is refused in place of negotiated.", refused)] if refused else []
 
@@ -57,27 +57,63 @@ def versions(picture: Picture) -> Steps:
 def _modern_only(picture: Picture) -> Finding:
     """Tell a server of one era that says so, from one that leaves its older clients to guess."""
     request, response = initialize(picture), picture.initialize
-    body = response.json
-    data = body["error"].get("data") if _error_code(response) == UNSUPPORTED_VERSION else None
-    if isinstance(data, dict) and data.get("supported"):
+    if _names_its_versions(response):
         summary = "Only the newer era is served, and the refusal names its versions."
         return found("VER-03", summary, seen(request, response), verdict="note")
     return found("VER-03", "The handshake of the older era is refused, without a word why.", seen(request, response))
 
 
-def dead_session(picture: Picture) -> Steps:
-    """Use a session id that nobody issued."""
-    opened = picture.initialize.headers.get("mcp-session-id")
-    if picture.initialize.status != 200:  # noqa: PLR2004
-        return []
-    headers = {"mcp-session-id": "doorward-check-made-up", "mcp-protocol-version": LEGACY_VERSIONS[0]}
-    request = post(picture, "tools/list", {}, headers)
-    response = yield request
-    if response.status == 404 or (opened is None and response.status == 200):  # noqa: PLR2004
-        return []
-    findings: list[Finding] = []
-    findings.append(found("SES-02", f"A session id that is not known gets {response.status}.", seen(request, response)))
-    return findings
+def _names_its_versions(response: Response) -> bool:
+    message = response.json
+    if error_code(response) != UNSUPPORTED_VERSION or not isinstance(message, dict):
+        return False
+    data = message["error"].get("data")
+    return isinstance(data, dict) and bool(data.get("supported"))
 
 
-CHECKS = (new_era, versions, dead_session)
+def with_token(picture: Picture) -> Steps:
+    """Ask again with the token, which some servers check the version before, and some after."""
+    if not picture.token or not picture.mcp.begun or picture.is_open:
+        return []
+    findings = _probe_with_token(picture)
+    if picture.mcp.handshake is None:
+        if picture.mcp.discovery is not None:
+            findings += _modern_only_with_token(picture)
+        return findings
+    bearer = {"authorization": f"Bearer {picture.token}"}
+    requests = tuple(initialize(picture, version=version, headers=bearer) for version in _VERSIONS[1:])
+    answers = (yield Together(requests)).parts
+    refused: list[str] = []
+    for version, request, response in zip(_VERSIONS[1:], requests, answers, strict=True):
+        if response.status != 200 or error_code(response) is not None:  # noqa: PLR2004
+            refused += [f"with a token, asked for {version}:", *seen(request, response)]
+    return [*findings, found("VER-02", "A version is refused with a token.", refused)] if refused else findings
+
+
+def _last(picture: Picture, method: str) -> Said | None:
+    own = [each for each in picture.mcp.answers(method) if "authorization" in each.request.headers]
+    return own[-1] if own else None
+
+
+def _probe_with_token(picture: Picture) -> list[Finding]:
+    probe = _last(picture, "server/discover")
+    if probe is None:
+        return []
+    response = probe.response
+    speaks_rpc = isinstance(response.json, dict) and "jsonrpc" in response.json
+    if speaks_rpc and response.status in {200, 400, 404}:
+        return []
+    answer = "is not answered" if not response.status else f"gets {response.status}"
+    summary = f"With a good token, server/discover {answer}; it is no JSON-RPC answer that tells the era."
+    return [found("VER-01", summary, seen(probe.request, response))]
+
+
+def _modern_only_with_token(picture: Picture) -> list[Finding]:
+    said = _last(picture, "initialize")
+    if said is None or _names_its_versions(said.response):
+        return []
+    summary = "The handshake of the older era is refused, without a word why."
+    return [found("VER-03", summary, seen(said.request, said.response))]
+
+
+CHECKS = (new_era, versions)

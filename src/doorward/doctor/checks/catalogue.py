@@ -1,0 +1,224 @@
+"""The tools a server lists, as each client would take them, and the results of those that only read.
+
+A tool is called only when it is annotated as read-only, and needs no argument that somebody would have to think of.
+
+Spec: MCP 2025-11-25 server/tools, server/utilities/pagination; MCP 2026-07-28 server/tools
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator
+from typing import Any
+
+from doorward.doctor.calls import ask
+from doorward.doctor.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.dialogue import Era
+from doorward.doctor.exchange import Ask, Request, Response
+from doorward.doctor.tool_rules import Tool, pointer_to_fault, tool_rules
+from doorward.mcp.annotations import annotation_faults
+
+PAGES_LIMIT = 50
+_BYTES_MANY = 200 * 1024
+_SHOWN = 10
+"""So many faults of one kind are listed; their number is told."""
+
+
+def _list(era: Era) -> Callable[[Picture], Steps]:
+    def list_tools(picture: Picture) -> Steps:
+        if era not in picture.mcp.eras:
+            return []
+        return (yield from _pages(picture, era))
+
+    list_tools.__name__ = f"list_tools_{era}"
+    return list_tools
+
+
+def _pages(picture: Picture, era: Era) -> Generator[Ask, Response, list[Finding]]:
+    """Follow the cursors of one era to the last page."""
+    tools: list[Tool] = []
+    cursors: list[str] = []
+    size = 0
+    findings: list[Finding] = []
+    request = ask(picture, era, "tools/list")
+    for page in range(1, PAGES_LIMIT + 1):
+        response = yield request
+        result = _result(response)
+        if result is None:
+            if page == 1:
+                return _no_list(picture, era, request, response)
+            summary = f"Page {page} of the tools, behind a cursor of the server's own, is no list."
+            findings.append(found("TOOL-03", summary, seen(request, response)))
+            break
+        size += len(response.body)
+        got = result.get("tools")
+        fresh = [each for each in (got if isinstance(got, list) else []) if isinstance(each, dict)]
+        cursor = result.get("nextCursor")
+        if page > 1 and (looped := _looped(request, response, fresh, tools, cursors)):
+            findings.append(looped)
+            break
+        tools += fresh
+        if not isinstance(cursor, str) or not cursor:
+            break
+        if cursor in cursors:
+            findings.append(_same_cursor(request, response, cursor))
+            break
+        cursors.append(cursor)
+        request = ask(picture, era, "tools/list", {"cursor": cursor})
+    picture.mcp.tools[era], picture.mcp.listed[era] = tools, size
+    if cursors and not findings:
+        findings.append(_several_pages(request, len(cursors), len(tools)))
+    return findings
+
+
+def _result(response: Response) -> dict[str, Any] | None:
+    message = response.json
+    result = message.get("result") if isinstance(message, dict) else None
+    return result if isinstance(result, dict) else None
+
+
+def _looped(
+    request: Request, response: Response, fresh: list[Tool], before: list[Tool], cursors: list[str]
+) -> Finding | None:
+    """Tell a page that brings nothing new."""
+    evidence = [*(f"cursor: {cursor}" for cursor in cursors[-3:]), *seen(request, response)]
+    if not fresh:
+        summary = "The last page has a nextCursor, and it leads to an empty page."
+        return found("TOOL-03", summary, evidence, verdict="risk", severity="minor")
+    names = {str(each.get("name")) for each in before}
+    if all(str(each.get("name")) in names for each in fresh):
+        return found("TOOL-03", "A cursor leads to tools that were listed before.", evidence)
+    return None
+
+
+def _same_cursor(request: Request, response: Response, cursor: str) -> Finding:
+    evidence = [f"cursor sent and received: {cursor}", *seen(request, response)]
+    return found("TOOL-03", "The cursor does not advance: the list has no end.", evidence)
+
+
+def _several_pages(request: Request, more: int, count: int) -> Finding:
+    summary = f"The tools are on {more + 1} pages; several clients read the first one only."
+    evidence = [f"> {request.method} {request.url}", f"{count} tools on {more + 1} pages"]
+    return found("TOOL-03", summary, evidence, verdict="note" if more < PAGES_LIMIT else "risk")
+
+
+def _no_list(picture: Picture, era: Era, request: Request, response: Response) -> list[Finding]:
+    """Judge a list that does not come: its reason is another rule's, if it is one at all."""
+    if response.status == 401 and not picture.token:  # noqa: PLR2004
+        return [found("RS-03", "initialize is open, and tools/list asks for a token.", seen(request, response))]
+    if response.fault == "too_large":
+        summary = f"The list of tools is too large to be read: {response.sentence}"
+        return [found("SCALE-01", summary, seen(request, response), verdict="risk")]
+    if "tools" in _capabilities(picture, era):
+        summary = f"The capabilities name tools, and tools/list is answered with {response.status or 'nothing'}."
+        return [found("TOOL-04", summary, seen(request, response))]
+    return []
+
+
+def _capabilities(picture: Picture, era: Era) -> dict[str, Any]:
+    found_here = picture.mcp.result_of(era).get("capabilities")
+    return found_here if isinstance(found_here, dict) else {}
+
+
+def capability(picture: Picture) -> Steps:
+    """Compare what is announced with what is there."""
+    yield from ()
+    findings: list[Finding] = []
+    for era in picture.mcp.eras:
+        said = picture.mcp.result_of(era).get("capabilities")
+        count = len(picture.mcp.tools.get(era, []))
+        tools = said.get("tools") if isinstance(said, dict) else None
+        if isinstance(tools, dict) or not (count or (isinstance(said, dict) and "tools" in said)):
+            continue
+        shape = "missing" if tools is None else "not an object"
+        evidence = [f"capabilities ({era}): {said!r:.200}", f"tools/list ({era}): {count} tools"]
+        findings.append(found("TOOL-04", f"The tools capability is {shape}, and {count} tools are listed.", evidence))
+    return findings[:1]
+
+
+def schemas(picture: Picture) -> Steps:
+    """Ask of each tool what the clients ask."""
+    yield from ()
+    certain: dict[str, None] = {}
+    evidence: list[str] = []
+    for era, tools in picture.mcp.tools.items():
+        for rule in tool_rules().schemas:
+            if rule.only_legacy and era != "legacy":
+                continue
+            faults = [(tool, at) for tool in tools if (at := pointer_to_fault(rule, tool)) is not None]
+            if faults:
+                certain |= dict.fromkeys(rule.clients)
+                evidence += _lines(f"{rule.says} ({era}; {', '.join(rule.clients)}):", faults)
+    clients = [name for name in picture.clients if name in certain]
+    if not clients:
+        return []
+    return [found("TOOL-01", "Schemas of tools are not what every client takes.", evidence, clients=clients)]
+
+
+def _lines(head: str, faults: list[tuple[Tool, str]]) -> list[str]:
+    lines = [head, *(f"  {tool.get('name')!r:.80}: {at}" for tool, at in faults[:_SHOWN])]
+    return [*lines, f"  and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else lines
+
+
+def names(picture: Picture) -> Steps:
+    """Look at each name as a client does that puts its own before it."""
+    yield from ()
+    listed = {era: [str(tool.get("name")) for tool in tools] for era, tools in picture.mcp.tools.items()}
+    every = list(dict.fromkeys(name for group in listed.values() for name in group))
+    doubled = sorted({name for group in listed.values() for name in group if group.count(name) > 1})
+    if doubled:
+        evidence = [f"{name!r:.80}: listed more than once" for name in doubled[:_SHOWN]]
+        return [found("TOOL-02", "Tools share a name.", evidence)]
+    refused: dict[str, list[str]] = {}
+    tight: dict[str, list[str]] = {}
+    for rule in tool_rules().names:
+        for name in every:
+            where = refused if not re.fullmatch(rule.pattern, name) or len(name) > rule.most_chars else tight
+            if where is refused or len(name) + rule.prefix_chars > rule.most_chars:
+                where.setdefault(name, []).extend(rule.clients)
+    if refused:
+        clients = [name for name in picture.clients if any(name in stopped for stopped in refused.values())]
+        evidence = [f"{name!r:.120}: {', '.join(stopped)}" for name, stopped in list(refused.items())[:_SHOWN]]
+        return [found("TOOL-02", "Names of tools are refused by clients.", evidence, clients=clients or ["claude"])]
+    if tight:
+        clients = [name for name in picture.clients if any(name in stopped for stopped in tight.values())]
+        evidence = [
+            f"{name!r:.80} ({len(name)} characters): {', '.join(them)}" for name, them in list(tight.items())[:_SHOWN]
+        ]
+        summary = "Names of tools are too long once a client puts up to 30 characters of its own before them."
+        return [found("TOOL-02", summary, evidence, verdict="risk", clients=clients or ["cursor"])]
+    return []
+
+
+def header_annotations(picture: Picture) -> Steps:
+    """Look for annotations that make clients of the newer era drop a tool."""
+    yield from ()
+    evidence: list[str] = []
+    for tool in picture.mcp.tools.get("modern", []):
+        evidence += [f"{tool.get('name')!r:.80}: {fault}" for fault in annotation_faults(tool.get("inputSchema"))]
+    if not evidence:
+        return []
+    summary = "Annotations of arguments make clients of the newer era drop a tool."
+    return [found("VER-06", summary, evidence[:_SHOWN])]
+
+
+def size(picture: Picture) -> Steps:
+    """Compare the number of tools and their bytes with what clients take."""
+    yield from ()
+    count = max((len(tools) for tools in picture.mcp.tools.values()), default=0)
+    bytes_listed = max(picture.mcp.listed.values(), default=0)
+    evidence = [f"tools: {count}", f"bytes of the list: {bytes_listed}"]
+    full = [rule for rule in tool_rules().counts if count > rule.most_tools]
+    evidence += [
+        f"{', '.join(rule.clients)}: at most {rule.most_tools} tools, of all servers together" for rule in full
+    ]
+    clients = [name for name in picture.clients if any(name in rule.clients for rule in full)]
+    if bytes_listed > _BYTES_MANY:
+        clients = list(picture.clients)
+    if not clients:
+        return []
+    summary = f"{count} tools in {bytes_listed // 1024} KB are more than some clients hand to their model."
+    return [found("SCALE-01", summary, evidence, verdict="risk", clients=clients)]
+
+
+CHECKS = (_list("legacy"), _list("modern"), capability, schemas, names, header_annotations, size)

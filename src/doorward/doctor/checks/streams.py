@@ -1,0 +1,155 @@
+"""Streams: whether they open at once, come through as they are sent, and how they end.
+
+Spec: MCP 2025-11-25 basic/transports; MCP 2026-07-28 basic/transports, server/subscriptions; RFC 9110 s8.4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+from doorward.doctor.calls import ask, bare
+from doorward.doctor.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.dialogue import Said
+from doorward.doctor.exchange import Ask, Request, Response
+from doorward.doctor.messages import initialize
+
+_LIMIT_SECONDS = 3.0
+_HELD_SECONDS = 130.0
+_ACKNOWLEDGED = b"subscriptions/acknowledged"
+_NEVER = b"\x00doorward-check\x00"
+_PACKED = "gzip, br"
+_KNOWN_CUTS = {60: "nginx, AWS load balancers", 100: "Cloudflare", 120: "Apache, Heroku", 125: "Cloudflare"}
+_CUT_TOLERANCE_SECONDS = 4.0
+_SILENT_SECONDS = 20.0
+_ONE_BURST = 0.05
+
+
+def standing(picture: Picture) -> Steps:
+    """Open the stream of GET, as clients of the older era do after the handshake."""
+    if picture.mcp.handshake is None:
+        return []
+    request = replace(bare(picture, "GET"), until=b"", limit_seconds=_LIMIT_SECONDS)
+    response = yield request
+    if response.status == 405 or _is_stream(response):  # noqa: PLR2004
+        return []
+    if response.fault == "timeout":
+        summary = f"GET opens a stream whose head does not arrive within {_LIMIT_SECONDS:g} seconds."
+        return [found("STR-01", summary, seen(request, response))]
+    if response.status == 401:  # noqa: PLR2004
+        return []
+    if not picture.mcp.mcp_session and response.status in {400, 404, 406}:
+        return []
+    summary = f"GET after the handshake gets {response.status or 'no answer'}: neither a stream nor 405."
+    return [found("TRN-04", summary, seen(request, response))]
+
+
+def _is_stream(response: Response) -> bool:
+    return response.status == 200 and response.media_type == "text/event-stream"  # noqa: PLR2004
+
+
+def listen(picture: Picture) -> Request:
+    """Return the request for a stream of the newer era, whose first event comes at once."""
+    wanted = {"notifications": {"toolsListChanged": True}}
+    request = ask(picture, "modern", "subscriptions/listen", wanted)
+    return replace(request, until=_ACKNOWLEDGED, limit_seconds=_LIMIT_SECONDS)
+
+
+def held_back(picture: Picture) -> Steps:
+    """Open a stream of the newer era, plain and packed, and wait for its first event."""
+    if picture.mcp.discovery is None:
+        return _packed_answers(picture, (yield from _packed_list(picture)))
+    request = listen(picture)
+    plain = yield request
+    if plain.fault == "timeout" and not plain.body:
+        opens = "opens, and its first event" if plain.status else "is asked for, and its head"
+        summary = f"A stream {opens} does not arrive within {_LIMIT_SECONDS:g} seconds."
+        return [found("STR-01", summary, [*seen(request, plain), *_times(plain)])]
+    if not _is_stream(plain):
+        return _packed_answers(picture, (yield from _packed_list(picture)))
+    packed_request = replace(request, headers={**request.headers, "accept-encoding": _PACKED})
+    packed = yield packed_request
+    coding = packed.headers.get("content-encoding", "")
+    if coding in {"", "identity"} or _ACKNOWLEDGED in packed.body or (coding != "gzip" and packed.arrivals):
+        return []
+    evidence = ["without compression:", *_times(plain), f"with accept-encoding: {_PACKED}:"]
+    summary = f"A stream that is packed with {coding} brings no event within {_LIMIT_SECONDS:g} seconds."
+    return [found("STR-02", summary, [*evidence, f"< content-encoding: {coding}", *seen(packed_request, packed)])]
+
+
+def _packed_list(picture: Picture) -> Generator[Ask, Response, Response | None]:
+    """Ask for the tools packed, where the answers are streams and nothing stays open to look at."""
+    streamed = any(_is_stream(each.response) for each in picture.mcp.answers("tools/list", era="legacy"))
+    if picture.mcp.handshake is None or not streamed:
+        return None
+    return (yield ask(picture, "legacy", "tools/list", headers={"accept-encoding": _PACKED}))
+
+
+def _packed_answers(picture: Picture, response: Response | None) -> list[Finding]:
+    coding = response.headers.get("content-encoding", "") if response else ""
+    if response is None or coding in {"", "identity"} or not _is_stream(response):
+        return []
+    request = ask(picture, "legacy", "tools/list", headers={"accept-encoding": _PACKED})
+    summary = f"Event streams are packed with {coding}; whether each event is flushed cannot be seen on a short one."
+    return [found("STR-02", summary, [*seen(request, response, body=False), *_times(response)], verdict="risk")]
+
+
+def _times(response: Response) -> list[str]:
+    shown = [f"{at:.2f} s: {size} bytes" for at, size in response.arrivals[:6]]
+    return [f"arrivals: {', '.join(shown) or 'none'}; {response.elapsed_seconds:.2f} s in all"]
+
+
+def bursts(picture: Picture) -> Steps:
+    """Look at the streams there were: several events that took their time, and then all came at once."""
+    yield from ()
+    for each in picture.mcp.answers():
+        response = each.response
+        events = response.body.count(b"data:")
+        if not _is_stream(response) or events < 3 or response.elapsed_seconds < 1 or not response.arrivals:  # noqa: PLR2004
+            continue
+        if response.arrivals[0][0] > (1 - _ONE_BURST) * response.elapsed_seconds:
+            summary = f"{events} events of one answer arrive in one burst after {response.elapsed_seconds:.0f} seconds."
+            return [found("STR-01", summary, [*_times(response), *_heads(each)], verdict="risk")]
+    return []
+
+
+def _heads(said: Said) -> list[str]:
+    hint = said.response.headers.get("x-accel-buffering", "missing")
+    return [*seen(said.request, said.response, body=False), f"< x-accel-buffering: {hint}"]
+
+
+def kept_open(picture: Picture) -> Steps:
+    """Leave a stream open for longer than proxies leave silent ones alone."""
+    if not picture.mcp.eras:
+        return []
+    if not picture.repeat:
+        picture.skip("needs --repeat", "STR-03")
+        return []
+    if picture.mcp.discovery is not None:
+        request = replace(listen(picture), until=_NEVER, limit_seconds=_HELD_SECONDS)
+    else:
+        # A session of its own: a server may allow one stream for each, and the first one has been left a moment ago.
+        bearer = {"authorization": f"Bearer {picture.token}"} if picture.token else {}
+        opened = yield initialize(picture, headers=bearer)
+        session = opened.headers.get("mcp-session-id")
+        request = bare(picture, "GET", {"mcp-session-id": session} if session else None)
+        request = replace(request, until=_NEVER, limit_seconds=_HELD_SECONDS)
+    response = yield request
+    if not _is_stream(response) or response.fault == "timeout":
+        return []
+    silent = _silence(response)
+    if response.fault != "cut" and silent < _SILENT_SECONDS:
+        return []  # ended by the server, in order: it lets its clients ask again
+    cause = next(
+        (f" ({name} cut there)" for at, name in _KNOWN_CUTS.items() if abs(silent - at) < _CUT_TOLERANCE_SECONDS), ""
+    )
+    summary = f"The stream ends after {response.elapsed_seconds:.0f} seconds, {silent:.0f} of them silent{cause}."
+    return [found("STR-03", summary, [*seen(request, response, body=False), *_times(response)], verdict="risk")]
+
+
+def _silence(response: Response) -> float:
+    """Return how long nothing came before the end."""
+    return response.elapsed_seconds - (response.arrivals[-1][0] if response.arrivals else 0.0)
+
+
+CHECKS = (standing, held_back, kept_open, bursts)
