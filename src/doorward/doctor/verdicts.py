@@ -103,7 +103,7 @@ def _why_not(rule: Rule, report: Report) -> str:
         return "It touches none of the clients that were asked about."
     if not report.reachable:
         return "The server cannot be reached."
-    return "" if rule.stage in report.stages else "The examination ended before it."
+    return "" if rule.stage in report.stages else "This hop was not examined to its end."
 
 
 def titles(names: tuple[str, ...] | list[str]) -> str:

@@ -114,6 +114,14 @@ def _opaque(picture: Picture, request: Request, response: Response) -> list[Find
 
 
 def _unknown_cause(picture: Picture, request: Request, response: Response, words: str) -> Finding:
+    without = picture.initialize
+    told = response.headers.get("www-authenticate", "") + response.body.decode("utf-8", "replace")
+    # Who looks at a token and refuses it says invalid_token; who does not see one says what it says to anybody.
+    same = (response.headers.get("www-authenticate"), response.body)
+    same_as_none = same == (without.headers.get("www-authenticate"), without.body) and "invalid_token" not in told
+    if picture.signed_in and same_as_none:
+        summary = "The token that was issued a moment ago is answered like none at all, as if it did not arrive."
+        return found("NET-03", summary, seen(request, response))
     when = "was issued a moment ago" if picture.signed_in else "was handed in"
     verdict = "broken" if picture.signed_in else "risk"
     return found("RS-01", f"The token that {when} gets 401. {words}", seen(request, response), verdict=verdict)
