@@ -17,15 +17,23 @@ from testbed.answers import page, reply
 TOKEN_SECONDS = 3600
 REPLAY_SECONDS = 30
 SCOPES = ("mcp", "offline_access")
+DOCUMENTS = {
+    "https://claude.ai/oauth/mcp-oauth-client-metadata": ["https://claude.ai/api/mcp/auth_callback"],
+    "https://claude.ai/oauth/claude-code-client-metadata": ["http://localhost/callback", "http://127.0.0.1/callback"],
+    "https://vscode.dev/oauth/client-metadata.json": ["http://127.0.0.1:33418/", "https://vscode.dev/redirect"],
+}
+"""Client ID Metadata Documents of clients: their redirect URIs, by URL."""
 
 
 class Authorization:
     """One authorization server. What it says is in methods, each of which a broken one may say otherwise."""
 
+    began_at = 1_800_000_000.0
+
     def __init__(self, origin: str, resource: str) -> None:
         self.origin = origin
         self.resource = resource
-        self.now = 1_800_000_000.0
+        self.now = self.began_at
         self.clients: dict[str, dict[str, Any]] = {}
         self.deleted: list[str] = []
         self.codes: dict[str, dict[str, Any]] = {}
@@ -112,7 +120,7 @@ class Authorization:
     def authorize(self, request: Request) -> Response:
         """Show the page, or say what is wrong with the request."""
         query = dict(parse_qsl(urlsplit(request.url).query))
-        client = self.clients.get(query.get("client_id", ""))
+        client = self.clients.get(query.get("client_id", "")) or self.described(query.get("client_id", ""))
         if client is None or not any(self.matches(uri, query["redirect_uri"]) for uri in client["redirect_uris"]):
             return page(400)
         if query.get("code_challenge_method") != "S256" or query.get("response_type") != "code":
@@ -120,6 +128,10 @@ class Authorization:
         if query.get("prompt") == "none":
             return self.refused(query, "login_required")
         return self.login_page(query)
+
+    def described(self, client_id: str) -> dict[str, Any] | None:
+        """Return the client that a metadata document describes, as if it had been fetched."""
+        return {"redirect_uris": DOCUMENTS[client_id]} if client_id in DOCUMENTS else None
 
     def refused(self, query: dict[str, str], error: str) -> Response:
         return self.redirect(query, {"error": error})

@@ -15,14 +15,13 @@ from typing import Any
 from doorward.doctor.check import Finding, Picture, found, seen
 from doorward.doctor.checks.agents import BROWSER
 from doorward.doctor.checks.registration_replies import is_client
-from doorward.doctor.exchange import Ask, Request, Response, Together
+from doorward.doctor.exchange import Ask, Pairs, Request, Response, Together, together
 
-Refused = dict[str, tuple[Request, Response]]
 _EXAMINED_MAX = 4
 _SWAPS = (("://127.0.0.1", "://localhost"),)
 
 
-def refusal(picture: Picture, endpoint: str, refused: Refused) -> Generator[Ask, Response, list[Finding]]:
+def refusal(picture: Picture, endpoint: str, refused: Pairs) -> Generator[Ask, Response, list[Finding]]:
     """Return the findings that say why clients are refused."""
     findings: list[Finding] = []
     walled = {name: pair for name, pair in refused.items() if _is_wall(pair[1])}
@@ -44,7 +43,7 @@ def _is_wall(response: Response) -> bool:
     return response.status in {403, 406, 429, 503} and not isinstance(response.json, dict)
 
 
-def _wall(picture: Picture, walled: Refused) -> Generator[Ask, Response, Finding | None]:
+def _wall(picture: Picture, walled: Pairs) -> Generator[Ask, Response, Finding | None]:
     """Try the same body as a browser, and with the other spelling of loopback."""
     name, (request, response) = next(iter(walled.items()))
     body = request.body.decode()
@@ -83,16 +82,16 @@ def _variants(endpoint: str, request: Request) -> dict[str, Request]:
 
 
 def _body(
-    picture: Picture, endpoint: str, refused: Refused, *, everyone: bool
+    picture: Picture, endpoint: str, refused: Pairs, *, everyone: bool
 ) -> Generator[Ask, Response, list[Finding]]:
     """Find the part of the body that is refused: a member, or a redirect URI."""
     evidence: list[str] = []
     policy: list[str] = []
     for name, (request, response) in list(refused.items())[:_EXAMINED_MAX]:
         variants = _variants(endpoint, request)
-        answers = (yield Together(tuple(variants.values()))).parts
-        _keep(picture, name, list(variants.values()), answers)
-        outcome = dict(zip(variants, answers, strict=True))
+        pairs = yield from together(variants)
+        outcome = {change: answer for change, (_, answer) in pairs.items()}
+        _keep(picture, name, list(variants.values()), tuple(outcome.values()))
         uris = json.loads(request.body)["redirect_uris"]
         evidence += _table(picture.clients[name].title, uris, outcome, response)
         changes = [change for change in outcome if change not in uris and is_client(outcome[change])]

@@ -15,7 +15,7 @@ from doorward.doctor.checks.agents import as_client
 from doorward.doctor.checks.inner_urls import inner_urls
 from doorward.doctor.checks.refusals import refusal
 from doorward.doctor.checks.registration_replies import is_client, of_an_invalid_body, reply_faults
-from doorward.doctor.exchange import Request, Response, Together
+from doorward.doctor.exchange import Pairs, Request, Together, together
 from doorward.doctor.links import urlsplit
 from doorward.doctor.rules import Profile, rules
 
@@ -62,10 +62,7 @@ def register(picture: Picture) -> Steps:
     bodies = {profile.name: body_of(profile, profile.redirect_uris) for profile in picture.clients.values()}
     requests = {name: as_client(request_of(endpoint, body), picture.clients[name]) for name, body in bodies.items()}
     extra = _extra(picture, endpoint)
-    answers = (yield Together((*requests.values(), *extra.values()))).parts
-    pairs = dict(
-        zip((*requests, *extra), zip((*requests.values(), *extra.values()), answers, strict=True), strict=True)
-    )
+    pairs = yield from together(requests | extra)
     if limited := [name for name, (_, response) in pairs.items() if response.status == _TOO_MANY]:
         _take(picture, pairs)
         summary = f"Of {len(pairs)} registrations, {len(limited)} get 429."
@@ -88,7 +85,7 @@ def _extra(picture: Picture, endpoint: str) -> dict[str, Request]:
     return extra
 
 
-def _take(picture: Picture, pairs: dict[str, tuple[Request, Response]]) -> None:
+def _take(picture: Picture, pairs: Pairs) -> None:
     """Keep what was registered, so that it can be used, and deleted."""
     for name, (request, response) in pairs.items():
         if is_client(response):
@@ -102,7 +99,7 @@ def filled_in(body: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
     return body | reply | ({} if usable else {"redirect_uris": body["redirect_uris"]})
 
 
-def _replies(picture: Picture, pairs: dict[str, tuple[Request, Response]]) -> list[Finding]:
+def _replies(picture: Picture, pairs: Pairs) -> list[Finding]:
     """Judge the replies; what is wrong with one is mostly wrong with all, and is said once."""
     for name, (request, response) in pairs.items():
         if name not in picture.clients or name not in picture.registered:
