@@ -1,13 +1,12 @@
-"""What changes with time: metadata, keys, caches, and in the end the revocation of what the sign-in brought.
+"""What changes with time: metadata and keys, and in the end the revocation of what the sign-in brought.
 
 Compares with what an earlier examination remembered, and with what this one saw when it began.
 
-Spec: RFC 7009 s2; RFC 8414 s3; RFC 9111 s5.2.2.1; RFC 7517 s5
+Spec: RFC 7009 s2; RFC 8414 s3; RFC 7517 s5
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,17 +22,15 @@ _FIXED = {
     "server": ("issuer", "authorization_endpoint", "token_endpoint", "registration_endpoint", "jwks_uri"),
 }
 """Members that clients remember, or need for a sign-in of another day."""
-_FRESH_SECONDS = 3600
-_MAX_AGE = re.compile(r"(?i)\bs?-?max-?age\s*=\s*\"?(\d{1,9})")
 _AT_ONCE = 10
 _NEEDS = "needs --repeat or --baseline"
 
 
 def documents(picture: Picture) -> Steps:
-    """Read both documents again: they must say what they said, to every cache."""
+    """Compare both documents with the baseline, and read them again: they must say what they said."""
     picture.remembered |= {"resource": picture.resource, "server": picture.server}
     if picture.server is None and picture.resource is None:
-        picture.skip("there is no metadata", "LIFE-01", "DSC-11")
+        picture.skip("there is no metadata", "LIFE-01")
         return []
     if not picture.repeat and picture.baseline is None:
         picture.skip(_NEEDS, "LIFE-01")
@@ -44,13 +41,10 @@ def documents(picture: Picture) -> Steps:
         summary = "What clients remember has changed since the baseline was saved."
         findings.append(found("LIFE-01", summary, lines))
     for name, url in _places(picture):
-        plain = Request("GET", url, {"accept": "application/json"})
-        past_caches = Request("GET", f"{url}?doorward-check=1", {"accept": "application/json"})
-        cached, fresh = (yield Together((plain, past_caches))).parts
-        now = {name: cached.document}
+        request = Request("GET", url, {"accept": "application/json"})
+        now = {name: (yield request).document}
         if not lines and (lines := list(_differences({name: getattr(picture, name)}, now))):
             findings.append(found("LIFE-01", "The metadata changed while it was examined.", [f"> GET {url}", *lines]))
-        findings += _caching(plain, cached, fresh)
     return findings
 
 
@@ -76,25 +70,6 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
         for member in members:
             if member in old and old[member] != new.get(member):
                 yield f"{member}: was {old[member]!r}, is {new.get(member)!r}"
-
-
-def _caching(request: Request, cached: Response, fresh: Response) -> list[Finding]:
-    """Tell how long an old document stays in caches, and whether one stands in front now."""
-    headers = cached.headers
-    ages = [int(each) for each in _MAX_AGE.findall(headers.get("cache-control", ""))]
-    age = headers.get("age", "0")
-    evidence = [f"> GET {request.url}"]
-    evidence += [f"< {name}: {headers[name]}" for name in ("cache-control", "age", "expires") if name in headers]
-    if cached.document and fresh.document and list(_differences(_both(cached), _both(fresh))):
-        evidence += ["past the cache:", *_differences(_both(cached), _both(fresh))]
-        return [found("DSC-11", "A cache answers with an old document.", evidence)]
-    if max(ages, default=0) > _FRESH_SECONDS or (age.isdecimal() and int(age) > _FRESH_SECONDS):
-        return [found("DSC-11", "Caches may keep the metadata for hours.", evidence)]
-    return []
-
-
-def _both(response: Response) -> dict[str, Any]:
-    return {"resource": response.document, "server": response.document}
 
 
 def keys(picture: Picture) -> Steps:

@@ -1,0 +1,160 @@
+"""What changes with time, and what a revocation is worth."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from doctor.examining import URL, only, rules_of, signed_in
+
+from doorward.doctor import baseline
+from doorward.doctor.check import Picture
+from doorward.doctor.run import examine
+from testbed.answers import reply
+from testbed.good import ORIGIN, Good, Open, SignedTokens
+from testbed.signing import key_set, new_key
+
+
+async def remembered(server: Good) -> dict:
+    """Examine once, and return what the file would hold."""
+    picture = Picture(URL)
+    await examine(picture, server.send)
+    return baseline.read(baseline.as_text(URL, picture.remembered).encode(), URL)
+
+
+async def test_an_unchanged_server_is_the_same_as_its_baseline():
+    before = await remembered(SignedTokens())
+    server = SignedTokens()
+    report = await signed_in(server, baseline={**before, "kids": ["key-1"]})
+    assert not report.findings
+    assert {"LIFE-01", "STO-03"}.isdisjoint(report.not_checked)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("registration_endpoint", None),
+        ("token_endpoint", "https://other.example.com/token"),
+        ("jwks_uri", "https://other.example.com/keys"),
+    ],
+)
+async def test_what_a_client_remembers_and_has_changed_is_named(member, value):
+    before = await remembered(SignedTokens())
+    before["server"][member] = f"{ORIGIN}/of-before"
+
+    class Changed(SignedTokens):
+        def change(self):
+            super().change()
+            self.metadata[member] = value if value is None else self.metadata[member]
+
+    server = SignedTokens() if value else Changed()
+    report = await signed_in(server, may_sign_in=False, baseline=before)
+    finding = next(each for each in report.findings if "LIFE-01" in {each.rule, *each.explains})
+    if finding.rule == "LIFE-01":
+        assert f"{member}: was '{ORIGIN}/of-before'" in "\n".join(finding.evidence)
+
+
+async def test_another_resource_is_another_life():
+    before = await remembered(Good())
+    before["resource"]["resource"] = f"{ORIGIN}/old"
+    finding = only(await signed_in(Good(), may_sign_in=False, baseline=before))
+    assert finding.rule == "LIFE-01"
+    assert finding.evidence == (f"resource: was '{ORIGIN}/old', is '{URL}'",)
+
+
+async def test_what_is_new_hurts_nobody():
+    before = await remembered(Good())
+    del before["server"]["registration_endpoint"]
+    assert not (await signed_in(Good(), may_sign_in=False, baseline=before)).findings
+
+
+@pytest.mark.parametrize(
+    ("kids", "rules"), [(["key-1"], []), (["key-0", "key-1"], []), (["key-0"], ["STO-03"]), ([], [])]
+)
+async def test_keys_of_which_none_is_left_are_a_risk(kids, rules):
+    before = await remembered(SignedTokens())
+    report = await signed_in(SignedTokens(), may_sign_in=False, baseline={**before, "kids": kids})
+    assert rules_of(report) == rules
+    assert {finding.verdict for finding in report.findings} <= {"risk"}
+
+
+@pytest.mark.parametrize("before", [{}, {"server": 1, "resource": [], "kids": {}}, {"server": {"issuer": None}}])
+async def test_a_baseline_of_any_shape_breaks_nothing(before):
+    report = await signed_in(SignedTokens(), may_sign_in=False, baseline=before)
+    assert not report.crashed
+
+
+async def test_without_baseline_and_repeat_nothing_is_asked_for_it():
+    server = SignedTokens()
+    report = await signed_in(server, may_sign_in=False)
+    assert {report.not_checked[rule] for rule in ("LIFE-01", "STO-03")} == {"needs --repeat or --baseline"}
+    assert not [each for each in server.requests if "jwks" in each.url]
+
+
+async def test_a_server_without_sign_in_has_nothing_that_could_change():
+    report = await signed_in(Open(), repeat=1)
+    assert not report.findings
+    assert report.not_checked["LIFE-01"] == "there is no metadata"
+
+
+async def test_keys_that_change_between_two_fetches_are_told():
+    class Rotating(SignedTokens):
+        turn = 0
+
+        def key_set(self, request):
+            self.turn += 1
+            return reply(200, key_set(new_key(f"key-{self.turn % 2}")))
+
+    assert rules_of(await signed_in(Rotating(), may_sign_in=False, repeat=2)) == ["STO-03"]
+
+
+@pytest.mark.parametrize(("server", "verdict"), [(Good, "risk"), (SignedTokens, "note")])
+async def test_a_revoked_token_that_still_works_is_told_by_what_it_is(server, verdict):
+    class Deaf(server):
+        def revoke(self, request):
+            return reply(200, {})
+
+    finding = only(await signed_in(Deaf()))
+    assert (finding.rule, finding.verdict) == ("RS-02", verdict)
+
+
+async def test_a_refused_revocation_is_a_note():
+    class Refuses(Good):
+        def revoke(self, request):
+            return reply(400, {"error": "unsupported_token_type"})
+
+    finding = only(await signed_in(Refuses()))
+    assert (finding.rule, finding.verdict) == ("RS-02", "note")
+
+
+async def test_without_a_revocation_endpoint_the_sign_in_is_left_to_expire():
+    class Keeps(Good):
+        def change(self):
+            del self.metadata["revocation_endpoint"]
+
+    server = Keeps()
+    assert not (await signed_in(server)).findings
+    assert not [each for each in server.requests if "revoke" in each.url]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"{", "not JSON"),
+        (b"[]", "not written by this command"),
+        (b'{"version": 2}', "not written by this command"),
+        (b'{"version": 1, "url": "https://other.example.com/mcp"}', "another URL"),
+    ],
+)
+def test_a_file_that_is_no_baseline_of_this_server_is_refused(text, words):
+    with pytest.raises(baseline.NotABaseline, match=words):
+        baseline.read(text, URL)
+
+
+async def test_a_baseline_holds_public_documents_alone():
+    picture = Picture(URL, may_sign_in=True, repeat=1)
+    server = SignedTokens()
+    await examine(picture, server.send, sign_in=server.person)
+    text = baseline.as_text(URL, picture.remembered)
+    assert set(json.loads(text)) == {"version", "url", "resource", "server", "kids"}
+    assert not [secret for secret in [*server.tokens, *server.refresh_tokens] if secret in text]
