@@ -1,52 +1,219 @@
-"""A server of the test bed as an ASGI application, with real waits in place of its own clock."""
+"""A server of the test bed behind a real port, with real waits in place of its own clock.
+
+An answer that never comes, a stream with pauses and a connection that breaks off are what they are called here; a
+certificate without its intermediate is sent as such. Kept connections are kept, and say for how long they were quiet.
+
+Implements RFC 9112 as far as clients and checkers go.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
+import httptools
+
 from doorward.doctor.exchange import Request, Response, SignIn
-from testbed.good import Good
+from testbed.certificates import leaf_only
+from testbed.good import ORIGIN, Good
+
+HOST = "127.0.0.1"
+_CHUNK_BYTES = 65536
+_PATIENCE_SECONDS = 300.0
+_NO_BODY = frozenset({204, 304})
+_BUTTON = b'<!doctype html><title>Sign in</title><form method="post"><button>Allow</button></form>'
 
 
-def application(server: Good) -> Any:
-    """Return the application. Whoever opens the sign-in page is signed in by its button."""
+@asynccontextmanager
+async def serving(kind: type[Good], port: int = 0) -> AsyncIterator[str]:
+    """Serve until the block ends, and give the URL of the endpoint; the second origin is at the next port.
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
-        request = await _request(server, scope, receive)
-        server.now = time.time()
-        response = server.everything(request)
-        if request.url.startswith(f"{server.origin}/authorize") and response.status == 200:
-            response = _page(server, request, response)
-        await asyncio.sleep(response.elapsed_seconds)
-        headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers.items()]
-        # A connection that ends without an answer is as near as HTTP comes to nothing at all.
-        if not response.status:
-            return
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+    Port 0: any two that are free.
+    """
+    fault = getattr(kind, "fault", "")
+    if fault == "unresolved":
+        yield f"http://no-address.invalid:{port or 80}/mcp"
+        return
+    async with AsyncExitStack() as stack:
+        tls = leaf_only() if fault == "tls" else None
+        ports = [_Port(), _Port()]
+        for number, each in enumerate(ports):
+            await stack.enter_async_context(each.listening(port and port + number, tls))
+        scheme = "https" if tls else "http"
+        here, there = (f"{scheme}://{HOST}:{each.number}" for each in ports)
+        if fault == "unreachable":
+            await stack.aclose()
+        served = type(kind.__name__, (kind,), {"began_at": time.time(), "second": there})
+        server: Good = served(here)
+        for each, origin in zip(ports, (here, there), strict=True):
+            each.server, each.origin = server, origin
+        yield server.url
 
-    return app
+
+class _Port:
+    """One listening port."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.server: Good | None = None
+        self.origin = ORIGIN
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._names = 0
+
+    @asynccontextmanager
+    async def listening(self, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[None]:
+        server = await asyncio.start_server(self._accept, HOST, port, ssl=tls)
+        self.number = server.sockets[0].getsockname()[1]
+        try:
+            yield
+        finally:
+            server.close()
+            for task in tuple(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self._names += 1
+        name = f"connection-{self._names}"
+        try:
+            await self._connection(reader, writer, name)
+        except (OSError, httptools.HttpParserError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort()
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str) -> None:
+        quiet_since = 0.0
+        while (asked := await _asked(reader)) is not None and self.server is not None:
+            now = time.monotonic()
+            request = asked.request(self.origin, name, now - quiet_since if quiet_since else 0.0)
+            self.server.now = time.time()
+            self.server.requests.append(request)
+            response = self.server.everything(request)
+            if request.url.startswith(f"{self.origin}/authorize") and response.status == HTTPStatus.OK:
+                response = _page(self.server, request, response)
+            if not await _answer(writer, reader, request, response) or not asked.kept:
+                await _goodbye(writer)
+                return
+            quiet_since = time.monotonic()
 
 
-async def _request(server: Good, scope: Any, receive: Any) -> Request:
-    body = b""
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            break
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    query = f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
-    return Request(scope["method"], f"{server.origin}{scope['raw_path'].decode()}{query}", headers, body)
+@dataclass
+class _Asked:
+    """httptools' callbacks for one request."""
+
+    parser: Any = None
+    method: str = ""
+    target: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    complete: bool = False
+    kept: bool = False
+
+    def on_url(self, part: bytes) -> None:
+        self.target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, part: bytes) -> None:
+        self.body += part
+
+    def on_message_complete(self) -> None:
+        self.method = self.parser.get_method().decode()
+        self.kept = self.parser.should_keep_alive()
+        self.complete = True
+
+    def request(self, origin: str, connection: str, quiet_seconds: float) -> Request:
+        url = f"{origin}{self.target.decode('latin-1')}"
+        # For how long a client listens shows only when it stops.
+        known = {"wait_seconds": quiet_seconds, "limit_seconds": _PATIENCE_SECONDS}
+        return Request(self.method, url, self.headers, self.body, connection=connection if self.kept else "", **known)
+
+
+async def _asked(reader: asyncio.StreamReader) -> _Asked | None:
+    """Read one request; None when the client is gone."""
+    asked = _Asked()
+    asked.parser = httptools.HttpRequestParser(asked)
+    while not asked.complete:
+        data = await reader.read(_CHUNK_BYTES)
+        if not data:
+            return None
+        with suppress(httptools.HttpParserUpgrade):
+            asked.parser.feed_data(data)
+    return asked
+
+
+async def _answer(
+    writer: asyncio.StreamWriter, reader: asyncio.StreamReader, request: Request, response: Response
+) -> bool:
+    """Send an answer at its pace, and tell whether the connection may be kept."""
+    if response.status:
+        writer.write(_head(request, response))
+        await _body(writer, request, response)
+    if response.fault == "timeout":
+        await reader.read()
+    return not response.fault and response.status > 0
+
+
+def _head(request: Request, response: Response) -> bytes:
+    fields = dict(response.headers)
+    if response.fault or response.arrivals:
+        fields["transfer-encoding"] = "chunked"
+    elif response.status not in _NO_BODY:
+        fields.setdefault("content-length", str(len(response.body)))
+    lines = [f"HTTP/1.1 {response.status} {_phrase(response.status)}"]
+    lines += [f"{name}: {value}" for name, value in fields.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+async def _body(writer: asyncio.StreamWriter, request: Request, response: Response) -> None:
+    began, sent = time.monotonic(), 0
+    chunked = bool(response.fault or response.arrivals)
+    for at, size in response.arrivals:
+        await asyncio.sleep(began + at - time.monotonic())
+        await _piece(writer, response.body[sent : sent + size], chunked=chunked)
+        sent += size
+    await asyncio.sleep(began + response.elapsed_seconds - time.monotonic())
+    if request.method != "HEAD" and response.status not in _NO_BODY:
+        await _piece(writer, response.body[sent:], chunked=chunked)
+    if chunked and not response.fault:
+        writer.write(b"0\r\n\r\n")
+    await writer.drain()
+
+
+async def _piece(writer: asyncio.StreamWriter, data: bytes, *, chunked: bool) -> None:
+    if data:
+        writer.write(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
+        await writer.drain()
+
+
+async def _goodbye(writer: asyncio.StreamWriter) -> None:
+    """Close in order: an abort would take back what the client has not read yet."""
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 def _page(server: Good, request: Request, shown: Response) -> Response:
     """Put the button on the page: a form that is posted back to the same URL."""
     if request.method == "POST":
         return server.sign_in(SignIn(request.url, ""))
-    body = b'<!doctype html><title>Sign in</title><form method="post"><button>Allow</button></form>'
-    return Response(shown.status, shown.headers, body)
+    return Response(shown.status, shown.headers, _BUTTON)

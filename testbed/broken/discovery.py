@@ -99,15 +99,13 @@ class KeptForADay(Good):
 class OnASecondHost(Good):
     """The authorization server is on another host."""
 
-    other = "https://auth.example.net"
-
     def change(self):
-        self.document["authorization_servers"] = [self.other]
+        self.document["authorization_servers"] = [self.second]
         self.metadata |= {
-            name: value.replace(self.origin, self.other)
+            name: value.replace(self.origin, self.second)
             for name, value in self.metadata.items()
             if isinstance(value, str)
         }
 
     def oauth(self, request):
-        return super().oauth(request) if request.url.startswith(self.other) else self.elsewhere(request)
+        return super().oauth(request) if request.url.startswith(self.second) else self.elsewhere(request)
