@@ -40,7 +40,7 @@ async def mixed_load(bench: Bench, number: int, stop: asyncio.Event) -> None:
             tokens = await actor.redeem(code)
             if tokens is not None:
                 if actor.random.random() < FURTHER_SHARE:
-                    await use_further_grants(bench, tokens, number)
+                    await use_further_grants(bench, tokens, browser)
                 await _use(bench, tokens, stop)
         except (GaveUp, TurnedAway):
             continue  # the history holds why

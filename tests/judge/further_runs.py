@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from judge.clients import Tokens
 from judge.further import allow_device, assertion_for, enter, exchange, issue, present
+from judge.people import Browser
 from judge.runs import END_WITHIN_SECONDS, GROUP, Bench
 
 
@@ -89,9 +90,9 @@ async def _while_ending(
     return [each for made in await asyncio.gather(keep_asking(), keep_asking(), end_soon()) for each in made]
 
 
-async def use_further_grants(bench: Bench, tokens: Tokens, number: int) -> None:
+async def use_further_grants(bench: Bench, tokens: Tokens, browser: Browser) -> None:
     """Be an operator's clients for a while, beside somebody who has got these tokens: part of the mixed load."""
-    actor, operated, browser = bench.actor, bench.installation.operated, bench.browsers[number % GROUP]
+    actor, operated = bench.actor, bench.installation.operated
     match actor.random.randrange(4):
         case 0:
             code = await allow_device(actor, operated.device, browser)
@@ -99,7 +100,7 @@ async def use_further_grants(bench: Bench, tokens: Tokens, number: int) -> None:
             got = await actor.refresh(got) if got else None
         case 1:
             now = bench.installation.stage.now()
-            got = await enter(actor, operated.enterprise, f"person-{number % GROUP}", now=now)
+            got = await enter(actor, operated.enterprise, browser.user, now=now)
         case 2:
             got = await exchange(actor, tokens, operated.agent)
         case _:
