@@ -159,6 +159,16 @@ async def test_a_second_sign_in_opens_a_second_tab_and_its_tokens_are_given_back
     assert not [token for token in server.tokens if server.accepts(token)]
 
 
+async def test_one_slot_for_all_sign_ins_of_a_browser_is_a_risk_that_only_two_tabs_show():
+    class OneSlot(Good):
+        async def person(self, ask):
+            # The second tab overwrites what the first one needs.
+            return page(400) if ask.meanwhile else self.sign_in(ask)
+
+    finding = only(await signed_in(OneSlot(), repeat=1))
+    assert (finding.rule, finding.verdict) == ("AUT-09", "risk")
+
+
 async def test_a_person_who_finishes_the_second_tab_is_as_welcome():
     class Second(Good):
         async def person(self, ask):

@@ -154,6 +154,17 @@ async def test_a_redirect_that_keeps_the_method_is_told_from_one_that_does_not(s
     assert rules_of(await signed_in(Kept())) == (["AUT-06"] if status > 303 else [])
 
 
+async def test_a_code_that_comes_with_another_state_is_not_redeemed():
+    class Mixed(Good):
+        def redirect(self, query, parameters):
+            return super().redirect(query | {"state": "of-another-flow"}, parameters)
+
+    server = Mixed()
+    report = await signed_in(server)
+    assert rules_of(report) == ["AUT-09"]
+    assert not redeemed(server)
+
+
 @pytest.mark.parametrize(
     ("answer", "rule"),
     [
