@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import socket
-import threading
 from collections.abc import Iterator
-
-import uvicorn
+from concurrent.futures import Future
+from threading import Thread
 
 from testbed.good import Good
-from testbed.serving import application
+from testbed.serving import serving
 
 
 @contextlib.contextmanager
 def on_a_port(kind: type[Good]) -> Iterator[Good]:
-    """Serve in a thread until the block ends, and keep what was asked."""
+    """Serve in a thread until the block ends; the server keeps what was asked in `requests`."""
+    made: list[Good] = []
 
-    class Recorded(kind):
-        def everything(self, request):
-            self.requests.append(request)
-            return super().everything(request)
+    class Kept(kind):
+        def __init__(self, *arguments, **more):
+            super().__init__(*arguments, **more)
+            made.append(self)
 
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = Recorded(f"http://127.0.0.1:{listener.getsockname()[1]}")
-    program = uvicorn.Server(uvicorn.Config(application(server), log_level="error", lifespan="off"))
-    thread = threading.Thread(target=program.run, kwargs={"sockets": [listener]})
+    ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        async with serving(Kept):
+            ended = asyncio.Event()
+            ready.set_result((asyncio.get_running_loop(), ended))
+            await ended.wait()
+
+    thread = Thread(target=asyncio.run, args=(serve(),))
     thread.start()
+    loop, ended = ready.result(30)
     try:
-        yield server
+        yield made[0]
     finally:
-        program.should_exit = True
+        loop.call_soon_threadsafe(ended.set)
         thread.join()
-        listener.close()

@@ -94,12 +94,13 @@ async def test_colours_change_nothing_but_the_colour():
     assert re.sub(r"\x1b\[[0-9;]+m", "", coloured) == "\n".join(as_lines(found))
 
 
-async def test_long_evidence_is_shortened_unless_all_of_it_is_wanted():
-    found = await examined(BROKEN["REG-02"].server())
+def test_long_evidence_is_shortened_unless_all_of_it_is_wanted():
+    found = report(finding(evidence=tuple(f"< line {number}" for number in range(40))))
     short, whole = "\n".join(as_lines(found)), "\n".join(as_lines(found, whole=True))
-    assert "more lines (--verbose)" in short
+    assert "… 29 more lines (--verbose)" in short
+    assert "< line 39" not in short
     assert "more lines" not in whole
-    assert "http://localhost:3334/oauth/callback: refused" in whole
+    assert "< line 39" in whole
 
 
 async def test_the_first_thing_to_read_is_who_connects_and_the_next_what_to_fix_first():
@@ -193,6 +194,27 @@ async def test_a_rule_that_was_not_looked_at_is_never_called_passed():
     assert kinds["TLS-02"].kind == "failed"
     assert {each.kind for name, each in kinds.items() if name != "TLS-02"} == {"skipped"}
     assert kinds["DSC-01"].why == "The server cannot be reached."
+
+
+async def test_a_hop_where_a_check_fell_over_is_not_called_passed():
+    class Odd(Good):
+        async def send(self, request):
+            if "/authorize" in request.url:
+                raise RuntimeError("the network fell over")
+            return await super().send(request)
+
+    kinds = {each.rule.id: each for each in outcomes(await examined(Odd()))}
+    assert (kinds["AUT-01"].kind, kinds["AUT-01"].why) == ("skipped", "This hop was not examined to its end.")
+    assert kinds["DSC-03"].kind == "passed"
+
+
+async def test_what_stops_a_client_is_named_before_what_may():
+    class Twice(BROKEN["DSC-07"].server, BROKEN["TRN-04"].server):
+        pass
+
+    found = await examined(Twice())
+    assert found.clients["codex"] == ClientVerdict("stops", "authorization server metadata", "DSC-07")
+    assert found.clients["cursor"] == ClientVerdict("may fail", "transport", "TRN-04")
 
 
 async def test_a_folded_rule_points_to_its_cause():
