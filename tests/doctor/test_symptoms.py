@@ -79,11 +79,20 @@ def secrets(client: dict) -> dict[str, str]:
     return {"client_id": client["client_id"], "client_secret": client["client_secret"]}
 
 
-def called(server: Good, token: str, method: str = "tools/list") -> Response:
+def initialized(server: Good) -> str:
+    """Begin a session, and return its id."""
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "product", "version": "1"}}
+    return called(server, "", "initialize", params).headers["mcp-session-id"]
+
+
+def called(
+    server: Good, token: str, method: str = "tools/list", params: dict | None = None, *, session: str = ""
+) -> Response:
     """Call as the product does after the sign-in."""
     headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
-    headers |= {"authorization": f"Bearer {token}", "mcp-protocol-version": "2025-11-25"}
-    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {}}
+    headers |= {"mcp-protocol-version": "2025-11-25"} | ({"mcp-session-id": session} if session else {})
+    headers |= {"authorization": f"Bearer {token}"} if token else {}
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
     return server.everything(Request("POST", server.url, headers, json.dumps(body).encode()))
 
 
@@ -187,6 +196,42 @@ async def test_t5_a_proxy_takes_the_token_away():
     assert called(server, answer.json["access_token"]).status == 401
     finding = await first(WithoutAuthorization, login=True)
     assert finding.rule == "NET-03"
+
+
+async def test_t6_it_connects_and_then_breaks_now_and_then():
+    server = BROKEN["SES-01"].server()
+    session = initialized(server)
+    assert {called(server, "", session=session).status for _ in range(4)} == {200, 404}
+    finding = await first(BROKEN["SES-01"].server, repeat=10)
+    assert finding.rule == "SES-01"
+
+
+async def test_t6_it_works_until_another_instance_has_to_verify_the_token():
+    finding = await first(BROKEN["STO-03"].server, login=True, repeat=10)
+    assert finding.rule == "STO-03"
+
+
+async def test_t7_it_is_connected_and_there_are_no_tools():
+    server = BROKEN["TOOL-04"].server()
+    assert called(server, "").json["result"]["tools"]
+    finding = await first(BROKEN["TOOL-04"].server)
+    assert finding.rule == "TOOL-04"
+
+
+class EmptyListForABadToken(Good):
+    """A token that is not good gets an empty list in place of a challenge."""
+
+    def endpoint(self, request):
+        if request.method == "POST" and "authorization" in request.headers and not self.let_in(request):
+            return reply(200, {"jsonrpc": "2.0", "id": 1, "result": {"tools": []}})
+        return super().endpoint(request)
+
+
+async def test_t7_an_expired_token_gets_an_empty_list_and_nobody_signs_in_again():
+    assert called(EmptyListForABadToken(), "expired").json["result"]["tools"] == []
+    finding = await first(EmptyListForABadToken)
+    assert finding.rule == "RS-02"
+    assert "401" in finding.fix
 
 
 async def test_t8_users_have_to_sign_in_again_and_again():
