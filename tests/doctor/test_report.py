@@ -128,7 +128,13 @@ async def test_evidence_is_never_lost_but_counted(width):
     whole = fitting.evidence(lines, width, whole=True)
     assert len(rows) == fitting.LINES_SHOWN
     assert re.fullmatch(r"… \d+ more lines \(--verbose\)", rows[-1])
-    assert "".join(row.removeprefix("  ") for row in whole) == "".join(lines)
+    assert "".join("".join(whole).split()) == "".join("".join(lines).split())
+
+
+def test_a_line_that_begins_far_to_the_right_is_broken_all_the_same():
+    rows = fitting.evidence([" " * 200 + "^ differs from here"], 60, whole=True)
+    assert max(map(len, rows)) <= 60
+    assert "".join(rows).split() == ["^", "differs", "from", "here"]
 
 
 @pytest.mark.parametrize(
@@ -162,8 +168,8 @@ def test_who_was_not_examined_to_the_end_has_no_good_grade():
         (report(), "Nothing stops any of the 11 clients."),
         (report(finding()), "None of the 11 clients can connect."),
         (report(finding(clients=("codex", "claude"))), "2 of 11 clients cannot connect."),
-        (report(finding(severity="major", clients=("codex",))), "1 of 11 clients will fail later."),
-        (report(reachable=False), "11 of 11 clients could not be examined to the end."),
+        (report(finding(severity="major", clients=("codex",))), "1 of 11 clients will fail sooner or later."),
+        (report(reachable=False), "All 11 clients could not be examined to the end."),
         (report(names=("claude",)), ""),
     ],
 )

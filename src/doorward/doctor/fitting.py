@@ -14,6 +14,7 @@ ROWS_PER_LINE = 2
 """How much of the evidence is shown, and of each line of it, unless all of it is asked for."""
 _CUT = "…"
 _WINDOW_MIN = 24
+_SPACE_SOUGHT = 20
 _MARK = re.compile(r"^ *\^ ")
 _LABEL = re.compile(r"^\S.*?\s{2,}(?=\S)")
 
@@ -53,11 +54,15 @@ def _groups(lines: Sequence[str]) -> Iterator[list[str]]:
 
 def _rows(line: str, width: int, *, whole: bool) -> list[str]:
     """Break one line at the width, mid-word where it must be: evidence keeps its spaces."""
-    indent = " " * (2 if line.startswith(("> ", "< ")) else len(line) - len(line.lstrip()) + 2)
+    spaces = 2 if line.startswith(("> ", "< ")) else len(line) - len(line.lstrip()) + 2
+    indent = " " * min(spaces, width // 2)
     rows: list[str] = []
     left, begin = line, ""
     while left or not rows:
         room = width - len(begin)
+        if room < len(left):
+            # A space near the end is the better place; a URL has none, and is broken where it must be.
+            room = left.rfind(" ", room - _SPACE_SOUGHT, room) + 1 or room
         rows.append(begin + left[:room])
         left, begin = left[room:], indent
     if whole or len(rows) <= ROWS_PER_LINE:

@@ -66,15 +66,15 @@ STAGES = (
     Stage("token", "token endpoint", (*token.CHECKS, access.error_reply)),
     Stage("versions", "protocol versions", versions.CHECKS),
     Stage("sign_in", "sign-in", (sign_in.sign_in,)),
-    Stage("access", "access", (access.first_call,)),
+    Stage("access", "first call", (access.first_call,)),
     Stage("protocol", "MCP in each era", (*protocol.CHECKS, *behind_token.CHECKS)),
     Stage("catalogue", "tools", (*catalogue.CHECKS, *tool_calls.CHECKS)),
     Stage("sessions", "sessions", sessions.CHECKS),
     Stage("streams", "streams", (*streams.CHECKS, *answers.CHECKS, sessions.farewell)),
     Stage("refresh", "refresh", (refresh.refresh,)),
     Stage("renewed", "the session after the refresh", (sessions.renewed,)),
-    Stage("repeat", "repeated probes", repeat.CHECKS),
-    Stage("later", "later life", later.CHECKS),
+    Stage("repeat", "repeated tries", repeat.CHECKS),
+    Stage("later", "change over time", later.CHECKS),
 )
 _CLEANING = Stage("cleaning", "cleaning up", (later.give_back, registration.forget))
 

@@ -120,6 +120,10 @@ def headline(report: Report) -> str:
     given = [grade(report, name) for name in report.clients]
     if given.count("F") == everyone:
         return f"None of the {everyone} clients can connect."
-    ends = {"F": "cannot connect", "D": "will fail later", UNGRADED: "could not be examined to the end"}
-    parts = [f"{given.count(letter)} of {everyone} clients {end}" for letter, end in ends.items() if letter in given]
+    ends = {"F": "cannot connect", "D": "will fail sooner or later", UNGRADED: "could not be examined to the end"}
+    parts = [f"{_share(given.count(letter), everyone)} {end}" for letter, end in ends.items() if letter in given]
     return f"{'; '.join(parts)}." if parts else f"Nothing stops any of the {everyone} clients."
+
+
+def _share(count: int, everyone: int) -> str:
+    return f"All {everyone} clients" if count == everyone else f"{count} of {everyone} clients"
