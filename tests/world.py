@@ -15,6 +15,7 @@ import httpx2
 
 from doorward import Door
 from doorward.clock import FixedClock
+from doorward.login.registered_clients import add_client
 
 ISSUER = "https://mcp.example.com"
 RESOURCE = f"{ISSUER}/mcp"
@@ -57,6 +58,17 @@ class World:
             answer = await http.post("/register", json=body | metadata)
         assert answer.status_code == 201, answer.text
         return answer.json()
+
+    async def known_client(self) -> str:
+        """Add a client as an operator does: its errors go back to it."""
+        made = await add_client(
+            *(self.door.store, self.door.clock, self.door.entropy),
+            name="Known",
+            redirect_uris=[REDIRECT_URI],
+            confidential=False,
+            policy=self.door.policy,
+        )
+        return made.client.client_id
 
     def authorize_parameters(self, client_id: str, **changes: str) -> dict[str, str]:
         parameters = {

@@ -235,7 +235,7 @@ async def test_an_honest_repeat_of_a_redemption_gets_the_same_tokens_and_another
 
 async def test_a_thumbprint_that_cannot_be_one_is_refused(tmp_path):
     async with world(tmp_path) as w, w.browser() as browser:
-        client_id = (await w.register())["client_id"]
+        client_id = await w.known_client()
         answer = await browser.get("/authorize", params=w.authorize_parameters(client_id, dpop_jkt="short"))
         assert query_of(answer)["error"] == "invalid_request"
 

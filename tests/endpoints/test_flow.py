@@ -183,7 +183,7 @@ async def test_denying_tells_the_client_so(tmp_path):
 )
 async def test_a_fault_of_a_trusted_client_goes_back_to_it_with_state_and_issuer(tmp_path, changes, error):
     async with world(tmp_path) as w:
-        client_id = (await w.register())["client_id"]
+        client_id = await w.known_client()
         async with w.browser() as browser:
             answer = await browser.get("/authorize", params=w.authorize_parameters(client_id, **changes))
         query = query_of(answer)

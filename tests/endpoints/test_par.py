@@ -134,7 +134,7 @@ async def test_a_client_authenticates_as_it_does_for_tokens(tmp_path):
 
 async def test_parameters_must_be_pushed_where_the_operator_says_so(tmp_path):
     async with world(tmp_path, require_par=True) as w, w.browser() as browser:
-        client_id = (await w.register())["client_id"]
+        client_id = await w.known_client()
         refused = query_of(await browser.get("/authorize", params=w.authorize_parameters(client_id)))
         assert (refused["error"], refused["state"]) == ("invalid_request", "opaque")
         request_uri = (await push(w, client_id)).json()["request_uri"]
@@ -145,7 +145,7 @@ async def test_parameters_must_be_pushed_where_the_operator_says_so(tmp_path):
 
 async def test_a_request_uri_of_another_kind_is_still_refused(tmp_path):
     async with world(tmp_path) as w, w.browser() as browser:
-        client_id = (await w.register())["client_id"]
+        client_id = await w.known_client()
         parameters = w.authorize_parameters(client_id, request_uri="https://client.example/request.jwt")
         assert query_of(await browser.get("/authorize", params=parameters))["error"] == "request_uri_not_supported"
 

@@ -1,9 +1,10 @@
 """`/authorize`: check a request, keep it, and send the browser to whatever step it needs next.
 
 Every step of a sign-in returns here with `continue=ID`; the stored request alone says what comes next, so a restart in
-the middle loses nothing. Until client and redirect target are proved, an error is a page of ours and never a redirect.
+the middle loses nothing. Until client and redirect target are proved, an error is a page of ours and never a redirect;
+where a stranger has chosen the target, it is a page with a link.
 
-Spec: RFC 6749 s4.1.1, s4.1.2.1; RFC 7636 s4.3; RFC 8707 s2; RFC 9207 s2; RFC 9700 s4.1.
+Spec: RFC 6749 s4.1.1, s4.1.2.1; RFC 7636 s4.3; RFC 8707 s2; RFC 9207 s2; RFC 9700 s4.1, s4.11.2.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from doorward.login.browser_sessions import (
 )
 from doorward.oauth import authorization
 from doorward.oauth.changes import Change, Insert, Stored
-from doorward.oauth.errors import LocalAuthorizationError, Reason
+from doorward.oauth.error_redirects import is_silent, leads_to_stranger
+from doorward.oauth.errors import LocalAuthorizationError, Reason, RedirectAuthorizationError
 from doorward.oauth.parameters import Parameters, parse_query
 from doorward.oauth.pushed_request import pushed_parameters, pushed_reference, require_pushed
 from doorward.oauth.records import AuthorizationRequest, BrowserSession, PushedRequest
@@ -75,17 +77,22 @@ class AuthorizeEndpoint:
             parameters, client.record if client else None, now=now, policy=authority.policy
         )
         assert client is not None
-        require_pushed(parameters, was_pushed=bool(using), redirect_uri=redirect_uri, policy=authority.policy)
         cookie_value, session = await self._browser(request, now)
-        pending = authorization.validate(
-            parameters,
-            client.record,
-            redirect_uri=redirect_uri,
-            request_id=new_cookie_value(authority.entropy),
-            browser_digest=cookie_digest(cookie_value),
-            now=now,
-            policy=authority.policy,
-        )
+        try:
+            require_pushed(parameters, was_pushed=bool(using), redirect_uri=redirect_uri, policy=authority.policy)
+            pending = authorization.validate(
+                parameters,
+                client.record,
+                redirect_uri=redirect_uri,
+                request_id=new_cookie_value(authority.entropy),
+                browser_digest=cookie_digest(cookie_value),
+                now=now,
+                policy=authority.policy,
+            )
+        except RedirectAuthorizationError as error:
+            silent = is_silent(parameters.get("prompt", ""), request.headers.get("sec-fetch-dest"))
+            error.is_automatic = silent or not leads_to_stranger(client.record, redirect_uri)
+            raise
         # A client may also insist on the question; then it does not matter who opened the page.
         if is_own_navigation(request.headers) and "consent" not in parameters.get("prompt", "").split(" "):
             pending = msgspec.structs.replace(pending, is_own_navigation=True)

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -54,8 +54,14 @@ _ROUTINE = frozenset({"use_dpop_nonce", "authorization_pending", "slow_down"})
 """Refusals that honest clients get all the time; the audit log does without them."""
 
 Handler = Callable[[Request], Awaitable[Response]]
-RenderError = Callable[[str, str, int], Response]
-"""Makes the page for a person: title, sentence, status."""
+
+
+class RenderError(Protocol):
+    """Makes the page for a person."""
+
+    def __call__(self, title: str, sentence: str, status: int, *, onwards: str = "") -> Response:
+        """Return it; `onwards` is where a link on it leads."""
+        ...
 
 
 class BodyTooLarge(Exception):
@@ -148,7 +154,7 @@ def _replay(body: bytes) -> Receive:
 def _answer(error: Exception, request: Request, render_error: RenderError | None) -> Response:
     if isinstance(error, RedirectAuthorizationError):
         _log_refusal(request, error)
-        return Response(status_code=303, headers={"location": error.location(), **NO_STORE})
+        return _back_to_client(error, render_error)
     if isinstance(error, OAuthError):
         _log_refusal(request, error)
         if render_error is not None:
@@ -180,6 +186,12 @@ def _answer(error: Exception, request: Request, render_error: RenderError | None
     incident = secrets.token_hex(4)
     LOGGER.error("bug", exc_info=error, extra={"fields": {"incident": incident, "path": request.scope["path"]}})
     return _plain(render_error, "server_error", f"Something broke on this server. Incident {incident}.", 500)
+
+
+def _back_to_client(error: RedirectAuthorizationError, render_error: RenderError | None) -> Response:
+    if error.is_automatic or render_error is None:
+        return Response(status_code=303, headers={"location": error.location(), **NO_STORE})
+    return render_error("This sign-in cannot start", error.description, 400, onwards=error.location())
 
 
 def _plain(render_error: RenderError | None, code: str, sentence: str, status: int) -> Response:

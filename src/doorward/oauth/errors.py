@@ -327,6 +327,8 @@ class RedirectAuthorizationError(OAuthError):
         self.redirect_uri = redirect_uri
         self.state = state
         self.issuer = issuer
+        self.is_automatic = True
+        """False: only if the person wants to go there. Spec: RFC 9700 s4.11.2"""
 
     def location(self) -> str:
         """Build the `Location` that carries this error back to the client."""

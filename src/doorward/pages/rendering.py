@@ -46,9 +46,10 @@ class Pages:
         body = _environment().get_template(template).render(host=self.host, prefix=self.prefix, **values)
         return Response(body.encode(), status, HEADERS)
 
-    def error(self, title: str, sentence: str, status: int) -> Response:
-        """Return the page that says why something cannot go on."""
-        return self.render("error.html", status, title=title, sentence=sentence)
+    def error(self, title: str, sentence: str, status: int, *, onwards: str = "") -> Response:
+        """Return the page that says why something cannot go on, with a link to where the person may go instead."""
+        leads_to = urlsplit(onwards).netloc
+        return self.render("error.html", status, title=title, sentence=sentence, onwards=onwards, leads_to=leads_to)
 
 
 @functools.lru_cache(maxsize=1)
