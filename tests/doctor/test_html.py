@@ -6,15 +6,15 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from doctor.every_report import SERVERS, report_of
 
 from doorward.doctor.as_html import as_html, lines
 from doorward.doctor.check import Picture, differing
 from doorward.doctor.run import Report, examine
 from testbed.answers import reply
 from testbed.broken import BROKEN
-from testbed.good import GOOD, ORIGIN, Good
+from testbed.good import ORIGIN, Good
 
-SERVERS = {**GOOD, **{rule: fixture.server for rule, fixture in BROKEN.items()}}
 AT = 1_800_000_000
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -53,7 +53,7 @@ def read(page: str) -> Reader:
 
 @pytest.mark.parametrize("name", SERVERS)
 async def test_the_page_stands_alone_and_says_each_finding(name):
-    report = await examined(SERVERS[name]())
+    report = await report_of(name)
     page = as_html(report, examined_at=AT)
     reader = read(page)
     assert not {tag for tag, _ in reader.tags} & {"script", "link", "img", "iframe", "object", "form"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 import pytest
+from doctor.every_report import SERVERS, report_of
 
 from doorward.doctor.as_junit import as_junit
 from doorward.doctor.check import Picture
@@ -13,9 +14,7 @@ from doorward.doctor.rules import profiles, rules
 from doorward.doctor.run import Report, examine
 from testbed.answers import reply
 from testbed.broken import BROKEN
-from testbed.good import GOOD, ORIGIN, Good
-
-SERVERS = {**GOOD, **{rule: fixture.server for rule, fixture in BROKEN.items()}}
+from testbed.good import ORIGIN, Good
 
 
 async def examined(server: Good, **picture) -> Report:
@@ -38,7 +37,7 @@ def cases(document: str) -> dict[str, list[ET.Element]]:
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("name", SERVERS)
 async def test_every_rule_is_a_case_and_fails_where_the_exit_code_says_so(name, strict):
-    report = await examined(SERVERS[name]())
+    report = await report_of(name)
     found = cases(as_junit(report, strict=strict))
     assert set(found) == set(rules())
     failed = [rule for rule, children in found.items() if any(child.tag == "failure" for child in children)]

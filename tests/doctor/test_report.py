@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from doctor.every_report import SERVERS, report_of
 from doctor.on_a_port import on_a_port
 from flows.processes import PYTHON, ROOT, free_port
 
@@ -23,11 +24,10 @@ from doorward.doctor.rules import profiles
 from doorward.doctor.run import ClientVerdict, Report, examine
 from doorward.doctor.verdicts import GRADES, grade, headline, outcomes
 from testbed.broken import BROKEN
-from testbed.good import GOOD, ORIGIN, Good
+from testbed.good import ORIGIN, Good
 
 SCHEMA = json.loads((ROOT / "docs" / "check.schema.json").read_text(encoding="utf-8"))
 EVERYONE = tuple(profiles())
-SERVERS = {**GOOD, **{rule: fixture.server for rule, fixture in BROKEN.items()}}
 
 
 async def examined(server: Good, **picture) -> Report:
@@ -66,7 +66,7 @@ def documented(value: object, schema: dict, path: str = "$") -> None:
 
 @pytest.mark.parametrize("name", SERVERS)
 async def test_the_schema_describes_what_is_printed_and_nothing_else(name):
-    printed = json.loads(json.dumps(as_json(await examined(SERVERS[name]()))))
+    printed = json.loads(json.dumps(as_json(await report_of(name))))
     jsonschema.Draft202012Validator(SCHEMA).validate(printed)
     documented(printed, SCHEMA)
 
@@ -82,7 +82,7 @@ def test_the_shape_that_others_rely_on_is_required():
 @pytest.mark.parametrize("width", [50, 80])
 @pytest.mark.parametrize("name", SERVERS)
 async def test_no_line_is_wider_than_the_terminal(name, width):
-    for line in as_lines(await examined(SERVERS[name]()), width=width):
+    for line in as_lines(await report_of(name), width=width):
         assert len(line) <= width
         assert line == line.rstrip()
 
