@@ -2,7 +2,7 @@
 
 No form is submitted; what shows only then is left to the sign-in.
 
-Spec: Content Security Policy Level 3 s6.4.2; RFC 6265 s4.1.2; RFC 6749 s4.1.2
+Spec: CSP Level 3 s6.4.2; RFC 6265 s4.1.2; RFC 6749 s4.1.2
 """
 
 from __future__ import annotations
