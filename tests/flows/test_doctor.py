@@ -36,8 +36,9 @@ def examined(url: str) -> Report:
                 ("AUT-04", "risk"),
             },
         ),
-        # The TypeScript SDK of the handshake era takes no wildcard; the example answers a dead id with 400.
-        (everything_server, {("TRN-03", "risk"), ("SES-02", "broken")}),
+        # The TypeScript SDK of the handshake era takes no wildcard, and serves a list of messages as in early 2025
+        # (`handlePostRequest` in its `streamableHttp.js`); the example answers a dead id with 400.
+        (everything_server, {("TRN-03", "risk"), ("SES-02", "broken"), ("TRN-06", "note")}),
     ],
     ids=["fastmcp", "sdk", "fastmcp-with-sign-in", "everything"],
 )

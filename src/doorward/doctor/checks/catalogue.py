@@ -8,6 +8,7 @@ Spec: MCP 2025-11-25 server/tools, server/utilities/pagination; MCP 2026-07-28 s
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -19,6 +20,7 @@ from doorward.doctor.tool_rules import Tool, pointer_to_fault, tool_rules
 from doorward.mcp.annotations import annotation_faults
 
 PAGES_LIMIT = 50
+_TOOLS_LIMIT, _BYTES_LIMIT = 2000, 1024 * 1024
 _BYTES_MANY = 200 * 1024
 _SHOWN = 10
 """So many faults of one kind are listed; their number is told."""
@@ -58,8 +60,8 @@ def _pages(picture: Picture, era: Era) -> Generator[Ask, Response, list[Finding]
             findings.append(looped)
             break
         tools += fresh
-        if not isinstance(cursor, str) or not cursor:
-            break
+        if not isinstance(cursor, str) or not cursor or len(tools) > _TOOLS_LIMIT or size > _BYTES_LIMIT:
+            break  # that many are more than enough to say so
         if cursor in cursors:
             findings.append(_same_cursor(request, response, cursor))
             break
@@ -109,6 +111,8 @@ def _no_list(picture: Picture, era: Era, request: Request, response: Response) -
     if response.fault == "too_large":
         summary = f"The list of tools is too large to be read: {response.sentence}"
         return [found("SCALE-01", summary, seen(request, response), verdict="risk")]
+    if response.fault == "timeout" or (response.status == 404 and picture.mcp.mcp_session and era == "legacy"):  # noqa: PLR2004
+        return []
     if "tools" in _capabilities(picture, era):
         summary = f"The capabilities name tools, and tools/list is answered with {response.status or 'nothing'}."
         return [found("TOOL-04", summary, seen(request, response))]
@@ -149,10 +153,9 @@ def schemas(picture: Picture) -> Steps:
             if faults:
                 certain |= dict.fromkeys(rule.clients)
                 evidence += _lines(f"{rule.says} ({era}; {', '.join(rule.clients)}):", faults)
-    clients = [name for name in picture.clients if name in certain]
-    if not clients:
+    if not certain:
         return []
-    return [found("TOOL-01", "Schemas of tools are not what every client takes.", evidence, clients=clients)]
+    return [found("TOOL-01", "Schemas of tools are not what every client takes.", evidence, clients=list(certain))]
 
 
 def _lines(head: str, faults: list[tuple[Tool, str]]) -> list[str]:
@@ -165,7 +168,7 @@ def names(picture: Picture) -> Steps:
     yield from ()
     listed = {era: [str(tool.get("name")) for tool in tools] for era, tools in picture.mcp.tools.items()}
     every = list(dict.fromkeys(name for group in listed.values() for name in group))
-    doubled = sorted({name for group in listed.values() for name in group if group.count(name) > 1})
+    doubled = sorted({name for group in listed.values() for name, count in Counter(group).items() if count > 1})
     if doubled:
         evidence = [f"{name!r:.80}: listed more than once" for name in doubled[:_SHOWN]]
         return [found("TOOL-02", "Tools share a name.", evidence)]
@@ -177,16 +180,16 @@ def names(picture: Picture) -> Steps:
             if where is refused or len(name) + rule.prefix_chars > rule.most_chars:
                 where.setdefault(name, []).extend(rule.clients)
     if refused:
-        clients = [name for name in picture.clients if any(name in stopped for stopped in refused.values())]
+        clients = list(dict.fromkeys(name for stopped in refused.values() for name in stopped))
         evidence = [f"{name!r:.120}: {', '.join(stopped)}" for name, stopped in list(refused.items())[:_SHOWN]]
-        return [found("TOOL-02", "Names of tools are refused by clients.", evidence, clients=clients or ["claude"])]
+        return [found("TOOL-02", "Names of tools are refused by clients.", evidence, clients=clients)]
     if tight:
-        clients = [name for name in picture.clients if any(name in stopped for stopped in tight.values())]
+        clients = list(dict.fromkeys(name for stopped in tight.values() for name in stopped))
         evidence = [
             f"{name!r:.80} ({len(name)} characters): {', '.join(them)}" for name, them in list(tight.items())[:_SHOWN]
         ]
         summary = "Names of tools are too long once a client puts up to 30 characters of its own before them."
-        return [found("TOOL-02", summary, evidence, verdict="risk", clients=clients or ["cursor"])]
+        return [found("TOOL-02", summary, evidence, verdict="risk", clients=clients)]
     return []
 
 
@@ -212,7 +215,7 @@ def size(picture: Picture) -> Steps:
     evidence += [
         f"{', '.join(rule.clients)}: at most {rule.most_tools} tools, of all servers together" for rule in full
     ]
-    clients = [name for name in picture.clients if any(name in rule.clients for rule in full)]
+    clients = [name for rule in full for name in rule.clients]
     if bytes_listed > _BYTES_MANY:
         clients = list(picture.clients)
     if not clients:

@@ -114,13 +114,19 @@ def keep_for_later(picture: Picture) -> Steps:
     """Open a session with the token as it is, to use it when the token has been refreshed."""
     if not picture.mcp.mcp_session or not picture.signed_in.get("refresh_token") or not picture.token:
         if picture.mcp.mcp_session:
-            picture.skip("the sign-in brought no refresh token" if picture.signed_in else "needs --login", "SES-03")
+            picture.skip(_no_refresh(picture), "SES-03")
         return []
     response = yield initialize(picture, headers={"authorization": f"Bearer {picture.token}"})
     session = response.headers.get("mcp-session-id")
     if session:
         picture.mcp.before_refresh = (picture.token, session)
     return []
+
+
+def _no_refresh(picture: Picture) -> str:
+    if picture.is_open:
+        return "the server asks for no sign-in"
+    return "the sign-in brought no refresh token" if picture.signed_in else "needs --login"
 
 
 def renewed(picture: Picture) -> Steps:

@@ -91,7 +91,8 @@ def with_token(picture: Picture) -> Steps:
 
 
 def _last(picture: Picture, method: str) -> Said | None:
-    own = [each for each in picture.mcp.answers(method) if "authorization" in each.request.headers]
+    bearer = f"Bearer {picture.token}"
+    own = [each for each in picture.mcp.answers(method) if each.request.headers.get("authorization") == bearer]
     return own[-1] if own else None
 
 
