@@ -125,7 +125,7 @@ async def _cut_off(bench: Bench, proxy: Proxy, step: str, rule: Rule, number: in
     client = await during("register", actor.register)
     code = await during("consent", lambda: allow(actor, client, browser))
     tokens = await during("redeem", lambda: actor.redeem(code))
-    following = await during("refresh", lambda: actor.refresh(tokens))
+    following = await during("refresh", lambda: actor.refresh(tokens)) if tokens else None
     if following is None:
         return
     await bench.call_everywhere(following)
