@@ -217,6 +217,7 @@ _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
     "client.service": (Client, {"service_user_id": "robot", "may_exchange": True}),
     "grant.service": (Grant, {"grant_type": "client_credentials"}),
     "failed_sign_ins.open": (FailedSignIns, {"open_tries": {"0011223344556677": NOW + 47}}),
+    "browser_session.tabs": (BrowserSession, {"earlier_digests": ("before", "first")}),
     "user.identity": (User, {"identity_issuer": "https://idp.example", "identity_subject": "00u1"}),
 }
 """Fields that kinds got after their first golden files were written, each set in a file of its own."""

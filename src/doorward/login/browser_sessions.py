@@ -18,6 +18,8 @@ from doorward.oauth.records import BrowserSession
 
 ANONYMOUS_LIFETIME_SECONDS = 24 * 3600
 SIGNED_IN_LIFETIME_SECONDS = 12 * 3600
+EARLIER_LIMIT = 4
+"""So many cookies of before are known to be of the same browser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,24 @@ def anonymous_session(value: str, now: int) -> BrowserSession:
     )
 
 
-def signed_in_session(value: str, user_id: str, now: int) -> BrowserSession:
-    """Return the record of a browser in which `user_id` has just signed in."""
+def signed_in_session(value: str, user_id: str, now: int, *, before: BrowserSession | None) -> BrowserSession:
+    """Return the record of a browser in which `user_id` has just signed in; `before`: what it was until then.
+
+    What another person has begun in it is not taken along.
+    """
+    earlier = () if before is None or before.user_id not in (None, user_id) else _digests(before)
     return BrowserSession(
         cookie_digest=cookie_digest(value),
         user_id=user_id,
         created_at=now,
         signed_in_at=now,
         expires_at=now + SIGNED_IN_LIFETIME_SECONDS,
+        earlier_digests=earlier[:EARLIER_LIMIT],
     )
+
+
+def _digests(session: BrowserSession) -> tuple[str, ...]:
+    return (session.cookie_digest, *session.earlier_digests)
 
 
 def form_token(cookie_value: str, request_id: str) -> str:
@@ -80,15 +91,17 @@ def came_from_our_page(
     `Sec-Fetch-Site` decides where it is sent: pages with `Referrer-Policy: no-referrer` make a browser send
     `Origin: null` even for its own forms. The hidden token is demanded in every case.
     """
-    site = headers.get("sec-fetch-site")
-    origin = headers.get("origin")
-    if site is not None:
-        if site != "same-origin":
-            return False
-    elif origin is not None and not issuer_has_origin(issuer, origin):
-        return False
     expected = form_token(cookie_value, request_id)
-    return presented is not None and hmac.compare_digest(expected.encode(), presented.encode())
+    is_ours = presented is not None and hmac.compare_digest(expected.encode(), presented.encode())
+    return is_ours and came_from_our_site(headers, issuer=issuer)
+
+
+def came_from_our_site(headers: Mapping[str, str], *, issuer: str) -> bool:
+    """Tell whether no page of another site sent a POST, as far as the browser says. Alone it proves little."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        return site == "same-origin"
+    return origin is None or issuer_has_origin(issuer, origin)
 
 
 def is_own_navigation(headers: Mapping[str, str]) -> bool:

@@ -121,7 +121,7 @@ def next_step(request: AuthorizationRequest, session: BrowserSession | None, *, 
 
     The browser is compared first, so that another one learns nothing about the request.
     """
-    if session is None or session.cookie_digest != request.browser_digest or _is_over(session.expires_at, now):
+    if session is None or not is_of_browser(request, session) or _is_over(session.expires_at, now):
         return "other_browser"
     if request.finished_at is not None:
         return "finished"
@@ -130,6 +130,11 @@ def next_step(request: AuthorizationRequest, session: BrowserSession | None, *, 
     if session.user_id is None or request.user_id not in (None, session.user_id):
         return "sign_in"
     return "consent"
+
+
+def is_of_browser(request: AuthorizationRequest, session: BrowserSession) -> bool:
+    """Tell whether the request was begun in this browser, now or before it signed in."""
+    return request.browser_digest in (session.cookie_digest, *session.earlier_digests)
 
 
 def approve(

@@ -95,6 +95,8 @@ class BrowserSession(Record, frozen=True, kw_only=True, omit_defaults=True):
     user_id: str | None = None
     created_at: int
     signed_in_at: int | None = None
+    earlier_digests: tuple[str, ...] = ()
+    """The cookies that it had before it signed in, so that what was begun in its other tabs goes on."""
 
 
 class AuthorizationRequest(Record, frozen=True, kw_only=True, omit_defaults=True):

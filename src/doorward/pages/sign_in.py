@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from doorward.errors import Conflict
 from doorward.login.browser_sessions import (
     BrowserCookie,
+    came_from_our_site,
     cookie_digest,
     form_token,
     new_cookie_value,
@@ -26,6 +27,7 @@ from doorward.login.local import verify_password
 from doorward.login.sign_in_limits import SignInLimits
 from doorward.logs import log
 from doorward.oauth.audit_events import AuditEvent
+from doorward.oauth.authorization import next_step
 from doorward.oauth.changes import Change, Delete, Expect, Insert, Replace, Stored
 from doorward.oauth.errors import LocalAuthorizationError, Reason, TooManyRequests
 from doorward.oauth.parameters import parse_form, parse_query
@@ -73,10 +75,9 @@ class SignInPage:
         """Check user name and password; right ones bind the user to the pending request or open the page."""
         form = parse_form(await request.body())
         purpose = await self._purpose(request, form)
-        if purpose.step is not None:
-            require_our_form(self.authority, request, purpose.step, form.get("form_token"))
-        else:
-            require_own_form(self.authority, request, purpose.value, purpose.cookie_value, form.get("form_token"))
+        if self._was_overtaken(request, purpose, form):
+            return self._onwards(purpose)
+        self._require_form(request, purpose, form)
         name, address = form.get("username", "").strip(), self.address_of(request)
         try:
             user = await self.limits.check(
@@ -96,6 +97,22 @@ class SignInPage:
         except Conflict:  # the form was sent twice and the other one has won, or the account has changed meanwhile
             return self._onwards(purpose)
 
+    def _require_form(self, request: Request, purpose: _Purpose, form: Mapping[str, str]) -> None:
+        presented = form.get("form_token")
+        if purpose.step is not None:
+            require_our_form(self.authority, request, purpose.step, presented)
+        else:
+            require_own_form(self.authority, request, purpose.value, purpose.cookie_value, presented)
+
+    def _was_overtaken(self, request: Request, purpose: _Purpose, form: Mapping[str, str]) -> bool:
+        """Tell whether another tab has signed in since this form was made; then nothing of it is looked at."""
+        step = purpose.step
+        if step is None or form.get("form_token") == step.form_token:
+            return False
+        now, issuer = self.authority.clock.now(), self.authority.policy.issuer
+        is_next = next_step(step.pending.record, step.session.record, now=now)
+        return is_next == "consent" and came_from_our_site(request.headers, issuer=issuer)
+
     async def _purpose(self, request: Request, fields: Mapping[str, str]) -> _Purpose:
         page = fields.get("next")
         if page is None:
@@ -109,12 +126,10 @@ class SignInPage:
         user, now = verified.record, self.authority.clock.now()
         value = new_cookie_value(self.authority.entropy)
         # Checking a password takes long: an account disabled meanwhile must not end up signed in.
-        changes: list[Change] = [
-            Expect(User, user.user_id, verified.version),
-            Insert(signed_in_session(value, user.user_id, now)),
-        ]
         step = purpose.step
         before = step.session if step else await self._session(purpose.cookie_value)
+        session = signed_in_session(value, user.user_id, now, before=before.record if before else None)
+        changes: list[Change] = [Expect(User, user.user_id, verified.version), Insert(session)]
         if before is not None:
             changes.append(Delete(BrowserSession, before.record.cookie_digest, before.version))
         if step is not None:

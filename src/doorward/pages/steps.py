@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from doorward.login.browser_sessions import BrowserCookie, came_from_our_page, cookie_digest, form_token
+from doorward.oauth.authorization import is_of_browser
 from doorward.oauth.changes import Stored
 from doorward.oauth.errors import LocalAuthorizationError, Reason
 from doorward.oauth.records import AuthorizationRequest, BrowserSession, Client
@@ -50,11 +51,7 @@ async def load_step(authority: Authority, cookie: BrowserCookie, request: Reques
         )
     value = request.cookies.get(cookie.name, "")
     session = await store.get(BrowserSession, cookie_digest(value)) if value else None
-    if (
-        session is None
-        or (session.record.expires_at or 0) <= now
-        or session.record.cookie_digest != pending.record.browser_digest
-    ):
+    if session is None or (session.record.expires_at or 0) <= now or not is_of_browser(pending.record, session.record):
         raise LocalAuthorizationError(
             "This sign-in was started in another browser. Go on there, or start again from your MCP client.",
             Reason.OTHER_BROWSER,
