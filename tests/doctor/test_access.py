@@ -188,6 +188,21 @@ async def test_clocks_that_differ_by_more_than_a_request_takes_are_told(ahead, r
     assert {finding.verdict for finding in report.findings} <= {"risk"}
 
 
+@pytest.mark.parametrize("at", [10**400, -(10**400), 1e308, True, "soon", None, [1]])
+async def test_times_that_are_none_are_passed_over(at):
+    class Odd(SignedTokens):
+        def access_token(self, grant):
+            header, _, signature = super().access_token(grant).split(".")
+            claims = {"aud": self.resource, "iat": at, "nbf": at, "exp": at, "jti": self.fresh("jti")}
+            return f"{header}.{segment(claims)}.{signature}"
+
+        def accepts(self, token):
+            return Authorization.accepts(self, token)
+
+    report = await signed_in(Odd())
+    assert rules_of(report) == []
+
+
 async def test_a_token_that_has_expired_when_it_is_issued_is_a_fault_of_the_clocks():
     class Dead(SignedTokens):
         def issued_at(self):

@@ -111,6 +111,11 @@ def test_a_store_that_lags_is_found_by_how_often_it_did(known_after, missing):
     assert len(picture.registered) == 11, "what was registered is there to be deleted"
 
 
+def test_a_slow_store_makes_no_more_requests_than_are_allowed():
+    _, _, asked = driven(repeat.settling, late(2), repeat=50)
+    assert len(asked) == 20 * 3 + 10
+
+
 def test_a_client_that_never_becomes_known_is_left_to_another_rule():
     assert not driven(repeat.settling, late(1000))[0]
 
@@ -141,6 +146,16 @@ def test_a_sign_in_that_only_some_connections_know_is_found(answers, rules):
     findings, _, asked = driven(repeat.one_node, after_redirect(*answers))
     assert [finding.rule for finding in findings] == rules
     assert asked[1].headers["cookie"] == "flow=1; csrf=2"
+
+
+def test_the_page_of_an_identity_provider_is_left_alone():
+    moved = reply(303, location="https://login.example.org/?flow=1")
+    turns = on_turns(SHOWN, UNKNOWN)
+    findings, _, asked = driven(
+        repeat.one_node, lambda request: moved if urlsplit(request.url).path == "/authorize" else turns(request)
+    )
+    assert not findings
+    assert len(asked) == 2
 
 
 async def test_a_second_sign_in_opens_a_second_tab_and_its_tokens_are_given_back():

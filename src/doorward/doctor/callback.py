@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from doorward.doctor.exchange import Response, SignIn
+from doorward.doctor.links import urlsplit
 
 WAIT_SECONDS = 300.0
 _PATH = "/callback"

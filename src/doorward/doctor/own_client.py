@@ -12,10 +12,11 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 from doorward.doctor.check import Picture
 from doorward.doctor.exchange import Request, Response
+from doorward.doctor.links import urlsplit
 
 _SECRET_MEMBERS = ("access_token", "refresh_token", "id_token")
 _ENTROPY_BYTES = 32

@@ -26,6 +26,7 @@ _RULES = ("RS-01", "RS-05", "RS-06", "RS-07")
 _WANTS_JWT = re.compile(r"(?i)\b(jwts?|jws|compact|segments?|json web)\b")
 _SKEW_SECONDS = 30
 """Two hosts that differ by less are taken for one clock: a request takes its time, and Date has no fractions."""
+_TIMES_END = 1 << 40
 _JWT_PARTS, _JWE_PARTS = 3, 5
 
 
@@ -208,7 +209,8 @@ def _has_expired(picture: Picture, jwt: Jwt) -> bool:
 
 def _time(jwt: Jwt | None, name: str) -> float | None:
     value = jwt.claims.get(name) if jwt else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _TIMES_END
+    return float(value) if usable and value is not None else None
 
 
 def _date(response: Response) -> float | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.checks.access import keys_of, read_jwt
 from doorward.doctor.exchange import Ask, Request, Response, Together
+from doorward.doctor.links import urlsplit
 from doorward.doctor.messages import initialize
 from doorward.doctor.own_client import revocation_request
 

@@ -9,13 +9,15 @@ Spec: RFC 7591 s3.2.1; RFC 6749 s3.2.1, s4.1.2
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 from doorward.doctor.check import Picture, Steps, found, seen
+from doorward.doctor.checks.pages import walk
 from doorward.doctor.checks.registration import body_of, request_of
 from doorward.doctor.checks.sign_in import came_back, exchange
 from doorward.doctor.exchange import Ask, Request, Response, SignIn, Together
+from doorward.doctor.links import urlsplit
 from doorward.doctor.own_client import (
     Flow,
     code_request,
@@ -108,7 +110,7 @@ def settling(picture: Picture) -> Steps:
         return []
     profile = next(iter(picture.clients.values()))
     at_once: list[Response] = []
-    settled: list[Response] = []
+    late: list[Request] = []
     rounds = 0
     for rounds in range(1, min(picture.repeat, _ROUNDS_LIMIT) + 1):
         body = body_of(profile, (picture.callback,)) | {"token_endpoint_auth_method": "none"}
@@ -118,19 +120,21 @@ def settling(picture: Picture) -> Steps:
         client: dict[str, Any] = body | reply
         picture.registered[f"round {rounds}"] = client
         flow = Flow(client, picture.callback)
-        page = Request("GET", flow.url(picture), {"accept": "text/html"})
-        redeem = code_request(picture, flow, "doorward-check-made-up")
-        both = (yield Together((page, redeem))).parts
-        at_once += both
-        if any(map(_unknown, both)):
-            settled.append((yield Request(page.method, page.url, page.headers, wait_seconds=_SETTLING_SECONDS)))
-            settled.append((yield redeem))
-    missing = [each for each in at_once if _unknown(each)]
-    if not missing or all(map(_unknown, settled)):
+        both = (
+            Request("GET", flow.url(picture), {"accept": "text/html"}),
+            code_request(picture, flow, "doorward-check-made-up"),
+        )
+        answers = (yield Together(both)).parts
+        at_once += answers
+        late += [request for request, each in zip(both, answers, strict=True) if _unknown(each)]
+    settled: list[Response] = []
+    for request in late[:_AT_ONCE]:
+        settled.append((yield replace(request, wait_seconds=0.0 if settled else _SETTLING_SECONDS)))
+    if not late or all(map(_unknown, settled)):
         return []
     evidence = [
         f"> POST {endpoint}, then at once authorize and token over new connections, {rounds} times",
-        f"at once: the client was not known in {len(missing)} of {len(at_once)} answers",
+        f"at once: the client was not known in {len(late)} of {len(at_once)} answers",
         f"{_SETTLING_SECONDS:g} s later: in {sum(map(_unknown, settled))} of {len(settled)}",
     ]
     return [found("STO-01", "A client is not known at once after its registration, and known later.", evidence)]
@@ -149,13 +153,12 @@ def one_node(picture: Picture) -> Steps:
         return []
     client = next(iter(picture.registered.values()))
     flow = Flow(client, str(client["redirect_uris"][0]))
-    first = yield Request("GET", flow.url(picture), {"accept": "text/html"})
-    target = urljoin(flow.url(picture), first.headers.get("location", ""))
-    here = urlsplit(flow.url(picture)).netloc
-    if not 300 <= first.status < 400 or urlsplit(target).netloc != here or parameters_of(first, flow.redirect_uri):  # noqa: PLR2004
+    hops = yield from walk(Request("GET", flow.url(picture), {"accept": "text/html"}), [flow.redirect_uri])
+    request, page = hops[-1]
+    # Of an identity provider's page there is nothing to find here, and it is somebody else's.
+    elsewhere = urlsplit(request.url).netloc != urlsplit(hops[0][0].url).netloc
+    if len(hops) == 1 or elsewhere or page.status >= 500 or 300 <= page.status < 400:  # noqa: PLR2004
         return []
-    cookies = "; ".join(each.partition(";")[0].strip() for each in first.headers.get("set-cookie", "").split(","))
-    request = Request("GET", target, {"accept": "text/html"} | ({"cookie": cookies} if cookies else {}))
     answers: list[Response] = []
     for _ in range(min(picture.repeat, _PAGES_LIMIT)):
         answers.append((yield request))  # noqa: PERF401 - a comprehension cannot yield
@@ -164,7 +167,7 @@ def one_node(picture: Picture) -> Steps:
     if not bad or all(map(_refused, answers[bad[0] :])):
         return []
     evidence = [
-        f"> GET {target.partition('?')[0]}",
+        f"> GET {request.url.partition('?')[0]}",
         "statuses, in order: " + ", ".join(str(each.status) for each in answers),
     ]
     return [found("STO-02", "A sign-in under way is known on some connections only.", evidence)]
