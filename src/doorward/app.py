@@ -46,6 +46,7 @@ from doorward.storage.authority import Authority
 from doorward.storage.dpop_proofs import DpopProofs
 from doorward.storage.key_rotation import Rotation
 from doorward.storage.keys import Keys, open_with_keys
+from doorward.storage.last_used import LastUsed
 from doorward.storage.opening import open_store
 from doorward.storage.port import KEEP_EXPIRED_SECONDS, Store
 from doorward.storage.signing import JwtSigner
@@ -247,6 +248,7 @@ class _Running:
         self.keys = keys
         self.audit = AuditLog(door.store, door.clock)
         self.refusals = Refusals(self.audit.write)
+        self.last_used = LastUsed(door.store)
         store = AuditedStore(door.store, self.audit)
         authority = Authority(
             policy,
@@ -273,11 +275,12 @@ class _Running:
             proofs=proofs,
             identity=_identity_for(door, authority) if config.upstream_identity == "jwt" else None,
             refusals=self.refusals,
+            last_used=self.last_used,
         )
         self.door_paths = self.door.paths
         self.router = router_for(authority, config, keys, door.on_register)
         here = Administration(policy, store, door.clock, door.entropy, keys, self.audit, mcp_url(config))
-        self.router.mounts = {f"{ADMINISTRATION}/": administration_api(here)}
+        self.router.mounts = {f"{ADMINISTRATION}/": administration_api(here, self.last_used)}
         self.addresses = ClientAddresses(config.trusted_proxies)
         self._run, self._numbers = secrets.token_hex(6), count(1)
         self.audit.start()
@@ -285,6 +288,7 @@ class _Running:
         self.upkeep = (
             asyncio.create_task(self._purge_regularly(door), name="doorward-purge"),
             asyncio.create_task(self.refusals.tell_regularly(), name="doorward-refusals"),
+            asyncio.create_task(self.last_used.write_regularly(), name="doorward-last-used"),
             asyncio.create_task(rotation.tend(config.key_rotation_days), name="doorward-keys"),
         )
 
@@ -314,6 +318,7 @@ class _Running:
             if isinstance(outcome, Exception):
                 LOGGER.error("bug", exc_info=outcome)
         self.refusals.tell()
+        await self.last_used.try_to_write()
         await self.audit.stop()
 
     async def _purge_regularly(self, door: Door) -> None:

@@ -341,3 +341,28 @@ async def test_what_an_administrator_does_is_written_down_with_who_and_from_wher
         verdict = (await call(w, "GET", "/audit/verification", token)).json()
         assert verdict["intact"]
         assert verdict["entries"] == len(await w.door.store.find(AuditEntry))
+
+
+async def test_a_list_says_when_each_token_was_last_used(tmp_path):
+    async with world(tmp_path) as w:
+        administration, unused = await make_token(w, CAPABILITIES, name="api"), await make_token(w, name="unused")
+        assert unused
+        created = (await call(w, "POST", "/tokens", administration, json={"name": "door"})).json()
+        w.clock.advance(100)
+        used_at = w.clock.now()
+        assert (await w.call(created["token"])).status_code == 200
+        assert (await w.call(created["token"] + "x")).status_code == 401
+        assert (await call(w, "GET", "/clients", administration)).status_code == 200
+        await w.door._running.last_used.write()
+        items = (await call(w, "GET", "/tokens", administration)).json()["items"]
+        assert {each["name"]: each["last_used_at"] for each in items} == {
+            "api": used_at,
+            "unused": None,
+            "door": used_at,
+        }
+    async with world(tmp_path, clock=w.clock) as w:
+        w.clock.advance(100)
+        assert (await w.call(created["token"])).status_code == 200
+    async with world(tmp_path, clock=w.clock) as w:
+        items = (await call(w, "GET", "/tokens", administration)).json()["items"]
+        assert {each["name"]: each["last_used_at"] for each in items}["door"] == used_at + 100

@@ -21,6 +21,7 @@ from doorward.oauth.metadata import protected_resource_url
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import AccessToken, HeaderToken
 from doorward.storage.exchanged_tokens import actor_stands
+from doorward.storage.last_used import LastUsed
 from doorward.storage.port import Store
 from doorward.upstreams.port import Caller
 
@@ -38,6 +39,7 @@ class Authenticator:
         token_header: str | None = None,
         scopes_by_operation: bool = False,
         possession: Possession | None = None,
+        last_used: LastUsed | None = None,
     ) -> None:
         self._mode = mode
         self._policy = policy
@@ -47,6 +49,7 @@ class Authenticator:
         # Where operations differ, the door decides once it has read which one is asked for.
         self._demanded = () if scopes_by_operation else policy.scopes
         self._possession = possession
+        self._last_used = last_used
         self._token_header = token_header.lower().encode("ascii") if token_header is not None else None
         # Metadata names an authorization server; where only header tokens count, it would lead clients astray.
         self._resource_metadata = protected_resource_url(policy.resource) if mode == "oauth" else None
@@ -110,7 +113,10 @@ class Authenticator:
         if not tokens.is_well_formed(presented, tokens.HEADER_TOKEN):
             raise _invalid(Reason.MALFORMED_TOKEN, "This is not a token of this server.")
         stored = await self._store.get(HeaderToken, tokens.digest(presented))
-        record = bearer.check_header_token(None if stored is None else stored.record, now=self._clock.now())
+        now = self._clock.now()
+        record = bearer.check_header_token(None if stored is None else stored.record, now=now)
+        if self._last_used is not None:
+            self._last_used.note(record, now)
         bearer.check_scopes(record.scopes, self._demanded)
         return Caller(
             record.user_id,

@@ -45,6 +45,7 @@ from doorward.oauth.operation_scopes import OperationScopes
 from doorward.oauth.policy import Policy
 from doorward.storage.authority import Sealing
 from doorward.storage.dpop_proofs import DpopProofs
+from doorward.storage.last_used import LastUsed
 from doorward.storage.port import Store
 from doorward.upstreams.port import Receive, Scope, Send, Upstream, UpstreamCall
 
@@ -75,6 +76,7 @@ class McpDoor:
         proofs: DpopProofs | None = None,
         identity: UpstreamIdentity | None = None,
         refusals: Refusals | None = None,
+        last_used: LastUsed | None = None,
     ) -> None:
         self.paths = owned_paths(config.path)
         """The decoded request paths that belong to this door."""
@@ -83,10 +85,7 @@ class McpDoor:
         self._body_limit_bytes = config.body_limit_bytes
         self._sorter = HeaderSorter(config.token_header)
         self._guard = Guard(policy.issuer, config)
-        operations = OperationScopes(
-            policy.scopes, tools=config.tool_scopes, methods=config.method_scopes, implies=config.scope_implies
-        )
-        self._operations = None if operations.is_plain else operations
+        self._operations = _operations(config, policy)
         self._identity = identity
         self._possession = Possession(proofs, policy) if proofs is not None and config.auth == "oauth" else None
         self._authenticator = Authenticator(
@@ -97,6 +96,7 @@ class McpDoor:
             token_header=config.token_header,
             scopes_by_operation=self._operations is not None,
             possession=self._possession,
+            last_used=last_used,
         )
         self._sessions = McpSessions(
             sealer, door_path=config.path, worker_id=worker_id, in_process=sessions_in_process, peers=peers
@@ -291,6 +291,14 @@ class McpDoor:
             await replies.send_upstream_fault(
                 exchange.send, exchange.base, error, upstream=self._upstream_name, rpc_id=exchange.rpc_id
             )
+
+
+def _operations(config: Config, policy: Policy) -> OperationScopes | None:
+    """Return the scopes of single operations; None where all have the same."""
+    operations = OperationScopes(
+        policy.scopes, tools=config.tool_scopes, methods=config.method_scopes, implies=config.scope_implies
+    )
+    return None if operations.is_plain else operations
 
 
 def _no_session(exchange: Exchange) -> Refusal:

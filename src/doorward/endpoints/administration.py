@@ -29,6 +29,7 @@ from doorward.oauth.parameters import parse_query
 from doorward.oauth.records import HeaderToken
 from doorward.oauth.tokens import HEADER_TOKEN, digest, is_well_formed
 from doorward.storage.audit_log import origin
+from doorward.storage.last_used import LastUsed
 from doorward.strict_json import InvalidJson, decode
 
 ROOT = "/-/api/v1"
@@ -44,8 +45,9 @@ _STATUS: tuple[tuple[type[ConfigError], int, str], ...] = (
 class AdministrationApi:
     """Serves every operation of the catalogue."""
 
-    def __init__(self, here: Administration) -> None:
+    def __init__(self, here: Administration, last_used: LastUsed | None = None) -> None:
         self.here = here
+        self.last_used = last_used
 
     async def __call__(self, request: Request) -> Response:
         """Authenticate, find the operation, check the capability, do it."""
@@ -89,12 +91,14 @@ class AdministrationApi:
             raise InvalidToken("The token has expired.", Reason.EXPIRED_TOKEN)
         if not record.capabilities:
             raise InvalidToken("This token is for the door, not for administration.", Reason.MISSING_CAPABILITY)
+        if self.last_used is not None:
+            self.last_used.note(record, self.here.clock.now())
         return record
 
 
-def administration_api(here: Administration) -> ASGIApp:
+def administration_api(here: Administration, last_used: LastUsed | None = None) -> ASGIApp:
     """Return the application that serves everything below `/-/api/v1/`."""
-    api, published = guarded(AdministrationApi(here)), static_json(document(ROOT))
+    api, published = guarded(AdministrationApi(here, last_used)), static_json(document(ROOT))
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         path: str = scope["path"][len(scope.get("root_path", "")) :]
