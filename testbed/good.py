@@ -179,6 +179,12 @@ class HeaderToken(Good):
     def let_in(self, request: Request) -> bool:
         return request.headers.get("authorization") == f"Bearer {self.handed_out}"
 
+    def unauthorized(self, request: Request) -> Response:
+        return reply(401, {"error": "invalid_token"}, www_authenticate='Bearer realm="mcp", error="invalid_token"')
+
+    def hand_out(self) -> str:
+        return self.handed_out
+
     def oauth(self, request: Request) -> Response:
         return self.elsewhere(request)
 

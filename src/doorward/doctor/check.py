@@ -127,6 +127,12 @@ class Picture:
         return self.discovered or self.initialize.status == 200  # noqa: PLR2004
 
     @property
+    def by_hand(self) -> bool:
+        """Whether the user has a token of a server that names nobody who issues any: then that is how it is meant."""
+        handed_in = bool(self.token) and not self.signed_in
+        return handed_in and bool(self.challenge) and "resource_metadata" not in self.challenge
+
+    @property
     def can_call(self) -> bool:
         """Whether there is a way to what is behind the sign-in."""
         return self.is_open or bool(self.token)

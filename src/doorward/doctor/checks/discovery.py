@@ -41,7 +41,8 @@ def challenge(picture: Picture) -> Steps:
     elif not at.startswith(_ABSOLUTE):
         summary = "The challenge names no absolute resource_metadata URL."
     if summary:
-        return [found("DSC-03", summary, [*seen(request, response), *_of_the_others(picture)])]
+        verdict = "note" if picture.by_hand else "broken"
+        return [found("DSC-03", summary, [*seen(request, response), *_of_the_others(picture)], verdict=verdict)]
     return _in_other_words(picture, at) + inner_urls(picture.url, "The challenge", {"resource_metadata_uri": at})
 
 
@@ -153,7 +154,7 @@ def _nowhere(picture: Picture, answers: Seen) -> Any:
         if response.document:
             summary = "The resource metadata is only at a location that no client asks."
             evidence += seen(appended, response)
-    return found("DSC-06", summary, evidence)
+    return found("DSC-06", summary, evidence, verdict="note" if picture.by_hand else "broken")
 
 
 def _members(picture: Picture, request: Request, document: dict[str, Any], root: str) -> list[Finding]:

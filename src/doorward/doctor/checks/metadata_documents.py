@@ -44,7 +44,8 @@ def server(picture: Picture) -> Steps:
     documents = _documents(mine)
     if not documents:
         evidence = [line for pair in mine for line in seen(*pair, body=False)]
-        findings.append(found("DSC-06", "No authorization server metadata at any location.", evidence))
+        verdict = "note" if picture.by_hand else "broken"
+        findings.append(found("DSC-06", "No authorization server metadata at any location.", evidence, verdict=verdict))
         return findings
     picture.server = documents[0][1]
     picture.documents.append(documents[0][0].url)

@@ -24,6 +24,9 @@ _FORM = "application/x-www-form-urlencoded"
 _TWO_TYPES = f"{_FORM}, application/json"
 _NOT_THE_CLIENT = frozenset({"invalid_client", "unauthorized_client"})
 
+_OWN_FAULTS = frozenset({"server_error", "temporarily_unavailable"})
+"""Errors of a server that has read the request, and fell over its content."""
+
 
 def token(picture: Picture) -> Steps:
     """Redeem a made-up code as one client of each authentication method, and with other kinds of body."""
@@ -71,6 +74,9 @@ def _of_forms(pairs: Pairs) -> list[Finding]:
         unread = _error(response) == "invalid_request" and "grant_type" in text
         if response.status in range(300, 400):
             return [found("TRN-10", "The token endpoint redirects.", seen(request, response), folds=False)]
+        if _error(response) in _OWN_FAULTS:
+            summary = f"A made-up code gets {response.status} {_error(response)} in place of 400 invalid_grant."
+            return [found("TOK-04", summary, seen(request, response), verdict="risk")]
         if response.status == 415 or response.status >= 500 or unread:  # noqa: PLR2004
             return [found("TOK-04", "A form is not read as one.", seen(request, response))]
     return []
