@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+from collections.abc import Awaitable, Callable
 
 import uvicorn
 from fastmcp import FastMCP
@@ -44,13 +45,9 @@ class PagesProvider(InMemoryOAuthProvider):
         return construct_redirect_uri(str(params.redirect_uri), error="access_denied", state=params.state)
 
 
-def build(port: int) -> FastMCP:
-    """Make the server for one address."""
-    provider = PagesProvider(f"http://127.0.0.1:{port}")
-    server = FastMCP("protected", auth=provider)
-    server.mount(sample)
+def sign_in_with(provider: PagesProvider) -> Callable[[Request], Awaitable[Response]]:
+    """Return the handler of the pages."""
 
-    @server.custom_route("/sign-in", methods=["GET", "POST"])
     async def sign_in(request: Request) -> Response:
         if request.method == "GET":
             return HTMLResponse(FORM.format(ticket=request.query_params["ticket"], inside=SIGN_IN))
@@ -64,6 +61,15 @@ def build(port: int) -> FastMCP:
         page.set_cookie("signed_in", "yes")
         return page
 
+    return sign_in
+
+
+def build(port: int) -> FastMCP:
+    """Make the server for one address."""
+    provider = PagesProvider(f"http://127.0.0.1:{port}")
+    server = FastMCP("protected", auth=provider)
+    server.mount(sample)
+    server.custom_route("/sign-in", methods=["GET", "POST"])(sign_in_with(provider))
     return server
 
 
