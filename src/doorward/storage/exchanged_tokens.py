@@ -1,18 +1,27 @@
-"""Whether a token that was exchanged still has somebody to act with it.
+"""Whether a token that was exchanged still has everybody who acts with it.
 
-It hangs on the grant of another client, so removing the client that has exchanged it does not end that grant. Such
-tokens are few; whoever accepts one looks the acting client up as well.
+It hangs on the grant of the user it acts for, so ending an actor ends neither that grant nor the token. Such tokens are
+few; whoever accepts one looks the actors up as well: clients by their id, and the accounts of `actor_token`s.
 """
 
 from __future__ import annotations
 
-from doorward.oauth.records import AccessToken, Client
+from doorward.oauth.records import AccessToken, Client, User
 from doorward.storage.port import Store
 
 
 async def actor_stands(store: Store, record: AccessToken, *, now: int) -> bool:
-    """Tell whether the token was not exchanged, or the client that did so is still one. Raises `Unavailable`."""
+    """Tell whether the token was not exchanged, or all who act with it may still do so. Raises `Unavailable`."""
     if not record.act:
         return True
-    stored = await store.get(Client, record.client_id)
-    return stored is not None and (stored.record.expires_at is None or stored.record.expires_at > now)
+    names = dict.fromkeys((record.client_id, *record.act))
+    return all([await _stands(store, name, now) for name in names])
+
+
+async def _stands(store: Store, name: str, now: int) -> bool:
+    client, user = await store.get(Client, name), await store.get(User, name)
+    if client is not None and client.record.expires_at is not None and client.record.expires_at <= now:
+        return False
+    if user is not None and user.record.disabled_at is not None:
+        return False
+    return client is not None or user is not None
