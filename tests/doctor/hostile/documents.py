@@ -207,10 +207,14 @@ class Catalogue(Open):
 hostile("pages-without-end")(Catalogue)
 
 
+_TOOL = b'{"name":"tool","inputSchema":{"type":"object"}}'
+_MILLION = b'{"jsonrpc":"2.0","id":1,"result":{"tools":[' + b",".join([_TOOL] * 1_000_000) + b"]}}"
+
+
 @hostile("a-million-tools")
 class MillionTools(Catalogue):
-    def listed(self, params):
-        return {"tools": self.page(0) * 1_000_000}
+    def called(self, message, members):
+        return reply(200, _MILLION) if message["method"] == "tools/list" else super().called(message, members)
 
 
 @hostile("pages-full-of-tools-without-end")
