@@ -33,6 +33,7 @@ from doorward.logs import configure, log
 
 LOGGER = logging.getLogger("doorward")
 BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
 Announce = Callable[[Door], None]
 
 
@@ -167,6 +168,8 @@ class DoorServer(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 backlog=BACKLOG,
+                # Longer than proxies keep theirs: whoever closes first loses the request that is on its way.
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=door.config.drain_seconds,
             )
         )
