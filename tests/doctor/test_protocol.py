@@ -1,0 +1,394 @@
+"""MCP itself: what each answer to a rare message means, with a token and without one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from doctor.examining import URL, only, rules_of, signed_in
+
+from doorward.doctor.check import Picture
+from doorward.doctor.exchange import Response
+from doorward.doctor.rules import profiles, rules
+from doorward.doctor.run import examine
+from testbed.answers import reply, result, rpc_error
+from testbed.good import Good, HeaderToken, LegacyOpen, LegacyWithSignIn, ModernOpen, ModernWithSignIn, Open
+
+
+async def examined(server: Good, **picture):
+    return await examine(Picture(URL, **{"token": server.hand_out(), **picture}), server.send)
+
+
+def method_of(request) -> str:
+    message = json.loads(request.body) if request.headers.get("content-type") == "application/json" else None
+    return message.get("method", "") if isinstance(message, dict) else ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "clients"),
+    [
+        (reply(202, {}), "will break for codex", ["codex"]),
+        (reply(200, b""), "will break for codex", ["codex"]),
+        (reply(204), "risk", ["codex"]),
+        (reply(400, {}), "broken", list(profiles())),
+        (reply(500, b"", "text/plain"), "broken", list(profiles())),
+    ],
+)
+async def test_each_odd_answer_to_a_notification_is_told_with_whom_it_stops(answer, verdict, clients):
+    class Odd(Open):
+        def notified(self, request, message):
+            return answer
+
+    finding = only(await examined(Odd()))
+    assert (finding.rule, finding.verdict, list(finding.clients)) == ("TRN-05", verdict, clients)
+
+
+@pytest.mark.parametrize(("status", "found"), [(202, []), (404, []), (200, ["TRN-05"]), (400, ["TRN-05"])])
+async def test_a_server_of_the_newer_era_alone_may_not_know_a_notification(status, found):
+    class Odd(ModernOpen):
+        def notified(self, request, message):
+            return replace(super().notified(request, message), status=status)
+
+    assert [rule for rule in rules_of(await examined(Odd())) if rule != "VER-03"] == found
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (reply(200, [{"jsonrpc": "2.0", "id": 1, "result": {}}, {"jsonrpc": "2.0", "id": 2, "result": {}}]), "note"),
+        (reply(200, {"jsonrpc": "2.0", "id": 7, "result": {}}), "risk"),
+        (reply(500, b"", "text/plain"), "risk"),
+        (Response(0, fault="timeout", sentence="Nothing."), "risk"),
+        (rpc_error(400, rpc_id="server-error"), "risk"),
+        (rpc_error(400), None),
+        (rpc_error(400, -32700), None),
+    ],
+)
+async def test_each_answer_to_a_list_of_messages_is_judged(answer, verdict):
+    class Odd(Open):
+        def post(self, request):
+            return answer if request.body.startswith(b"[") else super().post(request)
+
+    found = {finding.rule: finding.verdict for finding in (await examined(Odd())).findings}
+    assert found == ({"TRN-06": verdict} if verdict else {})
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda message: reply(200, {"jsonrpc": "2.0", "id": message["id"], "result": []}),
+        lambda message: reply(200, {"id": message["id"], "result": {}}),
+        lambda message: reply(200, {"jsonrpc": "2.0", "id": None, "result": {}}),
+        lambda message: reply(200, {"jsonrpc": "2.0", "id": f"{message['id']}!", "result": {}}),
+        lambda message: reply(200, b'warning: {"jsonrpc": "2.0", "id": 1, "result": {}}'),
+    ],
+)
+async def test_each_answer_that_is_no_json_rpc_is_found(spoilt):
+    class Odd(LegacyOpen):
+        def called(self, message, members):
+            return spoilt(message) if message["method"] == "ping" else super().called(message, members)
+
+    finding = only(await examined(Odd()))
+    assert finding.rule == "TRN-07"
+    assert "> id: 'doorward-check' (str)" in finding.evidence
+
+
+async def test_a_large_id_that_comes_back_rounded_is_found():
+    class Rounding(Open):
+        def called(self, message, members):
+            if message["method"] == "doorward-check/none":
+                return rpc_error(404 if members else 200, -32601, float(message["id"]))
+            return super().called(message, members)
+
+    assert only(await examined(Rounding())).rule == "TRN-07"
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        ("application/json; charset=utf-8", []),
+        ('application/json;charset="UTF-8"', []),
+        ("text/plain", ["TRN-08"]),
+        ("application/json; charset=latin-1", ["TRN-08"]),
+        ("application/json, application/json", ["TRN-08"]),
+        ("", ["TRN-08"]),
+    ],
+)
+async def test_each_label_of_an_answer_is_judged(kind, found):
+    class Labelled(Open):
+        def called(self, message, members):
+            answer = super().called(message, members)
+            headers = {name: value for name, value in answer.headers.items() if name != "content-type"}
+            return replace(answer, headers=headers | ({"content-type": kind} if kind else {}))
+
+    assert rules_of(await examined(Labelled())) == found
+
+
+async def test_an_encoded_name_that_is_not_decoded_is_found_and_stops_the_clients_of_the_newer_era():
+    class Literal(Open):
+        def modern(self, request, message):
+            if request.headers.get("mcp-name", "").startswith("=?base64?"):
+                return rpc_error(400, -32020, message["id"])
+            return super().modern(request, message)
+
+    finding = only(await examined(Literal()))
+    assert (finding.rule, finding.verdict) == ("VER-04", "will break for claude, chatgpt, codex, inspector")
+    assert any("=?base64?" in line for line in finding.evidence)
+
+
+async def test_a_name_that_is_not_compared_is_a_risk():
+    class Trusting(Open):
+        def modern(self, request, message):
+            name = str(message["params"].get("name"))
+            named = {**request.headers, "mcp-name": name} if "mcp-name" in request.headers and name.isascii() else None
+            return super().modern(replace(request, headers=named or request.headers), message)
+
+    finding = only(await examined(Trusting()))
+    assert (finding.rule, finding.verdict, finding.severity) == ("VER-04", "risk", "minor")
+
+
+class Pinging(Open):
+    """ping is served in the newer era."""
+
+    def modern(self, request, message):
+        if message["method"] == "ping":
+            return result(message["id"], {"resultType": "complete"})
+        return super().modern(request, message)
+
+
+class Echoing(Open):
+    """The session id comes back in the newer era."""
+
+    def modern(self, request, message):
+        answer = super().modern(request, message)
+        return replace(answer, headers={**answer.headers, "mcp-session-id": "session-1"})
+
+
+class NullCursor(LegacyOpen):
+    """The last page has a cursor that is null."""
+
+    def listed(self, params):
+        return super().listed(params) | {"nextCursor": None}
+
+
+class NoServerInfo(LegacyOpen):
+    """The handshake does not name the server."""
+
+    def answered(self, message, value, **headers):
+        return super().answered(message, {k: v for k, v in value.items() if k != "serverInfo"}, **headers)
+
+
+@pytest.mark.parametrize(
+    ("server", "verdict", "words"),
+    [
+        (Pinging, "risk", "ping is served"),
+        (Echoing, "risk", "Mcp-Session-Id"),
+        (NullCursor, "will break for claude, claude-code, codex, inspector", "nextCursor is null"),
+        (NoServerInfo, "will break for claude, claude-code, codex, inspector", "serverInfo is missing"),
+    ],
+)
+async def test_each_member_that_does_not_belong_or_is_missing_is_named(server, verdict, words):
+    finding = only(await examined(server()))
+    assert (finding.rule, finding.verdict) == ("VER-05", verdict)
+    assert words in finding.summary
+
+
+async def test_the_probe_of_the_newer_era_may_be_confused_behind_the_token_alone():
+    class Confused(LegacyWithSignIn):
+        def modern(self, request, message):
+            return self.unauthorized(request)
+
+    finding = only(await examined(Confused()))
+    assert finding.rule == "VER-01"
+    assert "With a good token" in finding.summary
+
+
+async def test_versions_may_be_refused_behind_the_token_alone():
+    class Strict(Good):
+        def initialize(self, message):
+            if message["params"]["protocolVersion"] == "2025-03-26":
+                return rpc_error(400, rpc_id=message["id"])
+            return super().initialize(message)
+
+    finding = only(await examined(Strict()))
+    assert finding.rule == "VER-02"
+    assert [line for line in finding.evidence if line.startswith("with a token")] == [
+        "with a token, asked for 2025-03-26:"
+    ]
+
+
+async def test_a_server_of_the_newer_era_behind_a_sign_in_tells_older_clients_or_is_found():
+    class Mute(ModernWithSignIn):
+        def legacy(self, request, message):
+            return rpc_error(400)
+
+    assert rules_of(await examined(ModernWithSignIn())) == []
+    assert only(await examined(Mute())).rule == "VER-03"
+
+
+async def test_a_user_agent_that_is_dropped_behind_the_token_alone_is_found():
+    class BotRule(Good):
+        def post(self, request):
+            if request.headers.get("user-agent") == profiles()["chatgpt"].user_agent:
+                return reply(403, b"Forbidden", "text/plain")
+            return super().post(request)
+
+    finding = only(await examined(BotRule()))
+    assert (finding.rule, finding.verdict) == ("NET-01", "will break for chatgpt")
+
+
+async def test_an_agent_that_is_refused_in_a_crowd_alone_is_no_finding():
+    class Crowded(Good):
+        crowd = 0
+
+        def post(self, request):
+            if request.headers.get("user-agent") == profiles()["chatgpt"].user_agent:
+                self.crowd += 1
+                return reply(503, {}) if self.crowd == 1 else super().post(request)
+            return super().post(request)
+
+    assert rules_of(await examined(Crowded())) == []
+
+
+@pytest.mark.parametrize(
+    ("refused", "verdict"),
+    [
+        ({"application/json"}, "note"),
+        ({"*/*"}, "risk"),
+        ({""}, "risk"),
+        ({"application/json, text/event-stream"}, "broken"),
+    ],
+)
+async def test_each_spelling_of_accept_is_tried_with_the_token(refused, verdict):
+    class Picky(Good):
+        begun = False
+
+        def notified(self, request, message):
+            self.begun = True
+            return super().notified(request, message)
+
+        def modern(self, request, message):
+            if self.begun and message["method"] == "server/discover" and request.headers.get("accept", "") in refused:
+                return rpc_error(406, rpc_id=message["id"])
+            return super().modern(request, message)
+
+    finding = only(await examined(Picky()))
+    assert (finding.rule, finding.verdict) == ("TRN-03", verdict)
+    assert sum(line.startswith("accept: ") for line in finding.evidence) == 5
+
+
+async def test_the_limit_of_the_headers_is_told_beside_the_size_of_the_token():
+    class Limited(Good):
+        def endpoint(self, request):
+            large = len(request.headers.get("x-doorward-check", "")) > 5500
+            return reply(431, b"", "text/plain") if large else super().endpoint(request)
+
+    server = Limited()
+    finding = only(await examined(server))
+    assert finding.evidence[0] == "bytes added to the headers: 5000 pass, 7000 do not"
+    assert finding.evidence[1].startswith("bytes of the token: ")
+
+
+@pytest.mark.parametrize(
+    ("challenge", "words"),
+    [
+        ("", "without error=insufficient_scope"),
+        ('Bearer error="invalid_token"', "without error=insufficient_scope"),
+        ('Bearer error="insufficient_scope", scope="a b"', "lacks resource_metadata"),
+        ('Bearer error="insufficient_scope"', "lacks scope and resource_metadata"),
+        (f'Bearer error="insufficient_scope", scope="a b", resource_metadata="{URL}"', ""),
+    ],
+)
+async def test_a_call_that_lacks_a_scope_is_judged_by_its_challenge(challenge, words):
+    class Scoped(Good):
+        def called(self, message, members):
+            if message["method"] == "tools/call":
+                return reply(403, {}, **({"www_authenticate": challenge} if challenge else {}))
+            return super().called(message, members)
+
+    report = await examined(Scoped())
+    assert [finding.rule for finding in report.findings] == (["RS-04"] if words else [])
+    assert words in "".join(finding.summary for finding in report.findings)
+
+
+async def test_a_made_up_token_that_gets_403_says_nothing_about_scopes():
+    class Forbidding(Good):
+        def unauthorized(self, request):
+            return reply(403, {}) if "authorization" in request.headers else super().unauthorized(request)
+
+    assert rules_of(await examined(Forbidding())) == ["RS-02"]
+
+
+class Slow(Good):
+    """Every first answer to initialize takes its time."""
+
+    seconds = 35.0
+
+    def initialize(self, message):
+        return replace(super().initialize(message), elapsed_seconds=self.seconds)
+
+
+@pytest.mark.parametrize(("seconds", "stopped"), [(9.0, 0), (12.0, 3), (35.0, len(profiles()))])
+async def test_who_gives_up_on_a_slow_handshake_is_told(seconds, stopped):
+    server = Slow()
+    server.seconds = seconds
+    findings = (await examined(server)).findings
+    assert sum(len(finding.clients) for finding in findings) == stopped
+    assert {finding.rule for finding in findings} <= {"PERF-01"}
+
+
+async def test_a_cold_start_shows_after_a_quarter_of_an_hour_for_who_asks_for_many_tries():
+    class Sleepy(Open):
+        served_at = 0.0
+
+        def everything(self, request):
+            answer = super().everything(request)
+            cold, self.served_at = self.served_at and self.now - self.served_at > 600, self.now
+            return replace(answer, elapsed_seconds=15.0) if cold else answer
+
+    report = await examined(Sleepy(), repeat=20)
+    finding = only(report)
+    assert finding.rule == "PERF-01"
+    assert "after 15 minutes of silence" in finding.summary
+    few = await examined(Sleepy(), repeat=10)
+    assert few.findings == ()
+    assert "--repeat 20" in few.not_checked["PERF-01"]
+
+
+async def test_without_a_token_every_rule_behind_it_is_named_as_not_checked():
+    server = Good()
+    report = await examine(Picture(URL), server.send)
+    behind = {"protocol", "catalogue", "sessions", "streams", "renewed"}
+    wanted = {rule.id for rule in rules().values() if rule.stage in behind and not rule.unseen}
+    assert wanted <= set(report.not_checked)
+    assert {report.not_checked[rule] for rule in wanted} == {"needs a token: use --login or --token"}
+    assert not any(method_of(request) == "tools/list" for request in server.requests)
+
+
+async def test_a_token_that_an_operator_hands_out_opens_the_same_examination():
+    server = HeaderToken()
+    await examine(Picture(URL, token=server.handed_out), server.send)
+    assert {"tools/list", "tools/call", "ping", "notifications/initialized"} <= set(map(method_of, server.requests))
+
+
+async def test_the_token_is_in_no_line_of_a_report():
+    class Leaky(Good):
+        def called(self, message, members):
+            return reply(200, f"your token was {self.token_seen}".encode(), "text/plain")
+
+        def let_in(self, request):
+            self.token_seen = request.headers.get("authorization", "").partition(" ")[2]
+            return super().let_in(request)
+
+    server = Leaky()
+    token = server.hand_out()
+    report = await examine(Picture(URL, token=token), server.send)
+    assert report.findings
+    assert token not in "\n".join(line for finding in report.findings for line in (finding.summary, *finding.evidence))
+
+
+async def test_after_a_sign_in_everything_behind_it_is_looked_at():
+    report = await signed_in(Good())
+    assert rules_of(report) == []
+    assert {"VER-05", "TOOL-01", "SES-02", "STR-01", "STR-04"}.isdisjoint(report.not_checked)
