@@ -77,7 +77,7 @@ def test_each_kind_of_bad_token_is_tried(kind):
     ],
 )
 def test_a_token_that_changes_nothing_may_not_arrive(answer, findings):
-    seen = Picture(URL, initialize=answer)
+    seen = Picture(URL, initialize=answer, challenge={"scheme": "Bearer"})
     assert names(driven(discovery.bad_token, seen, lambda _: answer)) == findings
 
 

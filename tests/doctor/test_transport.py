@@ -137,6 +137,13 @@ def test_a_server_that_refuses_every_agent_alike_is_no_matter_of_agents():
     assert driven(agents, picture(), lambda _: reply(403, {})) == []
 
 
+def test_a_server_that_is_slow_for_everybody_refuses_nobody():
+    late = Response(0, fault="timeout", sentence="nothing")
+    slow = Response(401, {"www-authenticate": "Bearer"}, elapsed_seconds=12.0)
+    findings = driven(agents, picture(), lambda each: late if each.limit_seconds == 10 else slow)
+    assert findings == []
+
+
 def test_each_client_asks_with_its_own_headers_and_time_limit():
     asked = []
     driven(agents, picture(), lambda request: asked.append(request) or REFUSED)

@@ -132,6 +132,10 @@ class Picture:
         handed_in = bool(self.token) and not self.signed_in
         return handed_in and bool(self.challenge) and "resource_metadata" not in self.challenge
 
+    def is_down(self, response: Response) -> bool:
+        """Whether an answer is the fault of the server that every request meets: it says nothing of its own."""
+        return response.status >= 500 and self.initialize.status >= 500  # noqa: PLR2004
+
     @property
     def can_call(self) -> bool:
         """Whether there is a way to what is behind the sign-in."""

@@ -35,7 +35,7 @@ def agents(picture: Picture) -> Steps:
             users.setdefault(agent, []).append(profile.name)
     asked[_UNKNOWN] = _with_agent(request, _UNKNOWN)
     answers = dict(zip(asked, (yield Together(tuple(asked.values()))).parts, strict=True))
-    refused = [agent for agent, answer in answers.items() if _is_refused(answers[BROWSER], answer)]
+    refused = [agent for agent, answer in answers.items() if _is_refused(answers[BROWSER], asked[agent], answer)]
     return _refusals(picture, asked, answers, refused, users)
 
 
@@ -43,7 +43,9 @@ def _with_agent(request: Request, agent: str) -> Request:
     return replace(request, headers={**request.headers, "user-agent": agent})
 
 
-def _is_refused(plain: Response, answer: Response) -> bool:
+def _is_refused(plain: Response, request: Request, answer: Response) -> bool:
+    if answer.fault == "timeout" and plain.elapsed_seconds > (request.limit_seconds or 0) / 2:
+        return False  # slow for everybody, and this client is the least patient
     if not answer.status:
         return bool(plain.status)
     turned = answer.media_type == "text/html" != plain.media_type

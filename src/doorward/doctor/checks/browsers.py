@@ -26,6 +26,8 @@ def browsers(picture: Picture) -> Steps:
     if answer.status == 403 and picture.initialize.status != 403:  # noqa: PLR2004
         summary = f"Pages of {origin} may not call the endpoint."
         return [found("NET-07", summary, seen(simple, answer), verdict="note")]
+    if picture.is_down(preflight):
+        return []
     if not _is_answered(preflight):
         summary = "The preflight is not answered: a page cannot call the endpoint, a client with a proxy can."
         return [found("CORS-01", summary, seen(request, preflight), verdict="risk")]

@@ -36,6 +36,8 @@ def challenge(picture: Picture) -> Steps:
     summary = ""
     if response.status != 401:  # noqa: PLR2004
         summary = f"A request without a token gets {response.status} in place of 401."
+        if picture.is_down(response):
+            summary = f"Requests meet a fault of the server, or of what is in front of it: {response.status}."
     elif not parameters:
         summary = "The 401 has no Bearer challenge."
     elif not at.startswith(_ABSOLUTE):
@@ -117,6 +119,8 @@ def _jwts(issuer: str) -> dict[str, str]:
 def _not_arriving(picture: Picture, request: Request, answer: Response) -> list[Finding]:
     """Compare with what is said without any token: the same words may mean that the token does not arrive."""
     plain = picture.initialize
+    if not picture.challenge:
+        return []
     same = (answer.headers.get("www-authenticate"), answer.body) == (plain.headers.get("www-authenticate"), plain.body)
     if not same or b"invalid_token" in answer.body or "invalid_token" in answer.headers["www-authenticate"]:
         return []
@@ -133,7 +137,11 @@ def resource(picture: Picture) -> Steps:
     findings = bad_documents(answers)
     documents = [(request, document) for request, response in answers if (document := response.document)]
     if not documents:
-        return findings if picture.is_open else [*findings, (yield from _nowhere(picture, answers))]
+        return (
+            findings
+            if picture.is_open or all(picture.is_down(answer) for _, answer in answers)
+            else [*findings, (yield from _nowhere(picture, answers))]
+        )
     if places and answers[0][1].document is None:
         findings.append(found("DSC-06", "The URL in the challenge has no document.", seen(*answers[0])))
     if not places and all(request.url != forms[0] for request, _ in documents) and picture.path:

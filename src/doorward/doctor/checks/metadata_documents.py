@@ -42,6 +42,8 @@ def server(picture: Picture) -> Steps:
     mine = [pair for pair in answers if pair[0].url.partition("?")[0] in places[issuers[0]]]
     findings = bad_documents(mine)
     documents = _documents(mine)
+    if not documents and all(picture.is_down(answer) for _, answer in mine):
+        return findings
     if not documents:
         evidence = [line for pair in mine for line in seen(*pair, body=False)]
         verdict = "note" if picture.by_hand else "broken"

@@ -125,6 +125,8 @@ def elsewhere(picture: Picture) -> Steps:
         return [found("TRN-09", f"MCP is not at the URL that was typed; it answers at {there[0]}.", evidence)]
     if events.status in {404, 410}:
         return [found("TRN-09", "There is nothing at this URL: POST and GET are not found.", evidence)]
+    if events.media_type == "text/html":
+        return [found("TRN-09", "There is a page for people at this URL, and no MCP.", evidence)]
     return []
 
 
@@ -172,7 +174,12 @@ def get(picture: Picture) -> Steps:
     picture.get = response = yield request
     streams = response.status == 200 and response.media_type == "text/event-stream"  # noqa: PLR2004
     # 400 and 404 are what session-keeping servers say of a GET without a session.
-    if streams or response.status in {401, 405} or (picture.is_open and response.status in {400, 404, 406}):
+    if (
+        streams
+        or response.status in {401, 405}
+        or picture.is_down(response)
+        or (picture.is_open and response.status in {400, 404, 406})
+    ):
         return []
     if not response.status or response.status >= 500 or response.status in {200, 204, 403, 404, 400}:  # noqa: PLR2004
         return [found("TRN-04", "GET is answered with neither a stream nor 405.", seen(request, response))]
