@@ -17,7 +17,7 @@ from doorward.doctor.check import Finding, Picture
 from doorward.doctor.exchange import Request, Response, SignIn
 from doorward.doctor.rules import profiles
 from doorward.doctor.run import examine
-from testbed.answers import reply
+from testbed.answers import page, reply
 from testbed.broken import BROKEN
 from testbed.good import ORIGIN, Good
 
@@ -167,6 +167,28 @@ async def test_t4_the_callback_is_not_on_the_list():
     finding = await first(KnowsLocalhostOnly)
     assert finding.rule == "REG-02"
     assert CALLBACK in "\n".join(finding.evidence)
+
+
+class ListsCallbacksElsewhere(Good):
+    """Registration takes every callback; the page is shown for those on another list alone."""
+
+    def login_page(self, query):
+        known = urlsplit(query["redirect_uri"]).hostname in {
+            "localhost",
+            "127.0.0.1",
+            "::1",
+            "claude.ai",
+            "chatgpt.com",
+        }
+        return super().login_page(query) if known else page(400)
+
+
+async def test_t4_the_callback_is_registered_and_refused_all_the_same():
+    server = ListsCallbacksElsewhere()
+    assert page_status(server, registered(server)) == 400
+    finding = await first(ListsCallbacksElsewhere)
+    assert finding.rule == "REG-02"
+    assert "exactly as it registers it" in finding.fix
 
 
 async def test_t5_the_sign_in_succeeds_and_every_call_is_401():

@@ -1,0 +1,90 @@
+"""Whether the authorization endpoint takes each client with the redirect URI that it has just registered.
+
+Registration may accept what the authorization endpoint, or a list kept elsewhere, does not. Pages are opened and left.
+
+Spec: RFC 6749 s3.1.2.3, s4.1.2.1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+
+from doorward.doctor.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.checks.authorize import error_of, request_of
+from doorward.doctor.checks.registration import LOOPBACK, LOOPBACK_URIS, body_of, filled_in
+from doorward.doctor.checks.registration import request_of as registration_of
+from doorward.doctor.checks.registration_replies import is_client
+from doorward.doctor.exchange import Ask, Request, Response, Together
+from doorward.doctor.links import urlsplit
+from doorward.doctor.rules import Profile
+
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+_BUSY = frozenset({0, 429})
+
+
+def callbacks(picture: Picture) -> Steps:
+    """Open the page once for every client, and once more for those that are refused."""
+    if not isinstance((picture.server or {}).get("authorization_endpoint"), str):
+        return []
+    names = [name for name in (*picture.clients, LOOPBACK) if name in picture.registered]
+    asked = {name: _page(picture, name) for name in names}
+    refused = _refused(asked, (yield Together(tuple(asked.values()))).parts) if asked else {}
+    if not set(refused) & set(picture.clients):
+        return []
+    if len(refused) == len(asked) and LOOPBACK not in asked:
+        asked |= yield from _control(picture)
+    again = {name: asked[name] for name in asked if name in {*refused, LOOPBACK}}
+    still = _refused(again, (yield Together(tuple(again.values()))).parts)
+    refused |= {name: each for name, each in still.items() if name == LOOPBACK}
+    return [_finding(picture, asked, refused, {name: still[name] for name in refused if name in still})]
+
+
+def _control(picture: Picture) -> Generator[Ask, Response, dict[str, Request]]:
+    """Register a client of this machine: when it is taken, the difference is the redirect URI."""
+    endpoint = (picture.server or {}).get("registration_endpoint")
+    if not isinstance(endpoint, str) or not picture.may_register:
+        return {}
+    body = body_of(Profile(LOOPBACK, "a native client", "", LOOPBACK_URIS, 0), LOOPBACK_URIS)
+    reply = yield registration_of(endpoint, body)
+    if not is_client(reply):
+        return {}
+    picture.registered[LOOPBACK] = filled_in(body, reply.json)
+    return {LOOPBACK: _page(picture, LOOPBACK)}
+
+
+def _page(picture: Picture, name: str) -> Request:
+    return request_of(picture, picture.registered[name], redirect_uri=_of_interest(picture, name))
+
+
+def _of_interest(picture: Picture, name: str) -> str:
+    """Return the redirect URI that a list is most likely to lack: one that is not on this machine."""
+    uris = [str(uri) for uri in picture.registered[name]["redirect_uris"]]
+    return next((uri for uri in uris if urlsplit(uri).hostname not in _THIS_MACHINE), uris[0])
+
+
+def _refused(asked: Mapping[str, Request], answers: tuple[Response, ...]) -> dict[str, Response]:
+    """Return those that get an error page: a redirect with an error means that the redirect URI was taken."""
+    pairs = zip(asked, answers, strict=True)
+    return {name: each for name, each in pairs if each.status >= 400 and each.status not in _BUSY and error_of(each)}  # noqa: PLR2004
+
+
+def _finding(
+    picture: Picture, asked: Mapping[str, Request], refused: Mapping[str, Response], still: Mapping[str, Response]
+) -> Finding:
+    """Tell a list of redirect URIs from a list of clients that is not the same everywhere."""
+    stopped = tuple(each for each in refused if each in picture.clients)
+    name = next((each for each in stopped if each in still), stopped[0])
+    evidence = [*seen(asked[name], refused[name])]
+    for each in asked:
+        title = picture.clients[each].title if each in picture.clients else "a client of this machine alone"
+        evidence.append(f"{title}: {'refused' if each in refused else 'taken'}")
+    if len(still) < len(refused):
+        summary = "A client that has just registered is known now and then only."
+        return found("REG-03", summary, [*evidence, f"asked again: {len(still)} of {len(refused)} refused"])
+    words = b" ".join(each.body.lower() for each in refused.values())
+    if len(refused) < len(asked) or b"redirect" in words:
+        summary = "The authorization endpoint refuses a redirect URI that registration has accepted."
+        return found("REG-02", summary, evidence, clients=stopped)
+    ours = all(each.status < 500 for each in refused.values())  # noqa: PLR2004
+    summary = f"The authorization endpoint answers {refused[name].status} to every client that has just registered."
+    return found("REG-03", summary, evidence, severity="blocker", verdict="broken" if ours else "risk")
