@@ -104,3 +104,21 @@ def test_the_true_faults_of_foreign_servers_past_the_sign_in_are_found_and_no_ot
         done = asyncio.run(check_with_login(program.url(), Person("owner", "open sesame")))
     assert {each for each in done.faults if each[0] in BEHIND} == faults
     assert done.report["faults"] == []
+
+
+def test_a_baseline_is_written_once_and_tells_what_has_changed_since(tmp_path):
+    place = tmp_path / "baseline.json"
+    words = [PYTHON, "-m", "doorward", "check", "--json", "--baseline", str(place)]
+    with serving("examples/01_fastmcp.py", data_dir=tmp_path / "data") as door:
+        reports = []
+        for number in range(3):
+            done = subprocess.run([*words, door.url], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+            reports.append(json.loads(done.stdout))
+            saved = json.loads(place.read_text())
+            if number == 1:
+                saved["server"]["registration_endpoint"] = "http://127.0.0.1:1/register-of-before"
+                saved["kids"] = ["of-before"]
+                place.write_text(json.dumps(saved))
+    first, second, third = ({each["rule"] for each in report["findings"]} for report in reports)
+    assert first == second == set()
+    assert third == {"LIFE-01", "STO-03"}

@@ -52,7 +52,7 @@ def bearer(token: str) -> str:
         UsageError: it is none that a header can carry; the message does not repeat it.
     """
     words = token.split()
-    if len(words) > 1 and words[0].lower() == "bearer":
+    if words and words[0].lower() == "bearer":
         words = words[1:]
     if len(words) != 1 or not words[0].isascii() or not words[0].isprintable():
         raise click.UsageError("The token must be one word of printable characters.")
