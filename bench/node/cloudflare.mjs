@@ -1,14 +1,15 @@
 // Cloudflare's OAuth provider on the real workerd, with its key-value store on local disk; consent is given at once.
-// Usage: node cloudflare.mjs PORT FOLDER
+// Usage: node cloudflare.mjs PORT FOLDER [URL of an MCP server that is behind it]
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { Miniflare } from "miniflare";
 
-const [port, folder] = process.argv.slice(2);
+const [port, folder, upstream] = process.argv.slice(2);
 const library = createRequire(import.meta.url).resolve("@cloudflare/workers-oauth-provider");
 const worker = `
 import { OAuthProvider } from "./oauth-provider.js";
-const api = { fetch: async () => Response.json({ ok: true }) };
+const upstream = ${JSON.stringify(upstream ?? null)};
+const api = { fetch: async (request) => (upstream ? fetch(new Request(upstream, request)) : Response.json({ ok: true })) };
 const site = {
   async fetch(request, env) {
     if (new URL(request.url).pathname !== "/authorize") return new Response("not found", { status: 404 });

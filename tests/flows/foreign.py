@@ -10,11 +10,13 @@ import os
 import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from flows import node
 from flows.processes import PYTHON, ROOT, Program, free_port, started
 
+BENCH = ROOT / "bench" / "node"
 SERVERS = ROOT / "tests" / "flows" / "servers"
 TIME_SERVER = (PYTHON, "-m", "mcp_server_time")
 SDK_SERVER_STDIO = (PYTHON, str(SERVERS / "sdk_server.py"), "--stdio")
@@ -40,6 +42,37 @@ def everything_command() -> tuple[str, ...]:
     node.install()
     program = node.package("@modelcontextprotocol/server-everything", "dist/index.js")
     return (str(node.binary()), str(program), "stdio")
+
+
+def typescript_v1(*, sign_in: bool) -> AbstractContextManager[Program]:
+    """Run the big example of the TypeScript SDK v1 at `http://localhost:PORT/mcp`; its sign-in has a port of its own.
+
+    Its consent is given at once.
+    """
+    node.install()
+    port = free_port()
+    program = node.package("@modelcontextprotocol/sdk", "dist/esm/examples/server/simpleStreamableHttp.js")
+    options = ["--oauth"] if sign_in else []
+    ports = {"MCP_PORT": str(port), "MCP_AUTH_PORT": str(free_port())}
+    return started([node.binary(), program, *options], port=port, env=ports)
+
+
+def typescript_v2(*, sign_in: bool) -> AbstractContextManager[Program]:
+    """Run a server on the TypeScript SDK v2 at `/mcp`, both eras; its consent is given at once."""
+    node.install()
+    port = free_port()
+    mode = "sign-in" if sign_in else "open"
+    return started([node.binary(), node.FOLDER / "server_v2.mjs", str(port), mode], port=port)
+
+
+def cloudflare(folder: Path, upstream: str) -> AbstractContextManager[Program]:
+    """Run Cloudflare's authorization server on local workerd, in front of an MCP server; consent is given at once.
+
+    Its store is in the folder.
+    """
+    node.install(BENCH)
+    port = free_port()
+    return started([node.binary(), BENCH / "cloudflare.mjs", str(port), folder, upstream], port=port)
 
 
 def header_adder(to: int, header: str) -> AbstractContextManager[Program]:
