@@ -6,7 +6,6 @@ specification.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -161,10 +160,14 @@ class _Lines:
 
     def rest(self, report: Report) -> Iterator[str]:
         """Yield what was not looked at, and why; then the doctor's own faults."""
-        for why, names in not_checked(report).items():
+        skipped = not_checked(report)
+        if skipped:
+            yield "Not checked:"
+        for why, names in skipped.items():
             many = len(names) > _NAMED_RULES and not self.whole
             which = f"{len(names)} rules" if many else ", ".join(names)
-            end = "" if re.search(r"[.!?]$", why) else "."
-            yield from fitting.paragraph(f"Not checked: {which}: {why}{end}", self.width, rest="  ")
+            yield from fitting.paragraph(f"{why.rstrip('.')} ({which})", self.width, first="- ")
+        if skipped:
+            yield ""
         for fault in report.crashed:
             yield from fitting.paragraph(fault, self.width, rest="  ")
