@@ -32,15 +32,23 @@ def test_a_server_that_is_reached_over_every_way_has_no_finding():
 
 
 def test_an_address_that_nothing_answers_at_is_a_risk():
-    dead = Response(0, fault="timeout", sentence="2001:db8::1 does not answer.", addresses=("2001:db8::1 (special)",))
+    dead = Response(0, fault="timeout", sentence="2001:db8::1 does not answer.", addresses=("2606::1 (public)",))
     (finding,) = examined(IPv6=dead)
     assert (finding.rule, finding.verdict) == ("TLS-02", "risk")
     assert "IPv6: 2001:db8::1 does not answer." in finding.evidence
     assert "IPv4: goes through" in finding.evidence
 
 
-def test_a_name_of_one_family_is_no_finding():
-    assert examined(IPv6=Response(0, fault="no_address", sentence="none")) == []
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(0, fault="no_address", sentence="none"),
+        Response(0, fault="no_route", sentence="2606::1: Network is unreachable", addresses=("2606::1 (public)",)),
+        Response(0, fault="unreachable", sentence="::1: refused", addresses=("127.0.0.1 (loopback)", "::1 (loopback)")),
+    ],
+)
+def test_what_says_nothing_about_the_server_is_no_finding(answer):
+    assert examined(IPv6=answer, IPv4=Response(0, addresses=answer.addresses)) == []
 
 
 @pytest.mark.parametrize(("fault", "rules"), [("unreachable", ["TLS-02"]), ("tls", [])])

@@ -9,6 +9,7 @@ Spec: RFC 8446 s4.2.1; RFC 6066 s3; RFC 9525 s6
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 import time
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from doorward.oauth.uris import DEFAULT_PORTS, InvalidUri, parse_http
 _DAY_SECONDS = 86_400
 _CHAIN_LIMIT = 8
 _ADDRESSES_LIMIT = 16
+_NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+"""This machine has no way to such an address at all, which says nothing about the server."""
 _VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -72,7 +75,8 @@ class Handshakes:
             words = getattr(error, "verify_message", "") or error.reason or "the handshake fails"
             return Response(0, fault="tls", sentence=f"{wanted[0]}: {words}", addresses=shown)
         except OSError as error:
-            return Response(0, fault="unreachable", sentence=f"{wanted[0]}: {error.strerror}", addresses=shown)
+            fault = "no_route" if error.errno in _NO_ROUTE else "unreachable"
+            return Response(0, fault=fault, sentence=f"{wanted[0]}: {error.strerror}", addresses=shown)
         return Response(0, addresses=shown, chain=chain)
 
     async def _shake(
