@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from doctor.examining import only, rules_of, signed_in
 
+from doorward.doctor.exchange import Response
 from testbed.answers import page, reply
 from testbed.broken import BROKEN
 from testbed.good import ORIGIN, Good
@@ -87,6 +88,22 @@ async def test_a_first_refresh_that_brings_nothing_is_a_fault(answer):
     finding = only(await signed_in(Crashes()))
     assert finding.rule == "TOK-07"
     assert str(answer.status) in finding.summary
+
+
+@pytest.mark.parametrize("answer", [Response(0, fault="timeout"), reply(429, {}), reply(503, {})])
+@pytest.mark.parametrize("first", [True, False])
+async def test_an_answer_that_asks_for_patience_is_no_verdict(answer, first):
+    class Busy(Good):
+        asked = 0
+
+        def refresh(self, client, form):
+            self.asked += 1
+            return answer if first or self.asked > 1 else super().refresh(client, form)
+
+    for repeat in (0, 1):
+        report = await signed_in(Busy(), repeat=repeat)
+        assert not report.findings
+        assert ("TOK-07" in report.not_checked) == first
 
 
 async def test_a_malformed_refresh_reply_is_told_like_any_other():

@@ -33,6 +33,9 @@ def refresh(picture: Picture) -> Steps:
         picture.skip("needs --repeat", "TOK-02")
         answers = [(yield request)]
     taken = [each for each in answers if tokens_of(each)]
+    if any(map(_says_nothing, answers)) and not taken:
+        picture.skip(f"the token endpoint answered a refresh with {_status(answers[0])}", "TOK-02", "TOK-07", "TOK-08")
+        return []
     if not taken:
         picture.skip("the sign-in cannot be refreshed", "TOK-02", "TOK-08")
         summary = f"The first refresh of a sign-in is answered with {_status(answers[0])}."
@@ -43,8 +46,8 @@ def refresh(picture: Picture) -> Steps:
     again = yield refresh_request(picture, old, wait=_PAUSE_SECONDS if picture.repeat else 0.0)
     if fresh := tokens_of(again):
         take(picture, fresh)
-    refused = [each for each in answers if not tokens_of(each)]
-    if fresh and not refused:
+    refused = [each for each in (*answers, again) if not tokens_of(each) and not _says_nothing(each)]
+    if not refused:
         return findings
     if "refresh_token" not in reply:
         summary = "A refresh brings no refresh token, and the old one is spent."
@@ -90,13 +93,18 @@ def _lost(request: Request, answers: list[Response], again: Response, survived: 
     end = "The sign-in lives on." if survived.alive else "The whole sign-in has ended."
     verdict = "risk" if survived.alive else "broken"
     findings: list[Finding] = []
-    if any(not tokens_of(each) for each in answers):
+    if any(not tokens_of(each) and not _says_nothing(each) for each in answers):
         summary = f"Of two refreshes at once, one is refused. {end}"
         findings.append(found("TOK-02", summary, evidence, verdict=verdict))
-    if not tokens_of(again) and (not findings or verdict == "broken"):
+    if not tokens_of(again) and not _says_nothing(again) and (not findings or verdict == "broken"):
         summary = f"The same refresh again, as after a lost reply, is refused. {end}"
         findings.append(found("TOK-08", summary, evidence, verdict=verdict))
     return findings
+
+
+def _says_nothing(response: Response) -> bool:
+    """Tell whether an answer is none, or asks for patience: a client tries that again."""
+    return response.status in {0, 429, 503}
 
 
 def _status(response: Response) -> str:

@@ -181,4 +181,5 @@ def _refused(first: tuple[Request, Response] | None, request: Request, response:
     if error:
         return found("TOK-06", "A code that was issued a moment ago is refused.", seen(request, response))
     summary = f"The exchange of a good code is answered with {response.status or 'nothing'}, and no tokens."
-    return found("TOK-05", summary, seen(request, response))
+    verdict = "broken" if response.status else "risk"
+    return found("TOK-05", summary, seen(request, response), verdict=verdict)
