@@ -78,7 +78,7 @@ def vanishing(picture: Picture) -> Steps:
         f"then the token endpoint: {redeemed.status} {error_of(redeemed)}",
         *(seen(ask, lost[0], body=False)[1:] if lost else ()),
     ]
-    gone = forgotten or (bool(later) and all(map(_refused, later)))
+    gone = not lost or (bool(later) and all(map(_refused, later)))
     how = "gone after a while" if gone else "known now and then only"
     return [found("REG-03", f"A registered client is {how}.", evidence)]
 
