@@ -149,6 +149,7 @@ class _Lines:
         for line in fitting.evidence(evidence, inner - 2, whole=self.whole):
             yield f"{indent}  {self.ink(line, 'dim')}"
         yield ""
+        yield from fitting.paragraph(rule.symptom, self.width, first=f"{indent}Users see: ", rest=f"{indent}  ")
         fix, *more = fitting.paragraph(finding.fix, self.width, first=f"{indent}Fix: ", rest=f"{indent}     ")
         yield indent + self.ink("Fix:", "bold", "green") + fix[len(indent) + 4 :]
         yield from more
