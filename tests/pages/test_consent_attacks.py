@@ -161,7 +161,8 @@ def is_harmless(page: httpx2.Response) -> bool:
     """Tell whether a page has no markup but ours, and would neither run nor load anything else."""
     policy = page.headers.get("content-security-policy", "default-src 'none'")
     tags = set(re.findall(r"<([a-z!/][a-z0-9]*)", page.text.lower()))
-    foreign = tags & {"script", "img", "base", "iframe", "style"} or re.search(r'\s(src|href)="[^"]*evil', page.text)
+    # A link back to the client carries its state, whatever that is; where it leads is what counts.
+    foreign = tags & {"script", "img", "base", "iframe", "style"} or re.search(r'\s(src|href)="[^"?]*evil', page.text)
     return not foreign and "default-src 'none'" in policy and "unsafe" not in policy and page.text.count("<svg") <= 1
 
 
