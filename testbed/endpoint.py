@@ -130,7 +130,8 @@ class Endpoint:
         heard = {"_meta": meta, "notifications": message["params"].get("notifications")}
         first = {"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": heard}
         body = event(first)
-        pauses = int((request.limit_seconds or 0) // BEAT_SECONDS) if request.until and request.until not in body else 0
+        heard_enough = request.until is not None and request.until in body
+        pauses = 0 if heard_enough else int((request.limit_seconds or 0) // BEAT_SECONDS)
         arrivals = ((0.0, len(body)), *((BEAT_SECONDS * number, len(BEAT)) for number in range(1, pauses + 1)))
         answer = Response(200, {"content-type": "text/event-stream", "x-accel-buffering": "no"}, body + BEAT * pauses)
         listened = request.limit_seconds if pauses else 0.0
