@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -47,6 +48,21 @@ async def test_the_tokens_are_revoked_even_when_the_time_runs_out():
     report = await signed_in(server)
     assert len(report.crashed) == 1
     assert not [token for token in server.tokens if server.accepts(token)]
+
+
+async def test_an_interrupt_while_a_person_is_waited_for_leaves_nothing_behind():
+    class Nobody(Good):
+        async def person(self, ask):
+            waiting.set()
+            await asyncio.Event().wait()
+
+    waiting, server = asyncio.Event(), Nobody()
+    examination = asyncio.create_task(signed_in(server))
+    await waiting.wait()
+    examination.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await examination
+    assert sorted(server.deleted) == sorted(server.clients)
 
 
 async def test_each_sign_in_has_a_state_and_a_verifier_of_its_own():

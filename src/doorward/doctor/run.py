@@ -115,7 +115,7 @@ async def examine(
     seconds: float = 60.0,
     stages: Sequence[Stage] = STAGES,
 ) -> Report:
-    """Run every stage and sum up; what is registered is deleted even when the time runs out.
+    """Run every stage and sum up; what is registered is deleted even when the time runs out, or the user does.
 
     `seconds`: for all of it, without the time that the person at `sign_in` takes.
     """
@@ -136,10 +136,12 @@ async def examine(
                     done.append(stage.name)
     except TimeoutError:
         crashed.append(f"The time limit of {seconds:g} seconds ended the examination at: {stage.title}.")
-    if picture.registered:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLEANING_SECONDS) as limit:
-                await _run(_CLEANING, picture, Driver(send, None, limit), [], crashed)
+    finally:
+        # After an interrupt too: most of them come while a person is waited for.
+        if picture.registered:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLEANING_SECONDS) as limit:
+                    await _run(_CLEANING, picture, Driver(send, None, limit), [], crashed)
     relevant = [mine for each in findings if (mine := _for_clients(each, picture))]
     folded = fold(relevant)
     return Report(
