@@ -50,6 +50,14 @@ _TOTAL_SHARES, _BEHIND_SHARES, _REPEATED_SHARES = 6, 6, 24
     "--timeout", type=click.FloatRange(0.1, 300), default=10.0, show_default=True, help="Seconds for one request."
 )
 @click.option("--allow-private", is_flag=True, help="Ask addresses that are not public, whatever names them.")
+@click.option(
+    "--resolver",
+    "resolvers",
+    multiple=True,
+    metavar="ADDRESS",
+    callback=lambda _context, _option, given: _resolvers(given),
+    help="Ask this name server too, such as 1.1.1.1: yours may know names of the inside; repeatable.",
+)
 def command(
     *,
     url: str,
@@ -67,6 +75,7 @@ def command(
     strict: bool,
     timeout: float,
     allow_private: bool,
+    resolvers: tuple[str, ...],
 ) -> int:
     """Examine an MCP server as its clients would, and name what stops them.
 
@@ -86,6 +95,7 @@ def command(
         may_sign_in=login,
         token=token_from(token) or in_header,
         repeat=repeat,
+        resolvers=resolvers,
     )
     if login and (picture.token or no_register):
         raise click.UsageError("--login signs in with a client of its own: leave out --token and --no-register.")
@@ -113,6 +123,17 @@ async def _examine(picture: Picture, *, seconds: float, allow_private: bool) -> 
             return await examine(picture, network.send, sign_in=person, progress=Progress(), seconds=shares * seconds)
     finally:
         await network.close()
+
+
+def _resolvers(given: Sequence[str]) -> tuple[str, ...]:
+    from ipaddress import ip_address
+
+    for each in given:
+        try:
+            ip_address(each.partition("#")[0])
+        except ValueError:
+            raise click.UsageError(f"--resolver wants an IP address, not '{each}'.") from None
+    return tuple(given)
 
 
 def _checked(url: str) -> str:

@@ -67,6 +67,8 @@ class Picture:
     """How often to ask what may fail now and then; 0: not at all."""
     address: Reach = "public"
     """Where the name leads, seen from here."""
+    resolvers: tuple[str, ...] = ()
+    """Resolvers that the user wants asked too: the one of the system may know names of the inside."""
     reachable: bool = True
     initialize: Response = field(default_factory=lambda: Response(0))
     discover: Response = field(default_factory=lambda: Response(0))

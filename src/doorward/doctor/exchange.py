@@ -46,6 +46,14 @@ class Connect(Request):
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup(Request):
+    """Ask a resolver for the host of the URL. Its answer has no status; without a fault, it has all the addresses."""
+
+    resolver: str = ""
+    """Its IP address, or that and `#PORT`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Together:
     """Requests to be sent at the same moment; the answers are the `parts` of the response, in order."""
 
@@ -91,7 +99,7 @@ class Response:
     """When pieces of the body came, and how many bytes each: what a buffer on the way changes."""
     parts: tuple[Response, ...] = ()
     addresses: tuple[str, ...] = ()
-    """What the name led to; of a `Connect` alone."""
+    """What the name led to, each with its class; of a `Connect` or a `Lookup` alone."""
     chain: tuple[Certificate, ...] = ()
     """What the server sent of its certificates, its own first; of a `Connect` alone."""
 

@@ -10,8 +10,9 @@ import ssl
 from dataclasses import replace
 
 from doorward.doctor.connections import Connections
-from doorward.doctor.exchange import Connect, Request, Response
+from doorward.doctor.exchange import Connect, Lookup, Request, Response
 from doorward.doctor.handshakes import Handshakes
+from doorward.doctor.names import look_up
 from doorward.fetching.budget import HostBudget
 from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher
@@ -55,6 +56,8 @@ class Network:
         """Send one request; never raises for what a server does."""
         if isinstance(request, Connect):
             return await self._handshakes.open(request)
+        if isinstance(request, Lookup):
+            return await self._look_up(request)
         headers = {"user-agent": "doorward-check", **request.headers}
         try:
             return await self._connections.send(replace(request, headers=headers))
@@ -65,6 +68,14 @@ class Network:
             return Response(0, fault=error.fault, sentence=error.sentence + detail)
         except (ValueError, UnicodeError):
             return Response(0, fault="url", sentence="It is not a URL that can be asked.")
+
+    async def _look_up(self, ask: Lookup) -> Response:
+        try:
+            host = parse_http(ask.url).host or ""
+            found = await look_up(ask.resolver, host, timeout_seconds=self._fetcher.timeout_seconds)
+        except (OSError, ValueError) as error:
+            return Response(0, fault="unresolved", sentence=f"{ask.resolver}: {error}")
+        return Response(0, addresses=tuple(f"{each} ({reach(each)})" for each in found))
 
     async def close(self) -> None:
         """Let go of the connections that were kept."""

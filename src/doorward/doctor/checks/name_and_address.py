@@ -8,7 +8,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.exchange import Connect, Request, Response, Together
+from doorward.doctor.exchange import Connect, Lookup, Request, Response, Together
 from doorward.doctor.links import urlsplit
 from doorward.doctor.messages import discover, initialize
 
@@ -24,7 +24,10 @@ def network(picture: Picture) -> Steps:
     """Reach the server at all: name, address, certificate; and over each address family and TLS version apart."""
     handshake, probe = initialize(picture), discover(picture)
     ways = _ways(picture.url)
-    answers = (yield Together((handshake, probe, *ways))).parts
+    lookups = tuple(Lookup("", picture.url, resolver=each) for each in picture.resolvers)
+    answers = (yield Together((handshake, probe, *ways, *lookups))).parts
+    elsewhere = list(zip(lookups, answers[2 + len(ways) :], strict=True))
+    answers = answers[: 2 + len(ways)]
     picture.initialize, picture.discover = answers[:2]
     picture.discovered = is_discovered(picture.discover)
     tried = list(zip(ways, answers[2:], strict=True))
@@ -37,6 +40,8 @@ def network(picture: Picture) -> Steps:
     if picture.address == "special":
         summary = "The name leads to an address that only an inner network reaches."
         findings.append(found("NET-05", summary, [picture.url, *addresses]))
+    else:
+        findings += _elsewhere(picture, elsewhere, addresses)
     return [*findings, *_ways_that_fail(tried), *_expiry(tried)]
 
 
@@ -107,6 +112,18 @@ def _outcomes(tried: Tried) -> list[str]:
     return [
         f"{_words(way)}: {answer.sentence or 'goes through'}" for way, answer in tried if answer.fault != "no_address"
     ]
+
+
+def _elsewhere(picture: Picture, lookups: list[tuple[Lookup, Response]], here: tuple[str, ...]) -> list[Finding]:
+    """Find a name that is known on this network and not, or otherwise, to the resolvers that the user named."""
+    asked = [(ask, answer) for ask, answer in lookups if not answer.fault]
+    shut = [ask.resolver for ask, answer in asked if not any(each.endswith("(public)") for each in answer.addresses)]
+    if not shut:
+        return []
+    evidence = [picture.url, f"from here: {', '.join(here) or 'reached'}"]
+    evidence += [f"{ask.resolver}: {', '.join(answer.addresses) or 'no address'}" for ask, answer in asked]
+    summary = f"The name is reached from here, and has no public address at {', '.join(shut)}."
+    return [found("NET-05", summary, evidence)]
 
 
 def _ways_that_fail(tried: Tried) -> list[Finding]:
