@@ -59,6 +59,19 @@ async def test_the_transcript_is_what_is_printed():
     assert "\n".join(as_lines(report)).startswith(shown)
 
 
+def test_what_people_say_leads_where_the_tests_of_the_symptoms_lead():
+    rows = [line for line in PAGE.splitlines() if line.count("](rules/") and line.startswith("| ")]
+    tests = (ROOT / "tests" / "doctor" / "test_symptoms.py").read_text(encoding="utf-8")
+    for number, row in enumerate(rows, 1):
+        named = set(re.findall(r"\[([A-Z]+-\d+)\]", row))
+        bodies = re.findall(rf"async def test_t{number}_.*?(?=\n\n\n|\Z)", tests, re.DOTALL)
+        parametrized = re.findall(rf'parametrize\("rule", \[([^\]]*)\]\)\nasync def test_t{number}_', tests)
+        shown = set(re.findall(r'"([A-Z]+-\d+)"', " ".join(bodies + parametrized)))
+        assert shown, number
+        assert shown <= named, number
+    assert len(rows) == 10
+
+
 def test_the_readme_shows_a_part_of_it():
     (shown,) = re.findall(r"```text\n(1\. .*?)\n```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert shown in PAGE
