@@ -13,6 +13,8 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "doorward"
 TITLES = {
+    "1035": "Domain Names: Implementation and Specification",
+    "3596": "DNS Extensions to Support IP Version 6",
     "3986": "Uniform Resource Identifier (URI): Generic Syntax",
     "5869": "HMAC-based Extract-and-Expand Key Derivation Function (HKDF)",
     "6052": "IPv6 Addressing of IPv4/IPv6 Translators",
