@@ -154,6 +154,12 @@ def test_each_client_asks_with_its_own_headers_and_time_limit():
     assert len({request.headers["user-agent"] for request in asked}) == len(asked)
 
 
+def test_the_limit_of_the_user_bounds_that_of_every_client():
+    asked = []
+    driven(agents, picture(timeout_seconds=2.0), lambda request: asked.append(request) or REFUSED)
+    assert {request.limit_seconds for request in asked} == {None, 2.0}
+
+
 @pytest.mark.parametrize(("discovered", "findings"), [(True, [("CORS-02", "risk")]), (False, [])])
 def test_the_headers_of_the_newer_era_are_wanted_where_it_is_spoken(discovered, findings):
     allowed = {"access-control-allow-headers": "authorization, content-type, mcp-protocol-version, mcp-session-id"}

@@ -114,6 +114,7 @@ async def _examine(picture: Picture, *, seconds: float, allow_private: bool) -> 
     from doorward.doctor.network import Network, reach_of
     from doorward.doctor.run import examine
 
+    picture.timeout_seconds = seconds
     picture.address = await reach_of(picture.url)
     network = Network(allow_private=allow_private or picture.address != "public", timeout_seconds=seconds)
     shares = _TOTAL_SHARES + (_BEHIND_SHARES if picture.may_sign_in or picture.token else 0)

@@ -67,6 +67,8 @@ class Picture:
     """How often to ask what may fail now and then; 0: not at all."""
     address: Reach = "public"
     """Where the name leads, seen from here."""
+    timeout_seconds: float = 60.0
+    """How long the user lets any answer take; a client may be less patient."""
     resolvers: tuple[str, ...] = ()
     """Resolvers that the user wants asked too: the one of the system may know names of the inside."""
     reachable: bool = True

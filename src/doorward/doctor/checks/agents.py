@@ -18,10 +18,10 @@ _BLOCKING = frozenset({403, 406, 429, 503})
 _EDGE_HEADERS = ("server", "cf-mitigated", "cf-ray", "x-vercel-mitigated", "x-amzn-waf-action", "x-sucuri-block")
 
 
-def as_client(request: Request, profile: Profile) -> Request:
-    """Return a request as a client sends it: its agent, its headers, its time limit."""
+def as_client(picture: Picture, request: Request, profile: Profile) -> Request:
+    """Return a request as a client sends it: its agent, its headers, its time limit, which the user's bounds."""
     headers = {**request.headers, **profile.headers, "user-agent": profile.user_agent}
-    return replace(request, headers=headers, limit_seconds=float(profile.timeout_seconds))
+    return replace(request, headers=headers, limit_seconds=min(picture.timeout_seconds, profile.timeout_seconds))
 
 
 def agents(picture: Picture) -> Steps:
@@ -31,7 +31,7 @@ def agents(picture: Picture) -> Steps:
     users: dict[str, list[str]] = {}
     for profile in picture.clients.values():
         for agent in (profile.user_agent, *profile.other_agents):
-            asked.setdefault(agent, as_client(request, replace(profile, user_agent=agent)))
+            asked.setdefault(agent, as_client(picture, request, replace(profile, user_agent=agent)))
             users.setdefault(agent, []).append(profile.name)
     asked[_UNKNOWN] = _with_agent(request, _UNKNOWN)
     answers = dict(zip(asked, (yield Together(tuple(asked.values()))).parts, strict=True))

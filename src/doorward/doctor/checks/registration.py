@@ -60,7 +60,9 @@ def register(picture: Picture) -> Steps:
         picture.skip(why, *_RULES)
         return []
     bodies = {profile.name: body_of(profile, profile.redirect_uris) for profile in picture.clients.values()}
-    requests = {name: as_client(request_of(endpoint, body), picture.clients[name]) for name, body in bodies.items()}
+    requests = {
+        name: as_client(picture, request_of(endpoint, body), picture.clients[name]) for name, body in bodies.items()
+    }
     extra = _extra(picture, endpoint)
     pairs = yield from together(requests | extra)
     if limited := [name for name, (_, response) in pairs.items() if response.status == _TOO_MANY]:

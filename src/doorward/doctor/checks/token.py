@@ -36,7 +36,7 @@ def token(picture: Picture) -> Steps:
         return []
     clients = _one_of_each(picture)
     asked = {
-        method: as_client(_redeem(endpoint, client, method), picture.clients[name])
+        method: as_client(picture, _redeem(endpoint, client, method), picture.clients[name])
         for method, (name, client) in clients.items()
     }
     if not asked:
