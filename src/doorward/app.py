@@ -258,7 +258,7 @@ class _Running:
             keys.sealer("token reply"),
             proofs,
             JwtSigner(keys),
-            FetchedClientDocuments(policy, door.store, door.clock, door.fetcher),
+            FetchedClientDocuments(policy, store, door.clock, door.fetcher),
             IssuerKeys(door.fetcher, door.clock),
         )
         self.door = McpDoor(

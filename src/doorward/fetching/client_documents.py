@@ -24,15 +24,18 @@ from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher
 from doorward.fetching.response import Fetched
 from doorward.logs import log
+from doorward.oauth.audit_events import client_changed
 from doorward.oauth.changes import Insert, Replace, Stored
 from doorward.oauth.client_assertion import Assertion, names_known_key
 from doorward.oauth.client_id_metadata import Document, check_document_url, read_document
 from doorward.oauth.client_keys import Key, read_jwks, stored_keys
+from doorward.oauth.client_terms import terms
 from doorward.oauth.errors import InvalidClient, InvalidClientMetadata, LocalAuthorizationError, OAuthError, Reason
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client
 from doorward.oauth.registration import described
 from doorward.oauth.uris import parse_http
+from doorward.storage.audit_log import note
 from doorward.storage.port import Store
 from doorward.strict_json import InvalidJson, decode
 
@@ -153,6 +156,8 @@ class FetchedClientDocuments:
             client = _client(client_id, document, stored.record if stored else None, now=now, fresh_until=fresh_until)
             with suppress(Conflict):  # somebody else has stored what they fetched just now, or used the client
                 await self.store.apply([Insert(client) if stored is None else Replace(client, stored.version)])
+                if stored is not None and terms(stored.record) != terms(client):
+                    note(client_changed(client))
                 break
             stored = await self.store.get(Client, client_id)
         return await self.store.get(Client, client_id)

@@ -73,6 +73,17 @@ def _client_added(client: Client, changes: Sequence[Change]) -> AuditEvent:
     return AuditEvent(event="client_registered", client_id=client.client_id, detail=detail)
 
 
+def client_changed(client: Client) -> AuditEvent:
+    """Return what is written when a client is described anew in what a consent rests on."""
+    detail = {
+        "source": client.source,
+        "name": client.client_name,
+        "authentication": client.token_endpoint_auth_method,
+        "redirect_uris": " ".join(client.redirect_uris),
+    }
+    return AuditEvent(event="client_changed", client_id=client.client_id, detail=detail)
+
+
 def _user_added(user: User, changes: Sequence[Change]) -> AuditEvent:
     del changes
     return AuditEvent(event="user_added", detail={"user": user.user_id, "kind": user.user_kind})
