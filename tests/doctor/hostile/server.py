@@ -117,7 +117,7 @@ class Running:
                 return
             writer.write(on_the_wire(self.good.everything(request)))
             await writer.drain()
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
             return
         finally:
             self.tasks.discard(task)
