@@ -50,6 +50,7 @@ from doorward.storage.last_used import LastUsed
 from doorward.storage.opening import open_store
 from doorward.storage.port import KEEP_EXPIRED_SECONDS, Store
 from doorward.storage.signing import JwtSigner
+from doorward.storage.stored_sealing import StoredSealer
 from doorward.upstreams.asgi import AsgiUpstream
 from doorward.upstreams.http import HttpUpstream
 from doorward.upstreams.port import Receive, Scope, Send, Upstream
@@ -255,7 +256,7 @@ class _Running:
             store,
             door.clock,
             door.entropy,
-            keys.sealer("token reply"),
+            StoredSealer(keys.sealer("token reply"), keys.refresh),
             proofs,
             JwtSigner(keys),
             FetchedClientDocuments(policy, store, door.clock, door.fetcher),

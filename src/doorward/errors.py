@@ -9,6 +9,7 @@ Three kinds never mix (refused, unavailable, bug), so a caller can tell them apa
     +-- StorageError
     |   +-- Conflict         a compare-and-swap lost: reload, decide again
     |   +-- Unavailable      the store is down, full or slow: answer 503, give no verdict
+    |   +-- KeyNotKnown      something stored was sealed with a key to learn first: learn it, decide again
     +-- UpstreamError        the MCP server behind the door failed before it answered
     +-- OAuthError           a verdict of the authorization server (oauth/errors.py)
     +-- BearerError          a verdict of the protected resource (oauth/errors.py)
@@ -16,7 +17,7 @@ Three kinds never mix (refused, unavailable, bug), so a caller can tell them apa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,6 +80,15 @@ class Conflict(StorageError):
 
 class Unavailable(StorageError):
     """The store cannot answer now. Never a verdict about a client or a credential."""
+
+
+class KeyNotKnown(StorageError):
+    """Something in the store was sealed with a key that this process has not seen yet, or that is gone."""
+
+    def __init__(self, learn: Callable[[], Awaitable[None]]) -> None:
+        self.learn = learn
+        """Look for the key. After that it is known, or known to be gone. Raises `Unavailable`."""
+        super().__init__("a key has to be learned first")
 
 
 UpstreamFault = Literal["unreachable", "timeout", "reset", "not_mcp", "too_large", "exited"]

@@ -46,7 +46,7 @@ class Sealing(Protocol):
         ...
 
     def unseal(self, sealed: bytes, /, context: bytes = b"") -> bytes | None:
-        """Decrypt, or return None when it was changed or its key is gone."""
+        """Decrypt, or return None when it was changed or its key is gone. Raises `KeyNotKnown`: to be learned first."""
         ...
 
 

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from doorward.clock import Clock, Entropy
+from doorward.errors import KeyNotKnown
 from doorward.oauth import id_jag
 from doorward.oauth.access_token_jwt import Sign
 from doorward.oauth.changes import Decision, Stored
@@ -89,4 +90,8 @@ class Authority:
         Raises:
             Unavailable: the store is down, or the record is changed faster than it can be decided on.
         """
-        return await decide(self.store, attempt, self.turns)
+        while True:
+            try:
+                return await decide(self.store, attempt, self.turns)
+            except KeyNotKnown as unknown:
+                await unknown.learn()

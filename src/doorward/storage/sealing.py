@@ -38,6 +38,15 @@ class Sealer:
         self._header = _FORMAT + current
         self._cipher = self._ciphers[self._header]
 
+    @staticmethod
+    def key_id(sealed: bytes) -> bytes:
+        """Return the id of the key that a value names."""
+        return sealed[len(_FORMAT) : _HEADER]
+
+    def knows(self, key_id: bytes) -> bool:
+        """Tell whether the key of this id is there."""
+        return _FORMAT + key_id in self._ciphers
+
     def seal(self, plain: bytes, context: bytes = b"") -> bytes:
         """Encrypt; only a caller that names the same context (whose it is, what for) can open it again."""
         header = self._header
