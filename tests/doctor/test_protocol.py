@@ -12,7 +12,7 @@ from doorward.doctor.check import Picture
 from doorward.doctor.exchange import Response
 from doorward.doctor.rules import profiles, rules
 from doorward.doctor.run import examine
-from testbed.answers import reply, result, rpc_error
+from testbed.answers import event, reply, result, rpc_error
 from testbed.good import Good, HeaderToken, LegacyOpen, LegacyWithSignIn, ModernOpen, ModernWithSignIn, Open
 
 
@@ -28,7 +28,7 @@ def method_of(request) -> str:
 @pytest.mark.parametrize(
     ("answer", "verdict", "clients"),
     [
-        (reply(202, {}), "will break for codex", ["codex"]),
+        (reply(202, {}), "risk", ["codex"]),
         (reply(200, b""), "will break for codex", ["codex"]),
         (reply(204), "risk", ["codex"]),
         (reply(400, {}), "broken", list(profiles())),
@@ -310,6 +310,26 @@ async def test_a_call_that_lacks_a_scope_is_judged_by_its_challenge(challenge, w
     report = await examined(Scoped())
     assert [finding.rule for finding in report.findings] == (["RS-04"] if words else [])
     assert words in "".join(finding.summary for finding in report.findings)
+
+
+async def test_a_call_that_gets_401_with_a_good_token_is_a_risk():
+    class Guarding(Good):
+        def called(self, message, members):
+            return reply(401, {}) if message["method"] == "tools/call" else super().called(message, members)
+
+    finding = only(await examined(Guarding()))
+    assert (finding.rule, finding.verdict) == ("RS-04", "risk")
+
+
+async def test_what_is_said_beside_an_answer_is_not_taken_for_it():
+    class Chatty(LegacyOpen):
+        def answered(self, message, value, **headers):
+            answer = super().answered(message, value, **headers)
+            said = event({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": {}}})
+            kind = {"content-type": "text/event-stream"}
+            return replace(answer, headers={**answer.headers, **kind}, body=said + event(answer.json) + said)
+
+    assert rules_of(await examined(Chatty(), repeat=2)) == []
 
 
 async def test_a_made_up_token_that_gets_403_says_nothing_about_scopes():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from doorward.mcp.results import envelope_faults, result_faults
+from doorward.mcp.results import answer_of, envelope_faults, result_faults
 
 GOOD = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
 
@@ -77,3 +77,10 @@ def test_a_whole_result_has_no_faults(method, result, modern):
 def test_each_missing_member_is_named(method, result, modern, faults):
     found = result_faults(method, result, modern=modern)
     assert [text.partition(";")[0] for text in found] == faults
+
+
+def test_the_answer_of_a_stream_is_found_among_what_is_said_beside_it():
+    said = {"method": "notifications/progress"}
+    assert answer_of([said, {"id": 1, "result": {}}, said]) == {"id": 1, "result": {}}
+    assert answer_of([said]) == said
+    assert answer_of([]) is None

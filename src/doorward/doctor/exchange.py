@@ -110,15 +110,8 @@ class Response:
 
     @property
     def json(self) -> Any:
-        """The body as JSON, or as the first JSON event of a stream; None when it is neither."""
-        body = self.body
-        if self.media_type == "text/event-stream":
-            lines = [line[5:] for line in body.splitlines() if line.startswith(b"data:") and b"{" in line]
-            body = lines[0] if lines else b""
-        try:
-            return strict_json.decode(body)
-        except strict_json.InvalidJson:
-            return None
+        """The body as JSON, or the answer among the events of a stream; None when it is neither."""
+        return _of_stream(self.body) if self.media_type == "text/event-stream" else _decoded(self.body)
 
     @property
     def document(self) -> dict[str, Any] | None:
@@ -131,3 +124,21 @@ def together(requests: Mapping[str, Request]) -> Generator[Ask, Response, Pairs]
     """Send requests that have names at the same moment, and return each with its answer."""
     answers = (yield Together(tuple(requests.values()))).parts
     return {name: (request, answer) for (name, request), answer in zip(requests.items(), answers, strict=True)}
+
+
+def _of_stream(body: bytes) -> Any:
+    """Return the answer of a stream, which may come after notifications; without one, the first message."""
+    first = None
+    for line in body.splitlines():
+        message = _decoded(line[5:]) if line.startswith(b"data:") and b"{" in line else None
+        if isinstance(message, dict) and ("result" in message or "error" in message):
+            return message
+        first = message if first is None else first
+    return first
+
+
+def _decoded(text: bytes) -> Any:
+    try:
+        return strict_json.decode(text)
+    except strict_json.InvalidJson:
+        return None

@@ -8,7 +8,7 @@ Spec: JSON-RPC 2.0 s5; MCP 2025-11-25 basic/lifecycle, server/tools; MCP 2026-07
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 CACHEABLE_METHODS = frozenset(
     {"server/discover", "tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"}
@@ -26,6 +26,14 @@ _LISTS = {
     "resources/read": "contents",
     "server/discover": "supportedVersions",
 }
+
+
+def answer_of(messages: Sequence[object]) -> object:
+    """Return the answer among the messages of a stream; without one, the last of them, or None."""
+    for each in reversed(messages):
+        if isinstance(each, dict) and ("result" in each or "error" in each):
+            return each
+    return messages[-1] if messages else None
 
 
 def envelope_faults(rpc_id: str | int, message: object) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from doorward.doctor.dialogue import Said
 from doorward.doctor.exchange import Request
 from doorward.doctor.messages import initialize
 from doorward.mcp.events import EventStream, read_events
-from doorward.mcp.results import envelope_faults, result_faults
+from doorward.mcp.results import answer_of, envelope_faults, result_faults
 
 _EVENTS = "text/event-stream"
 _TYPES = ("application/json", _EVENTS)
@@ -89,7 +89,7 @@ def envelopes(picture: Picture) -> Steps:
     """Compare each answer with the request it answers."""
     yield from ()
     for each in _mine(picture):
-        message = _last_message(each)
+        message = _answer(each)
         if each.rpc_id is None or not each.whole or each.response.status not in {200, 404} or each.response.fault:
             continue
         if each.response.media_type not in _TYPES or (message is None and each.response.status != 200):  # noqa: PLR2004
@@ -108,11 +108,11 @@ def _is_rpc(message: object) -> bool:
     return isinstance(message, dict) and "jsonrpc" in message
 
 
-def _last_message(each: Said) -> object:
+def _answer(each: Said) -> object:
+    """Return the message that answers; of a stream only one that a strict client sees."""
     if each.response.media_type != _EVENTS:
         return each.response.json
-    messages = read_events(each.response.body).messages
-    return messages[-1] if messages else None
+    return answer_of(read_events(each.response.body).messages)
 
 
 def members(picture: Picture) -> Steps:
@@ -120,7 +120,7 @@ def members(picture: Picture) -> Steps:
     yield from ()
     faults: dict[str, Said] = {}
     for each in _mine(picture):
-        message = _last_message(each) if each.whole else None
+        message = _answer(each) if each.whole else None
         result = message.get("result") if isinstance(message, dict) else None
         if isinstance(result, dict) and not (each.era == "modern" and each.method == "ping"):
             for fault in result_faults(each.method, result, modern=each.era == "modern"):
@@ -146,15 +146,20 @@ def members(picture: Picture) -> Steps:
 def scopes(picture: Picture) -> Steps:
     """Look how a call is refused whose token lacks a scope."""
     yield from ()
-    if not picture.token or not picture.mcp.eras:
+    if not picture.token or picture.is_open or not picture.mcp.eras:
         return []
     for each in picture.mcp.answers():
         response = each.response
-        if response.status != 403 or not _let_in(picture, each) or not _reached(each):  # noqa: PLR2004
+        if response.status not in {401, 403} or not _let_in(picture, each) or not _reached(each):
             continue
         challenge = challenge_of(response)
         lacks = [name for name in ("scope", "resource_metadata") if not challenge.get(name)]
         evidence = [f"> {each.method}", *seen(each.request, response)]
+        if response.status == 401:  # noqa: PLR2004
+            summary = (
+                f"{each.method} gets 401 with a token that begins a session: clients refresh it, or sign in again."
+            )
+            return [found("RS-04", summary, evidence, verdict="risk")]
         if challenge.get("error") != "insufficient_scope":
             summary = f"{each.method} gets 403 without error=insufficient_scope: no client can tell what it lacks."
             return [found("RS-04", summary, evidence)]
@@ -165,9 +170,9 @@ def scopes(picture: Picture) -> Steps:
 
 
 def _reached(each: Said) -> bool:
-    """Tell whether it is the server that refuses: probes with odd headers may be stopped before it."""
+    """Tell an ordinary call that the server itself refuses: others may be stopped before it."""
     ordinary = {"user-agent", "x-doorward-check"}.isdisjoint(each.request.headers)
-    return ordinary and error_code(each.response) is None
+    return ordinary and each.method in {"tools/list", "tools/call"} and error_code(each.response) is None
 
 
 def slow(picture: Picture) -> Steps:

@@ -111,7 +111,8 @@ def _no_list(picture: Picture, era: Era, request: Request, response: Response) -
     if response.fault == "too_large":
         summary = f"The list of tools is too large to be read: {response.sentence}"
         return [found("SCALE-01", summary, seen(request, response), verdict="risk")]
-    if response.fault == "timeout" or (response.status == 404 and picture.mcp.mcp_session and era == "legacy"):  # noqa: PLR2004
+    lost = response.status == 404 and picture.mcp.mcp_session and era == "legacy"  # noqa: PLR2004
+    if response.fault == "timeout" or lost or response.status in {401, 403, 429}:
         return []
     if "tools" in _capabilities(picture, era):
         summary = f"The capabilities name tools, and tools/list is answered with {response.status or 'nothing'}."

@@ -91,7 +91,7 @@ def notifications(picture: Picture) -> Steps:
         return []
     evidence = seen(request, response)
     if response.status == 202:  # noqa: PLR2004
-        return [found("TRN-05", "A notification gets 202 with a body.", evidence)]
+        return [found("TRN-05", "A notification gets 202 with a body.", evidence, verdict="risk")]
     if response.status == 204:  # noqa: PLR2004
         return [found("TRN-05", "A notification gets 204 in place of 202.", evidence, verdict="risk")]
     if response.status == 200:  # noqa: PLR2004

@@ -16,7 +16,6 @@ from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.exchange import Request, Response, Together
 from doorward.doctor.structured import first_misfit
 from doorward.doctor.tool_rules import Tool
-from doorward.mcp.events import read_events
 
 _CALLS = 5
 _PATIENCE_SECONDS = 75.0
@@ -88,7 +87,7 @@ def _patient(request: Request, progress_token: str, limit: float | None) -> Requ
 
 def _judged(tool: Tool, request: Request, response: Response) -> list[Finding]:
     """Compare a result with the schema that the tool declares."""
-    message = _answer(response)
+    message = response.json
     result = message.get("result") if isinstance(message, dict) else None
     schema = tool.get("outputSchema")
     if (
@@ -111,14 +110,6 @@ def _judged(tool: Tool, request: Request, response: Response) -> list[Finding]:
     if misfit is None:
         return []
     return [found("TOOL-05", f"The result of {tool['name']} does not fit its output schema: {misfit}.", evidence)]
-
-
-def _answer(response: Response) -> Any:
-    """Return the last message of a stream, or the one of a document."""
-    if response.media_type != "text/event-stream":
-        return response.json
-    messages = read_events(response.body).messages
-    return messages[-1] if messages else None
 
 
 def _alive(tool: Tool, request: Request, response: Response) -> list[Finding]:
