@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from flows.door import PASSWORD, serving
-from flows.foreign import python_server
+from flows.foreign import cloudflare, python_server, typescript_v1, typescript_v2
 from flows.processes import PYTHON, ROOT
 from flows.signing_in import check_with_login
 from flows.user_agent import Person
@@ -92,24 +92,37 @@ def test_a_token_that_exists_opens_what_is_behind_it_and_is_not_printed(tmp_path
 
 
 BEHIND = {rule.id for rule in rules().values() if rule.stage in {"sign_in", "access", "refresh", "repeat", "later"}}
-# Its place is before the sign-in; a revocation that is not heard shows behind it.
-BEHIND |= {"RS-02"}
+# Their place is before the sign-in; what they are about shows behind it.
+BEHIND |= {"RS-02", "TOK-01"}
 
 
 @pytest.mark.parametrize(
-    ("server", "faults"),
+    ("start", "host", "faults"),
     [
         # The in-memory provider forgets a refresh token the moment it is used.
-        ("protected_server", {("TOK-08", "risk")}),
+        (lambda: python_server("protected_server"), "127.0.0.1", {("TOK-08", "risk")}),
         # The SDK's revocation endpoint wants a secret, of clients without one too.
-        ("sdk_protected_server", {("TOK-08", "risk"), ("RS-02", "note")}),
+        (lambda: python_server("sdk_protected_server"), "127.0.0.1", {("TOK-08", "risk"), ("RS-02", "note")}),
+        # The example issues no refresh tokens, and falls over a token that it does not know.
+        (lambda: typescript_v1(sign_in=True), "localhost", {("TOK-01", "broken"), ("RS-02", "broken")}),
+        # The example on the second major version forgets a refresh token as it is used.
+        (lambda: typescript_v2(sign_in=True), "127.0.0.1", {("TOK-08", "risk")}),
     ],
-    ids=["fastmcp", "sdk"],
+    ids=["fastmcp", "sdk", "typescript-v1", "typescript-v2"],
 )
-def test_the_true_faults_of_foreign_servers_past_the_sign_in_are_found_and_no_others(server, faults):
-    with python_server(server) as program:
-        done = asyncio.run(check_with_login(program.url(), Person("owner", "open sesame")))
+def test_the_true_faults_of_foreign_servers_past_the_sign_in_are_found_and_no_others(start, host, faults):
+    with start() as program:
+        url = program.url().replace("127.0.0.1", host)
+        done = asyncio.run(check_with_login(url, Person("owner", "open sesame")))
     assert {each for each in done.faults if each[0] in BEHIND} == faults
+    assert done.report["faults"] == []
+
+
+def test_cloudflares_provider_has_no_faults_past_the_sign_in(tmp_path):
+    with python_server("fastmcp_server") as upstream, cloudflare(tmp_path, upstream.url()) as program:
+        done = asyncio.run(check_with_login(program.url(), Person()))
+    assert not {each for each in done.faults if each[0] in BEHIND}
+    assert {each["verdict"] for each in done.report["clients"].values()} <= {"connects", "stops"}
     assert done.report["faults"] == []
 
 
