@@ -126,7 +126,7 @@ async def endless_event(visit):
     await visit.forever(b"x" * 65536)
 
 
-@hostile("a-stream-that-stays-open-and-silent", at=MCP, slow=True)
+@hostile("a-stream-that-stays-open-and-silent", at=MCP, finds="STR-01")
 async def silent_stream(visit):
     await visit.send(head(kind=b"text/event-stream") + b": hello\n\n")
     await visit.silence()

@@ -14,8 +14,7 @@ from doorward.doctor.messages import discover, initialize
 
 DAYS_LEFT_MIN = 14
 _NETWORK = {"unresolved": "NET-05", "tls": "TLS-01"}
-_BROKEN_OFF = frozenset({"timeout", "unreachable"})
-"""How a device in between ends a handshake; a server that wants another version says so, which is `tls`."""
+_UNANSWERED = frozenset({"timeout", "unreachable"})
 
 Tried = list[tuple[Connect, Response]]
 
@@ -35,6 +34,11 @@ def network(picture: Picture) -> Steps:
         picture.skip("the address is this machine: clients in a vendor's cloud cannot reach it", "NET-05")
     if not picture.initialize.status:
         return (yield from _not_reached(picture, handshake, tried))
+    if _is_silent(picture.initialize) and not picture.discovered:
+        # Every further request would wait as long for as little.
+        picture.reachable = False
+        summary = "The answer is a stream that opens, and its event does not arrive."
+        return [found("STR-01", summary, seen(handshake, picture.initialize), severity="blocker")]
     addresses = _addresses(tried)
     findings: list[Finding] = []
     if picture.address == "special":
@@ -48,6 +52,11 @@ def network(picture: Picture) -> Steps:
 def is_discovered(answer: Response) -> bool:
     """Tell whether server/discover was answered with what the server can do."""
     return answer.status == 200 and isinstance(answer.json, dict) and "result" in answer.json  # noqa: PLR2004
+
+
+def _is_silent(answer: Response) -> bool:
+    """Tell whether an answer began, and ran out of time before it said anything."""
+    return answer.status == 200 and answer.fault == "timeout" and answer.json is None  # noqa: PLR2004
 
 
 def _ways(url: str) -> tuple[Connect, ...]:
@@ -128,21 +137,19 @@ def _elsewhere(picture: Picture, lookups: list[tuple[Lookup, Response]], here: t
 
 def _ways_that_fail(tried: Tried) -> list[Finding]:
     """Find what works for one client and hangs for the next: a dead record, a version that is dropped on the way."""
-    broken = [way for way, answer in tried if answer.fault in _BROKEN_OFF]
     # A development server mostly listens on one loopback address, and its clients try both.
     local = all(each.endswith("(loopback)") for each in _addresses(tried))
-    families = [] if local else [way for way in broken if way.family]
+    dead = [] if local else [way for way, answer in tried if way.family and answer.fault in _UNANSWERED]
     evidence = _outcomes(tried)
     evidence += _addresses(tried)
-    if families:
-        summary = f"The name has an {families[0].family} address, and nothing answers there from here."
+    if dead:
+        summary = f"The name has an {dead[0].family} address, and nothing answers there from here."
         # Not every machine has both families, so what is seen from one may be its own fault.
         return [found("TLS-02", summary, evidence, verdict="risk")]
-    versions = [way for way in broken if way.tls]
-    if versions and len(versions) == len([way for way, _ in tried if way.tls]):
-        return []
+    # A reset is how some servers refuse a version; silence is how something on the way swallows it.
+    versions = [way for way, answer in tried if way.tls and answer.fault == "timeout"]
     if versions:
-        summary = f"A handshake with {versions[0].tls} alone is dropped in place of refused."
+        summary = f"A handshake with {versions[0].tls} alone gets no answer, not even a refusal."
         return [found("TLS-02", summary, evidence, verdict="risk")]
     return []
 
