@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from doctor.driving import driven
-from fetching.hostile import CLIENT_TLS, listening
+from fetching.hostile import CA, CLIENT_TLS, listening, response
 
 from doorward.doctor.check import Picture
 from doorward.doctor.checks.name_and_address import network
 from doorward.doctor.exchange import Certificate, Connect, Request, Response
 from doorward.doctor.network import Network
+from doorward.doctor.run import STAGES, examine
 
 REFUSED = Response(401, {"www-authenticate": "Bearer"})
 URL = "https://mcp.example.com/mcp"
@@ -51,8 +55,8 @@ def test_what_says_nothing_about_the_server_is_no_finding(answer):
     assert examined(IPv6=answer, IPv4=Response(0, addresses=answer.addresses)) == []
 
 
-@pytest.mark.parametrize(("fault", "rules"), [("unreachable", ["TLS-02"]), ("tls", [])])
-def test_a_version_that_is_dropped_is_a_risk_and_one_that_is_refused_is_not(fault, rules):
+@pytest.mark.parametrize(("fault", "rules"), [("timeout", ["TLS-02"]), ("unreachable", []), ("tls", [])])
+def test_a_version_that_is_swallowed_is_a_risk_and_one_that_is_refused_is_not(fault, rules):
     assert [each.rule for each in examined(TLS_3=Response(0, fault=fault, sentence="reset"))] == rules
 
 
@@ -113,3 +117,43 @@ async def test_no_handshake_goes_to_an_inner_address_unless_it_was_asked_for():
         answer = await Network(allow_private=False, timeout_seconds=5).send(Connect("", host.url("/", "127.0.0.1")))
     assert answer.fault == "blocked_address"
     assert not host.connections
+
+
+def server_tls(*, days: int = 300, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.maximum_version = newest
+    now = datetime.now(UTC)
+    end = now + timedelta(days=days, hours=1)
+    CA.issue_cert("localhost", not_before=now - timedelta(days=400), not_after=end).configure_cert(context)
+    return context
+
+
+async def reached(tls: ssl.SSLContext | None):
+    """Examine name, address and certificate of a real server."""
+    async with listening(tls) as host:
+        host.answers["/mcp"] = response(b"{}", 401)
+        network = Network(allow_private=True, timeout_seconds=5, tls=CLIENT_TLS)
+        seen = Picture(host.url("/mcp", "localhost"), address="loopback")
+        return (await examine(seen, network.send, stages=STAGES[:1])).findings
+
+
+async def test_a_server_that_speaks_the_older_version_alone_is_no_finding():
+    assert await reached(server_tls(newest=ssl.TLSVersion.TLSv1_2)) == ()
+
+
+async def test_a_certificate_that_has_expired_is_shown_with_its_date():
+    (finding,) = await reached(server_tls(days=-3))
+    assert (finding.rule, finding.verdict) == ("TLS-01", "broken")
+    assert "certificate has expired" in "\n".join(finding.evidence)
+    assert "expired 3 days ago" in "\n".join(finding.evidence)
+
+
+async def test_a_certificate_that_expires_within_days_is_a_risk_before_anybody_is_stopped():
+    (finding,) = await reached(server_tls(days=5))
+    assert (finding.rule, finding.verdict) == ("TLS-01", "risk")
+    assert "5 days left" in finding.summary
+
+
+async def test_plain_http_behind_an_https_url_is_no_matter_of_certificates():
+    (finding,) = await reached(None)
+    assert (finding.rule, finding.verdict) == ("TLS-02", "broken")
