@@ -33,7 +33,7 @@ from doorward.logs import configure, log
 
 LOGGER = logging.getLogger("doorward")
 BACKLOG = 2048
-KEEP_ALIVE_SECONDS = 75
+KEEP_ALIVE_SECONDS = 90
 Announce = Callable[[Door], None]
 
 

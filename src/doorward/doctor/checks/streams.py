@@ -125,16 +125,18 @@ def kept_open(picture: Picture) -> Steps:
     if not picture.repeat:
         picture.skip("needs --repeat", "STR-03")
         return []
-    if picture.mcp.discovery is not None:
-        request = replace(listen(picture), until=_NEVER, limit_seconds=_HELD_SECONDS)
-    else:
+    request = response = None
+    if picture.mcp.handshake is not None:
         # A session of its own: a server may allow one stream for each, and the first one has been left a moment ago.
         bearer = {"authorization": f"Bearer {picture.token}"} if picture.token else {}
-        opened = yield initialize(picture, headers=bearer)
-        session = opened.headers.get("mcp-session-id")
+        session = (yield initialize(picture, headers=bearer)).headers.get("mcp-session-id")
         request = bare(picture, "GET", {"mcp-session-id": session} if session else None)
-        request = replace(request, until=_NEVER, limit_seconds=_HELD_SECONDS)
-    response = yield request
+        response = yield _left_open(request)
+    if picture.mcp.discovery is not None and (response is None or not _is_stream(response)):
+        request = listen(picture)
+        response = yield _left_open(request)
+    if request is None or response is None:
+        return []
     if not _is_stream(response) or response.fault == "timeout":
         return []
     silent = _silence(response)
@@ -145,6 +147,10 @@ def kept_open(picture: Picture) -> Steps:
     )
     summary = f"The stream ends after {response.elapsed_seconds:.0f} seconds, {silent:.0f} of them silent{cause}."
     return [found("STR-03", summary, [*seen(request, response, body=False), *_times(response)], verdict="risk")]
+
+
+def _left_open(request: Request) -> Request:
+    return replace(request, until=_NEVER, limit_seconds=_HELD_SECONDS)
 
 
 def _silence(response: Response) -> float:
