@@ -55,6 +55,12 @@ def test_what_says_nothing_about_the_server_is_no_finding(answer):
     assert examined(IPv6=answer, IPv4=Response(0, addresses=answer.addresses)) == []
 
 
+def test_a_certificate_that_is_wrong_at_one_address_is_a_risk():
+    (finding,) = examined(IPv6=Response(0, fault="tls", sentence="2606::1: Hostname mismatch"))
+    assert (finding.rule, finding.verdict) == ("TLS-01", "risk")
+    assert "IPv6: 2606::1: Hostname mismatch" in finding.evidence
+
+
 @pytest.mark.parametrize(("fault", "rules"), [("timeout", ["TLS-02"]), ("unreachable", []), ("tls", [])])
 def test_a_version_that_is_swallowed_is_a_risk_and_one_that_is_refused_is_not(fault, rules):
     assert [each.rule for each in examined(TLS_3=Response(0, fault=fault, sentence="reset"))] == rules

@@ -146,6 +146,10 @@ def _ways_that_fail(tried: Tried) -> list[Finding]:
         summary = f"The name has an {dead[0].family} address, and nothing answers there from here."
         # Not every machine has both families, so what is seen from one may be its own fault.
         return [found("TLS-02", summary, evidence, verdict="risk")]
+    other = [way for way, answer in tried if way.family and answer.fault == "tls"]
+    if other:
+        summary = f"The certificate at the {other[0].family} address is not good, although another one is."
+        return [found("TLS-01", summary, evidence, verdict="risk")]
     # A reset is how some servers refuse a version; silence is how something on the way swallows it.
     versions = [way for way, answer in tried if way.tls and answer.fault == "timeout"]
     if versions:

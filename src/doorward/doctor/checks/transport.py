@@ -110,13 +110,14 @@ def elsewhere(picture: Picture) -> Steps:
     if response.status not in _NOT_THERE or speaks(response):
         return []
     request = Request("GET", picture.url, {"accept": "text/event-stream", **picture.headers}, until=b"\n\n")
-    places = _other_places(picture.url)
+    missing = response.status in {404, 405, 410}
+    places = _other_places(picture.url) if missing else []
     answers = (yield Together((request, *(initialize(picture, url=place) for place in places)))).parts
     events = answers[0]
     if events.media_type == "text/event-stream" and b"event: endpoint" in events.body.replace(b":e", b": e"):
         summary = "POST is refused, and GET opens the event stream of 2024."
         return [found("TRN-02", summary, seen(request, events))]
-    if response.status not in {404, 405, 410}:
+    if not missing:
         return []
     evidence = [*seen(initialize(picture), response), f"> GET {request.url}", f"< {events.status}"]
     evidence += [f"POST {place}: {answer.status}" for place, answer in zip(places, answers[1:], strict=True)]
