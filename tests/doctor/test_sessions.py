@@ -168,7 +168,7 @@ async def test_why_a_session_was_not_used_after_a_refresh_is_told():
 async def test_an_idle_connection_is_kept_for_as_long_as_proxies_keep_theirs(keeps_seconds, verdict):
     class Impatient(Open):
         def endpoint(self, request):
-            if keeps_seconds and request.connection == "LIFE-03" and request.wait_seconds > keeps_seconds:
+            if keeps_seconds and request.connection.startswith("LIFE-03") and request.wait_seconds > keeps_seconds:
                 return Response(0, fault="closed", sentence="The connection that was kept is closed.")
             return super().endpoint(request)
 
@@ -183,7 +183,8 @@ async def test_a_server_that_closes_after_each_answer_keeps_nothing_and_loses_no
 
     server = Closing()
     assert rules_of(await examined(server, repeat=1)) == []
-    assert [request.wait_seconds for request in server.requests if request.connection == "LIFE-03"] == [0.0]
+    kept = [request.wait_seconds for request in server.requests if request.connection.startswith("LIFE-03")]
+    assert kept == [0.0, 0.0, 0.0]
 
 
 async def test_over_a_real_socket_a_kept_connection_that_is_cut_is_seen():
@@ -197,7 +198,7 @@ async def test_over_a_real_socket_a_kept_connection_that_is_cut_is_seen():
         network = Network(allow_private=True, timeout_seconds=5)
 
         async def send(request):
-            return await network.send(replace(request, wait_seconds=0.06 if request.wait_seconds else 0.0))
+            return await network.send(replace(request, wait_seconds=request.wait_seconds / 100))
 
         stages = [each for each in STAGES if each.name in {"network", "protocol"}]
         stages.append(Stage("sessions", "sessions", (sessions.pauses,)))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from doorward.doctor.calls import ask, bare
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.checks.versions import error_code
-from doorward.doctor.exchange import Ask, Request, Response
+from doorward.doctor.exchange import Ask, Request, Response, Together
 from doorward.doctor.messages import initialize
 
 _DEAD_ID = "doorward-check-made-up"
@@ -95,19 +95,25 @@ def pauses(picture: Picture) -> Steps:
     if not picture.repeat:
         picture.skip("needs --repeat", "LIFE-03")
         return []
-    request = replace(ask(picture, picture.mcp.preferred, "tools/list"), connection="LIFE-03")
-    response = yield request
-    if response.status != 200 or "close" in response.headers.get("connection", "").lower():  # noqa: PLR2004
+    request = ask(picture, picture.mcp.preferred, "tools/list")
+    kept = tuple(replace(request, connection=f"LIFE-03 {seconds:g}") for seconds in _PAUSES_SECONDS)
+    first = (yield Together(kept)).parts
+    if any(each.status != 200 or _closes(each) for each in first):  # noqa: PLR2004
         return []
-    for seconds in _PAUSES_SECONDS:
-        response = yield replace(request, wait_seconds=seconds)
-        if response.fault != "closed":
-            continue
-        summary = f"A connection is closed by the server within {seconds:g} seconds without a request."
-        verdict = "risk" if seconds <= _SHORT_SECONDS else "note"
-        evidence = [f"pause: {seconds:g} s", *seen(request, response)]
-        return [found("LIFE-03", summary, evidence, verdict=verdict)]
+    # All pauses at once, each on a connection of its own: nobody wants to wait for their sum.
+    paused = zip(kept, _PAUSES_SECONDS, strict=True)
+    later = (yield Together(tuple(replace(each, wait_seconds=seconds) for each, seconds in paused))).parts
+    for seconds, response in zip(_PAUSES_SECONDS, later, strict=True):
+        if response.fault == "closed":
+            summary = f"A connection is closed by the server within {seconds:g} seconds without a request."
+            verdict = "risk" if seconds <= _SHORT_SECONDS else "note"
+            evidence = [f"pause: {seconds:g} s", *seen(request, response)]
+            return [found("LIFE-03", summary, evidence, verdict=verdict)]
     return []
+
+
+def _closes(response: Response) -> bool:
+    return "close" in response.headers.get("connection", "").lower()
 
 
 def keep_for_later(picture: Picture) -> Steps:
