@@ -4,6 +4,7 @@ from testbed.broken import (
     access,
     authorize,
     catalogue,
+    client_side,
     discovery,
     later,
     network,
@@ -39,4 +40,5 @@ _AREAS = (
     refresh,
     store,
     later,
+    client_side,
 )

@@ -34,6 +34,8 @@ def examined(url: str) -> Report:
                 ("AUT-01", f"will break for {NATIVE}"),
                 ("TOK-03", "will break for chatgpt"),
                 ("AUT-04", "risk"),
+                # The SDK serves the resource metadata where the challenge leads, and nowhere else.
+                ("CLI-08", "note"),
             },
         ),
         # The TypeScript SDK of the handshake era takes no wildcard, and serves a list of messages as in early 2025

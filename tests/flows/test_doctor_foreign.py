@@ -82,10 +82,11 @@ def test_the_faults_of_a_typescript_v2_server_with_sign_in_are_found_and_no_othe
     assert above_note(report) == {NO_PREFLIGHT, ("TOK-08", "risk")}
 
 
-def test_the_authorization_server_of_cloudflare_has_no_faults(tmp_path):
+def test_the_authorization_server_of_cloudflare_has_one_risk_and_no_faults(tmp_path):
     with typescript_v2(sign_in=False) as upstream, cloudflare(tmp_path, upstream.url()) as program:
         report = signed_in(program.url())
-    assert above_note(report) == set()
+    # It registers Cursor with its private-use scheme, and sends nobody there unless that is switched on.
+    assert above_note(report) == {("REG-02", "risk")}
 
 
 def test_fastmcp_with_its_provider_in_memory_has_the_faults_of_its_router_and_no_others():

@@ -23,11 +23,11 @@ _BUSY = frozenset({0, 429})
 
 
 def callbacks(picture: Picture) -> Steps:
-    """Open the page once for every client, and once more for those that are refused."""
+    """Open the page once for every client; for those that are refused once more, and with their other redirect URIs."""
     if not isinstance((picture.server or {}).get("authorization_endpoint"), str):
         return []
     names = [name for name in (*picture.clients, LOOPBACK) if name in picture.registered]
-    asked = {name: _page(picture, name) for name in names}
+    asked = {name: _page(picture, name, _of_interest(picture, name)) for name in names}
     refused = _refused(asked, (yield Together(tuple(asked.values()))).parts) if asked else {}
     if not set(refused) & set(picture.clients):
         return []
@@ -36,7 +36,18 @@ def callbacks(picture: Picture) -> Steps:
     again = {name: asked[name] for name in asked if name in {*refused, LOOPBACK}}
     still = _refused(again, (yield Together(tuple(again.values()))).parts)
     refused |= {name: each for name, each in still.items() if name == LOOPBACK}
-    return [_finding(picture, asked, refused, {name: still[name] for name in refused if name in still})]
+    if len(still) < len(refused):
+        evidence = [*_table(picture, asked, refused), f"asked again: {len(still)} of {len(refused)} refused"]
+        return [found("REG-03", "A client that has just registered is known now and then only.", evidence)]
+    others = {
+        f"{name} {uri}": _page(picture, name, uri)
+        for name in still
+        for uri in picture.registered[name]["redirect_uris"]
+        if name in picture.clients and uri != _of_interest(picture, name)
+    }
+    shut = _refused(others, (yield Together(tuple(others.values()))).parts) if others else {}
+    open_to = {name: [key for key in others if key not in shut and key.startswith(f"{name} ")] for name in still}
+    return [_finding(picture, asked, refused, open_to)]
 
 
 def _control(picture: Picture) -> Generator[Ask, Response, dict[str, Request]]:
@@ -49,11 +60,11 @@ def _control(picture: Picture) -> Generator[Ask, Response, dict[str, Request]]:
     if not is_client(reply):
         return {}
     picture.registered[LOOPBACK] = filled_in(body, reply.json)
-    return {LOOPBACK: _page(picture, LOOPBACK)}
+    return {LOOPBACK: _page(picture, LOOPBACK, LOOPBACK_URIS[0])}
 
 
-def _page(picture: Picture, name: str) -> Request:
-    return request_of(picture, picture.registered[name], redirect_uri=_of_interest(picture, name))
+def _page(picture: Picture, name: str, uri: str) -> Request:
+    return request_of(picture, picture.registered[name], redirect_uri=str(uri))
 
 
 def _of_interest(picture: Picture, name: str) -> str:
@@ -68,23 +79,30 @@ def _refused(asked: Mapping[str, Request], answers: tuple[Response, ...]) -> dic
     return {name: each for name, each in pairs if each.status >= 400 and each.status not in _BUSY and error_of(each)}  # noqa: PLR2004
 
 
-def _finding(
-    picture: Picture, asked: Mapping[str, Request], refused: Mapping[str, Response], still: Mapping[str, Response]
-) -> Finding:
-    """Tell a list of redirect URIs from a list of clients that is not the same everywhere."""
-    stopped = tuple(each for each in refused if each in picture.clients)
-    name = next((each for each in stopped if each in still), stopped[0])
-    evidence = [*seen(asked[name], refused[name])]
+def _table(picture: Picture, asked: Mapping[str, Request], refused: Mapping[str, Response]) -> list[str]:
+    """Return one refusal, and who else is refused."""
+    name = next(each for each in refused if each in picture.clients)
+    lines = seen(asked[name], refused[name])
     for each in asked:
         title = picture.clients[each].title if each in picture.clients else "a client of this machine alone"
-        evidence.append(f"{title}: {'refused' if each in refused else 'taken'}")
-    if len(still) < len(refused):
-        summary = "A client that has just registered is known now and then only."
-        return found("REG-03", summary, [*evidence, f"asked again: {len(still)} of {len(refused)} refused"])
+        lines.append(f"{title}: {'refused' if each in refused else 'taken'}")
+    return lines
+
+
+def _finding(
+    picture: Picture, asked: Mapping[str, Request], refused: Mapping[str, Response], open_to: Mapping[str, list[str]]
+) -> Finding:
+    """Tell a list of redirect URIs from a list of clients; who has another redirect URI that is taken is at risk."""
+    evidence = _table(picture, asked, refused) + [f"taken: {key}" for keys in open_to.values() for key in keys]
     words = b" ".join(each.body.lower() for each in refused.values())
     if len(refused) < len(asked) or b"redirect" in words:
-        summary = "The authorization endpoint refuses a redirect URI that registration has accepted."
-        return found("REG-02", summary, evidence, clients=stopped)
-    ours = all(each.status < 500 for each in refused.values())  # noqa: PLR2004
-    summary = f"The authorization endpoint answers {refused[name].status} to every client that has just registered."
-    return found("REG-03", summary, evidence, severity="blocker", verdict="broken" if ours else "risk")
+        stopped = [each for each in refused if each in picture.clients and not open_to[each]]
+        if stopped:
+            summary = "The authorization endpoint refuses a redirect URI that registration has accepted."
+            return found("REG-02", summary, evidence, clients=stopped)
+        summary = "The authorization endpoint refuses one of a client's redirect URIs, and takes another."
+        return found("REG-02", summary, evidence, clients=[each for each in open_to if open_to[each]], verdict="risk")
+    status = next(iter(refused.values())).status
+    summary = f"The authorization endpoint answers {status} to every client that has just registered."
+    verdict = "broken" if all(each.status < 500 for each in refused.values()) else "risk"  # noqa: PLR2004
+    return found("REG-03", summary, evidence, severity="blocker", verdict=verdict)
