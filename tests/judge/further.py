@@ -23,6 +23,7 @@ from doorward.oauth.grants.token_exchange import ACCESS_TOKEN_TYPE
 IDENTITY_KEYS = json.dumps({"keys": [EC.as_dict(private=False)]})
 """What the identity provider publishes."""
 ASSERTION_SECONDS = 300
+OK = 200
 
 
 @dataclass(frozen=True)
@@ -169,14 +170,18 @@ async def _approve(actor: Actor, code: Code, browser: Browser, user_code: str) -
     fields = await _page(actor, browser, "/-/device", given)
     if isinstance(fields, str):
         fields = await _sign_in(actor, browser, fields, given)
-    operation, _ = await actor.settled(
-        "consent",
-        form("/-/device", {**fields, "user_code": user_code, "decision": "approve"}, **browser.headers()),
-        lambda operation, reply: operation.ok(reply.status, code=digest(code.secret)),
-        kind="device",
-        **given,
-    )
+
+    def read(operation: Operation, reply: Reply) -> None:
+        if reply.status == OK:
+            operation.ok(reply.status, code=digest(code.secret))
+        else:  # to the sign-in: the session has run out meanwhile
+            operation.refused(reply.status, "signed out")
+
+    filled = {**fields, "user_code": user_code, "decision": "approve"}
+    request = form("/-/device", filled, **browser.headers())
+    operation, _ = await actor.settled("consent", request, read, kind="device", **given)
     if operation.outcome != "ok":
+        browser.cookie = "" if operation.error == "signed out" else browser.cookie
         raise TurnedAway(operation.error)
 
 

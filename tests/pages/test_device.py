@@ -73,6 +73,31 @@ async def test_a_person_may_say_no_and_only_once(tmp_path):
         assert await list_grants(w.door.store, user_id="owner") == []
 
 
+async def test_a_yes_whose_answer_was_lost_can_be_sent_again_and_is_no_guess(tmp_path):
+    async with world(tmp_path, device_grant=True) as w, w.browser() as browser:
+        client, device = await a_device(w)
+        page = await signed_in(w, browser)
+        page = await w.submit(browser, page, user_code=device["user_code"])
+        answers = [await w.submit(browser, page, decision="approve") for _ in range(8)]
+        assert all("Device connected" in answer.text for answer in answers)
+        assert len(await list_grants(w.door.store, user_id="owner")) == 1
+        late = await w.submit(browser, page, decision="deny")
+        assert "Device connected" in late.text
+        w.clock.advance(600)
+        assert (await w.submit(browser, page, decision="approve")).status_code == 400
+        assert client["client_id"]
+
+
+async def test_what_somebody_else_allowed_is_nobody_s_to_see(tmp_path):
+    async with world(tmp_path, device_grant=True) as w, w.browser() as browser, w.browser() as other:
+        _, device = await a_device(w)
+        await add_user(w.door.store, w.clock, "mallory", kind="person", password=PASSWORD)
+        page = await w.submit(browser, await signed_in(w, browser), user_code=device["user_code"])
+        await w.submit(browser, page, decision="approve")
+        theirs = await signed_in(w, other, "mallory")
+        assert (await w.submit(other, theirs, user_code=device["user_code"])).status_code == 400
+
+
 async def test_sixteen_polls_at_one_moment_get_one_pair_of_tokens(tmp_path):
     async with world(tmp_path, device_grant=True) as w, w.browser() as browser:
         client, device = await a_device(w)

@@ -51,16 +51,18 @@ class DevicePage:
         require_own_form(self.authority, request, DEVICE, visitor.cookie_value, form.get("form_token"))
         typed = form.get("user_code", "")[:64]
         try:
-            waiting = await self.tries.check(visitor.user.user_id, lambda: self._waiting(typed))
+            known = await self.tries.check(visitor.user.user_id, lambda: self._known(typed, visitor))
         except TooManyRequests as error:
             answer = self._ask(visitor, "Too many wrong codes. Try again later.", status=error.status)
             answer.headers["retry-after"] = str(error.retry_after_seconds)
             return answer
-        if waiting is None:
+        if known is None:
             log(LOGGER, logging.WARNING, "unknown_user_code", user=visitor.user.user_id)
             return self._ask(visitor, device.unknown_user_code().description, typed=typed, status=400)
+        if known[0].finished_at is not None:  # their own yes, sent again because its answer was lost
+            return self.pages.render("device_done.html", allowed=True)
         if form.get("decision") not in {"approve", "deny"}:
-            return self._consent(visitor, *waiting, typed)
+            return self._consent(visitor, *known, typed)
         return await self._decide(visitor, typed, approved=form["decision"] == "approve")
 
     async def _find(self, typed: str) -> tuple[Stored[DeviceAuthorization] | None, Stored[Client] | None]:
@@ -68,11 +70,13 @@ class DevicePage:
         found = await store.get(DeviceAuthorization, device.user_code_digest(typed))
         return found, await store.get(Client, found.record.client_id) if found else None
 
-    async def _waiting(self, typed: str) -> tuple[DeviceAuthorization, Client] | None:
+    async def _known(self, typed: str, visitor: Visitor) -> tuple[DeviceAuthorization, Client] | None:
+        """Return what waits under the code, or what this person has allowed under it: neither is a guess."""
         found, client = await self._find(typed)
-        if found is None or client is None or not device.waiting(found, client, now=self.authority.clock.now()):
+        if found is None or client is None or (found.record.expires_at or 0) <= self.authority.clock.now():
             return None
-        return found.record, client.record
+        waits = device.waiting(found, client, now=self.authority.clock.now())
+        return (found.record, client.record) if waits or found.record.user_id == visitor.user.user_id else None
 
     async def _decide(self, visitor: Visitor, typed: str, *, approved: bool) -> Response:
         authority = self.authority
