@@ -201,6 +201,21 @@ async def test_a_code_that_brings_no_tokens_is_told_by_what_was_said(answer, rul
     assert {verdict.verdict for verdict in report.clients.values()} <= {"stops", "may fail"}
 
 
+@pytest.mark.parametrize("grant", ["authorization_code", "refresh_token"])
+async def test_a_token_under_another_name_is_not_shown(grant):
+    class Renamed(Good):
+        def token(self, request):
+            answer = super().token(request)
+            if answer.status != 200 or f"grant_type={grant}".encode() not in request.body:
+                return answer
+            return reply(200, {"accessToken": answer.json["access_token"], "expires_in": 1})
+
+    server = Renamed()
+    finding = only(await signed_in(server))
+    assert finding.evidence[-1] == "members: accessToken, expires_in"
+    assert not [secret for secret in server.tokens if secret in "\n".join(finding.evidence)]
+
+
 async def test_a_sign_in_without_a_refresh_token_is_the_proof_that_none_is_issued():
     class Hourly(Good):
         def issue(self, grant):

@@ -14,7 +14,7 @@ from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.exchange import Ask, Request, Response, Together
 from doorward.doctor.messages import initialize
 from doorward.doctor.own_client import refresh_request, take
-from doorward.doctor.token_replies import error_of, reply_faults, tokens_of
+from doorward.doctor.token_replies import error_of, reply_faults, tokens_of, without_tokens
 
 _PAUSE_SECONDS = 5.0
 
@@ -39,7 +39,7 @@ def refresh(picture: Picture) -> Steps:
     if not taken:
         picture.skip("the sign-in cannot be refreshed", "TOK-02", "TOK-08")
         summary = f"The first refresh of a sign-in is answered with {_status(answers[0])}."
-        return [found("TOK-07", summary, seen(request, answers[0]))]
+        return [found("TOK-07", summary, without_tokens(request, answers[0]))]
     reply = tokens_of(taken[-1]) or {}
     take(picture, reply)
     findings = reply_faults(request, taken[-1])

@@ -14,7 +14,7 @@ from typing import Any
 
 from doorward.doctor.check import Picture, Steps, found, seen
 from doorward.doctor.checks.pages import walk
-from doorward.doctor.checks.registration import body_of, request_of
+from doorward.doctor.checks.registration import body_of, filled_in, request_of
 from doorward.doctor.checks.sign_in import came_back, exchange
 from doorward.doctor.exchange import Ask, Request, Response, SignIn, Together
 from doorward.doctor.links import urlsplit
@@ -123,8 +123,7 @@ def settling(picture: Picture) -> Steps:
         reply = (yield request_of(endpoint, body)).json
         if not isinstance(reply, dict) or not isinstance(reply.get("client_id"), str):
             break
-        client: dict[str, Any] = body | reply
-        picture.registered[f"round {rounds}"] = client
+        picture.registered[f"round {rounds}"] = client = filled_in(body, reply)
         flow = Flow(client, picture.callback)
         both = (
             Request("GET", flow.url(picture), {"accept": "text/html"}),

@@ -11,10 +11,10 @@ from collections.abc import Generator
 from typing import Any
 
 from doorward.doctor.check import Finding, Picture, Steps, differing, found, seen
-from doorward.doctor.checks.registration import NAME, request_of
+from doorward.doctor.checks.registration import NAME, filled_in, request_of
 from doorward.doctor.exchange import Ask, Request, Response, SignIn
 from doorward.doctor.own_client import Flow, code_request, parameters_of, take
-from doorward.doctor.token_replies import error_of, reply_faults, tokens_of
+from doorward.doctor.token_replies import error_of, reply_faults, tokens_of, without_tokens
 
 OWN_CLIENT = "doorward"
 """Under this name the client that signs in is in `Picture.registered`."""
@@ -80,7 +80,7 @@ def _own_client(picture: Picture) -> Generator[Ask, Response, dict[str, Any] | N
     reply = response.json
     if response.status not in {200, 201} or not isinstance(reply, dict) or not isinstance(reply.get("client_id"), str):
         return None
-    picture.registered[OWN_CLIENT] = client = body | reply
+    picture.registered[OWN_CLIENT] = client = filled_in(body, reply)
     return client
 
 
@@ -182,4 +182,4 @@ def _refused(first: tuple[Request, Response] | None, request: Request, response:
         return found("TOK-06", "A code that was issued a moment ago is refused.", seen(request, response))
     summary = f"The exchange of a good code is answered with {response.status or 'nothing'}, and no tokens."
     verdict = "broken" if response.status else "risk"
-    return found("TOK-05", summary, seen(request, response), verdict=verdict)
+    return found("TOK-05", summary, without_tokens(request, response), verdict=verdict)
