@@ -108,7 +108,7 @@ async def test_of_a_stream_that_stops_what_came_is_returned_and_of_a_document_it
         await reader.read()
 
     async with listening(stops) as (url, _), network() as net:
-        response = await net.send(Request("GET", url, limit_seconds=0.05))
+        response = await net.send(Request("GET", url, limit_seconds=0.5))
     streams = kind == b"text/event-stream"
     assert (response.status, response.body) == ((200, b": a") if streams else (0, b""))
     assert response.fault == "timeout"
