@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from judge.clients import Actor, GaveUp, Tokens
 from judge.further_runs import use_further_grants
@@ -79,6 +80,28 @@ async def under_load(bench: Bench, work: Callable[[], Awaitable[int]]) -> int:
     finally:
         stop.set()
         await asyncio.gather(*load)
+
+
+class UpTime:
+    """A clock that stands still while the store is away."""
+
+    def __init__(self) -> None:
+        self._away_seconds = 0.0
+        self._left_at: float | None = None
+
+    def __call__(self) -> float:
+        """Return the seconds in which the store was there."""
+        return (time.monotonic() if self._left_at is None else self._left_at) - self._away_seconds
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Stand still until the block ends."""
+        self._left_at = time.monotonic()
+        try:
+            yield
+        finally:
+            self._away_seconds += time.monotonic() - self._left_at
+            self._left_at = None
 
 
 async def random_kills(bench: Bench) -> int:
@@ -303,13 +326,18 @@ async def unknown_commits(bench: Bench) -> int:
 
 
 async def store_faults(bench: Bench) -> int:
-    """Take the store away under load, in each way in turn, and give it back."""
+    """Take the store away under load, in each way in turn, and give it back, for long enough to be of use to somebody.
+
+    A client's patience does not count the time in which nobody could have served it.
+    """
     kinds: tuple[StoreFault, ...] = ("down", "reads", "before", "after")
     stage, recorder = bench.installation.stage, bench.installation.recorder
+    bench.actor.patience_clock = up_time = UpTime()
 
     async def fail() -> int:
         for number in range(bench.count):
-            with recorder.operation("store_fault", kind=kinds[number % len(kinds)]) as fault:
+            await asyncio.sleep(bench.actor.random.random() * STORE_FAULT_SECONDS)
+            with up_time.away(), recorder.operation("store_fault", kind=kinds[number % len(kinds)]) as fault:
                 stage.store_fault = kinds[number % len(kinds)]
                 for _ in range(4):
                     for node in range(bench.nodes):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
-from judge.faults import POLL_SECONDS, under_load
+from judge.faults import POLL_SECONDS, UpTime, under_load
 from judge.people import allow
 from judge.proxy import Action, Proxy, Rule
 from judge.runs import GROUP, Bench
@@ -31,28 +31,6 @@ async def server() -> AsyncIterator[PostgresServer]:
         yield yield_to
     finally:
         await asyncio.to_thread(running.__exit__, None, None, None)
-
-
-class UpTime:
-    """A clock that stands still while the database is away."""
-
-    def __init__(self) -> None:
-        self._away_seconds = 0.0
-        self._left_at: float | None = None
-
-    def __call__(self) -> float:
-        """Return the seconds in which the database was there."""
-        return (time.monotonic() if self._left_at is None else self._left_at) - self._away_seconds
-
-    @contextmanager
-    def away(self) -> Iterator[None]:
-        """Stand still until the block ends."""
-        self._left_at = time.monotonic()
-        try:
-            yield
-        finally:
-            self._away_seconds += time.monotonic() - self._left_at
-            self._left_at = None
 
 
 async def postgres_kills(bench: Bench) -> int:
