@@ -97,3 +97,14 @@ def test_each_client_asks_as_itself():
     driven(token, picture("claude"), lambda request: asked.append(request) or GRANT)
     assert asked[0].headers["user-agent"] == profiles()["claude"].user_agent
     assert asked[0].limit_seconds == profiles()["claude"].timeout_seconds
+
+
+@pytest.mark.parametrize(("agent", "rule", "stopped"), [("Claude-User", "NET-01", ("claude",)), ("", "TOK-04", None)])
+def test_a_wall_in_front_is_told_from_an_endpoint_that_is_shut(agent, rule, stopped):
+    wall = reply(403, b"Forbidden", "text/plain")
+    seen = picture("claude", "codex")
+    (finding,) = driven(
+        token, seen, lambda request: wall if request.headers["user-agent"] == agent or not agent else GRANT
+    )
+    assert finding.rule == rule
+    assert finding.clients == (stopped or tuple(profiles()))

@@ -7,7 +7,7 @@ from doctor.driving import driven
 
 from doorward.doctor.check import Picture
 from doorward.doctor.checks import transport
-from doorward.doctor.checks.agents import agents
+from doorward.doctor.checks.agents import agents, documents
 from doorward.doctor.checks.browsers import browsers, oauth_paths
 from doorward.doctor.exchange import Response
 from doorward.doctor.rules import profiles
@@ -135,6 +135,18 @@ def test_an_agent_that_is_refused_is_named_with_what_the_edge_says(blocked, answ
 
 def test_a_server_that_refuses_every_agent_alike_is_no_matter_of_agents():
     assert driven(agents, picture(), lambda _: reply(403, {})) == []
+
+
+@pytest.mark.parametrize("only", ["resource", "server"])
+def test_a_rule_that_covers_the_documents_alone_is_found(only):
+    def answer(request):
+        walled = request.url.endswith(only) and request.headers["user-agent"] == "ChatGPT-User"
+        return reply(403, b"no", "text/plain") if walled else reply(200, {})
+
+    seen = picture(documents=["https://a/resource", "https://a/root", "https://a/server"])
+    (finding,) = driven(documents, seen, answer)
+    assert (finding.rule, finding.clients) == ("NET-01", ("chatgpt",))
+    assert driven(documents, seen, lambda _: reply(403, {})) == []
 
 
 def test_a_server_that_is_slow_for_everybody_refuses_nobody():

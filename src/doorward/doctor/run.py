@@ -62,7 +62,7 @@ STAGES = (
     Stage("transport", "transport", transport.CHECKS),
     Stage("challenge", "challenge", (discovery.challenge, discovery.bad_token)),
     Stage("resource", "resource metadata", (discovery.resource, client_side.reads_the_root_first)),
-    Stage("server", "authorization server metadata", (metadata_documents.server,)),
+    Stage("server", "authorization server metadata", metadata_documents.CHECKS),
     Stage("registration", "registration", registration.CHECKS),
     Stage("authorize", "authorize", (authorize.authorize, callbacks.callbacks)),
     Stage("token", "token endpoint", (*token.CHECKS, access.error_reply)),

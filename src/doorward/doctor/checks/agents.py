@@ -39,6 +39,25 @@ def agents(picture: Picture) -> Steps:
     return _refusals(picture, asked, answers, refused, users)
 
 
+def documents(picture: Picture) -> Steps:
+    """Read the documents with the agents of clients that run in a vendor's cloud: a rule may cover more than MCP."""
+    urls = list(dict.fromkeys((*picture.documents[:1], *picture.documents[-1:])))
+    hosted = [profile for profile in picture.clients.values() if profile.hosted]
+    if not urls or not hosted:
+        return []
+    asked = {(url, ""): Request("GET", url, {"accept": "application/json", "user-agent": BROWSER}) for url in urls}
+    for profile in hosted:
+        asked |= {(url, profile.name): as_client(picture, asked[url, ""], profile) for url in urls}
+    answers = dict(zip(asked, (yield Together(tuple(asked.values()))).parts, strict=True))
+    refused = [key for key in asked if key[1] and _is_refused(answers[key[0], ""], asked[key], answers[key])]
+    if not refused:
+        return []
+    evidence = [f"{name or 'a browser'}: {url}: {_words(answers[url, name])}" for url, name in asked]
+    evidence += seen(asked[refused[0]], answers[refused[0]])
+    stopped = list(dict.fromkeys(name for _, name in refused))
+    return [found("NET-01", "The metadata is refused to the agents of clients.", evidence, clients=stopped)]
+
+
 def _with_agent(request: Request, agent: str) -> Request:
     return replace(request, headers={**request.headers, "user-agent": agent})
 
@@ -77,3 +96,8 @@ def _words(answer: Response) -> str:
         return f"no answer: {answer.sentence or answer.fault}"
     edge = [f"{name} {answer.headers[name]}" for name in _EDGE_HEADERS if name in answer.headers]
     return ", ".join([str(answer.status), answer.media_type or "no type", *edge])
+
+
+def is_wall(response: Response) -> bool:
+    """Tell whether a refusal looks like that of something in front, and not of an authorization server."""
+    return response.status in {403, 406, 429, 503} and not isinstance(response.json, dict)

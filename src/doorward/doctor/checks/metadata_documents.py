@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from doorward.doctor.check import Finding, Picture, Steps, differing, found, seen
+from doorward.doctor.checks.agents import documents as documents_by_agent
 from doorward.doctor.checks.documents import Seen, bad_documents, differences, kept_too_long, read
 from doorward.doctor.checks.inner_urls import inner_urls
 from doorward.doctor.exchange import Request
@@ -189,3 +190,6 @@ def _on_another_host(picture: Picture, issuer: str, pair: Any) -> list[Finding]:
     evidence += differing("listed", issuer, "issuer here", str(said))
     summary = "The authorization server is on another host, and this one names itself or a third."
     return [found("DSC-12", summary, evidence, verdict="risk")]
+
+
+CHECKS = (server, documents_by_agent)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from doorward.doctor.check import Finding, Picture, found, seen
-from doorward.doctor.checks.agents import BROWSER
+from doorward.doctor.checks.agents import BROWSER, is_wall
 from doorward.doctor.checks.registration_replies import is_client
 from doorward.doctor.exchange import Ask, Pairs, Request, Response, Together, together
 
@@ -24,7 +24,7 @@ _SWAPS = (("://127.0.0.1", "://localhost"),)
 def refusal(picture: Picture, endpoint: str, refused: Pairs) -> Generator[Ask, Response, list[Finding]]:
     """Return the findings that say why clients are refused."""
     findings: list[Finding] = []
-    walled = {name: pair for name, pair in refused.items() if _is_wall(pair[1])}
+    walled = {name: pair for name, pair in refused.items() if is_wall(pair[1])}
     if walled and (blamed := (yield from _wall(picture, walled))):
         findings.append(blamed)
         refused = {name: pair for name, pair in refused.items() if name not in blamed.clients}
@@ -36,11 +36,6 @@ def refusal(picture: Picture, endpoint: str, refused: Pairs) -> Generator[Ask, R
         summary = f"Registration answers {first[1].status} to everyone."
         return [*findings, found("REG-05", summary, seen(*first))]
     return [*findings, *(yield from _body(picture, endpoint, refused, everyone=everyone))]
-
-
-def _is_wall(response: Response) -> bool:
-    """Tell whether a refusal looks like that of something in front, and not of an authorization server."""
-    return response.status in {403, 406, 429, 503} and not isinstance(response.json, dict)
 
 
 def _wall(picture: Picture, walled: Pairs) -> Generator[Ask, Response, Finding | None]:

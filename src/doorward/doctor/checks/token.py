@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.checks.agents import as_client
+from doorward.doctor.checks.agents import BROWSER, as_client, is_wall
 from doorward.doctor.checks.browsers import oauth_paths
 from doorward.doctor.exchange import Ask, Pairs, Request, Response, together
 
@@ -22,6 +22,7 @@ _VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 _METHODS = ("none", "client_secret_basic", "client_secret_post")
 _FORM = "application/x-www-form-urlencoded"
 _TWO_TYPES = f"{_FORM}, application/json"
+_TOO_MANY = 429
 _NOT_THE_CLIENT = frozenset({"invalid_client", "unauthorized_client"})
 
 _OWN_FAULTS = frozenset({"server_error", "temporarily_unavailable"})
@@ -48,6 +49,8 @@ def token(picture: Picture) -> Steps:
         "two types": _with_body(form, _TWO_TYPES, form.body),
     }
     pairs = yield from together(asked | others)
+    if walled := [method for method in asked if is_wall(pairs[method][1]) and pairs[method][1].status != _TOO_MANY]:
+        return (yield from _wall(pairs[walled[0]], [clients[method][0] for method in walled]))
     if findings := _of_forms({method: pairs[method] for method in asked}):
         return findings
     findings = _of_other_bodies({kind: pairs[kind] for kind in others})
@@ -55,6 +58,17 @@ def token(picture: Picture) -> Steps:
     if refused:
         findings.append((yield from _table(picture, endpoint, clients, pairs, refused)))
     return findings
+
+
+def _wall(pair: tuple[Request, Response], stopped: list[str]) -> Generator[Ask, Response, list[Finding]]:
+    """Tell a rule against agents from an endpoint that is shut to everybody: ask once more as a browser."""
+    request, response = pair
+    plain = yield replace(request, headers={**request.headers, "user-agent": BROWSER})
+    if is_wall(plain):
+        return [found("TOK-04", f"The token endpoint answers {response.status} to everyone.", seen(request, response))]
+    evidence = [*seen(request, response), f"with the agent of a browser: {plain.status}"]
+    summary = "The token endpoint refuses the agents of clients, and answers a browser."
+    return [found("NET-01", summary, evidence, clients=stopped)]
 
 
 def _one_of_each(picture: Picture) -> dict[str, tuple[str, dict[str, Any]]]:
