@@ -11,8 +11,10 @@ from doorward.doctor.checks.documents import PRM, kept_too_long
 from doorward.doctor.checks.inner_urls import why_inner
 from doorward.doctor.checks.metadata_documents import server
 from doorward.doctor.exchange import Request, Response
-from testbed.answers import page, reply
+from doorward.doctor.run import examine
+from testbed.answers import page, reply, rpc_error
 from testbed.authorization import Authorization
+from testbed.broken import BROKEN
 
 ORIGIN = "https://mcp.example.com"
 URL = f"{ORIGIN}/mcp"
@@ -231,9 +233,29 @@ def test_a_server_on_another_host_is_judged_by_what_this_one_says(here, findings
         (URL, "https://idp.corp.internal/x", True),
         ("http://127.0.0.1:8000/mcp", "http://localhost:8000/x", False),
         ("http://mcp:8000/mcp", "http://keycloak:8080/x", False),
+        ("http://127.0.0.1:9000/mcp", "http://web:8000/x", True),
+        ("http://10.0.0.5/mcp", "http://localhost:8000/x", True),
+        ("http://127.0.0.1:9000/mcp", "http://localhost:8000/x", False),
         (URL, "http://[", False),
         (URL, "nonsense", False),
     ],
 )
 def test_what_leads_inside_is_told_from_what_is_merely_elsewhere(typed, url, inner):
     assert bool(why_inner(typed, url)) is inner
+
+
+def test_the_endpoint_itself_is_at_no_other_port_of_the_machine():
+    assert why_inner("http://127.0.0.1:9000/mcp", "http://localhost:8000/mcp", own=True)
+    assert not why_inner("http://127.0.0.1:9000/mcp", "http://localhost:9000/mcp", own=True)
+
+
+async def test_a_guard_on_calls_alone_is_found_behind_sessions_too():
+    class KeepsSessions(BROKEN["RS-03"].server):
+        def post(self, request):
+            if b'"initialize"' not in request.body and "mcp-session-id" not in request.headers:
+                return rpc_error(400)
+            return super().post(request)
+
+    server = KeepsSessions()
+    report = await examine(Picture(server.url), server.send)
+    assert "RS-03" in {finding.rule for finding in report.findings}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from doorward import strict_json
 from doorward.doctor.dialogue import Dialogue
 from doorward.doctor.exchange import Ask, Request, Response
 from doorward.doctor.masking import shown
@@ -172,7 +173,7 @@ def found(
         verdict = f"will break for {', '.join(stopped)}"
     return Finding(
         rule=name,
-        severity=severity or rule.severity,
+        severity="minor" if verdict == "note" else severity or rule.severity,
         verdict=verdict,
         clients=stopped,
         summary=summary,
@@ -185,13 +186,22 @@ def found(
 
 def seen(request: Request, response: Response, *, body: bool = True) -> list[str]:
     """Return a request and its answer as lines of evidence."""
-    lines = [f"> {request.method} {request.url}"]
+    lines = [f"> {request.method} {request.url}{_asked(request)}"]
     if not response.status:
         return [*lines, f"< no answer: {response.sentence or response.fault}"]
     lines.append(f"< {response.status}")
     lines += [f"< {name}: {response.headers[name]}" for name in _SHOWN_HEADERS if name in response.headers]
     text = response.body[:_BODY_SHOWN_CHARS].decode("utf-8", "replace").strip()
     return [*lines, f"< {text}"] if body and text else lines
+
+
+def _asked(request: Request) -> str:
+    """Name the method of a request in JSON-RPC, which all go to one URL."""
+    try:
+        message = strict_json.decode(request.body) if b'"jsonrpc"' in request.body else None
+    except strict_json.InvalidJson:
+        return ""
+    return f" {message.get('method')}" if isinstance(message, dict) else ""
 
 
 def differing(left_name: str, left: str, right_name: str, right: str) -> list[str]:

@@ -50,7 +50,9 @@ def challenge(picture: Picture) -> Steps:
 
 def _open(picture: Picture) -> Steps:
     picture.skip("the server asks for no sign-in", "RS-02", "DSC-03", "NET-03")
-    call = post(picture, "tools/call", {"name": "doorward-check-none", "arguments": {}})
+    # A server that keeps sessions answers for a missing one before it asks for a token.
+    session = picture.initialize.headers.get("mcp-session-id", "")
+    call = post(picture, "tools/call", {"name": "doorward-check-none", "arguments": {}}, {"mcp-session-id": session})
     answer = yield call
     if answer.status == 401:  # noqa: PLR2004
         picture.challenge = challenge_of(answer)

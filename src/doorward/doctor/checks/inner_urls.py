@@ -17,18 +17,33 @@ from doorward.oauth.addresses import reach
 
 _INNER_SUFFIXES = (".local", ".internal", ".lan", ".svc", ".localdomain", ".home.arpa", ".localhost")
 _URL_NAMES = ("issuer", "resource", "registration_client_uri")
+_OF_THE_ENDPOINT = ("resource", "resource_metadata_uri")
 _URL_ENDINGS = ("_endpoint", "_uri")
 
 
-def why_inner(typed: str, url: str) -> str:
-    """Say why a URL cannot be meant for those who typed theirs; empty when it can."""
+def why_inner(typed: str, url: str, *, own: bool = False) -> str:
+    """Say why a URL cannot be meant for those who typed theirs; empty when it can.
+
+    `own`: the URL is of the endpoint itself, so that another port is wrong, also on the user's own machine.
+    """
     mine, theirs = urlsplit(typed), urlsplit(url)
-    host = theirs.hostname or ""
+    here, there = mine.hostname or "", theirs.hostname or ""
     if mine.scheme == "https" and theirs.scheme == "http":
         return "http in place of https"
-    if not host or host == mine.hostname or _is_inner(mine.hostname or ""):
+    if not there or not _is_inner(there):
         return ""
-    return "a name or address of the inside" if _is_inner(host) else ""
+    if _is_loopback(here) and _is_loopback(there):
+        return "another port of this machine" if own and mine.port != theirs.port else ""
+    if there == here or (_is_inner(here) and not _is_loopback(here) and not _is_loopback(there)):
+        return ""
+    return "a name or address of the inside"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return reach(str(ip_address(host))) == "loopback"
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _is_inner(host: str) -> bool:
@@ -42,7 +57,9 @@ def _is_inner(host: str) -> bool:
 def inner_urls(typed: str, where: str, members: Mapping[str, Any]) -> list[Finding]:
     """Return one finding that lists every member which shows the inside; none when none does."""
     offending = [
-        f"{name}: {url} ({why})" for name, url in _urls(members) if (why := why_inner(typed, url)) and url != typed
+        f"{name}: {url} ({why})"
+        for name, url in _urls(members)
+        if url != typed and (why := why_inner(typed, url, own=name in _OF_THE_ENDPOINT))
     ]
     if not offending:
         return []
