@@ -216,4 +216,6 @@ def _page(server: Good, request: Request, shown: Response) -> Response:
     """Put the button on the page: a form that is posted back to the same URL."""
     if request.method == "POST":
         return server.sign_in(SignIn(request.url, ""))
-    return Response(shown.status, shown.headers, _BUTTON)
+    form = b"</form>" in shown.body
+    body = shown.body.replace(b"</form>", b"<button>Allow</button></form>") if form else _BUTTON
+    return Response(shown.status, shown.headers, body)
