@@ -81,6 +81,17 @@ async def test_an_opaque_token_that_is_refused_without_a_word_leaves_the_cause_o
     assert "cannot be read" in finding.summary
 
 
+async def test_a_token_that_changes_nothing_may_have_been_dropped_on_the_way():
+    class Drops(Good):
+        def endpoint(self, request):
+            kept = {name: value for name, value in request.headers.items() if name != "authorization"}
+            return super().endpoint(replace(request, headers=kept))
+
+    finding = only(await signed_in(Drops()))
+    assert finding.rule == "RS-01"
+    assert "see NET-03" in finding.summary
+
+
 async def test_a_jwt_that_looks_right_and_is_refused_is_told_so():
     class Refusing(SignedTokens):
         def let_in(self, request):

@@ -125,7 +125,13 @@ def _unknown_cause(picture: Picture, request: Request, response: Response, words
         return found("NET-03", summary, seen(request, response))
     when = "was issued a moment ago" if picture.signed_in else "was handed in"
     verdict = "broken" if picture.signed_in else "risk"
+    if _answer_of(response) == _answer_of(picture.initialize):
+        words = "The answer is that to a request without a token: Authorization may be dropped on the way (see NET-03)."
     return found("RS-01", f"The token that {when} gets 401. {words}", seen(request, response), verdict=verdict)
+
+
+def _answer_of(response: Response) -> tuple[int, str | None, bytes]:
+    return response.status, response.headers.get("www-authenticate"), response.body
 
 
 def _audience(picture: Picture, jwt: Jwt, request: Request, response: Response) -> list[Finding]:
