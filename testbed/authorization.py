@@ -20,6 +20,7 @@ SCOPES = ("mcp", "offline_access")
 DOCUMENTS = {
     "https://claude.ai/oauth/mcp-oauth-client-metadata": ["https://claude.ai/api/mcp/auth_callback"],
     "https://claude.ai/oauth/claude-code-client-metadata": ["http://localhost/callback", "http://127.0.0.1/callback"],
+    "https://chatgpt.com/oauth/codex/client.json": ["http://127.0.0.1/callback", "http://localhost/callback"],
     "https://vscode.dev/oauth/client-metadata.json": ["http://127.0.0.1:33418/", "https://vscode.dev/redirect"],
 }
 """Client ID Metadata Documents of clients: their redirect URIs, by URL."""
