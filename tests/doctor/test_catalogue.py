@@ -195,7 +195,7 @@ async def test_a_schema_names_the_tool_the_place_and_whom_it_stops():
 
     finding = only(await examined(Union()))
     assert "gemini-cli" not in finding.clients
-    assert "'echo': /inputSchema/oneOf" in "\n".join(finding.evidence)
+    assert "  echo: /inputSchema/oneOf" in "\n".join(finding.evidence)
 
 
 async def test_an_output_schema_that_the_newer_era_allows_is_no_fault_there():

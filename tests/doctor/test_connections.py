@@ -89,12 +89,12 @@ async def test_the_pieces_of_an_answer_are_noted_with_their_times():
     async def in_two(_reader, writer, _number):
         writer.write(HEAD + b"\r\n" + EVENT)
         await writer.drain()
+        asyncio.get_running_loop().call_later(0.02, go_on.set)
         await go_on.wait()
         writer.write(EVENT + EVENT)
         writer.close()
 
     async with listening(in_two) as (url, _), network() as net:
-        asyncio.get_running_loop().call_later(0.02, go_on.set)
         response = await net.send(Request("GET", url))
     assert [size for _, size in response.arrivals] == [len(EVENT), 2 * len(EVENT)]
     assert response.arrivals[0][0] < response.arrivals[1][0] <= response.elapsed_seconds

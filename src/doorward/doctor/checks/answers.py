@@ -154,7 +154,7 @@ def scopes(picture: Picture) -> Steps:
             continue
         challenge = challenge_of(response)
         lacks = [name for name in ("scope", "resource_metadata") if not challenge.get(name)]
-        evidence = [f"> {each.method}", *seen(each.request, response)]
+        evidence = seen(each.request, response)
         if response.status == 401:  # noqa: PLR2004
             summary = (
                 f"{each.method} gets 401 with a token that begins a session: clients refresh it, or sign in again."

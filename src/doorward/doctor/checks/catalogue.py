@@ -16,7 +16,7 @@ from doorward.doctor.calls import ask
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.dialogue import Era
 from doorward.doctor.exchange import Ask, Request, Response
-from doorward.doctor.tool_rules import Tool, pointer_to_fault, tool_rules
+from doorward.doctor.tool_rules import SchemaRule, Tool, pointer_to_fault, tool_rules
 from doorward.mcp.annotations import annotation_faults
 
 PAGES_LIMIT = 50
@@ -146,22 +146,27 @@ def schemas(picture: Picture) -> Steps:
     yield from ()
     certain: dict[str, None] = {}
     evidence: list[str] = []
-    for era, tools in picture.mcp.tools.items():
-        for rule in tool_rules().schemas:
-            if rule.only_legacy and era != "legacy":
-                continue
-            faults = [(tool, at) for tool in tools if (at := pointer_to_fault(rule, tool)) is not None]
-            if faults:
-                certain |= dict.fromkeys(rule.clients)
-                evidence += _lines(f"{rule.says} ({era}; {', '.join(rule.clients)}):", faults)
+    first = ""
+    for rule in tool_rules().schemas:
+        eras = [era for era in picture.mcp.tools if era == "legacy" or not rule.only_legacy]
+        faults = dict.fromkeys((str(tool.get("name")), at) for era in eras for tool, at in _faults(picture, era, rule))
+        if not faults:
+            continue
+        certain |= dict.fromkeys(rule.clients)
+        name, at = next(iter(faults))
+        first = first or f"{name:.60}: {rule.says} ({at:.80})"
+        evidence.append(f"{rule.says}; refused by {', '.join(rule.clients)}:")
+        evidence += [f"  {name:.80}: {at:.200}" for name, at in list(faults)[:_SHOWN]]
+        evidence += [f"  and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
     if not certain:
         return []
-    return [found("TOOL-01", "Schemas of tools are not what every client takes.", evidence, clients=list(certain))]
+    summary = f"The schema of a tool is not what every client takes. {first}."
+    return [found("TOOL-01", summary, evidence, clients=list(certain))]
 
 
-def _lines(head: str, faults: list[tuple[Tool, str]]) -> list[str]:
-    lines = [head, *(f"  {tool.get('name')!r:.80}: {at}" for tool, at in faults[:_SHOWN])]
-    return [*lines, f"  and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else lines
+def _faults(picture: Picture, era: Era, rule: SchemaRule) -> list[tuple[Tool, str]]:
+    tools = picture.mcp.tools[era]
+    return [(tool, at) for tool in tools if (at := pointer_to_fault(rule, tool)) is not None]
 
 
 def names(picture: Picture) -> Steps:
@@ -183,7 +188,9 @@ def names(picture: Picture) -> Steps:
     if refused:
         clients = list(dict.fromkeys(name for stopped in refused.values() for name in stopped))
         evidence = [f"{name!r:.120}: {', '.join(stopped)}" for name, stopped in list(refused.items())[:_SHOWN]]
-        return [found("TOOL-02", "Names of tools are refused by clients.", evidence, clients=clients)]
+        return [
+            found("TOOL-02", f"The name {next(iter(refused))!r:.80} is refused by clients.", evidence, clients=clients)
+        ]
     if tight:
         clients = list(dict.fromkeys(name for stopped in tight.values() for name in stopped))
         evidence = [
