@@ -15,6 +15,7 @@ from doorward.doctor.run import examine
 from testbed.answers import page, reply, rpc_error
 from testbed.authorization import Authorization
 from testbed.broken import BROKEN
+from testbed.good import Good
 
 ORIGIN = "https://mcp.example.com"
 URL = f"{ORIGIN}/mcp"
@@ -155,6 +156,11 @@ def test_what_may_be_kept_for_long_is_a_risk(headers, status, rules):
     assert [each.rule for each in kept_too_long([(Request("GET", URL), answer)])] == rules
 
 
+def test_an_error_beside_a_document_may_be_kept_for_as_long_as_it_likes():
+    kept = Response(404, {"cache-control": "max-age=86400"})
+    assert kept_too_long([(Request("GET", URL), GOOD), (Request("GET", URL), kept)]) == []
+
+
 def test_a_copy_that_differs_from_a_fresh_one_is_a_fault():
     old, new = reply(200, DOCUMENT | {"resource": f"{URL}/old"}, age="10"), GOOD
     seen = Picture(f"{URL}/old", initialize=REFUSED)
@@ -259,3 +265,13 @@ async def test_a_guard_on_calls_alone_is_found_behind_sessions_too():
     server = KeepsSessions()
     report = await examine(Picture(server.url), server.send)
     assert "RS-03" in {finding.rule for finding in report.findings}
+
+
+async def test_a_token_endpoint_that_has_moved_is_one_finding():
+    class Moved(Good):
+        def token(self, request):
+            return reply(301, location=f"{self.origin}/v2/token")
+
+    server = Moved()
+    report = await examine(Picture(server.url), server.send)
+    assert [finding.rule for finding in report.findings] == ["TRN-10"]
