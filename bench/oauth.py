@@ -142,7 +142,10 @@ def walk(
     while True:
         for line in reply.headers("set-cookie"):
             name, _, value = line.partition(";")[0].partition("=")
-            cookies[name.strip()] = value.strip()
+            if value:
+                cookies[name.strip()] = value.strip()
+            else:
+                cookies.pop(name.strip(), None)
         if location := reply.header("location"):
             url = urljoin(url, location)
             if url.startswith(REDIRECT_URI):

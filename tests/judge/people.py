@@ -25,16 +25,18 @@ _FIELD = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 
 @dataclass
 class Browser:
-    """A person's browser, with its one cookie."""
+    """A person's browser, with its own cookie and those of the sign-ins under way."""
 
     user: str
     cookie: str = field(default="", repr=False)
+    flows: dict[str, str] = field(default_factory=dict, repr=False)
     sign_ins: int = 0
     """Passwords typed."""
 
     def headers(self) -> dict[str, str]:
         """Return what it sends along."""
-        return {"cookie": self.cookie} if self.cookie else {}
+        sent = "; ".join([*([self.cookie] if self.cookie else []), *(f"{n}={v}" for n, v in self.flows.items())])
+        return {"cookie": sent} if sent else {}
 
 
 class TurnedAway(Exception):
@@ -175,8 +177,14 @@ def hidden_fields(actor: Actor, reply: Reply) -> dict[str, str]:
 
 
 def take_cookie(actor: Actor, browser: Browser, reply: Reply) -> None:
-    """Keep the cookie that an answer sets."""
-    sent = reply.headers.get("set-cookie")
-    if sent:
-        browser.cookie = sent.partition(";")[0]
-        actor.secret(browser.cookie.partition("=")[2])
+    """Keep the cookies that an answer sets."""
+    for line in reply.headers.get("set-cookie", "").splitlines():
+        name, _, value = line.partition(";")[0].partition("=")
+        if "-" not in name.removeprefix("__Host-"):
+            browser.cookie = f"{name}={value}"
+        elif value:
+            browser.flows[name] = value
+        else:
+            browser.flows.pop(name, None)
+        if value:
+            actor.secret(value)

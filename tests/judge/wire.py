@@ -68,7 +68,10 @@ class _Reader:
         self.reply = Reply()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.reply.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        # The one header that is no list: each line is a cookie.
+        before = self.reply.headers.get(key, "") if key == "set-cookie" else ""
+        self.reply.headers[key] = f"{before}\n{text}" if before else text
 
     def on_body(self, body: bytes) -> None:
         self.reply.body += body

@@ -197,6 +197,7 @@ _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
     "authorization_code.bound": (AuthorizationCode, {"dpop_jkt": "thumbprint"}),
     "authorization_request.own_navigation": (AuthorizationRequest, {"is_own_navigation": True}),
     "authorization_request.bound": (AuthorizationRequest, {"dpop_jkt": "thumbprint"}),
+    "authorization_request.flow": (AuthorizationRequest, {"flow_digest": "digest"}),
     "authorization_request.terms": (AuthorizationRequest, {"client_terms": "digest"}),
     "authorization_code.terms": (AuthorizationCode, {"client_terms": "digest"}),
     "client.metadata_document": (

@@ -96,6 +96,10 @@ class AuthorizeEndpoint:
         # A client may also insist on the question; then it does not matter who opened the page.
         if is_own_navigation(request.headers) and "consent" not in parameters.get("prompt", "").split(" "):
             pending = msgspec.structs.replace(pending, is_own_navigation=True)
+        flow = new_cookie_value(authority.entropy)
+        pending = msgspec.structs.replace(
+            pending, flow_digest=cookie_digest(flow), user_id=session.record.user_id if session else None
+        )
         browser = session.record if session else anonymous_session(cookie_value, now)
         changes: list[Change] = [*using, Insert(pending)]
         if session is None:
@@ -107,7 +111,11 @@ class AuthorizeEndpoint:
             raise
         response = self._next(pending, browser, now)
         if session is None:
-            response.headers["set-cookie"] = self.cookie.header(cookie_value)
+            response.headers.append("set-cookie", self.cookie.header(cookie_value))
+        for header in self.cookie.surplus(request.cookies):
+            response.headers.append("set-cookie", header)
+        seconds = authority.policy.authorization_request_seconds
+        response.headers.append("set-cookie", self.cookie.flow_header(pending.request_id, flow, seconds))
         return response
 
     async def _parameters(self, query: Parameters, now: int) -> tuple[Parameters, tuple[Change, ...]]:
@@ -127,7 +135,8 @@ class AuthorizeEndpoint:
                 "This sign-in is unknown or too old. Start again from your MCP client.", Reason.UNKNOWN_REQUEST
             )
         _, session = await self._browser(request, now)
-        return self._next(pending.record, session.record if session else None, now)
+        flow = request.cookies.get(self.cookie.flow_name(request_id), "")
+        return self._next(pending.record, session.record if session else None, now, cookie_digest(flow))
 
     async def _browser(self, request: Request, now: int) -> tuple[str, Stored[BrowserSession] | None]:
         """Return this browser's cookie value and live session; a new value when it has none."""
@@ -138,8 +147,10 @@ class AuthorizeEndpoint:
                 return value, session
         return new_cookie_value(self.authority.entropy), None
 
-    def _next(self, pending: AuthorizationRequest, session: BrowserSession | None, now: int) -> Response:
-        step = authorization.next_step(pending, session, now=now)
+    def _next(
+        self, pending: AuthorizationRequest, session: BrowserSession | None, now: int, flow_digest: str = ""
+    ) -> Response:
+        step = authorization.next_step(pending, session, now=now, flow_digest=flow_digest)
         if step not in STEPS:
             raise LocalAuthorizationError(*ENDED[step])
         query = urlencode({"request": pending.request_id})

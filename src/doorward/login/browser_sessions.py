@@ -1,8 +1,9 @@
 """Which browser is asking: cookies, the records behind them, and proof that a form came from our own page.
 
 A flow is bound to the browser that began it: without that, a stranger's half-finished flow could be completed in
-somebody else's browser (CVE-2026-27124). The cookie's value is a secret of 256 bits; only its digest is stored. It is
-replaced at sign-in, so a value planted before sign-in is worthless after it.
+somebody else's browser (CVE-2026-27124). A cookie's value is a secret of 256 bits; only its digest is stored. The
+browser's is replaced at sign-in, so a value planted before sign-in is worthless after it. That of a flow is not, and
+says no more than where the flow was begun: what several tabs do at once, or an answer that is lost, does not end it.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from doorward.clock import Entropy
 from doorward.oauth.records import BrowserSession
 
+_FLOW_CHARACTERS = 16
+FLOWS_LIMIT = 20
+"""Sign-ins that one browser may have under way; beyond, the cookies of the oldest go."""
 ANONYMOUS_LIFETIME_SECONDS = 24 * 3600
 SIGNED_IN_LIFETIME_SECONDS = 12 * 3600
 EARLIER_LIMIT = 4
@@ -24,7 +28,10 @@ EARLIER_LIMIT = 4
 
 @dataclass(frozen=True, slots=True)
 class BrowserCookie:
-    """The one cookie Doorward sets, with the strictest attributes that its public address allows."""
+    """The cookies that Doorward sets, with the strictest attributes that its public address allows.
+
+    One is the browser's own. Each authorization request has a further one, for as long as it may be answered.
+    """
 
     name: str
     secure: bool
@@ -37,8 +44,24 @@ class BrowserCookie:
 
     def header(self, value: str) -> str:
         """Return the `Set-Cookie` value."""
-        attributes = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if self.secure else "")
-        return f"{self.name}={value}{attributes}"
+        return f"{self.name}={value}{self._attributes}"
+
+    def flow_name(self, request_id: str) -> str:
+        """Return the name of the cookie that is for one authorization request alone."""
+        return f"{self.name}-{request_id[:_FLOW_CHARACTERS]}"
+
+    def flow_header(self, request_id: str, value: str, seconds: int) -> str:
+        """Return the `Set-Cookie` value that ties a request to this browser."""
+        return f"{self.flow_name(request_id)}={value}; Max-Age={seconds}{self._attributes}"
+
+    def surplus(self, names: Iterable[str]) -> list[str]:
+        """Return the `Set-Cookie` values that make room for one more request; browsers send the oldest first."""
+        flows = [name for name in names if name.startswith(f"{self.name}-")]
+        return [f"{name}=; Max-Age=0{self._attributes}" for name in flows[: max(0, len(flows) - FLOWS_LIMIT + 1)]]
+
+    @property
+    def _attributes(self) -> str:
+        return "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if self.secure else "")
 
 
 def new_cookie_value(entropy: Entropy) -> str:

@@ -116,25 +116,43 @@ def validate(
     )
 
 
-def next_step(request: AuthorizationRequest, session: BrowserSession | None, *, now: int) -> NextStep:
+def next_step(
+    request: AuthorizationRequest, session: BrowserSession | None, *, now: int, flow_digest: str = ""
+) -> NextStep:
     """Say what a browser that comes with this request may do next.
 
     The browser is compared first, so that another one learns nothing about the request.
     """
-    if session is None or not is_of_browser(request, session) or _is_over(session.expires_at, now):
+    if not is_of_browser(request, session, now=now, flow_digest=flow_digest):
         return "other_browser"
     if request.finished_at is not None:
         return "finished"
     if _is_over(request.expires_at, now):
         return "expired"
+    if session is None or _is_over(session.expires_at, now):
+        return "sign_in"
     if session.user_id is None or request.user_id not in (None, session.user_id):
         return "sign_in"
     return "consent"
 
 
-def is_of_browser(request: AuthorizationRequest, session: BrowserSession) -> bool:
-    """Tell whether the request was begun in this browser, now or before it signed in."""
-    return request.browser_digest in (session.cookie_digest, *session.earlier_digests)
+def is_of_browser(
+    request: AuthorizationRequest, session: BrowserSession | None, *, now: int, flow_digest: str = ""
+) -> bool:
+    """Tell whether the request was begun in this browser, now or before it signed in.
+
+    Either cookie shows it: the browser's own, which is replaced at sign-in, or that of the request.
+    """
+    is_live = session is not None and not _is_over(session.expires_at, now)
+    user_id = None
+    if session is not None and is_live:
+        if request.browser_digest in (session.cookie_digest, *session.earlier_digests):
+            return True
+        user_id = session.user_id
+    if not flow_digest or flow_digest != request.flow_digest:
+        return False
+    # What one person has begun is not for the next one at the same browser.
+    return user_id is None or request.user_id in (None, user_id)
 
 
 def approve(

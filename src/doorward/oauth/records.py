@@ -126,6 +126,8 @@ class AuthorizationRequest(Record, frozen=True, kw_only=True, omit_defaults=True
     """It was opened by the person (typed, or by a program of theirs) and not by another site's page."""
     client_terms: str = ""
     """Digest of the client's redirect URIs and authentication method as the user was asked; empty: not recorded."""
+    flow_digest: str = ""
+    """Digest of a cookie that is for this request alone: no other tab and no lost answer takes it away."""
 
 
 class Grant(Record, frozen=True, kw_only=True, omit_defaults=True):

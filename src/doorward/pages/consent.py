@@ -19,6 +19,7 @@ from doorward.logs import log
 from doorward.oauth import authorization
 from doorward.oauth import consent as consents
 from doorward.oauth.changes import Decision, Stored
+from doorward.oauth.errors import LocalAuthorizationError, Reason
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.oauth.records import Consent, User
 from doorward.oauth.redirect_uris import is_loopback
@@ -42,7 +43,7 @@ class ConsentPage:
         """Show what is asked; a browser without a signed-in user goes back to sign in first."""
         request_id = parse_query(request.scope["query_string"]).get("request")
         step = await load_step(self.authority, self.cookie, request, request_id)
-        user_id = step.session.record.user_id
+        user_id = step.user_id
         if user_id is None:
             return back_to_authorize(self.authority, step.pending.record.request_id)
         consent = await self._consent(step, user_id)
@@ -60,9 +61,13 @@ class ConsentPage:
 
         async def attempt() -> Decision[str]:
             step = await load_step(self.authority, self.cookie, request, request_id)
+            user_id = step.user_id
+            if user_id is None:
+                raise LocalAuthorizationError(
+                    "Nobody is signed in here any more. Start again from your MCP client.", Reason.USER_ENDED
+                )
             require_our_form(self.authority, request, step, form.get("form_token"))
-            user_id = step.session.record.user_id
-            if user_id is None or form.get("decision") != "approve":
+            if form.get("decision") != "approve":
                 return self._deny(step)
             return await self._approve(step, user_id, await self._consent(step, user_id))
 
@@ -90,7 +95,7 @@ class ConsentPage:
     async def _remembered(self, request: Request, request_id: str | None) -> Decision[str | None]:
         """Approve by what was answered before; None when that no longer holds."""
         step = await load_step(self.authority, self.cookie, request, request_id)
-        user_id = step.session.record.user_id
+        user_id = step.user_id
         consent = await self._consent(step, user_id) if user_id else None
         if user_id is None or not self._is_remembered(request, step, consent):
             return Decision(None)

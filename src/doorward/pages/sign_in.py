@@ -27,7 +27,6 @@ from doorward.login.local import verify_password
 from doorward.login.sign_in_limits import SignInLimits
 from doorward.logs import log
 from doorward.oauth.audit_events import AuditEvent
-from doorward.oauth.authorization import next_step
 from doorward.oauth.changes import Change, Delete, Expect, Insert, Replace, Stored
 from doorward.oauth.errors import LocalAuthorizationError, Reason, TooManyRequests
 from doorward.oauth.parameters import parse_form, parse_query
@@ -109,9 +108,8 @@ class SignInPage:
         step = purpose.step
         if step is None or form.get("form_token") == step.form_token:
             return False
-        now, issuer = self.authority.clock.now(), self.authority.policy.issuer
-        is_next = next_step(step.pending.record, step.session.record, now=now)
-        return is_next == "consent" and came_from_our_site(request.headers, issuer=issuer)
+        has_signed_in = step.user_id is not None and step.pending.record.user_id in (None, step.user_id)
+        return has_signed_in and came_from_our_site(request.headers, issuer=self.authority.policy.issuer)
 
     async def _purpose(self, request: Request, fields: Mapping[str, str]) -> _Purpose:
         page = fields.get("next")
@@ -168,7 +166,7 @@ class SignInPage:
             resource=self.authority.policy.resource,
             purpose=purpose.field,
             purpose_value=purpose.value,
-            form_token=form_token(purpose.cookie_value, purpose.value),
+            form_token=step.form_token if step else form_token(purpose.cookie_value, purpose.value),
             problem=problem,
             username=username,
         )

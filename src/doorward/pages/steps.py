@@ -26,14 +26,25 @@ class Step:
     """A pending request as this browser may see it."""
 
     cookie_value: str
-    session: Stored[BrowserSession]
+    """What its forms are bound to: the request's own cookie, or the browser's."""
+    session: Stored[BrowserSession] | None
     pending: Stored[AuthorizationRequest]
     client: Stored[Client]
 
     @property
+    def user_id(self) -> str | None:
+        """Who has signed in with this browser."""
+        return None if self.session is None else self.session.record.user_id
+
+    @property
+    def form_subject(self) -> str:
+        """What a form of this step is for: this request, as this person."""
+        return f"{self.pending.record.request_id} {self.user_id or ''}"
+
+    @property
     def form_token(self) -> str:
         """The hidden value for a form of this step."""
-        return form_token(self.cookie_value, self.pending.record.request_id)
+        return form_token(self.cookie_value, self.form_subject)
 
 
 async def load_step(authority: Authority, cookie: BrowserCookie, request: Request, request_id: str | None) -> Step:
@@ -51,7 +62,11 @@ async def load_step(authority: Authority, cookie: BrowserCookie, request: Reques
         )
     value = request.cookies.get(cookie.name, "")
     session = await store.get(BrowserSession, cookie_digest(value)) if value else None
-    if session is None or (session.record.expires_at or 0) <= now or not is_of_browser(pending.record, session.record):
+    if session is not None and (session.record.expires_at or 0) <= now:
+        session = None
+    flow = request.cookies.get(cookie.flow_name(pending.record.request_id), "")
+    flow_digest = cookie_digest(flow)
+    if not is_of_browser(pending.record, session.record if session else None, now=now, flow_digest=flow_digest):
         raise LocalAuthorizationError(
             "This sign-in was started in another browser. Go on there, or start again from your MCP client.",
             Reason.OTHER_BROWSER,
@@ -63,7 +78,7 @@ async def load_step(authority: Authority, cookie: BrowserCookie, request: Reques
         raise LocalAuthorizationError(
             "The client of this sign-in was removed. Connect again from your MCP client.", Reason.UNKNOWN_CLIENT
         )
-    return Step(value, session, pending, client)
+    return Step(flow if flow_digest == pending.record.flow_digest else value, session, pending, client)
 
 
 def require_our_form(authority: Authority, request: Request, step: Step, presented: str | None) -> None:
@@ -76,7 +91,7 @@ def require_our_form(authority: Authority, request: Request, step: Step, present
         request.headers,
         issuer=authority.policy.issuer,
         cookie_value=step.cookie_value,
-        request_id=step.pending.record.request_id,
+        request_id=step.form_subject,
         presented=presented,
     ):
         error = LocalAuthorizationError(
