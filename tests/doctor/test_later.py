@@ -78,7 +78,9 @@ async def test_keys_of_which_none_is_left_are_a_risk(kids, rules):
     assert {finding.verdict for finding in report.findings} <= {"risk"}
 
 
-@pytest.mark.parametrize("before", [{}, {"server": 1, "resource": [], "kids": {}}, {"server": {"issuer": None}}])
+@pytest.mark.parametrize(
+    "before", [{}, {"server": 1, "resource": [], "kids": {}}, {"server": {"issuer": None}}, {"kids": [{}, [], 1]}]
+)
 async def test_a_baseline_of_any_shape_breaks_nothing(before):
     report = await signed_in(SignedTokens(), may_sign_in=False, baseline=before)
     assert not report.crashed

@@ -94,7 +94,7 @@ def keys(picture: Picture) -> Steps:
         evidence = [f"> GET {at}, {len(sets)} times over new connections", *(f"kids: {each}" for each in different)]
         return [found("STO-03", "The published keys differ from one connection to the next.", evidence)]
     before = (picture.baseline or {}).get("kids")
-    if isinstance(before, list) and before and not set(before) & set(sets[0]):
+    if isinstance(before, list) and before and not set(map(str, before)) & set(sets[0]):
         evidence = [f"> GET {at}", f"kids in the baseline: {', '.join(map(str, before))}", f"kids now: {different[0]}"]
         summary = "No key of the baseline is published any more."
         return [found("STO-03", summary, evidence, verdict="risk")]
