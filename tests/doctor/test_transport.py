@@ -113,6 +113,21 @@ def test_what_stands_in_front_is_named_when_it_is_known(headers, product):
 
 
 @pytest.mark.parametrize(
+    ("answer", "rules"),
+    [
+        (page(503), []),
+        (page(503, cf_mitigated="challenge"), ["NET-04"]),
+        (page(403), ["NET-04"]),
+        (reply(403, b"Invalid Host header", "text/plain"), ["NET-02"]),
+        (reply(403, b"Invalid origin and host", "text/plain"), []),
+        (reply(421, {}), ["NET-02"]),
+    ],
+)
+def test_a_wall_a_guard_and_a_server_that_is_down_are_told_apart(answer, rules):
+    assert [each.rule for each in driven(transport.front, picture(initialize=answer), lambda _: REFUSED)] == rules
+
+
+@pytest.mark.parametrize(
     ("blocked", "answer", "clients", "verdict"),
     [
         ("Claude-User", reply(403, b"no", "text/plain", server="cloudflare"), ("claude",), "will break for claude"),

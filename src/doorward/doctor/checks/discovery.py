@@ -138,12 +138,10 @@ def resource(picture: Picture) -> Steps:
     answers = yield from read([*places, *forms])
     findings = bad_documents(answers)
     documents = [(request, document) for request, response in answers if (document := response.document)]
+    if not documents and (picture.is_open or all(picture.is_down(answer) for _, answer in answers)):
+        return findings
     if not documents:
-        return (
-            findings
-            if picture.is_open or all(picture.is_down(answer) for _, answer in answers)
-            else [*findings, (yield from _nowhere(picture, answers))]
-        )
+        return [*findings, (yield from _nowhere(picture, answers)), *kept_too_long(answers)]
     if places and answers[0][1].document is None:
         findings.append(found("DSC-06", "The URL in the challenge has no document.", seen(*answers[0])))
     if not places and all(request.url != forms[0] for request, _ in documents) and picture.path:

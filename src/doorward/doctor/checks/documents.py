@@ -55,7 +55,9 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], names: Iterabl
 
 def kept_too_long(answers: Seen) -> list[Finding]:
     """Find documents and errors that caches keep for longer than a repair may take."""
-    for request, response in answers:
+    there = [pair for pair in answers if pair[1].document]
+    # Beside a document, an error only says that nothing is at a place where nothing need be.
+    for request, response in there or answers:
         match = _MAX_AGE.search(response.headers.get("cache-control", ""))
         seconds = max(int(match[1]) if match else 0, _age(response))
         limit = FRESH_SECONDS_MAX if response.document else _ERROR_SECONDS_MAX

@@ -39,9 +39,10 @@ def front(picture: Picture) -> Steps:
         return [found("NET-02", "The public host name is refused.", seen(request, response))]
     html = response.media_type == "text/html"
     to_login = 300 <= response.status < 400 and any(word in location.lower() for word in _LOGIN_WORDS)  # noqa: PLR2004
-    if to_login or (html and response.status in {200, 401, 403, 429, 503, 511}):
-        marks = f"{response.headers} {text.decode('utf-8', 'replace')}".lower()
-        who = next((name for mark, name in _IN_FRONT if mark in marks), "")
+    marks = f"{response.headers} {text.decode('utf-8', 'replace')}".lower()
+    who = next((name for mark, name in _IN_FRONT if mark in marks), "")
+    # A page with 429 or 503 is a wall only when it says so: it may as well be a server that is down.
+    if to_login or (html and response.status in ({200, 401, 403, 429, 503, 511} if who else {200, 401, 403, 511})):
         summary = f"A page answers in place of the MCP server{f'; it looks like {who}' if who else ''}."
         return [found("NET-04", summary, seen(request, response))]
     return []
