@@ -119,6 +119,20 @@ async def test_a_public_server_leads_nobody_inside(place):
 
 
 @pytest.mark.parametrize(
+    ("said", "dialled"), [(False, set()), (True, {"169.254.169.254", "fd00:ec2::254", "::ffff:169.254.169.254"})]
+)
+async def test_a_server_of_this_machine_leads_nobody_to_the_credentials_of_a_cloud(said, dialled):
+    dialer = OnlyThisMachine()
+    network = Network(
+        allow_private=True, allow_metadata=said, timeout_seconds=1, dialer=dialer, resolver=OnlyTheseNames()
+    )
+    for place in (INSIDE, "http://[fd00:ec2::254]/", "http://[::ffff:169.254.169.254]/"):
+        answer = await network.send(Request("GET", place))
+        assert answer.fault == ("unreachable" if said else "blocked_address")
+    assert set(dialer.refused) == dialled
+
+
+@pytest.mark.parametrize(
     "header",
     ["Bearer the-pass-word-of-the-user", "Basic dGhlOnBhc3Mtd29yZA==", "the-pass-word-of-the-user"],
 )

@@ -3,7 +3,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from doorward.oauth.addresses import reach
+from doorward.oauth.addresses import is_metadata_service, reach
 from doorward.oauth.uris import InvalidUri, parse_http
 
 INNER = [
@@ -159,3 +159,30 @@ def test_loopback_is_told_apart_for_development(address):
 )
 def test_whatever_is_not_plainly_global_is_special(address):
     assert reach(address) == "special"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "169.254.170.2",
+        "168.63.129.16",
+        "100.100.100.200",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "fe80::1",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "2002:a9fe:a9fe::1",
+        "no-address",
+    ],
+)
+def test_a_metadata_service_is_known_in_every_spelling(address):
+    assert is_metadata_service(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.0.0.1", "::1", "fd00::1", "1.1.1.1", "::ffff:10.0.0.1", "2606:4700::1"]
+)
+def test_other_addresses_are_no_metadata_service(address):
+    assert not is_metadata_service(address)

@@ -30,6 +30,7 @@ class Network:
         self,
         *,
         allow_private: bool,
+        allow_metadata: bool = False,
         timeout_seconds: float,
         tls: ssl.SSLContext | None = None,
         resolver: Resolver | None = None,
@@ -37,6 +38,7 @@ class Network:
     ) -> None:
         self._fetcher = Fetcher(
             allow_private=allow_private,
+            allow_metadata=allow_metadata,
             resolver=resolver,
             dialer=dialer,
             tls=tls,

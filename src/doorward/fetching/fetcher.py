@@ -22,7 +22,7 @@ from doorward.fetching.budget import AT_ONCE, HostBudget
 from doorward.fetching.errors import FetchError
 from doorward.fetching.resolver import Dialer, Resolver, SystemDialer, SystemResolver
 from doorward.fetching.response import Fetched, read_response
-from doorward.oauth.addresses import reach
+from doorward.oauth.addresses import is_metadata_service, reach
 from doorward.oauth.uris import DEFAULT_PORTS, InvalidUri, Uri, parse_http
 
 LIMIT_BYTES = 5 * 1024
@@ -39,6 +39,7 @@ class Fetcher:
         *,
         allow_loopback: bool = False,
         allow_private: bool = False,
+        allow_metadata: bool = False,
         resolver: Resolver | None = None,
         dialer: Dialer | None = None,
         tls: ssl.SSLContext | None = None,
@@ -47,7 +48,9 @@ class Fetcher:
     ) -> None:
         self.allow_loopback = allow_loopback
         self.allow_private = allow_private
-        """For tools whose user names the target: any address."""
+        """For tools whose user names the target: any address but those of a cloud's metadata service."""
+        self.allow_metadata = allow_metadata
+        """Those too, where the user has said so."""
         self.resolver = resolver or SystemResolver()
         self.dialer = dialer or SystemDialer()
         self.budget = budget or HostBudget()
@@ -208,7 +211,7 @@ class Fetcher:
 
     def _check(self, address: str) -> None:
         found = reach(address)
-        if self.allow_private:
+        if self.allow_private and (self.allow_metadata or not is_metadata_service(address)):
             return
         if found != "public" and not (found == "loopback" and self.allow_loopback):
             raise FetchError("blocked_address", _BLOCKED)

@@ -33,6 +33,10 @@ _SPECIAL_V6 = tuple(
     )
 )  # fmt: skip
 _NAT64 = IPv6Network("64:ff9b::/96")
+_METADATA_V4 = tuple(map(IPv4Network, ("169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32")))
+"""Link-local, where most clouds have it, Azure's and Alibaba's."""
+_METADATA_V6 = frozenset(map(IPv6Address, ("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254")))
+"""Amazon's two, and Google's."""
 _ISATAP_IDS = (0x0000_5EFE, 0x0200_5EFE)
 
 
@@ -52,6 +56,22 @@ def reach(address: str) -> Reach:
     if parsed.is_loopback:
         return "loopback"
     return "public" if _is_global_v6(parsed) else "special"
+
+
+def is_metadata_service(address: str) -> bool:
+    """Tell whether a cloud may answer here with the credentials of its guest, however the address is spelled."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return True
+    if isinstance(parsed, IPv6Address):
+        embedded = (
+            IPv4Address(int(parsed) & 0xFFFF_FFFF) if parsed in _NAT64 else parsed.ipv4_mapped or parsed.sixtofour
+        )
+        if embedded is None:
+            return parsed.is_link_local or parsed in _METADATA_V6
+        parsed = embedded
+    return any(parsed in network for network in _METADATA_V4)
 
 
 def _reach_v4(address: IPv4Address) -> Reach:
