@@ -308,6 +308,15 @@ def test_a_report_can_go_to_a_stream(tmp_path):
     assert done.stderr.endswith("</testsuites>\n")
 
 
+def test_a_report_that_goes_where_the_text_goes_replaces_nothing(tmp_path):
+    with (tmp_path / "both").open("w") as both:
+        words = [PYTHON, "-m", "doorward", "check", f"http://127.0.0.1:{free_port()}/mcp", "--junit", "/dev/stdout"]
+        subprocess.run(words, cwd=ROOT, stdout=both, timeout=60, check=False)
+    text = (tmp_path / "both").read_text()
+    assert text.index("TLS-02") < text.index("<?xml")
+    assert [path.name for path in tmp_path.iterdir()] == ["both"]
+
+
 def on_a_terminal(*arguments: str, **environment: str) -> str:
     """Return what a person sees, progress and result."""
     ours, theirs = pty.openpty()

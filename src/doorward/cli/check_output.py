@@ -21,6 +21,7 @@ from doorward.errors import Problem, StartError
 if TYPE_CHECKING:
     from doorward.doctor.run import Report
 
+_STREAMS = frozenset({"/dev/stdout", "/dev/stderr"})
 _WIDTH_MAX = 100
 _WIDTH = 80
 
@@ -35,13 +36,17 @@ class Destination:
             UsageError: the path cannot be written.
         """
         given = Path(name)
-        self._plain = not given.exists() or given.is_file()
+        # /dev/stdout may lead to a file, which others write to at the same time.
+        is_stream = str(given) in _STREAMS or given.is_relative_to("/dev/fd")
+        self._plain = not is_stream and (not given.exists() or given.is_file())
         # What stands at the end of a link is replaced, not the link; /dev/stdout is written to as it is.
         self.path = given.resolve() if self._plain else given
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         try:
             if self.path.is_dir():
                 raise IsADirectoryError(f"{name} is a folder")
+            if self.path.exists() and not os.access(self.path, os.W_OK):
+                raise PermissionError("it is read-only")
             if self._plain:
                 self._part.open("x").close()
         except OSError as error:
@@ -56,7 +61,8 @@ class Destination:
         """
         try:
             if not self._plain:
-                self.path.write_text(text, encoding="utf-8")
+                with self.path.open("a", encoding="utf-8") as stream:
+                    stream.write(text)
                 return
             self._part.write_text(text, encoding="utf-8")
             self._part.replace(self.path)
