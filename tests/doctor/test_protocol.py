@@ -61,6 +61,7 @@ async def test_a_server_of_the_newer_era_alone_may_not_know_a_notification(statu
         (reply(500, b"", "text/plain"), "risk"),
         (Response(0, fault="timeout", sentence="Nothing."), "risk"),
         (rpc_error(400, rpc_id="server-error"), "risk"),
+        (rpc_error(400, rpc_id={}), "risk"),
         (rpc_error(400), None),
         (rpc_error(400, -32700), None),
     ],

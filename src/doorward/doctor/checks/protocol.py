@@ -142,7 +142,7 @@ def _batch(request: Request, response: Response) -> list[Finding]:
     if not response.status or response.status >= 500:  # noqa: PLR2004
         summary = f"A list of messages gets {response.status or 'no answer'} in place of 400."
         return [found("TRN-06", summary, evidence, verdict="risk")]
-    if isinstance(message, dict) and message.get("id") not in {None, 1, 2, ""}:
+    if isinstance(message, dict) and message.get("id") not in (None, 1, 2, ""):
         summary = "The refusal of a list of messages carries an id that nobody sent."
         return [found("TRN-06", summary, evidence, verdict="risk")]
     return []
