@@ -71,7 +71,7 @@ class _Comparison:
     def _members(self, value: dict[str, Any], schema: dict[str, Any], at: str, depth: int) -> Iterator[str]:
         required = schema.get("required")
         for name in required if isinstance(required, list) else []:
-            if name not in value:
+            if isinstance(name, str) and name not in value:
                 yield f"{at}/{name}: missing"
         properties = schema.get("properties")
         known = properties if isinstance(properties, dict) else {}
@@ -97,10 +97,12 @@ def _of_itself(value: object, schema: dict[str, Any]) -> str | None:
 
 
 def _is(value: object, kind: object) -> bool:
+    if not isinstance(kind, str):
+        return True
     if kind in {"number", "integer"}:
         whole = not isinstance(value, float) or value.is_integer()
         return isinstance(value, int | float) and not isinstance(value, bool) and (kind == "number" or whole)
-    wanted = _TYPES.get(str(kind))
+    wanted = _TYPES.get(kind)
     return wanted is None or isinstance(value, wanted)
 
 

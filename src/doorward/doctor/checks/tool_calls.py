@@ -27,10 +27,9 @@ _CLIENTS_WAIT_SECONDS = 60
 def results(picture: Picture) -> Steps:
     """Call a few tools that are safe to call, those with an output schema first."""
     era = picture.mcp.preferred
-    arguments = {
-        str(tool["name"]): given for tool in picture.mcp.tools.get(era, []) if (given := safe(tool)) is not None
-    }
-    chosen = [tool for tool in picture.mcp.tools.get(era, []) if tool.get("name") in arguments]
+    named = [tool for tool in picture.mcp.tools.get(era, []) if isinstance(tool.get("name"), str)]
+    arguments = {str(tool["name"]): given for tool in named if (given := safe(tool)) is not None}
+    chosen = [tool for tool in named if tool["name"] in arguments]
     chosen = sorted(chosen, key=lambda tool: "outputSchema" not in tool)[:_CALLS]
     if not chosen:
         why = "no tool is annotated as read-only and callable without arguments"
