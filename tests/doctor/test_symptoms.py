@@ -240,6 +240,19 @@ async def test_t7_it_is_connected_and_there_are_no_tools():
     assert finding.rule == "TOOL-04"
 
 
+class ListsWhatTheScopeAllows(Good):
+    """Without the scope, which no metadata names, the list is empty."""
+
+    def listed(self, params):
+        return {"tools": []}
+
+
+async def test_t7_the_scopes_are_too_narrow():
+    finding = await first(ListsWhatTheScopeAllows, login=True)
+    assert (finding.rule, finding.verdict) == ("TOOL-04", "risk")
+    assert "scope of the token: 'mcp offline_access'" in finding.evidence
+
+
 class EmptyListForABadToken(Good):
     """A token that is not good gets an empty list in place of a challenge."""
 

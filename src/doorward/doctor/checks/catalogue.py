@@ -141,6 +141,22 @@ def capability(picture: Picture) -> Steps:
     return findings[:1]
 
 
+def emptiness(picture: Picture) -> Steps:
+    """Doubt a server that announces tools and lists none: a sign-in that failed quietly looks like that."""
+    yield from ()
+    announced = [era for era in picture.mcp.eras if isinstance(_capabilities(picture, era).get("tools"), dict)]
+    empty = [era for era in announced if picture.mcp.tools.get(era) == []]
+    # Whoever asks for no token has nothing to hide tools for.
+    if not picture.token or not announced or empty != announced:
+        return []
+    granted = picture.signed_in.get("scope")
+    evidence = [f"tools/list ({era}): 0 tools" for era in empty]
+    evidence += [f"scope of the token: {granted!r:.200}"] if granted is not None else []
+    others = any({"prompts", "resources"} & set(_capabilities(picture, era)) for era in announced)
+    verdict = "note" if others else "risk"
+    return [found("TOOL-04", "Tools are announced, and with this token none is listed.", evidence, verdict=verdict)]
+
+
 def schemas(picture: Picture) -> Steps:
     """Ask of each tool what the clients ask."""
     yield from ()
@@ -232,4 +248,4 @@ def size(picture: Picture) -> Steps:
     return [found("SCALE-01", summary, evidence, verdict="risk", clients=clients)]
 
 
-CHECKS = (_list("legacy"), _list("modern"), capability, schemas, names, header_annotations, size)
+CHECKS = (_list("legacy"), _list("modern"), capability, emptiness, schemas, names, header_annotations, size)
