@@ -55,17 +55,23 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], names: Iterabl
 
 def kept_too_long(answers: Seen) -> list[Finding]:
     """Find documents and errors that caches keep for longer than a repair may take."""
-    there = [pair for pair in answers if pair[1].document]
-    # Beside a document, an error only says that nothing is at a place where nothing need be.
-    for request, response in there or answers:
-        match = _MAX_AGE.search(response.headers.get("cache-control", ""))
-        seconds = max(int(match[1]) if match else 0, _age(response))
-        limit = FRESH_SECONDS_MAX if response.document else _ERROR_SECONDS_MAX
-        if seconds > limit and "no-store" not in response.headers.get("cache-control", ""):
-            what = "The document" if response.document else f"The answer {response.status}"
+    # The headers first: a document may be large, and is decoded each time it is looked at.
+    kept = [(pair, seconds) for pair in answers if (seconds := _kept_seconds(pair[1])) > _ERROR_SECONDS_MAX]
+    served = bool(kept) and any(response.document for _, response in answers)
+    for (request, response), seconds in kept:
+        is_document = bool(response.document)
+        # Beside a document, an error only says that nothing is at a place where nothing need be.
+        if seconds > (FRESH_SECONDS_MAX if is_document else _ERROR_SECONDS_MAX) and is_document is served:
+            what = "The document" if is_document else f"The answer {response.status}"
             summary = f"{what} may be kept for {seconds} seconds, so a repair is not seen for so long."
             return [found("DSC-11", summary, seen(request, response, body=False), verdict="risk")]
     return _stale(answers)
+
+
+def _kept_seconds(response: Response) -> int:
+    control = response.headers.get("cache-control", "")
+    match = _MAX_AGE.search(control)
+    return 0 if "no-store" in control else max(int(match[1]) if match else 0, _age(response))
 
 
 def _stale(answers: Seen) -> list[Finding]:
