@@ -38,8 +38,7 @@ class EventIds:
         """Return what goes on of the next bytes of the stream."""
         if (
             self._held
-            or b"\nid" in chunk
-            or b"\rid" in chunk
+            or _has_line_with_id(chunk)
             or (self._at_line_start and chunk[:1] == b"i")
             or chunk[-2:] in _BEGINNINGS
             or self._is_dropping
@@ -71,3 +70,15 @@ class EventIds:
 
     def _sealed(self, found: re.Match[bytes]) -> bytes:
         return b"id:%b%b" % (found[1], self._replace(found[2])) if len(found[2]) <= LONGEST_EVENT_ID else b":"
+
+
+def _has_line_with_id(chunk: bytes) -> bool:
+    """Tell whether a line within the chunk begins like an id. One byte is found many times faster than several."""
+    if b"\r" in chunk:
+        return b"\nid" in chunk or b"\rid" in chunk
+    at = chunk.find(b"\n")
+    while at >= 0:
+        if chunk.startswith(b"id", at + 1):
+            return True
+        at = chunk.find(b"\n", at + 1)
+    return False
