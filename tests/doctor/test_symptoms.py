@@ -233,6 +233,41 @@ async def test_t6_it_works_until_another_instance_has_to_verify_the_token():
     assert finding.rule == "STO-03"
 
 
+class TokensOfOneInstance(Good):
+    """Two instances take turns, and each knows the tokens that it has issued."""
+
+    turn = 0
+
+    def everything(self, request):
+        self.turn += 1
+        return super().everything(request)
+
+    def issue(self, grant):
+        answer = super().issue(grant)
+        self.tokens[answer.json["access_token"]]["instance"] = self.turn % 2
+        return answer
+
+    def accepts(self, token):
+        return super().accepts(token) and self.tokens[token]["instance"] == self.turn % 2
+
+
+class TokensOfTheOther(TokensOfOneInstance):
+    """The same, and the first call happens to meet the instance that knows."""
+
+    def accepts(self, token):
+        return Good.accepts(self, token) and self.tokens[token]["instance"] != self.turn % 2
+
+
+@pytest.mark.parametrize("kind", [TokensOfOneInstance, TokensOfTheOther])
+async def test_t6_a_token_is_good_at_every_other_try(kind):
+    server = kind()
+    token = tokens(server, registered(server)).json["access_token"]
+    assert {called(server, token).status for _ in range(4)} == {200, 401}
+    finding = await first(kind, login=True)
+    assert finding.rule == "STO-02"
+    assert "every node shares" in finding.fix
+
+
 async def test_t7_it_is_connected_and_there_are_no_tools():
     server = BROKEN["TOOL-04"].server()
     assert called(server, "").json["result"]["tools"]

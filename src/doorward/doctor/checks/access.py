@@ -17,7 +17,7 @@ from typing import Any
 
 from doorward import strict_json
 from doorward.doctor.check import Finding, Picture, Steps, differing, found, seen
-from doorward.doctor.exchange import Ask, Request, Response
+from doorward.doctor.exchange import Ask, Request, Response, Together
 from doorward.doctor.messages import initialize
 from doorward.doctor.own_client import Flow, code_request, resource_of
 from doorward.doctor.token_replies import error_faults
@@ -27,6 +27,7 @@ _WANTS_JWT = re.compile(r"(?i)\b(jwts?|jws|compact|segments?|json web)\b")
 _SKEW_SECONDS = 30
 """Two hosts that differ by less are taken for one clock: a request takes its time, and Date has no fractions."""
 _TIMES_END = 1 << 40
+_TRIES = 3
 _JWT_PARTS, _JWE_PARTS = 3, 5
 
 
@@ -80,11 +81,24 @@ def first_call(picture: Picture) -> Steps:
         findings += _audience(picture, jwt, request, response)
         if refused and not findings:
             findings.append(_unknown_cause(picture, request, response, "The claims look right."))
+    if mixed := (yield from _now_and_then(request, response)):
+        findings, refused = mixed, True
     if refused:
         # What would be asked with it is answered with 401, which says nothing about the rest of the server.
         picture.secrets.add(picture.token)
         picture.token = ""
     return findings
+
+
+def _now_and_then(request: Request, response: Response) -> Generator[Ask, Response, list[Finding]]:
+    """Ask again over new connections: a token that is good at some of them alone is known to some nodes alone."""
+    answers = (yield Together((request,) * _TRIES)).parts
+    statuses = [response.status, *(each.status for each in answers)]
+    if not {200, 401} <= set(statuses):
+        return []
+    evidence = [f"> POST {request.url}, each time with the same token", *(f"< {each}" for each in statuses)]
+    summary = "The same token is refused over one connection, and taken over another."
+    return [found("STO-02", summary, evidence)]
 
 
 def error_reply(picture: Picture) -> Steps:

@@ -126,9 +126,11 @@ def elsewhere(picture: Picture) -> Steps:
     if there:
         return [found("TRN-09", f"MCP is not at the URL that was typed; it answers at {there[0]}.", evidence)]
     if events.status in {404, 410}:
-        return [found("TRN-09", "There is nothing at this URL: POST and GET are not found.", evidence)]
+        return [
+            found("TRN-09", "There is nothing at this URL: POST and GET are not found.", evidence, severity="blocker")
+        ]
     if events.media_type == "text/html":
-        return [found("TRN-09", "There is a page for people at this URL, and no MCP.", evidence)]
+        return [found("TRN-09", "There is a page for people at this URL, and no MCP.", evidence, severity="blocker")]
     return []
 
 
