@@ -62,7 +62,8 @@ def test_the_link_is_on_the_error_stream_alone_and_the_second_one_says_what_it_i
     check_sign_in._tell(SignIn("https://a.example.com/one", "http://127.0.0.1:1/callback", "https://a.example.com/two"))
     second = capsys.readouterr()
     assert first.out == second.out == ""
-    assert first.err.splitlines()[1:] == ["  https://a.example.com/one"]
+    assert first.err.splitlines()[1] == "  https://a.example.com/one"
+    assert "ssh -L 1:127.0.0.1:1 HOST" in first.err.splitlines()[2]
     assert second.err.splitlines()[1:] == ["  https://a.example.com/one", "  https://a.example.com/two"]
 
 

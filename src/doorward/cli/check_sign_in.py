@@ -79,6 +79,8 @@ def _tell(ask: SignIn) -> None:
         return
     click.echo("Sign in with a browser on this machine, within 5 minutes:", err=True)
     click.echo(f"  {ask.url}", err=True)
+    port = ask.redirect_uri.rpartition(":")[2].partition("/")[0]
+    click.echo(f"With a browser on another machine, first run there: ssh -L {port}:127.0.0.1:{port} HOST", err=True)
 
 
 async def _open_page(url: str) -> None:
