@@ -76,6 +76,15 @@ async def test_an_endpoint_that_refuses_everybody_knows_nobody(status, verdict):
     assert (finding.rule, finding.severity, finding.verdict) == ("REG-03", "blocker", verdict)
 
 
+async def test_an_endpoint_that_is_not_there_is_a_fault_of_the_metadata():
+    class Elsewhere(Good):
+        def change(self):
+            self.metadata["authorization_endpoint"] = f"{self.origin}/nowhere"
+
+    (finding,) = (await examined(Elsewhere())).findings
+    assert (finding.rule, finding.summary[-4:]) == ("DSC-10", "404.")
+
+
 async def test_words_about_the_redirect_uri_are_believed():
     class Says(Nobody):
         def login_page(self, query):

@@ -19,6 +19,7 @@ from doorward.doctor.links import urlsplit
 from doorward.doctor.rules import Profile
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+_NOT_THERE = frozenset({404, 405, 410, 501})
 _BUSY = frozenset({0, 429})
 
 
@@ -103,6 +104,9 @@ def _finding(
         summary = "The authorization endpoint refuses one of a client's redirect URIs, and takes another."
         return found("REG-02", summary, evidence, clients=[each for each in open_to if open_to[each]], verdict="risk")
     status = next(iter(refused.values())).status
+    if status in _NOT_THERE:
+        summary = f"The metadata names an authorization_endpoint that answers {status}."
+        return found("DSC-10", summary, evidence)
     summary = f"The authorization endpoint answers {status} to every client that has just registered."
     verdict = "broken" if all(each.status < 500 for each in refused.values()) else "risk"  # noqa: PLR2004
     return found("REG-03", summary, evidence, severity="blocker", verdict=verdict)
