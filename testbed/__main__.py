@@ -1,6 +1,7 @@
 """`python -m testbed`: list the servers. `python -m testbed DSC-01`: put one on a port. `--all`: each on its own ports.
 
-`--try COMMAND` puts one after the other on a port, and runs a checker at each: `{url}` in the command is the endpoint.
+`--try COMMAND` puts one after the other on a port, and runs a checker at each: `{url}` in the command is the endpoint,
+`{token}` a token that is good there.
 Each server has two ports, the second for the other origin that some of them name.
 """
 
@@ -14,11 +15,12 @@ from contextlib import AsyncExitStack
 
 from testbed.broken import BROKEN
 from testbed.good import GOOD, Good
-from testbed.serving import serving
+from testbed.serving import running
 from testbed.trial import NOT_HERE, tried
 
 SERVERS: dict[str, type[Good]] = GOOD | {rule: each.server for rule, each in BROKEN.items()}
 PORTS_EACH = 2
+NO_TOKEN = "none-is-needed"
 
 
 def main() -> int:
@@ -27,7 +29,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="a rule id, or a good server; without, all are listed")
     parser.add_argument("--port", type=int, default=8080, help="the first port")
     parser.add_argument("--all", action="store_true", help="all of them, each on its own ports")
-    parser.add_argument("--try", dest="command", help="run this at each server in place of serving; {url} is filled in")
+    parser.add_argument("--try", dest="command", help="run this at each server: {url} and {token} are filled in")
     parser.add_argument("--needs", default="", help="try servers that need these too: login, token, repeat")
     options = parser.parse_args()
     names = list(SERVERS) if options.all else options.names
@@ -50,8 +52,10 @@ def main() -> int:
 async def _serve(names: Sequence[str], port: int) -> None:
     async with AsyncExitStack() as stack:
         for number, name in enumerate(names):
-            url = await stack.enter_async_context(serving(SERVERS[name], port and port + PORTS_EACH * number))
-            print(f"{name:<16} {url:<32} {SERVERS[name].__doc__}", flush=True)
+            server = await stack.enter_async_context(running(SERVERS[name], port and port + PORTS_EACH * number))
+            print(f"{name:<16} {server.url:<32} {SERVERS[name].__doc__}", flush=True)
+            if server.needs_token:
+                print(f"{'':<16} token: {server.hand_out()}", flush=True)
         await asyncio.Event().wait()
 
 
@@ -64,8 +68,9 @@ async def _try(names: Sequence[str], command: Sequence[str], can: set[str]) -> i
                 f"{name:<16} not tried: {NOT_HERE.get(name) or 'it needs ' + ' and '.join(sorted(lacking))}", flush=True
             )
             continue
-        async with serving(SERVERS[name]) as url:
-            outcome = await tried(command, url, name if name in BROKEN else None)
+        async with running(SERVERS[name]) as server:
+            words = [word.replace("{token}", server.hand_out() or NO_TOKEN) for word in command]
+            outcome = await tried(words, server.url, name if name in BROKEN else None)
         misjudged += not outcome.right
         print(f"{name:<16} {outcome.sentence}", flush=True)
     print(f"{misjudged} misjudged.")

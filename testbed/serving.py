@@ -24,6 +24,7 @@ from testbed.certificates import leaf_only
 from testbed.good import ORIGIN, Good
 
 HOST = "127.0.0.1"
+NO_HOST = "no-address.invalid"
 _CHUNK_BYTES = 65536
 _PATIENCE_SECONDS = 300.0
 _NO_BODY = frozenset({204, 304})
@@ -36,24 +37,28 @@ async def serving(kind: type[Good], port: int = 0) -> AsyncIterator[str]:
 
     Port 0: any two that are free.
     """
+    async with running(kind, port) as server:
+        yield server.url
+
+
+@asynccontextmanager
+async def running(kind: type[Good], port: int = 0) -> AsyncIterator[Good]:
+    """Serve until the block ends, and give the server itself: its URL, what was asked, a token of it."""
     fault = getattr(kind, "fault", "")
-    if fault == "unresolved":
-        yield f"http://no-address.invalid:{port or 80}/mcp"
-        return
     async with AsyncExitStack() as stack:
         tls = leaf_only() if fault == "tls" else None
         ports = [_Port(), _Port()]
         for number, each in enumerate(ports):
             await stack.enter_async_context(each.listening(port and port + number, tls))
-        scheme = "https" if tls else "http"
-        here, there = (f"{scheme}://{HOST}:{each.number}" for each in ports)
+        scheme, host = "https" if tls else "http", NO_HOST if fault == "unresolved" else HOST
+        here, there = (f"{scheme}://{host}:{each.number}" for each in ports)
         if fault == "unreachable":
             await stack.aclose()
         served = type(kind.__name__, (kind,), {"began_at": time.time(), "second": there})
         server: Good = served(here)
         for each, origin in zip(ports, (here, there), strict=True):
             each.server, each.origin = server, origin
-        yield server.url
+        yield server
 
 
 class _Port:

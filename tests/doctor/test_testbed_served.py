@@ -17,7 +17,7 @@ from doorward.doctor.exchange import Response
 from testbed.__main__ import SERVERS, main
 from testbed.broken import BROKEN
 from testbed.good import Good
-from testbed.serving import serving
+from testbed.serving import running, serving
 from testbed.trial import NOT_HERE, Outcome, tried
 
 CHECK = (PYTHON, "-m", "doorward", "check", "{url}", "--json")
@@ -132,6 +132,12 @@ def test_a_checker_of_any_make_is_judged_by_the_ids_that_it_prints(capsys, monke
     assert told["DSC-04"] == f"not tried: {NOT_HERE['DSC-04']}"
 
 
+async def test_a_command_with_a_token_finds_what_is_behind_it(capsys, monkeypatch):
+    async with running(SERVERS["RS-04"]) as server:
+        outcome = await tried((*CHECK, "--token", server.hand_out()), server.url, "RS-04")
+    assert outcome.named == ("RS-04",)
+
+
 def test_what_fails_of_the_same_cause_is_not_held_against_a_checker():
     rule = next(rule for rule, each in BROKEN.items() if each.also)
     assert Outcome(rule, (rule,), "").right
@@ -144,11 +150,14 @@ async def test_the_program_serves_several_at_once():
             PYTHON, "-m", "testbed", "both-eras", "DSC-01", "--port", "0", cwd=ROOT, stdout=asyncio.subprocess.PIPE
         )
         try:
-            lines = [(await process.stdout.readline()).decode().split() for _ in range(2)]
+            lines = [(await process.stdout.readline()).decode().split() for _ in range(4)]
+            given = [{}, {"authorization": f"Bearer {lines[1][1]}"}]
             async with httpx2.AsyncClient() as http:
-                answers = [await http.post(line[1], content=b"{}") for line in lines]
+                answers = [
+                    await http.post(line[1], content=b"{}", headers=each) for line in lines[::2] for each in given
+                ]
         finally:
             process.terminate()
             await process.wait()
-    assert [line[0] for line in lines] == ["both-eras", "DSC-01"]
-    assert [answer.status_code for answer in answers] == [401, 401]
+    assert [line[0] for line in lines] == ["both-eras", "token:", "DSC-01", "token:"]
+    assert [answer.status_code for answer in answers] == [401, 400, 401, 400]
