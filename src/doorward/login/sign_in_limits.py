@@ -26,5 +26,6 @@ class SignInLimits:
             TooManyRequests: too many wrong ones before it, or too many at this moment; nothing was looked at.
             Unavailable: the store cannot tell.
         """
-        here = Subject(digest(f"sign-in\n{address}\n{name}"), limits.FROM_ONE_ADDRESS, forgives=True)
+        # Without an address, as behind a socket of the file system, this would be the subject of the account in all.
+        here = Subject(digest(f"sign-in\n{address or 'unknown'}\n{name}"), limits.FROM_ONE_ADDRESS, forgives=True)
         return await self.tries.check(look, here, Subject(digest(f"sign-in\n\n{name}"), limits.IN_ALL))
