@@ -151,6 +151,26 @@ async def test_a_body_that_trickles_after_the_answer_does_not_hold_the_connectio
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize(
+    ("head", "rest"),
+    [(b"content-length: 2\r\n\r\n", b"{}"), (b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n", b"0\r\n\r\n")],
+    ids=["a body", "the end of the chunks"],
+)
+async def test_a_request_that_is_answered_before_it_is_complete_leaves_a_connection_that_rests(head, rest):
+    """The door refuses by the head alone, and most clients write head and body separately."""
+    seen = []
+    async with connected(seen, head_seconds=0.05, reads_body=False) as (reader, writer):
+        writer.write(START + head)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(rest)
+        # Another connection, opened later, is closed for its silence: the limit has passed for this one as well.
+        async with connected([], head_seconds=0.2) as (other, _):
+            assert await other.read() == b""
+        writer.write(START + b"content-length: 0\r\n\r\n")
+        assert b"202" in await reader.readline()
+    assert len(seen) == 2
+
+
 async def test_a_request_that_is_being_answered_is_not_hurried():
     let_go = asyncio.Event()
 
@@ -166,3 +186,11 @@ async def test_a_request_that_is_being_answered_is_not_hurried():
             assert await other.read() == b""
         let_go.set()
         assert b"202" in await reader.readline()
+
+
+async def test_a_head_that_begins_with_the_end_of_an_answered_request_must_arrive_in_time():
+    async with connected([], head_seconds=0.05, reads_body=False) as (reader, writer):
+        writer.write(START + b"content-length: 2\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"{}" + START)
+        assert await reader.read() == REFUSED_SLOW

@@ -86,6 +86,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Expect a head."""
         self._in_head = True
+        if self._waits_since is None and not self._is_answering():
+            self._waits_since = self.loop.time()
+            self._unset_keepalive_if_required()
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -105,6 +108,18 @@ class BoundedProtocol(HttpToolsProtocol):
             # Nobody reads it any more: it is on the way to the next head.
             self._waits_since = self.loop.time()
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Take the end of a request; the connection of one that was answered before rests from here on."""
+        self._went_on = True
+        super().on_message_complete()
+        if self.cycle.response_complete and not self.transport.is_closing():
+            # uvicorn ends the rest that began with the answer as soon as more arrives, and begins no other.
+            self._waits_since = None
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
 
 class PeerProtocol(BoundedProtocol):
