@@ -128,6 +128,9 @@ async def test_how_requests_arrive_is_told_to_nobody_else(tmp_path):
             assert refused.status_code == 404
         here.clock.advance(61)
         late = await http.get(url, headers={"x-doorward-proof": proof})
+        here.clock.advance(-61 - 5)
+        behind = await http.get(url, headers={"x-doorward-proof": proof})
     assert good.status_code == 200
+    assert behind.status_code == 200  # another node, whose clock is some seconds behind
     assert good.json()["host"] == "mcp.example.com"
     assert late.status_code == 404
