@@ -15,7 +15,8 @@ class CrashesOnTokens(Good):
     """A token that is not known crashes the guard."""
 
     def endpoint(self, request):
-        return reply(500, {}) if "authorization" in request.headers else super().endpoint(request)
+        known = "authorization" not in request.headers or self.let_in(request)
+        return super().endpoint(request) if known else reply(500, {})
 
 
 @breaks("RS-03")
