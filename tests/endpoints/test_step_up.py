@@ -8,8 +8,8 @@ import re
 import pytest
 from world import ISSUER, REDIRECT_URI, World, query_of, world
 
-from doorward.login.connections import list_consents
 from doorward.login.registered_clients import list_grants, remove_client, revoke_grant
+from doorward.oauth.records import Consent
 
 DELETE = {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "delete_file", "arguments": {}}}
 SETTINGS = {"tool_scopes": {"delete_*": ("files:write",)}}
@@ -69,8 +69,8 @@ async def test_denying_more_leaves_what_was_granted(tmp_path):
         page = await w.sign_in(browser, client_id, scope="mcp files:write")
         assert query_of(await w.submit(browser, page, decision="deny"))["error"] == "access_denied"
         assert (await w.call(first["access_token"])).status_code == 200
-        (consent,) = await list_consents(w.door.store)
-        assert consent.scopes == ("mcp",)
+        (consent,) = await w.door.store.find(Consent)
+        assert consent.record.scopes == ("mcp",)
 
 
 async def test_metadata_tells_a_client_to_begin_small(tmp_path):
@@ -119,8 +119,8 @@ async def test_two_computers_with_one_client_id_both_keep_their_grant(tmp_path):
         other = await tokens_for(w, client_id, redirect_uri="http://127.0.0.1:4002/callback")
         assert await works(w, one, client_id)
         assert await works(w, other, client_id)
-        (consent,) = await list_consents(w.door.store)
-        assert len(consent.grant_ids) == 2
+        (consent,) = await w.door.store.find(Consent)
+        assert len(consent.record.grant_ids) == 2
 
 
 async def test_an_operator_may_keep_older_grants(tmp_path):
@@ -140,9 +140,9 @@ async def test_ending_a_grant_or_a_client_withdraws_the_consent(tmp_path):
         await tokens_for(w, second)
         (grant,) = await list_grants(w.door.store, client_id=first)
         assert await revoke_grant(w.door.store, w.clock, grant.grant_id)
-        assert [each.client_id for each in await list_consents(w.door.store)] == [second]
+        assert [each.record.client_id for each in await w.door.store.find(Consent)] == [second]
         await remove_client(w.door.store, w.clock, second)
-        assert await list_consents(w.door.store) == []
+        assert await w.door.store.find(Consent) == []
 
 
 async def test_a_consent_is_kept_for_each_redirect_uri(tmp_path):

@@ -6,8 +6,9 @@ import pytest
 from world import ISSUER, PASSWORD, form_of, query_of, world
 
 from doorward.login.accounts import add_user, disable_user
-from doorward.login.connections import disconnect, list_connections, list_consents
+from doorward.login.connections import disconnect, list_connections
 from doorward.login.registered_clients import list_grants
+from doorward.oauth.records import Consent
 
 PAGE = "/-/connections"
 API = "/-/api/v1/connections"
@@ -46,7 +47,7 @@ async def test_a_person_sees_what_is_connected_and_ends_it(tmp_path):
         assert (await w.call(tokens["access_token"])).status_code == 401
         assert (await w.call(kept["access_token"])).status_code == 200
         assert "Notebook" not in (await browser.get(PAGE)).text
-        assert [each.client_id for each in await list_consents(w.door.store)] == [kept_id]
+        assert [each.record.client_id for each in await w.door.store.find(Consent)] == [kept_id]
         (ended,) = [grant for grant in await list_grants(w.door.store) if grant.revoked_at is not None]
         assert ended.revoked_reason == "disconnected_by_user"
 

@@ -67,13 +67,6 @@ async def disconnect(store: Store, clock: Clock, user_id: str, client_id: str) -
     return found[0]
 
 
-async def list_consents(store: Store, *, user_id: str | None = None, client_id: str | None = None) -> list[Consent]:
-    """Return consents, oldest first, narrowed to a user, a client or both."""
-    index = {name: value for name, value in (("user_id", user_id), ("client_id", client_id)) if value}
-    found = [stored.record for stored in await store.find(Consent, **index)]
-    return sorted(found, key=lambda consent: (consent.created_at, consent.consent_id))
-
-
 async def withdrawn_with(store: Store, grant: Grant) -> list[Change]:
     """Return the change that withdraws the consent behind a grant, so that it is not renewed without a question."""
     if not grant.redirect_uri:

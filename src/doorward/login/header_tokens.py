@@ -62,9 +62,9 @@ async def create_header_token(
     return token, record
 
 
-async def list_header_tokens(store: Store, user_id: str | None = None) -> list[HeaderToken]:
-    """Return the records of all header tokens, or those of one user, oldest first."""
-    found = await (store.find(HeaderToken, user_id=user_id) if user_id else store.find(HeaderToken))
+async def list_header_tokens(store: Store, user_id: str) -> list[HeaderToken]:
+    """Return the records of all header tokens of a user, oldest first."""
+    found = await store.find(HeaderToken, user_id=user_id)
     return sorted((stored.record for stored in found), key=lambda token: (token.created_at, token.token_id))
 
 
