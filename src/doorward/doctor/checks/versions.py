@@ -73,7 +73,7 @@ def _names_its_versions(response: Response) -> bool:
 
 def with_token(picture: Picture) -> Steps:
     """Ask again with the token, which some servers check the version before, and some after."""
-    if not picture.token or not picture.mcp.begun or picture.is_open:
+    if not picture.token or not picture.mcp.eras or picture.is_open:
         return []
     findings = _probe_with_token(picture)
     if picture.mcp.handshake is None:
