@@ -217,6 +217,15 @@ async def test_an_id_with_a_slash_is_one_segment_when_it_is_escaped(tmp_path):
         assert "https://client.example/metadata" in answer.json()["error_description"]
 
 
+async def test_what_is_not_there_is_not_found_whatever_it_is(tmp_path):
+    async with world(tmp_path) as w:
+        token = await make_token(w, CAPABILITIES)
+        for operation in OPERATIONS:
+            if operation.method == "GET" and "{" in operation.path:
+                answer = await call(w, "GET", operation.path.format(**FILLED), token)
+                assert (answer.status_code, answer.json()["error"]) == (404, "not_found"), operation.name
+
+
 async def test_users_are_added_once_and_their_passwords_shown_once(tmp_path):
     async with world(tmp_path) as w:
         token = await make_token(w, CAPABILITIES)

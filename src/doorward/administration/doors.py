@@ -8,7 +8,8 @@ import msgspec
 
 from doorward.administration.listing import Cursor, Limit, Page, page_of
 from doorward.administration.operation import Administration, Operation, Parameters, Result
-from doorward.errors import ConfigError, Problem
+from doorward.config.faults import shown
+from doorward.errors import NotFound, Problem
 from doorward.oauth.door_records import DoorExamination
 
 
@@ -42,12 +43,12 @@ async def list_(here: Administration, asked: ListDoors) -> Page[DoorView]:
 
 
 async def show(here: Administration, asked: ShowDoor) -> DoorView:
-    """Show one door. Raises `ConfigError` where there is none of that name."""
+    """Show one door. Raises `NotFound` where there is none of that name."""
     stored = await here.store.get(DoorExamination, asked.name.strip("/"))
     if stored is None:
         known = ", ".join(each.record.name for each in await here.store.find(DoorExamination))
         why = f"There are: {known}." if known else "No door has looked at itself yet; it does so when it is opened."
-        raise ConfigError([Problem(f"there is no door '{asked.name}'", why, "List them: doorward doors list")])
+        raise NotFound([Problem(f"there is no door {shown(asked.name)}", why, "List them: doorward doors list")])
     return _view(stored.record)
 
 
