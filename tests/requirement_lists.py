@@ -36,11 +36,9 @@ ABSENT = {
 
 LACKING = {
     "P-13": "A refusal has one code and status, and the function sees the checked metadata rather than the body.",
-    "P-24": "A code gives the scopes that were consented to; a scope beside it is not looked at.",
     "P-26": "Lifetimes are the same for every grant.",
     "P-34": "The log is the only place where faults are told; no function of the operator's is.",
     "F-07": "A policy by domain is the operator's own function.",
-    "F-08": "A secret has no successor with overlap; whoever needs one registers keys, or a second client.",
     "F-15": "Records live in memory, SQLite or Postgres, and not in a cache that may forget.",
     "F-17": "Counters and traces are not built.",
     "F-18": "Browser sessions are ended with their user, and not listed.",

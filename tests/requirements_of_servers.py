@@ -65,9 +65,11 @@ OF_SERVERS = (
     ),
     Requirement(
         "F-08",
-        "Clients that an operator adds have a secret or keys, and keys may follow each other with overlap.",
+        "Clients that an operator adds have a secret or keys, and either may be followed by another with overlap.",
         "frameworks F-08",
         (
+            "endpoints/test_secret_rotation.py::test_the_old_secret_works_until_the_overlap_ends",
+            "oauth/test_client_secrets.py::test_at_most_two_secrets_are_good_and_the_earlier_one_until_its_time",
             "flows/test_three_ways_in.py::test_a_pre_registered_client_signs_in_without_registering",
             "login/test_declared_clients.py::test_a_declared_client_signs_in_with_its_secret_or_its_key",
             "endpoints/test_metadata_documents.py::test_keys_at_a_url_are_fetched_once_and_again_for_a_new_key",

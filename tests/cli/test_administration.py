@@ -199,6 +199,22 @@ def test_a_client_secret_is_shown_once_and_only_its_digest_is_kept(at, tmp_path)
     assert (stored.client_name, stored.expires_at) == ("Mine", None)
 
 
+def test_a_secret_is_rotated_by_name_with_the_overlap_that_was_asked_for(at, tmp_path):
+    made = at("clients", "add", "--redirect-uri", "https://client.example/cb", "--name", "Mine", "--json")
+    new = at("clients", "rotate-secret", "Mine", "--overlap", "7d", "--json")
+    stored = get(tmp_path, Client, made["client_id"]).record
+    assert stored.secret_digest == digest(new["client_secret"])
+    assert stored.earlier_secret_digest == digest(made["client_secret"])
+    assert stored.earlier_secret_until == new["earlier_secret_until"]
+    assert "earlier secret until" in at("clients", "show", made["client_id"])
+    text = at("clients", "rotate-secret", made["client_id"], "--overlap", "0")
+    assert "no longer good" in text
+    assert get(tmp_path, Client, made["client_id"]).record.secret_digest in map(digest, text.split())
+    assert "good until" in at("clients", "rotate-secret", "Mine")
+    for wrong in ("91d", "never", "soon", "-1h"):
+        assert "verlap" in at("clients", "rotate-secret", "Mine", "--overlap", wrong, code=2)
+
+
 def test_a_preset_can_be_made_public_and_be_given_more_redirect_uris(at):
     made = at("clients", "add", "--preset", "claude", "--public", "--redirect-uri", "https://x.example/cb", "--json")
     assert made["client_secret"] is None

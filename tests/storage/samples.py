@@ -216,6 +216,10 @@ _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
     "client.resource_server": (Client, {"may_introspect": True, "dpop_bound_access_tokens": True}),
     "access_token.exchanged": (AccessToken, {"act": ("agent", "client")}),
     "client.service": (Client, {"service_user_id": "robot", "may_exchange": True}),
+    "client.rotated": (
+        Client,
+        {"secret_digest": "digest", "earlier_secret_digest": "before", "earlier_secret_until": NOW + 48},
+    ),
     "grant.service": (Grant, {"grant_type": "client_credentials"}),
     "failed_sign_ins.open": (FailedSignIns, {"open_tries": {"0011223344556677": NOW + 47}}),
     "browser_session.tabs": (BrowserSession, {"earlier_digests": ("before", "first")}),

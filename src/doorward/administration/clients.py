@@ -16,11 +16,13 @@ from doorward.administration.operation import (
 )
 from doorward.errors import ConfigError, Problem
 from doorward.login import registered_clients
+from doorward.oauth.audit_events import AuditEvent
 from doorward.oauth.client_presets import CLIENT_PRESETS
 from doorward.oauth.grant_types import OPERATOR_GRANTS
 from doorward.oauth.operator_grants import OperatorGrants
 from doorward.oauth.records import Client
 
+LONGEST_OVERLAP_SECONDS = 90 * 86_400
 ClientId = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
 
 
@@ -39,6 +41,8 @@ class ClientView(Result, frozen=True, kw_only=True):
     scope: str | None
     created_at: int
     expires_at: int | None
+    earlier_secret_until: int | None
+    """Until when the secret before the last rotation is good; None: there is no such secret."""
 
 
 class NewClientView(ClientView, frozen=True, kw_only=True):
@@ -47,6 +51,16 @@ class NewClientView(ClientView, frozen=True, kw_only=True):
     client_secret: str | None
     """Shown this one time; None: a public client has none."""
     mcp_url: str
+
+
+class RotatedSecret(Result, frozen=True, kw_only=True):
+    """The new secret of a client."""
+
+    client_id: str
+    client_secret: str
+    """Shown this one time."""
+    earlier_secret_until: int | None
+    """Until when the secret before it is good as well; None: it is no longer good."""
 
 
 class RemovedClient(Result, frozen=True, kw_only=True):
@@ -91,6 +105,14 @@ class OneClient(Parameters, frozen=True, kw_only=True):
     """Which client."""
 
     client_id: ClientId
+
+
+class RotateSecret(Parameters, frozen=True, kw_only=True):
+    """Which client gets a new secret: by its id or, where only one has it, by its name."""
+
+    client_id: ClientId
+    overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_OVERLAP_SECONDS)] = 86_400
+    """How long the present secret stays good; 0: it ends at once."""
 
 
 async def add(here: Administration, asked: AddClient) -> NewClientView:
@@ -141,6 +163,19 @@ async def show(here: Administration, asked: OneClient) -> ClientView:
     return view((await registered_clients.load_client(here.store, asked.client_id)).record)
 
 
+async def rotate_secret(here: Administration, asked: RotateSecret) -> RotatedSecret:
+    """Give a client a new secret. Raises `NotFound`, or `ConfigError` where it cannot have one."""
+    new = await registered_clients.rotate_secret(
+        here.store, here.clock, here.entropy, asked.client_id, overlap_seconds=asked.overlap_seconds
+    )
+    client, secret = new.client, new.client_secret
+    assert secret is not None
+    until = client.earlier_secret_until
+    detail = {"earlier_secret_until": "" if until is None else str(until)}
+    here.audit.write(AuditEvent(event="client_secret_rotated", client_id=client.client_id, detail=detail))
+    return RotatedSecret(client_id=client.client_id, client_secret=secret, earlier_secret_until=until)
+
+
 async def remove(here: Administration, asked: OneClient) -> RemovedClient:
     """Remove a client with everything that users have granted it. Raises `NotFound`."""
     ended = await registered_clients.remove_client(here.store, here.clock, asked.client_id)
@@ -162,6 +197,7 @@ def view(client: Client) -> ClientView:
         scope=client.scope,
         created_at=client.created_at,
         expires_at=client.expires_at,
+        earlier_secret_until=client.earlier_secret_until,
     )
 
 
@@ -206,6 +242,17 @@ SHOW = Operation(
     function=show,
     commands=(("clients", "show"),),
 )
+ROTATE_SECRET = Operation(
+    name="clients.rotate_secret",
+    summary="Give a client a new secret, shown this one time; the present one stays good for the overlap.",
+    method="POST",
+    path="/clients/{client_id}/secret",
+    capability="admin:clients",
+    parameters=RotateSecret,
+    result=RotatedSecret,
+    function=rotate_secret,
+    commands=(("clients", "rotate-secret"),),
+)
 REMOVE = Operation(
     name="clients.remove",
     summary="Remove a client; what users allowed it ends at once.",
@@ -217,4 +264,4 @@ REMOVE = Operation(
     function=remove,
     commands=(("clients", "remove"),),
 )
-OPERATIONS = (ADD, LIST, SHOW, REMOVE)
+OPERATIONS = (ADD, LIST, SHOW, ROTATE_SECRET, REMOVE)

@@ -12,11 +12,27 @@ from doorward.cli.groups import HELP_OPTIONS, CommandGroup
 from doorward.cli.installation import Place, as_json, at_a_place
 from doorward.cli.operations import every, perform
 from doorward.cli.printing import emit, facts, moment, plain, table
+from doorward.cli.tokens import Lifetime
 from doorward.oauth.client_presets import CLIENT_PRESETS, ClientPreset
 from doorward.oauth.grant_types import OPERATOR_GRANTS
 
 if TYPE_CHECKING:
     from doorward.administration.clients import NewClientView
+
+_LONGEST_OVERLAP_SECONDS = 90 * 86_400
+
+
+class Overlap(Lifetime):
+    """A number with a unit, such as 24h, or 0."""
+
+    name = "overlap"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return seconds."""
+        seconds = 0 if value == "0" else super().convert(value, param, ctx)
+        if seconds is None or seconds > _LONGEST_OVERLAP_SECONDS:
+            self.fail("An overlap ends, after 90 days at the latest.", param, ctx)
+        return seconds
 
 
 @click.group(cls=CommandGroup, context_settings=HELP_OPTIONS)
@@ -149,6 +165,7 @@ def show(place: Place, *, client_id: str, as_json: bool) -> None:
             "scope": client.scope or "every scope of the door",
             "created": moment(client.created_at),
             "expires": moment(client.expires_at),
+            **({"earlier secret until": moment(earlier)} if (earlier := client.earlier_secret_until) else {}),
             "redirect URIs": " ".join(client.redirect_uris),
         }
     )
@@ -167,3 +184,28 @@ def remove(place: Place, *, client_id: str, as_json: bool) -> None:
         emit(removed)
     else:
         click.echo(f"Removed {plain(client_id)}; grants ended: {removed.grants_ended}.")
+
+
+@command.command("rotate-secret")
+@click.argument("client", metavar="ID|NAME")
+@click.option("--overlap", type=Overlap(), default="24h", show_default=True, metavar="24h", help="0: none; up to 90d.")
+@as_json
+@at_a_place
+def rotate_secret(place: Place, *, client: str, overlap: int, as_json: bool) -> None:
+    """Give a client a new secret, shown this one time; the present one stays good for the overlap."""
+    from doorward.administration import clients
+
+    parameters = clients.RotateSecret(client_id=client, overlap_seconds=overlap)
+    new = perform(place, clients.ROTATE_SECRET, parameters)
+    if as_json:
+        emit(new)
+        return
+    until = new.earlier_secret_until
+    click.echo("The secret is shown only now.\n")
+    facts(
+        {
+            "client id": new.client_id,
+            "client secret": new.client_secret,
+            "earlier secret": f"good until {moment(until)}" if until else "no longer good",
+        }
+    )

@@ -18,6 +18,7 @@ from doorward.login.accounts import COMPARED, load_user
 from doorward.login.connections import withdrawn_with
 from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
 from doorward.oauth.client_keys import read_jwks
+from doorward.oauth.client_secrets import with_new_secret
 from doorward.oauth.errors import OAuthError
 from doorward.oauth.operator_grants import NONE_GIVEN, OperatorGrants
 from doorward.oauth.policy import Policy
@@ -114,6 +115,50 @@ async def load_client(store: Store, client_id: str) -> Stored[Client]:
     meant = named[0] if named else suggestion(client_id, [client.client_id for client in clients])
     fix = f"Did you mean {meant}?" if meant else "doorward clients list"
     raise NotFound([Problem(f"there is no client {shown(client_id)}", fix=fix)])
+
+
+async def client_named(store: Store, id_or_name: str) -> Stored[Client]:
+    """Return one client by its id or, where only one that an operator registered has it, by its name.
+
+    Raises:
+        ConfigError: there is none, or several have the name.
+    """
+    if await store.get(Client, id_or_name) is None:
+        named = [
+            each for each in await store.find(Client, source="registered") if each.record.client_name == id_or_name
+        ]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            ids = ", ".join(each.record.client_id for each in named)
+            raise ConfigError([Problem(f"{len(named)} clients have the name {shown(id_or_name)}", fix=f"Ids: {ids}")])
+    return await load_client(store, id_or_name)
+
+
+async def rotate_secret(
+    store: Store, clock: Clock, entropy: Entropy, id_or_name: str, *, overlap_seconds: int
+) -> NewClient:
+    """Give a client a new secret; the one it has stays good for the overlap, and one before that ends at once.
+
+    Raises:
+        ConfigError: no such client, it registered itself, or it has no secret.
+    """
+    secret = mint(SECRET_PREFIX, entropy.random_bytes(32))
+    done: list[Client] = []
+
+    async def attempt() -> list[Change]:
+        stored = await client_named(store, id_or_name)
+        client = stored.record
+        if client.source != "registered":
+            raise ConfigError([Problem(f"{shown(client.client_id)} registered itself", fix="It registers again.")])
+        if client.secret_digest is None:
+            fix = "A client with keys publishes a second key first; a public client has nothing to rotate."
+            raise ConfigError([Problem(f"{shown(client.client_id)} has no secret", fix=fix)])
+        done[:] = [with_new_secret(client, secret, now=clock.now(), overlap_seconds=overlap_seconds)]
+        return [Replace(done[0], stored.version)]
+
+    await settle(store, attempt)
+    return NewClient(done[0], secret)
 
 
 async def remove_client(store: Store, clock: Clock, client_id: str) -> int:

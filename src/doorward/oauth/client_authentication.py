@@ -13,15 +13,14 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from hmac import compare_digest
 
 from doorward.oauth.client_assertion import Assertion, check_assertion, read_assertion
 from doorward.oauth.client_keys import Key
+from doorward.oauth.client_secrets import is_secret_of
 from doorward.oauth.errors import InvalidClient, InvalidRequest, Reason
 from doorward.oauth.parameters import form_decode
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client, ClientAuthMethod, SeenAssertion
-from doorward.oauth.tokens import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +84,7 @@ def authenticate(client: Client | None, presented: PresentedClient, *, now: int)
         raise InvalidClient(
             f"This client registered {client.token_endpoint_auth_method}. Use it.", Reason.WRONG_AUTH_METHOD
         )
-    # A record without a digest must never match, whatever is sent.
-    if client.secret_digest is None or not compare_digest(digest(presented.client_secret), client.secret_digest):
+    if not is_secret_of(client, presented.client_secret, now=now):
         raise InvalidClient("The client secret is wrong.", Reason.WRONG_SECRET)
     return client
 

@@ -65,6 +65,9 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Digest of its registration access token; None: nobody may manage it over HTTP. Spec: RFC 7592 s3."""
     fresh_until: int | None = None
     """Until then its metadata document need not be asked for again."""
+    earlier_secret_digest: str | None = None
+    """Digest of the secret that `secret_digest` has replaced; good until `earlier_secret_until`, and not without it."""
+    earlier_secret_until: int | None = None
 
 
 class User(Record, frozen=True, kw_only=True, omit_defaults=True):
