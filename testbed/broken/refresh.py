@@ -28,7 +28,8 @@ class DropsTheToken(Good):
         if self.refresh_tokens.get(form.get("refresh_token", ""), {}).get("successor") is not None:
             return reply(400, {"error": "invalid_grant"})
         answer = super().refresh(client, form)
-        return reply(answer.status, {k: v for k, v in json.loads(answer.body).items() if k != "refresh_token"})
+        kept = {k: v for k, v in json.loads(answer.body).items() if k != "refresh_token"}
+        return reply(answer.status, kept, cache_control="no-store")
 
 
 @breaks("TOK-08", needs="login")

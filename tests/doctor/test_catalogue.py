@@ -62,6 +62,18 @@ class SameCursor(Paged):
     last_cursor = "1"
 
 
+class EmptyCursor(Paged):
+    """The last page has an empty cursor, as libraries write that do not leave members out."""
+
+    pages = ((0, 1),)
+    last_cursor = ""
+
+
+async def test_an_empty_cursor_is_a_risk():
+    finding = only(await examined(EmptyCursor()))
+    assert (finding.rule, finding.verdict) == ("TOOL-03", "risk")
+
+
 class CursorToAnError(Paged):
     """A cursor of the server's own is refused."""
 

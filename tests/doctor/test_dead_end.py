@@ -12,7 +12,7 @@ from doorward.doctor.rules import profiles
 from testbed.answers import page, reply
 from testbed.good import Good, LegacyOpen
 
-CUT = Response(0, fault="broken", sentence="The connection was cut.")
+CUT = Response(0, fault="closed", sentence="The connection was cut.")
 
 
 def behind_the_sign_in(answer) -> Good:

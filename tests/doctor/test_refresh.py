@@ -73,7 +73,8 @@ async def test_a_server_that_does_not_rotate_is_good():
             if known is None or known["grant"] in self.ended:
                 return reply(400, {"error": "invalid_grant"})
             answer = self.issue({name: known[name] for name in ("grant", "client_id", "scope")})
-            return reply(200, {name: value for name, value in answer.json.items() if name != "refresh_token"})
+            kept = {name: value for name, value in answer.json.items() if name != "refresh_token"}
+            return reply(200, kept, cache_control="no-store")
 
     assert not (await signed_in(Constant())).findings
     assert not (await signed_in(Constant(), repeat=1)).findings
@@ -128,3 +129,51 @@ async def test_the_newest_access_token_is_the_one_that_is_used_afterwards():
     assert not report.findings
     revoked = [each for each in server.requests if each.url == f"{ORIGIN}/revoke"]
     assert revoked
+
+
+@pytest.mark.parametrize("repeat", [0, 1])
+async def test_a_reply_that_is_lost_after_the_commit_and_refused_the_next_time_is_found(repeat):
+    class Cut(Good):
+        def refresh(self, client, form):
+            if self.refresh_tokens.get(form.get("refresh_token", ""), {}).get("successor") is not None:
+                return reply(400, {"error": "invalid_grant"})
+            super().refresh(client, form)
+            return Response(0, fault="closed", sentence="The connection was cut.")
+
+    finding = only(await signed_in(Cut(), repeat=repeat))
+    assert (finding.rule, finding.verdict) == ("TOK-08", "broken")
+
+
+async def test_a_reply_that_is_lost_once_and_given_the_next_time_is_no_finding():
+    class CutOnce(Good):
+        cut = False
+
+        def refresh(self, client, form):
+            answer = super().refresh(client, form)
+            if self.cut:
+                return answer
+            self.cut = True
+            return Response(0, fault="closed", sentence="The connection was cut.")
+
+    assert rules_of(await signed_in(CutOnce())) == []
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(30, [("TOK-07", "risk")]), (3000, [])])
+async def test_a_refreshed_token_that_lives_for_a_moment_is_a_risk(seconds, found):
+    class Shrinking(Good):
+        def refresh(self, client, form):
+            answer = super().refresh(client, form)
+            return reply(answer.status, answer.json | {"expires_in": seconds}, cache_control="no-store")
+
+    report = await signed_in(Shrinking())
+    assert [(each.rule, each.verdict) for each in report.findings] == found
+
+
+async def test_a_token_reply_that_may_be_stored_is_noted():
+    class Kept(Good):
+        def refresh(self, client, form):
+            answer = super().refresh(client, form)
+            return reply(answer.status, answer.json)
+
+    finding = only(await signed_in(Kept()))
+    assert (finding.rule, finding.verdict) == ("TOK-05", "note")

@@ -220,7 +220,8 @@ async def test_a_sign_in_without_a_refresh_token_is_the_proof_that_none_is_issue
     class Hourly(Good):
         def issue(self, grant):
             answer = super().issue(grant)
-            return reply(200, {name: value for name, value in answer.json.items() if name != "refresh_token"})
+            kept = {name: value for name, value in answer.json.items() if name != "refresh_token"}
+            return reply(200, kept, cache_control="no-store")
 
     finding = only(await signed_in(Hourly()))
     assert finding.rule == "TOK-01"

@@ -54,6 +54,10 @@ def reply_faults(request: Request, response: Response) -> list[Finding]:
         line = f"expires_in: {expires!r} ({_kind(expires)})"
         summary = f"In the token reply, expires_in is {_kind(expires)}."
         return [found("TOK-05", summary, [*evidence, line], clients=_READS_NUMBERS_ONLY)]
+    kept = response.headers.get("cache-control", "")
+    if "no-store" not in kept.lower():
+        evidence.append(f"cache-control: {kept or '(none)'}")
+        return [found("TOK-05", "The token reply does not forbid that it is stored.", evidence, verdict="note")]
     return []
 
 

@@ -60,6 +60,9 @@ def _pages(picture: Picture, era: Era) -> Generator[Ask, Response, list[Finding]
             findings.append(looped)
             break
         tools += fresh
+        if cursor == "":
+            # The text knows an absent cursor alone, so it may be one: some clients ask with it, for the same page.
+            findings.append(_empty_cursor(request, response))
         if not isinstance(cursor, str) or not cursor or len(tools) > _TOOLS_LIMIT or size > _BYTES_LIMIT:
             break  # that many are more than enough to say so
         if cursor in cursors:
@@ -91,6 +94,11 @@ def _looped(
     if all(str(each.get("name")) in names for each in fresh):
         return found("TOOL-03", "A cursor leads to tools that were listed before.", evidence)
     return None
+
+
+def _empty_cursor(request: Request, response: Response) -> Finding:
+    summary = "The last page has an empty nextCursor; a client that looks only for its absence asks on, without end."
+    return found("TOOL-03", summary, seen(request, response), verdict="risk")
 
 
 def _same_cursor(request: Request, response: Response, cursor: str) -> Finding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.exchange import Ask, Request, Response, Together
@@ -17,6 +18,8 @@ from doorward.doctor.own_client import refresh_request, take
 from doorward.doctor.token_replies import error_of, reply_faults, tokens_of, without_tokens
 
 _PAUSE_SECONDS = 5.0
+_SHRUNKEN_TO = 0.25
+"""A lifetime that fell below this share of the first one did so by more than the time that has passed."""
 
 
 def refresh(picture: Picture) -> Steps:
@@ -33,6 +36,12 @@ def refresh(picture: Picture) -> Steps:
         picture.skip("needs --repeat", "TOK-02")
         answers = [(yield request)]
     taken = [each for each in answers if tokens_of(each)]
+    if not taken and any(each.status == 0 for each in answers):
+        # Asked for again as a client does it: what was committed before the connection broke is gone, or it is not.
+        again = yield request
+        if error_of(again) == "invalid_grant":
+            return _gone(picture, request, answers, again)
+        taken = [again] if tokens_of(again) else []
     if any(map(_says_nothing, answers)) and not taken:
         picture.skip(f"the token endpoint answered a refresh with {_status(answers[0])}", "TOK-02", "TOK-07", "TOK-08")
         return []
@@ -41,8 +50,9 @@ def refresh(picture: Picture) -> Steps:
         summary = f"The first refresh of a sign-in is answered with {_status(answers[0])}."
         return [found("TOK-07", summary, without_tokens(request, answers[0]))]
     reply = tokens_of(taken[-1]) or {}
+    lives = picture.signed_in.get("expires_in")
     take(picture, reply)
-    findings = reply_faults(request, taken[-1])
+    findings = reply_faults(request, taken[-1]) + _shorter(lives, reply, evidence=[f"> POST {request.url}"])
     again = yield refresh_request(picture, old, wait=_PAUSE_SECONDS if picture.repeat else 0.0)
     if fresh := tokens_of(again):
         take(picture, fresh)
@@ -55,6 +65,15 @@ def refresh(picture: Picture) -> Steps:
         return [*findings, found("TOK-07", summary, [*evidence, *seen(request, again)])]
     survived = yield from _survived(picture)
     return findings + _lost(request, answers, again, survived)
+
+
+def _shorter(first: object, reply: dict[str, Any], evidence: list[str]) -> list[Finding]:
+    """Find a token that lives for a small part of the time that the first one had."""
+    now = reply.get("expires_in")
+    if type(first) is not int or type(now) is not int or now >= first * _SHRUNKEN_TO:
+        return []
+    lines = [*evidence, f"expires_in of the sign-in: {first}", f"expires_in of the refresh: {now}"]
+    return [found("TOK-07", "A refreshed token expires much sooner than the first one.", lines, verdict="risk")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +119,15 @@ def _lost(request: Request, answers: list[Response], again: Response, survived: 
         summary = f"The same refresh again, as after a lost reply, is refused. {end}"
         findings.append(found("TOK-08", summary, evidence, verdict=verdict))
     return findings
+
+
+def _gone(picture: Picture, request: Request, answers: list[Response], again: Response) -> list[Finding]:
+    """Tell of a refresh whose answer never came, and that the server holds for done."""
+    picture.skip("the sign-in ended with a refresh whose answer was lost", "TOK-02", "TOK-07")
+    evidence = [f"> POST {request.url} (grant_type=refresh_token)"]
+    evidence += [f"< {_status(each)}: {each.sentence}" if not each.status else f"< {_status(each)}" for each in answers]
+    summary = "The answer to a refresh did not arrive, and the same refresh again is refused."
+    return [found("TOK-08", summary, [*evidence, "the same again:", *without_tokens(request, again)])]
 
 
 def _says_nothing(response: Response) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.dialogue import Said
-from doorward.doctor.exchange import Response, Together
+from doorward.doctor.exchange import Request, Response, Together
 from doorward.doctor.messages import discover, initialize
 from doorward.mcp.era import LEGACY_VERSIONS, UNSUPPORTED_VERSION
 
@@ -44,7 +44,7 @@ def versions(picture: Picture) -> Steps:
     """Begin a handshake with every version, and with one that does not exist."""
     plain = picture.initialize
     if error_code(plain) == UNSUPPORTED_VERSION or (picture.discovered and plain.status != 200):  # noqa: PLR2004
-        return [_modern_only(picture)]
+        return [_refused_handshake(initialize(picture), plain)]
     requests = tuple(initialize(picture, version=version) for version in _VERSIONS)
     answers = (yield Together(requests)).parts
     refused: list[str] = []
@@ -54,9 +54,8 @@ def versions(picture: Picture) -> Steps:
     return [found("VER-02", "A version is refused in place of negotiated.", refused)] if refused else []
 
 
-def _modern_only(picture: Picture) -> Finding:
+def _refused_handshake(request: Request, response: Response) -> Finding:
     """Tell a server of one era that says so, from one that leaves its older clients to guess."""
-    request, response = initialize(picture), picture.initialize
     if _names_its_versions(response):
         summary = "Only the newer era is served, and the refusal names its versions."
         return found("VER-03", summary, seen(request, response), verdict="note")
@@ -111,10 +110,7 @@ def _probe_with_token(picture: Picture) -> list[Finding]:
 
 def _modern_only_with_token(picture: Picture) -> list[Finding]:
     said = _last(picture, "initialize")
-    if said is None or _names_its_versions(said.response):
-        return []
-    summary = "The handshake of the older era is refused, without a word why."
-    return [found("VER-03", summary, seen(said.request, said.response))]
+    return [] if said is None else [_refused_handshake(said.request, said.response)]
 
 
 CHECKS = (new_era, versions)
