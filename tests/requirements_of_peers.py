@@ -188,7 +188,7 @@ OF_PEERS = (
     ),
     Requirement(
         "P-24",
-        "Scopes are narrowed at refresh and exchange; unknown ones fall away, and none left is an error.",
+        "Scopes are narrowed at code, refresh and exchange; unknown ones fall away, and none left is an error.",
         "peers P-24",
         (
             "oauth/test_scopes.py::test_a_refresh_may_only_narrow",

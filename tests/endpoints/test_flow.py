@@ -109,6 +109,21 @@ async def test_revoking_acts_on_the_next_request(tmp_path):
         assert (await w.call(tokens["access_token"])).status_code == 401
 
 
+@pytest.mark.requirement("P-24")
+async def test_a_scope_beside_the_code_narrows_until_a_refresh_asks_for_all(tmp_path):
+    async with world(tmp_path, scopes=("read", "write")) as w:
+        client_id = (await w.register())["client_id"]
+        code = await w.code(client_id)
+        refused = await w.redeem(client_id, code, scope="unheard-of")
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
+        tokens = await w.redeem(client_id, code, scope="write unheard-of")
+        assert tokens.json()["scope"] == "write"
+        assert (await w.redeem(client_id, code, scope="write unheard-of")).json() == tokens.json()
+        refresh = {"grant_type": "refresh_token", "client_id": client_id}
+        answer = await w.token(**refresh, refresh_token=tokens.json()["refresh_token"])
+        assert answer.json()["scope"] == "read write"
+
+
 async def test_a_restart_in_the_middle_of_a_sign_in_loses_nothing(tmp_path):
     clock = FixedClock()
     async with world(tmp_path, clock=clock) as w:

@@ -3,7 +3,7 @@ from oauth.given import POLICY, a_client
 
 from doorward.oauth.errors import InvalidScope, Reason
 from doorward.oauth.policy import Policy
-from doorward.oauth.scopes import grantable, narrowed
+from doorward.oauth.scopes import grantable, kept, narrowed
 
 
 @pytest.mark.requirement("A18")
@@ -58,6 +58,29 @@ def test_a_refresh_may_only_narrow(requested, result):
         return
     with pytest.raises(InvalidScope) as refused:
         narrowed(requested, granted=("read", "write"))
+    assert refused.value.reason is Reason.WIDER_SCOPE
+
+
+@pytest.mark.requirement("P-24")
+@pytest.mark.parametrize(
+    ("requested", "result"),
+    [
+        ((), ("read", "write")),
+        (("write",), ("write",)),
+        (("write", "read"), ("read", "write")),
+        (("read", "admin"), ("read",)),
+        (("offline_access",), ("read", "write")),
+        (("openid", "write"), ("write",)),
+        (("admin",), None),
+        (("admin", "openid"), None),
+    ],
+)
+def test_what_is_named_beside_a_code_narrows_it(requested, result):
+    if result is not None:
+        assert kept(requested, granted=("read", "write")) == result
+        return
+    with pytest.raises(InvalidScope) as refused:
+        kept(requested, granted=("read", "write"))
     assert refused.value.reason is Reason.WIDER_SCOPE
 
 

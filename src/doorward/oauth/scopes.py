@@ -53,3 +53,20 @@ def narrowed(requested: tuple[str, ...], *, granted: tuple[str, ...]) -> tuple[s
     if not set(wanted) <= set(granted):
         raise InvalidScope("The scope is wider than what was granted.", Reason.WIDER_SCOPE)
     return tuple(scope for scope in granted if scope in wanted) or granted
+
+
+def kept(requested: tuple[str, ...], *, granted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a code gives of what was consented to: what is named beside it, or all when nothing is.
+
+    What was not consented to falls away instead of being refused, as it did at the authorization endpoint: clients
+    send the same scopes to both.
+
+    Raises:
+        InvalidScope: something was named, and none of it was consented to.
+
+    Spec: RFC 6749 s3.3
+    """
+    left = tuple(scope for scope in requested if scope in granted)
+    if not left and not NEUTRAL_SCOPES.issuperset(requested):
+        raise InvalidScope("None of the scopes asked for was consented to.", Reason.WIDER_SCOPE)
+    return narrowed(left, granted=granted)

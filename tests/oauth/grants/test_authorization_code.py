@@ -85,10 +85,28 @@ def test_the_reply_is_kept_sealed_for_this_code_only():
 
 
 @pytest.mark.parametrize(
-    "accepted", [form(redirect_uri=None), form(resource=None), form(resource=RESOURCE + "/"), form(scope="read")]
+    "accepted",
+    [form(redirect_uri=None), form(resource=None), form(resource=RESOURCE + "/"), form(scope="read write more")],
 )
 def test_what_clients_leave_out_or_add_is_taken_well(accepted):
     assert redeem(accepted).reply.body == BODY
+
+
+@pytest.mark.requirement("P-24")
+def test_a_scope_beside_the_code_narrows_the_access_token_and_not_the_grant():
+    decision = redeem(form(scope="write unheard-of"))
+    assert decision.reply.body["scope"] == "write"
+    _, _, access, refresh = decision.changes
+    assert access.record.scopes == ("write",)
+    assert refresh.record.scopes == ("read", "write")
+
+
+@pytest.mark.requirement("P-24")
+@pytest.mark.parametrize("scope", ["unheard-of", "unheard-of openid", "re\u00e4d", " ".join(map(str, range(200)))])
+def test_a_scope_of_which_nothing_was_consented_to_spends_nothing(scope):
+    with pytest.raises(OAuthError) as refused:
+        redeem(form(scope=scope))
+    assert refused.value.error == "invalid_scope"
 
 
 def test_a_client_that_did_not_register_for_refresh_gets_no_refresh_token():

@@ -17,10 +17,12 @@ import msgspec
 from doorward.oauth.changes import Decision, Replace, Stored
 from doorward.oauth.client_terms import still_hold
 from doorward.oauth.errors import InvalidGrant, InvalidRequest, OAuthError, Reason, UnauthorizedClient
+from doorward.oauth.parameters import parse_scope
 from doorward.oauth.pkce import is_verifier, verify
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import AuthorizationCode, Client, Grant
 from doorward.oauth.revocation import end_grant
+from doorward.oauth.scopes import kept
 from doorward.oauth.token_reply import (
     MintedTokens,
     Sealing,
@@ -67,7 +69,7 @@ def redeem_code(
     alive = live_grant(grant, code.record.grant_id, now=now, policy=policy)
     made = issue(
         source=code.record,
-        scopes=code.record.scopes,
+        scopes=kept(parse_scope(form.get("scope")), granted=code.record.scopes),
         client=client,
         grant=alive,
         now=now,
