@@ -3,7 +3,7 @@
 import pytest
 from endpoints.test_administration import call, make_token
 from endpoints.test_audit import entries
-from world import world
+from world import REDIRECT_URI, world
 
 from doorward.administration.operation import CAPABILITIES
 from doorward.oauth.changes import Insert
@@ -49,6 +49,20 @@ async def test_a_rotation_without_overlap_ends_every_other_secret(tmp_path):
         client_id = made["client_id"]
         tried = [await w.redeem(client_id, await w.code(client_id), client_secret=each) for each in secrets]
         assert [each.status_code for each in tried] == [401, 401, 200]
+
+
+async def test_a_secret_that_a_program_declares_is_not_rotated_for_the_next_start_would_bring_it_back(tmp_path):
+    declared = {
+        "client_id": "notes",
+        "client_name": "Notes",
+        "redirect_uris": [REDIRECT_URI],
+        "client_secret": "s" * 43,
+    }
+    async with world(tmp_path, clients=[declared]) as w:
+        token = await make_token(w, CAPABILITIES)
+        answer = await call(w, "POST", "/clients/notes/secret", token, json={"overlap_seconds": 0})
+        assert (answer.status_code, "is declared by a program" in answer.text) == (400, True), answer.text
+        assert (await w.redeem("notes", await w.code("notes"), client_secret="s" * 43)).status_code == 200
 
 
 async def test_what_cannot_be_rotated_is_refused_with_the_reason(tmp_path):

@@ -220,6 +220,7 @@ _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
         Client,
         {"secret_digest": "digest", "earlier_secret_digest": "before", "earlier_secret_until": NOW + 48},
     ),
+    "client.declared": (Client, {"is_declared": True}),
     "grant.service": (Grant, {"grant_type": "client_credentials"}),
     "failed_sign_ins.open": (FailedSignIns, {"open_tries": {"0011223344556677": NOW + 47}}),
     "browser_session.tabs": (BrowserSession, {"earlier_digests": ("before", "first")}),

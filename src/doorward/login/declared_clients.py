@@ -79,7 +79,7 @@ def _client(each: Mapping[str, Any], *, now: int, policy: Policy) -> Client:
         raise InvalidClientMetadata(
             f"token_endpoint_auth_method must be one of {', '.join(AUTH_METHODS)}.", Reason.UNSUPPORTED_METADATA
         )
-    return pre_register(
+    client = pre_register(
         client_id=str(each["client_id"]),
         client_name=str(each["client_name"]),
         redirect_uris=tuple(each["redirect_uris"]),
@@ -90,3 +90,4 @@ def _client(each: Mapping[str, Any], *, now: int, policy: Policy) -> Client:
         now=now,
         policy=policy,
     )
+    return msgspec.structs.replace(client, is_declared=True)

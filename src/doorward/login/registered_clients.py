@@ -141,7 +141,7 @@ async def rotate_secret(
     """Give a client a new secret; the one it has stays good for the overlap, and one before that ends at once.
 
     Raises:
-        ConfigError: no such client, it registered itself, or it has no secret.
+        ConfigError: no such client, it registered itself, a program declares it, or it has no secret.
     """
     secret = mint(SECRET_PREFIX, entropy.random_bytes(32))
     done: list[Client] = []
@@ -151,6 +151,9 @@ async def rotate_secret(
         client = stored.record
         if client.source != "registered":
             raise ConfigError([Problem(f"{shown(client.client_id)} registered itself", fix="It registers again.")])
+        if client.is_declared:
+            fix = "Replace it in the declaration: the next start would bring this one back."
+            raise ConfigError([Problem(f"{shown(client.client_id)} is declared by a program", fix=fix)])
         if client.secret_digest is None:
             fix = "A client with keys publishes a second key first; a public client has nothing to rotate."
             raise ConfigError([Problem(f"{shown(client.client_id)} has no secret", fix=fix)])

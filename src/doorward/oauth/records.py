@@ -68,6 +68,8 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     earlier_secret_digest: str | None = None
     """Digest of the secret that `secret_digest` has replaced; good until `earlier_secret_until`, and not without it."""
     earlier_secret_until: int | None = None
+    is_declared: bool = False
+    """A program writes it anew at each start, so no operator may change it meanwhile."""
 
 
 class User(Record, frozen=True, kw_only=True, omit_defaults=True):
