@@ -29,7 +29,11 @@ from doorward.door.refusals import Refusals
 from doorward.door.replies import send_unavailable
 from doorward.endpoints.administration import ROOT as ADMINISTRATION
 from doorward.endpoints.administration import administration_api
+from doorward.endpoints.counts import Counts
+from doorward.endpoints.metrics import PATH as METRICS
+from doorward.endpoints.metrics import Answers, MetricsEndpoint
 from doorward.endpoints.register import OnRegister
+from doorward.endpoints.responses import guarded
 from doorward.errors import StorageError
 from doorward.fetching.client_documents import FetchedClientDocuments
 from doorward.fetching.fetcher import Fetcher
@@ -282,6 +286,7 @@ class _Running:
         self.router = router_for(authority, config, keys, door.on_register)
         here = Administration(policy, store, door.clock, door.entropy, keys, self.audit, mcp_url(config))
         self.router.mounts = {f"{ADMINISTRATION}/": administration_api(here, self.last_used)}
+        self.answers = self._counted(door, authority)
         self.addresses = ClientAddresses(config.trusted_proxies)
         self._run, self._numbers = secrets.token_hex(6), count(1)
         self.audit.start()
@@ -292,6 +297,27 @@ class _Running:
             asyncio.create_task(self.last_used.write_regularly(), name="doorward-last-used"),
             asyncio.create_task(rotation.tend(config.key_rotation_days), name="doorward-keys"),
         )
+
+    def _counted(self, door: Door, authority: Authority) -> Answers:
+        """Return the router with its answers counted, and `/metrics` where somebody may read it."""
+        answers = Answers(self.router)
+        counts = Counts(
+            started_at=door.clock.now(),
+            requests=self.door.counts.requests,
+            standing=lambda: self.door.counts.standing,
+            answers=answers,
+            audit=self.audit,
+            authority=authority,
+        )
+        page = MetricsEndpoint(
+            counts.families,
+            common={"worker": door.worker_id} if door.worker_id else {},
+            trusts=ClientAddresses(door.config.metrics_from).trusts,
+            allowed_hosts=door.config.allowed_hosts,
+        )
+        if door.config.metrics_from:
+            self.router.routes = {**self.router.routes, METRICS: {"GET": guarded(page)}}
+        return answers
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -308,7 +334,7 @@ class _Running:
         here = Origin(self.audit, address=self.addresses.of_scope(scope), request_id=identifier)
         token = origin.set(here)
         try:
-            await self.router(scope, receive, send)
+            await self.answers(scope, receive, send)
         finally:
             origin.reset(token)
 

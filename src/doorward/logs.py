@@ -20,6 +20,8 @@ LogFormat = Literal["text", "json"]
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("doorward_request_id", default="")
 """The id of the request being served; also sent to the client as `X-Request-Id`."""
+trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("doorward_trace_id", default="")
+"""The caller's own id of what the request belongs to (`traceparent`, W3C Trace Context)."""
 
 _SECRETS = re.compile(
     r"\b(dw[acrkds]_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+"
@@ -54,6 +56,8 @@ class JsonFormatter(logging.Formatter):
         }
         if current := request_id.get():
             entry["request_id"] = current
+        if trace := trace_id.get():
+            entry["trace_id"] = trace
         entry.update(getattr(record, "fields", {}))
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
@@ -68,6 +72,8 @@ class TextFormatter(logging.Formatter):
         fields = dict(getattr(record, "fields", {}))
         if current := request_id.get():
             fields["request_id"] = current
+        if trace := trace_id.get():
+            fields["trace_id"] = trace
         parts = [
             time.strftime("%H:%M:%S", time.localtime(record.created)),
             f"{record.levelname.lower():7}",

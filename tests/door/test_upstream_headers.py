@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import logging
+
 import pytest
 from door.fronts import Front, legacy, modern, modern_headers
 
 from doorward.door.inbound import HeaderSorter
+from doorward.logs import JsonFormatter, TextFormatter
 
 SPOOFED = [
     "forwarded",
@@ -147,3 +150,29 @@ def test_the_sorter_judges_long_names_without_keeping_them():
     inbound = sorter.sort([(name, b"v") for name in (*names, b"x-user-" + b"n" * 10_000)])
     assert [line[0] for line in inbound.forwarded] == names
     assert held() == before
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize(
+    ("sent", "trace"),
+    [
+        (f"00-{TRACE}-b7ad6b7169203331-01", TRACE),
+        (f"cc-{TRACE}-b7ad6b7169203331-01-what.later.versions.add", TRACE),
+        (f"ff-{TRACE}-b7ad6b7169203331-01", ""),
+        (f"00-{TRACE.upper()}-b7ad6b7169203331-01", ""),
+        (f"00-{'0' * 32}-b7ad6b7169203331-01", ""),
+        (f"00-{TRACE}-{'0' * 16}-01", ""),
+        ("nonsense\x1b[31m", ""),
+        (None, ""),
+    ],
+)
+async def test_a_trace_goes_on_as_it_came_and_is_in_our_log(open_front, sent, trace):
+    await open_front.ask(legacy(), headers={"traceparent": sent, "tracestate": "vendor=1"})
+    assert open_front.upstream.got("traceparent") == ([] if sent is None else [sent])
+    assert open_front.upstream.got("tracestate") == ["vendor=1"]
+    for formatter in (JsonFormatter(), TextFormatter()):
+        line = formatter.format(logging.makeLogRecord({"msg": "event"}))
+        assert ("trace_id" in line) == bool(trace)
+        assert trace in line

@@ -153,6 +153,9 @@ class Config:
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose `X-Forwarded-For` is believed, for logs and limits. Behind a proxy that is not listed
     all clients share its address, and its limits. Never changes a published address."""
+    metrics_from: tuple[str, ...] = ("127.0.0.0/8", "::1")
+    """Addresses or networks that may read `/metrics` (Prometheus), each process its own counts. An empty list: nobody.
+    Others are answered 404, and so is whatever a proxy has forwarded or was sent to a public name."""
     limit_registrations_per_minute: int = 120
     """How often clients may register with the same content from one address; five times as often with any content.
     This and the other limits are counted by each process, answered 429 with `Retry-After`, and off when 0."""

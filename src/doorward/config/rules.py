@@ -242,6 +242,7 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "allowed_origins": _origins,
     "allowed_hosts": _hosts,
     "trusted_proxies": _networks,
+    "metrics_from": _networks,
     "database": database,
     "database_connections": _within(1, 1000, "Each process needs at least one connection."),
     "master_key": _master_key,

@@ -23,10 +23,10 @@ from doorward.door.bearer import Authenticator
 from doorward.door.body import ClientGone, read_body
 from doorward.door.client_address import ClientAddresses
 from doorward.door.departure import Departure
-from doorward.door.exchange import Exchange
+from doorward.door.exchange import DoorCounts, Exchange
 from doorward.door.guard import Guard, cors_headers, preflight_headers
 from doorward.door.identity import UpstreamIdentity
-from doorward.door.inbound import HeaderSorter
+from doorward.door.inbound import HeaderSorter, trace_of
 from doorward.door.ports import Peers
 from doorward.door.possession import Possession
 from doorward.door.refusals import Refusals
@@ -35,7 +35,7 @@ from doorward.door.route import owned_paths
 from doorward.door.sessions import McpSessions, append_session
 from doorward.door.stream import UpstreamReply
 from doorward.errors import Unavailable, UpstreamError
-from doorward.logs import log, request_id
+from doorward.logs import log, request_id, trace_id
 from doorward.mcp.era import Legacy, Modern, classify, classify_bodiless
 from doorward.mcp.headers import read_mirrored
 from doorward.mcp.jsonrpc import INVALID_REQUEST, Refusal, read_message
@@ -108,6 +108,7 @@ class McpDoor:
         # Ids need to be distinct, not secret: a random start and a counter spare a system call for each request.
         self._run = entropy.random_bytes(6).hex()
         self._numbers = count(1)
+        self.counts = DoorCounts()
 
     def drain(self) -> None:
         """End standing streams, so that a process that is stopping need not wait for them."""
@@ -118,6 +119,7 @@ class McpDoor:
         identifier = f"{self._run}{next(self._numbers):06x}"
         request_id.set(identifier)
         exchange = Exchange(scope, receive, send, self._sorter.sort(scope["headers"]), identifier)
+        trace_id.set(trace_of(exchange.inbound.captured.get(b"traceparent")))
         try:
             await self._serve(exchange)
         except Refused as error:
@@ -128,19 +130,25 @@ class McpDoor:
         except BearerError as error:
             challenge = self._authenticator.challenge(error)
             await replies.send_challenge(send, exchange.base, error, challenge, rpc_id=exchange.rpc_id)
-            exchange.note_refused(error.status, error.reason)
+            exchange.note_refused(error.status, error.reason, counted=error.reason)
             self._count(exchange, error.reason)
         except Unavailable as error:
             log(LOGGER, logging.WARNING, "store_unavailable", detail=str(error))
+            exchange.note_failed("unavailable", 503)
             await replies.send_unavailable(send, exchange.base)
         except UpstreamError as error:
             await self._fail(exchange, error)
         except ClientGone:
             log(LOGGER, logging.DEBUG, "client_gone")
+            exchange.note_failed("client_gone", 0)
         except Exception:
             LOGGER.exception("bug", extra={"fields": {"error_id": identifier}})
+            exchange.note_failed("bug", 500)
             if not exchange.has_started:
                 await replies.send_bug(send, exchange.base, identifier, rpc_id=exchange.rpc_id)
+        finally:
+            if exchange.outcome is not None:
+                self.counts.requests[exchange.outcome] += 1
 
     async def _serve(self, exchange: Exchange) -> None:
         method: str = exchange.scope["method"]
@@ -183,6 +191,7 @@ class McpDoor:
             await exchange.refuse(era)
             return
         exchange.rpc_id, exchange.rpc_method = era.rpc_id, era.method
+        exchange.era = "modern" if isinstance(era, Modern) else "legacy"
         self._permit(exchange, message.method, message.params)
         await self._carry(exchange, era)
 
@@ -194,6 +203,7 @@ class McpDoor:
         elif isinstance(era, Modern):
             raise Refused(405, f"Version {era.version} of MCP uses POST only.", headers=_ALLOW_MODERN)
         else:
+            exchange.era = "legacy"
             check_accept(exchange.scope["method"], inbound.captured.get(b"accept"))
             self._permit(exchange, None, {})
             await self._carry(exchange, era)
@@ -255,13 +265,14 @@ class McpDoor:
             inbound.forwarded,
             scope["query_string"],
             exchange.body,
-            "modern" if isinstance(era, Modern) else "legacy",
+            exchange.era or "legacy",
             era.method or None,
             era.rpc_id,
             None if session is None else session.upstream_id,
             exchange.caller,
             scope,
         )
+        self.counts.standing += is_standing
         try:
             await self._upstream.handle(call, departure.receive, reply.send)
         except Exception:
@@ -269,6 +280,7 @@ class McpDoor:
             if reply.rejected is None:
                 raise
         finally:
+            self.counts.standing -= is_standing
             reply.close()
         if reply.rejected is not None:
             raise reply.rejected
@@ -285,6 +297,7 @@ class McpDoor:
 
     async def _fail(self, exchange: Exchange, error: UpstreamError) -> None:
         log(LOGGER, logging.WARNING, "upstream_failed", fault=error.fault, detail=str(error))
+        exchange.note_failed("upstream_failed", replies.FAULT_STATUS[error.fault])
         # Once an answer is under way there is no honest way to end it: the server sees it left open and closes the
         # connection without the final chunk.
         if not exchange.has_started:

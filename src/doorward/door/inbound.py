@@ -2,13 +2,14 @@
 
 Owns the hygiene towards the upstream: credentials, cookies, hop-by-hop headers, and everything with which a stranger
 could claim to be someone or somewhere else (`Forwarded`, `X-Forwarded-*`, `X-User`, ...). Headers that merely state a
-fact about the message go on unchanged, `Mcp-Param-*` among them.
+fact about the message go on unchanged, `Mcp-Param-*`, `traceparent` and `tracestate` among them.
 
 Spec: RFC 9110 s7.6.1 (connection-specific fields); MCP 2026-07-28 basic/transports (gateways forward `Mcp-Param-*`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -35,7 +36,7 @@ _CAPTURED = (
     b"x-forwarded-for",
     b"access-control-request-headers",
 )
-_CAPTURED_AND_FORWARDED = (b"content-type", b"mcp-protocol-version", b"mcp-method", b"mcp-name")
+_CAPTURED_AND_FORWARDED = (b"content-type", b"mcp-protocol-version", b"mcp-method", b"mcp-name", b"traceparent")
 _DROPPED = (
     # Connection-specific, or framing that each hop makes for itself.
     *(b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings"),
@@ -58,6 +59,13 @@ _MOST_LEARNED = 512
 _LONGEST_LEARNED = 64
 """Bytes. What is learned is kept for good, and anybody can send a name."""
 _CONNECTION_OPTIONS = frozenset({b"keep-alive", b"close", b"upgrade", b"te", b""})
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+
+
+def trace_of(traceparent: bytes | None) -> str:
+    """Return the trace id that the caller's own log has; an empty text where it sent none, or nonsense."""
+    found = _TRACEPARENT.fullmatch(traceparent) if traceparent is not None else None
+    return found[1].decode("ascii") if found else ""
 
 
 class Inbound:

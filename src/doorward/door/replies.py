@@ -24,7 +24,7 @@ CLOSE = (b"connection", b"close")
 _UNAVAILABLE_RETRY_SECONDS = b"2"
 _NO_VERDICT = "The server cannot check credentials at the moment. Try again shortly."
 
-_FAULT_STATUS: Mapping[UpstreamFault, int] = {
+FAULT_STATUS: Mapping[UpstreamFault, int] = {
     "unreachable": 502,
     "timeout": 504,
     "reset": 502,
@@ -99,7 +99,7 @@ async def send_upstream_fault(
     headers = [*base, _JSON, _NO_STORE]
     if error.fault in _FAULT_RETRY_SECONDS:
         headers.append((b"retry-after", _FAULT_RETRY_SECONDS[error.fault]))
-    await send_reply(send, _FAULT_STATUS[error.fault], headers, body)
+    await send_reply(send, FAULT_STATUS[error.fault], headers, body)
 
 
 async def send_bug(send: Send, base: Headers, error_id: str, *, rpc_id: RpcId | None) -> None:

@@ -42,7 +42,8 @@ class TokenEndpoint:
         require_content_type(request, "application/x-www-form-urlencoded")
         form = parse_form(await request.body())
         authorization = request.headers.get("authorization")
-        decide = self.decisions[grant_type(form, policy=self.authority.policy)]
+        asked = grant_type(form, policy=self.authority.policy)
+        decide = self.decisions[asked]
         proof = presented_proof(self.authority, request, TOKEN_PATH)
         caller = Caller(self.authority, authorization, form)
         if "code" in form:
@@ -57,6 +58,7 @@ class TokenEndpoint:
         reply = await self.authority.decide(attempt)
         if reply.error is not None:
             raise reply.error
+        self.authority.granted[asked] += 1
         return json_response(reply.body, headers=nonce_header(proof))
 
     def _minted(self, jkt: str | None) -> MintedTokens:

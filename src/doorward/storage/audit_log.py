@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -69,6 +70,8 @@ class AuditLog:
         self._queue_limit = queue_limit
         self._pending: list[AuditEntry] = []
         self._written = 0
+        self.sign_ins: Counter[str] = Counter()
+        """Sign-ins since the start, by how they ended."""
         self._repeats: dict[tuple[str, ...], tuple[int, int]] = {}
         """Of a refusal that waits: its place among all entries of this process, and how often it came."""
         self._uncertain: tuple[AuditEntry, int] | None = None
@@ -96,6 +99,8 @@ class AuditLog:
 
     def write(self, event: AuditEvent) -> None:
         """Queue one event."""
+        if event.event == "sign_in":
+            self.sign_ins[event.outcome] += 1
         here = origin.get()
         detail = {name: _plain(value) for name, value in event.detail.items() if value}
         if event.outcome == "refused" and self._is_repeated(event, detail):

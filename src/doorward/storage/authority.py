@@ -6,6 +6,7 @@ The answer is returned only after its changes are durable. The loop itself is in
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -71,6 +72,8 @@ class Authority:
     issuer_keys: IssuerKeys | None = None
     """None: identity providers are known by the keys that the settings hold, or not at all."""
     turns: Turns = field(default_factory=WeakValueDictionary, repr=False)
+    granted: Counter[str] = field(default_factory=Counter, repr=False)
+    """Token requests of this process that were granted, by `grant_type`."""
 
     async def client(self, client_id: str) -> Stored[Client] | None:
         """Return the client as it describes itself now: where its id is a URL, its document may be asked for.
