@@ -113,10 +113,10 @@ async def test_an_encrypted_token_that_is_refused_is_a_surprise_of_format():
     assert "encrypted" in finding.summary
 
 
-async def test_a_token_that_was_handed_in_and_is_refused_is_no_fault_of_the_server():
+async def test_a_token_that_was_handed_in_and_is_refused_is_told_and_is_no_fault_of_the_server():
     report = await signed_in(Good(), may_sign_in=False, token="of-yesterday-and-long")
-    assert not report.findings
-    assert report.not_checked["RS-01"] == "the token that was handed in is refused"
+    assert (only(report).rule, only(report).verdict) == ("RS-01", "note")
+    assert report.not_checked["RS-07"] == "the token that was handed in is refused"
     assert {verdict.verdict for verdict in report.clients.values()} == {"connects as far as sign-in"}
 
 

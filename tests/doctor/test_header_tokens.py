@@ -22,3 +22,9 @@ async def test_a_token_that_is_refused_changes_nothing():
 
     report = await examine(Picture(f"{ORIGIN}/mcp", token="of-somewhere-else"), NoChallenge().send)
     assert "DSC-03" in {finding.rule for finding in report.findings if finding.verdict == "broken"}
+
+
+async def test_that_nobody_is_named_who_issues_tokens_is_one_cause():
+    report = await examine(Picture(f"{ORIGIN}/mcp"), HeaderToken().send)
+    [finding] = report.findings
+    assert (finding.rule, finding.explains) == ("DSC-03", ("DSC-06",))

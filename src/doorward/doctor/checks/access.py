@@ -115,8 +115,9 @@ def error_reply(picture: Picture) -> Steps:
 def _opaque(picture: Picture, request: Request, response: Response) -> list[Finding]:
     """Judge the refusal of a token that cannot be read."""
     if not picture.signed_in:
-        picture.skip("the token that was handed in is refused", *_RULES)
-        return []
+        picture.skip("the token that was handed in is refused", *_RULES[1:])
+        summary = "The token that was handed in gets 401: it may have expired, or be none of this server's."
+        return [found("RS-01", summary, seen(request, response), verdict="note")]
     words = response.headers.get("www-authenticate", "") + response.body.decode("utf-8", "replace")
     parts = picture.token.count(".") + 1
     encrypted = parts == _JWE_PARTS
