@@ -38,7 +38,6 @@ LACKING = {
     "P-13": "A refusal has one code and status, and the function sees the checked metadata rather than the body.",
     "P-26": "Lifetimes are the same for every grant.",
     "P-34": "The log is the only place where faults are told; no function of the operator's is.",
-    "F-07": "A policy by domain is the operator's own function.",
     "F-15": "Records live in memory, SQLite or Postgres, and not in a cache that may forget.",
     "F-17": "A trace goes on and is in the log; the door makes no spans of its own.",
     "F-18": "Browser sessions are ended with their user, and not listed.",

@@ -56,11 +56,12 @@ OF_SERVERS = (
     ),
     Requirement(
         "F-07",
-        "Registration is open, for holders of a token, by the operator's function, or off.",
+        "Registration is open, for holders of a token, by domain, by the operator's function, or off.",
         "frameworks F-07; RFC 7591 s3",
         (
             "endpoints/test_registration.py::test_with_an_initial_access_token_only_its_holders_register",
             "endpoints/test_registration.py::test_registration_can_be_switched_off",
+            "endpoints/test_redirect_hosts.py::test_a_registration_for_another_host_is_refused_and_so_is_a_later_change",
         ),
     ),
     Requirement(

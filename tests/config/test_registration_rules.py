@@ -35,6 +35,12 @@ def test_a_list_of_hosts_has_one_spelling(tmp_path):
     assert config.metadata_document_hosts == ("*", "!evil.example")
 
 
+def test_redirect_hosts_reach_the_policy(tmp_path):
+    assert policy_of(load({}, {}, tmp_path).config).registration_redirect_hosts == ("*",)
+    config = load({"registration_redirect_hosts": ["*.Example.com", "!loopback"]}, {}, tmp_path).config
+    assert policy_of(config).registration_redirect_hosts == ("*.example.com", "!loopback")
+
+
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
@@ -46,6 +52,8 @@ def test_a_list_of_hosts_has_one_spelling(tmp_path):
         ({"metadata_document_hosts": ["client.example/path"]}, "is not a host"),
         ({"metadata_document_hosts": ["client.*.example"]}, "is not a host"),
         ({"metadata_document_hosts": ["!evil.example"]}, "none accepted"),
+        ({"registration_redirect_hosts": ["https://client.example/cb"]}, "is not a host"),
+        ({"registration_redirect_hosts": ["!loopback"]}, "none accepted"),
         ({"metadata_document_limit_bytes": 1023}, "out of range"),
         ({"metadata_document_limit_bytes": 65_537}, "out of range"),
         ({"unused_clients_limit": 99}, "out of range"),

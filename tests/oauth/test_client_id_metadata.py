@@ -5,11 +5,12 @@ import pytest
 from joserfc.jwk import ECKey
 from oauth.given import ISSUER, MINTED, NOW, POLICY, VERIFIER, Wrapping, a_client, a_code, a_grant
 
-from doorward.oauth.client_id_metadata import check_document_url, host_is_accepted, is_document_url, read_document
+from doorward.oauth.client_id_metadata import check_document_url, is_document_url, read_document
 from doorward.oauth.client_metadata import read_metadata
 from doorward.oauth.client_terms import still_hold, terms
 from doorward.oauth.errors import InvalidClientMetadata, InvalidGrant, OAuthError, Reason
 from doorward.oauth.grants.authorization_code import redeem_code
+from doorward.oauth.host_patterns import host_is_accepted
 
 URL = "https://client.example/oauth/client.json"
 KEY = ECKey.generate_key("P-256", {"kid": "one"}, private=True)

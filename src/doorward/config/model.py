@@ -138,6 +138,10 @@ class Config:
     unused_clients_limit: int = 50_000
     """So many self-registered clients may wait for their first user. A further one takes the place of an old one, so
     nobody who fills them all can lock others out."""
+    registration_redirect_hosts: tuple[str, ...] = ("*",)
+    """Hosts to which clients that register or describe themselves may send their answers (redirect URIs): `host`,
+    `*.host` or `*`; with `!` in front: not that one. The user's own machine and private-use schemes are accepted as
+    well, unless `!loopback` or `!app` is in the list. Clients that you add may redirect anywhere."""
     metadata_document_hosts: tuple[str, ...] = ("*",)
     """Hosts whose client metadata documents are accepted (a `client_id` that is an https URL): `host`, `*.host`, or `*`
     for every one; with `!` in front: not that one. An empty list: none."""

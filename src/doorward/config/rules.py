@@ -235,6 +235,7 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "scope_implies": _scope_table,
     "registration_token": _registration_token,
     "unused_clients_limit": _within(100, 10_000_000, "Honest clients need room between registration and first use."),
+    "registration_redirect_hosts": _host_patterns,
     "metadata_document_hosts": _host_patterns,
     "metadata_document_limit_bytes": _within(1024, 65_536, "Documents are small; larger ones are an attack."),
     "trusted_issuers": trusted_issuers,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from doorward.oauth.client_keys import read_jwks_uri, refuse_secrets
 from doorward.oauth.client_metadata import ClientMetadata, read_metadata
 from doorward.oauth.errors import InvalidClientMetadata, Reason
+from doorward.oauth.host_patterns import host_is_accepted
 from doorward.oauth.policy import Policy
 from doorward.oauth.uris import InvalidUri, parse_http
 from doorward.strict_json import InvalidJson, decode
@@ -59,14 +60,6 @@ def check_document_url(client_id: str, *, policy: Policy) -> str:
     return host
 
 
-def host_is_accepted(host: str, patterns: tuple[str, ...]) -> bool:
-    """Compare with a list of `host`, `*.host`, `*` and, with a `!` in front, what is not accepted in any case."""
-    if any(_fits(host, pattern[1:]) for pattern in patterns if pattern.startswith("!")):
-        return False
-    accepted = [pattern for pattern in patterns if not pattern.startswith("!")]
-    return any(_fits(host, pattern) for pattern in accepted)
-
-
 def read_document(body: bytes, *, client_id: str, policy: Policy) -> Document:
     """Check the bytes of a document.
 
@@ -98,12 +91,6 @@ def read_document(body: bytes, *, client_id: str, policy: Policy) -> Document:
     if method == "private_key_jwt" and (metadata.jwks is None) == (jwks_uri is None):
         raise _unusable("A document with private_key_jwt has its keys in jwks or at jwks_uri, one of the two.")
     return Document(metadata, jwks_uri)
-
-
-def _fits(host: str, pattern: str) -> bool:
-    if pattern == "*":
-        return True
-    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 
 def _unusable(description: str) -> InvalidClientMetadata:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from doorward.oauth.client_keys import read_jwks
 from doorward.oauth.errors import InvalidClientMetadata, InvalidRedirectUri, InvalidScope, Reason
+from doorward.oauth.host_patterns import check_redirect_hosts
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import ClientAuthMethod
@@ -52,7 +53,7 @@ class ClientMetadata:
 
 
 def read_metadata(body: object, *, policy: Policy) -> ClientMetadata:
-    """Check the decoded body of a registration request.
+    """Check the decoded body of a registration request, or the document in its place.
 
     Raises:
         InvalidRedirectUri: `redirect_uris` is missing, too long, or one of them cannot be used.
@@ -64,8 +65,10 @@ def read_metadata(body: object, *, policy: Policy) -> ClientMetadata:
         raise _malformed("The body must be a JSON object.")
     fields: dict[str, object] = {str(name): value for name, value in body.items() if value is not None}
     method = _text(fields, "token_endpoint_auth_method")
+    redirect_uris = check_redirect_uris(fields.get("redirect_uris"), policy=policy)
+    check_redirect_hosts(redirect_uris, policy.registration_redirect_hosts)
     return ClientMetadata(
-        redirect_uris=check_redirect_uris(fields.get("redirect_uris"), policy=policy),
+        redirect_uris=redirect_uris,
         client_name=clean_text(_text(fields, "client_name"), limit_chars=policy.client_name_chars),
         grant_types=_grant_types(fields),
         response_types=_response_types(fields),

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     MALFORMED_REDIRECT_URI = "malformed_redirect_uri"
     UNSAFE_REDIRECT_URI = "unsafe_redirect_uri"
     OWN_REDIRECT_URI = "own_redirect_uri"
+    REDIRECT_HOST = "redirect_host"
     MISSING_REDIRECT_URI = "missing_redirect_uri"
     UNREGISTERED_REDIRECT_URI = "unregistered_redirect_uri"
     WRONG_REDIRECT_URI = "wrong_redirect_uri"

@@ -84,6 +84,8 @@ class Policy:
     """So many self-registered clients may wait for their first user; a further one takes the place of an old one."""
     same_client_seconds: int = 3600
     """For this long the same registration of a public client that nobody has used gets the same client."""
+    registration_redirect_hosts: tuple[str, ...] = ("*",)
+    """Hosts to which clients that describe themselves may redirect; `!loopback` and `!app` refuse those as well."""
     metadata_document_hosts: tuple[str, ...] = ("*",)
     """Hosts whose metadata documents are accepted (`host`, `*.host`, `*`), with `!` in front not; empty: none."""
     metadata_document_limit_bytes: int = 5 * 1024
