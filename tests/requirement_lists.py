@@ -28,7 +28,6 @@ LISTS = {
 }
 
 ABSENT = {
-    "P-33": "No function of the operator's is asked when a token is made, so there is nothing to split or to clamp.",
     "P-36": "Tokens of other issuers are taken as assertions at the token endpoint, and never at the door.",
     "F-14": "People sign in with local accounts or by an enterprise's assertion; other providers are not built.",
 }
@@ -36,7 +35,7 @@ ABSENT = {
 
 LACKING = {
     "P-13": "A refusal has one code and status, and the function sees the checked metadata rather than the body.",
-    "P-26": "Lifetimes are the same for every grant.",
+    "P-33": "There are no properties to split: what belongs to a user stays with the operator, under the user's name.",
     "P-34": "The log is the only place where faults are told; no function of the operator's is.",
     "F-15": "Records live in memory, SQLite or Postgres, and not in a cache that may forget.",
     "F-17": "A trace goes on and is in the log; the door makes no spans of its own.",

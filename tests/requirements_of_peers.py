@@ -267,6 +267,11 @@ OF_PEERS = (
         ),
     ),
     Requirement(
+        "P-33",
+        "The operator's function takes scopes and life off tokens, and what it does not answer gives none.",
+        "peers P-33",
+    ),
+    Requirement(
         "P-34",
         "What went wrong inside is in the log under an id, and never on the wire.",
         "peers P-34",

@@ -12,8 +12,18 @@ from doorward.errors import ConfigError, DoorwardError, StartError
 
 if TYPE_CHECKING:
     from doorward.app import Door
+    from doorward.oauth.token_terms import TokenRefused, TokenRequest, TokenTerms
 
-__all__ = ["ConfigError", "Door", "DoorwardError", "StartError", "__version__"]
+__all__ = [
+    "ConfigError",
+    "Door",
+    "DoorwardError",
+    "StartError",
+    "TokenRefused",
+    "TokenRequest",
+    "TokenTerms",
+    "__version__",
+]
 
 __version__ = "0.1.0"
 
@@ -24,4 +34,8 @@ def __getattr__(name: str) -> Any:
         from doorward.app import Door
 
         return Door
+    if name in {"TokenRefused", "TokenRequest", "TokenTerms"}:
+        from doorward.oauth import token_terms
+
+        return getattr(token_terms, name)
     raise AttributeError(f"module 'doorward' has no attribute {name!r}")

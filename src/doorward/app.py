@@ -34,6 +34,7 @@ from doorward.endpoints.metrics import PATH as METRICS
 from doorward.endpoints.metrics import Answers, MetricsEndpoint
 from doorward.endpoints.register import OnRegister
 from doorward.endpoints.responses import guarded
+from doorward.endpoints.token_hook import OnToken
 from doorward.errors import StorageError
 from doorward.fetching.client_documents import FetchedClientDocuments
 from doorward.fetching.fetcher import Fetcher
@@ -100,7 +101,7 @@ class Door:
     `app` is a FastMCP server, an `mcp` SDK server, any ASGI app that answers at `path`, or the URL of a remote server.
     Its lifespan is run by the door. Serve the door itself, or mount it at the root of a Starlette or FastAPI
     application and pass `lifespan=door.lifespan` to that application. `clients` are pre-registered, each with members
-    of RFC 7591; `on_register` is asked about each client that registers itself.
+    of RFC 7591; `on_register` is asked about each client that registers itself, `on_token` about the tokens of a user.
 
     Raises:
         ConfigError: every setting that cannot be used, at once.
@@ -124,6 +125,7 @@ class Door:
         worker_id: str = "",
         fetcher: Fetcher | None = None,
         on_register: OnRegister | None = None,
+        on_token: OnToken | None = None,
         clients: Sequence[Mapping[str, Any]] = (),
         **settings: Any,
     ) -> None:
@@ -139,6 +141,7 @@ class Door:
         self.fetcher = fetcher or Fetcher(allow_loopback=loopback)
         """Asks for what strangers name; on a developer's machine only, that machine may be named too."""
         self.on_register = on_register
+        self.on_token = on_token
         self.declared_clients = read_declarations(clients, now=self.clock.now(), policy=self.policy)
         self.store: Store = open_store(
             self.config.database, self.config.data_dir, connections=self.config.database_connections
@@ -283,7 +286,7 @@ class _Running:
             last_used=self.last_used,
         )
         self.door_paths = self.door.paths
-        self.router = router_for(authority, config, keys, door.on_register)
+        self.router = router_for(authority, config, keys, door.on_register, door.on_token)
         here = Administration(policy, store, door.clock, door.entropy, keys, self.audit, mcp_url(config))
         self.router.mounts = {f"{ADMINISTRATION}/": administration_api(here, self.last_used)}
         self.answers = self._counted(door, authority)

@@ -25,6 +25,7 @@ from doorward.endpoints.responses import Handler, guarded
 from doorward.endpoints.revoke import RevokeEndpoint
 from doorward.endpoints.routes import Router, static
 from doorward.endpoints.token import TokenEndpoint
+from doorward.endpoints.token_hook import OnToken
 from doorward.endpoints.well_known import documents
 from doorward.oauth.grant_types import DEVICE_AUTHORIZATION_PATH
 from doorward.oauth.metadata import JWKS_PATH
@@ -44,7 +45,13 @@ def arrival_for(config: Config, keys: Keys, clock: Clock) -> Arrival:
     return Arrival(keys.sealer("arrival"), clock, ClientAddresses(config.trusted_proxies).trusts)
 
 
-def router_for(authority: Authority, config: Config, keys: Keys, on_register: OnRegister | None = None) -> Router:
+def router_for(
+    authority: Authority,
+    config: Config,
+    keys: Keys,
+    on_register: OnRegister | None = None,
+    on_token: OnToken | None = None,
+) -> Router:
     """Return the table of everything but the door; without OAuth there is nothing to sign in to."""
     routes: dict[str, Mapping[str, ASGIApp]] = {
         "/livez": {"GET": guarded(live)},
@@ -60,7 +67,7 @@ def router_for(authority: Authority, config: Config, keys: Keys, on_register: On
         path: {"GET": app} for path, app in documents(authority.policy).items()
     }
     open_routes |= {
-        "/token": {"POST": guarded(limits.redeeming(TokenEndpoint(authority)), cors=True)},
+        "/token": {"POST": guarded(limits.redeeming(TokenEndpoint(authority, on_token)), cors=True)},
         "/revoke": {"POST": guarded(limits.redeeming(RevokeEndpoint(authority)), cors=True)},
         "/introspect": {"POST": guarded(limits.redeeming(IntrospectEndpoint(authority)), cors=True)},
         "/par": {"POST": guarded(limits.pushing(PushEndpoint(authority)), cors=True)},

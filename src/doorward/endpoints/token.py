@@ -6,6 +6,8 @@ Spec: RFC 6749 s3.2, s4.1.3, s5, s6; RFC 7636 s4.5; RFC 8707 s2.2; RFC 9700 s4.1
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +17,7 @@ from doorward.endpoints.dpop import nonce_header, presented_proof, with_proof
 from doorward.endpoints.further_grants import FurtherGrants
 from doorward.endpoints.older_grants import ending_older_grants
 from doorward.endpoints.responses import json_response, require_content_type
+from doorward.endpoints.token_hook import Asking, OnToken, TokenHook
 from doorward.oauth import grant_types
 from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.dpop import require_proof
@@ -29,8 +32,9 @@ from doorward.storage.authority import Authority
 class TokenEndpoint:
     """Serves `/token` for one authorization server."""
 
-    def __init__(self, authority: Authority) -> None:
+    def __init__(self, authority: Authority, on_token: OnToken | None = None) -> None:
         self.authority = authority
+        self.hook = on_token and TokenHook(on_token)
         self.decisions = {
             grant_types.AUTHORIZATION_CODE: self._redeem,
             grant_types.REFRESH_TOKEN: self._refresh,
@@ -49,13 +53,22 @@ class TokenEndpoint:
         if "code" in form:
             await caller.look_again()
 
-        async def attempt() -> Decision[TokenReply]:
+        async def attempt(asking: Asking | None = None) -> Decision[TokenReply]:
             client = await caller.client()
             jkt = None if proof is None else proof.proof.jkt
             require_proof(client, jkt, policy=self.authority.policy)
-            return await with_proof(self.authority, proof, await decide(form, client, self._minted(jkt)))
+            minted = self._minted(jkt)
+            if asking is None:
+                decision = await decide(form, client, minted)
+            else:
+                decision = await asking.settle(lambda terms: decide(form, client, replace(minted, terms=terms)), client)
+            return await with_proof(self.authority, proof, decision)
 
-        reply = await self.authority.decide(attempt)
+        if self.hook is None or not self.hook.asks_about(form["grant_type"]):
+            reply = await self.authority.decide(attempt)
+        else:
+            async with self.hook.asking(form) as asking:
+                reply = await self.authority.decide(partial(attempt, asking))
         if reply.error is not None:
             raise reply.error
         self.authority.granted[asked] += 1

@@ -106,6 +106,7 @@ class Reason(StrEnum):
     METADATA_DOCUMENT_UNAVAILABLE = "metadata_document_unavailable"
     REGISTRATION_TOKEN = "registration_token"
     REGISTRATION_POLICY = "registration_policy"
+    TOKEN_POLICY = "token_policy"
     MANAGEMENT_TOKEN = "management_token"
     UNKNOWN_USER = "unknown_user"
     AUTHORIZATION_PENDING = "authorization_pending"

@@ -19,6 +19,7 @@ from doorward.oauth.errors import InvalidGrant, OAuthError, Reason
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import AccessToken, AuthorizationCode, Client, DeviceAuthorization, Grant, RefreshToken
 from doorward.oauth.resource_indicators import narrow
+from doorward.oauth.token_terms import KEEP, TokenTerms
 from doorward.oauth.tokens import digest
 
 Source = AuthorizationCode | RefreshToken | DeviceAuthorization
@@ -36,6 +37,8 @@ class MintedTokens:
     """Thumbprint of the key that the request has proved; what is issued is bound to it. Spec: RFC 9449 s5."""
     sign: access_token_jwt.Sign | None = None
     """Where access tokens are JWTs: signs one."""
+    terms: TokenTerms = KEEP
+    """What the operator's function takes off the tokens of a user's grant."""
 
 
 class Sealing(Protocol):
@@ -82,9 +85,14 @@ def issue(
 
     The records expire no later than the grant, and are written only while the grant is as it was read.
 
+    Raises:
+        InvalidScope: the operator's terms leave none of the scopes.
+
     Spec: RFC 6749 s5.1, s6
     """
     ends_at = grant_ends_at(grant.record, policy=policy)
+    scopes = minted.terms.of_scopes(scopes)
+    access_ends_at = min(now + minted.terms.of_access(policy.access_token_seconds), ends_at)
     access_token, access = spell_access_token(
         AccessToken(
             access_digest="",
@@ -94,7 +102,7 @@ def issue(
             scopes=scopes,
             resource=source.resource,
             created_at=now,
-            expires_at=min(now + policy.access_token_seconds, ends_at),
+            expires_at=access_ends_at,
         ),
         minted=minted,
         policy=policy,
@@ -102,16 +110,15 @@ def issue(
     body: dict[str, object] = {
         "access_token": access_token,
         "token_type": token_type(access),
-        "expires_in": min(policy.access_token_seconds, ends_at - now),
+        "expires_in": access_ends_at - now,
         "scope": " ".join(scopes),
     }
     changes: tuple[Change, ...] = (Expect(Grant, grant.record.grant_id, grant.version), Insert(access))
-    if "refresh_token" in client.grant_types:
+    idle_seconds = minted.terms.of_refresh(policy.refresh_idle_seconds)
+    if "refresh_token" in client.grant_types and idle_seconds:
         body["refresh_token"] = minted.refresh_token
-        expires_at = min(now + policy.refresh_idle_seconds, ends_at)
-        # A confidential client proves itself at each refresh, so its key may change; others are held to it.
-        jkt = minted.dpop_jkt if client.token_endpoint_auth_method == "none" else None
-        changes += (Insert(_successor(source, minted.refresh_token, jkt=jkt, now=now, expires_at=expires_at)),)
+        expires_at = min(now + idle_seconds, ends_at)
+        changes += (Insert(_successor(source, minted, client=client, now=now, expires_at=expires_at)),)
     return Issue(body, sealing.seal(msgspec.json.encode(body), context=source.key.encode()), changes)
 
 
@@ -133,9 +140,11 @@ def token_type(record: AccessToken) -> str:
     return "Bearer" if record.dpop_jkt is None else "DPoP"
 
 
-def _successor(source: Source, secret: str, *, jkt: str | None, now: int, expires_at: int) -> RefreshToken:
+def _successor(source: Source, minted: MintedTokens, *, client: Client, now: int, expires_at: int) -> RefreshToken:
+    # A confidential client proves itself at each refresh, so its key may change; others are held to it.
+    jkt = minted.dpop_jkt if client.token_endpoint_auth_method == "none" else None
     return RefreshToken(
-        refresh_digest=digest(secret),
+        refresh_digest=digest(minted.refresh_token),
         grant_id=source.grant_id,
         client_id=source.client_id,
         user_id=source.user_id,
