@@ -160,3 +160,17 @@ async def test_a_baseline_holds_public_documents_alone():
     text = baseline.as_text(URL, picture.remembered)
     assert set(json.loads(text)) == {"version", "url", "resource", "server", "kids"}
     assert not [secret for secret in [*server.tokens, *server.refresh_tokens] if secret in text]
+
+
+async def test_the_keys_of_a_first_examination_are_there_for_the_second_one():
+    first = Picture(URL, baseline={})
+    await examine(first, SignedTokens().send)
+    assert first.remembered.keys() == {"resource", "server", "kids"}
+
+    class Anew(SignedTokens):
+        def change(self):
+            super().change()
+            self.published = [new_key("of-another-start")]
+
+    report = await examine(Picture(URL, baseline=first.remembered), Anew().send)
+    assert rules_of(report) == ["STO-03"]

@@ -82,6 +82,12 @@ def test_a_handshake_that_fails_without_trust_too_is_no_matter_of_certificates()
     assert any("without the server's name" in line for line in finding.evidence)
 
 
+def test_a_name_without_any_address_stops_the_clients_of_this_machine_too():
+    (finding,) = examined(request=Response(0, fault="unresolved", sentence="Its host has no address."))
+    assert (finding.rule, finding.verdict) == ("NET-05", "broken")
+    assert "not affected" not in finding.fix
+
+
 def test_an_inner_address_is_named():
     inner = Response(0, addresses=("10.1.2.3 (special)",))
     (finding,) = examined(address="special", IPv4=inner)

@@ -34,6 +34,7 @@ class Memory:
                 picture.baseline = baseline.read(file.read(_LIMIT_BYTES), picture.url)
         except FileNotFoundError:
             self._destination = Destination("--baseline", name)
+            picture.baseline = {}  # nothing to compare with, and yet all of it is looked at: the next run wants it
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise click.UsageError(f"--baseline cannot read '{name}': {reason}.") from None

@@ -106,7 +106,7 @@ class Picture:
     first_call: Response = field(default_factory=lambda: Response(0))
     """The first initialize with a token."""
     baseline: Mapping[str, Any] | None = None
-    """What an earlier examination remembered; None: there was none to compare with."""
+    """What an earlier examination remembered, empty for the first one; None: nobody wants to compare."""
     remembered: dict[str, Any] = field(default_factory=dict)
     """What a later examination may be compared with."""
     not_checked: dict[str, str] = field(default_factory=dict)

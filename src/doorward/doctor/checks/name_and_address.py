@@ -5,6 +5,7 @@ Spec: RFC 6890 s2.2; RFC 8446 s4.2.1; RFC 9525 s6
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
@@ -103,6 +104,10 @@ def _not_reached(picture: Picture, request: Request, tried: Tried) -> Steps:
     if response.fault in {"timeout", "malformed", "too_large"}:
         return [found("TLS-02", "A request gets no answer that can be read.", evidence)]
     summary = words.get(name, "The host cannot be reached.")
+    if name == "NET-05":
+        # Without any address, the clients of this machine do not get further than those of a cloud.
+        everybody = found(name, summary, evidence, clients=list(picture.clients))
+        return [replace(everybody, fix="Look whether the name is spelled right, and publish an A or AAAA record.")]
     if response.fault == "tls" and name == "TLS-02":
         summary = "The TLS handshake fails, whatever the certificate is."
     return [found(name, summary, evidence)]
