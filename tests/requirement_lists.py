@@ -28,7 +28,6 @@ LISTS = {
 }
 
 ABSENT = {
-    "P-36": "Tokens of other issuers are taken as assertions at the token endpoint, and never at the door.",
     "F-14": "People sign in with local accounts or by an enterprise's assertion; other providers are not built.",
 }
 """What is not here, and why."""

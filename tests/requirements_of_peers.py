@@ -290,6 +290,11 @@ OF_PEERS = (
         ),
     ),
     Requirement(
+        "P-36",
+        "A token of another issuer counts if a function of the operator's says so, and it is alive and for this door.",
+        "peers P-36",
+    ),
+    Requirement(
         "P-37",
         "An access token is revoked alone, a refresh token with its grant, whatever the hint says.",
         "peers P-37; RFC 7009 s2",

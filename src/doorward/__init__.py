@@ -13,8 +13,10 @@ from doorward.errors import ConfigError, DoorwardError, StartError
 if TYPE_CHECKING:
     from doorward.app import Door
     from doorward.oauth.token_terms import TokenRefused, TokenRequest, TokenTerms
+    from doorward.oauth.verified_token import CallRefused, VerifiedToken
 
 __all__ = [
+    "CallRefused",
     "ConfigError",
     "Door",
     "DoorwardError",
@@ -22,6 +24,7 @@ __all__ = [
     "TokenRefused",
     "TokenRequest",
     "TokenTerms",
+    "VerifiedToken",
     "__version__",
 ]
 
@@ -38,4 +41,8 @@ def __getattr__(name: str) -> Any:
         from doorward.oauth import token_terms
 
         return getattr(token_terms, name)
+    if name in {"CallRefused", "VerifiedToken"}:
+        from doorward.oauth import verified_token
+
+        return getattr(verified_token, name)
     raise AttributeError(f"module 'doorward' has no attribute {name!r}")

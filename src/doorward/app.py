@@ -23,6 +23,7 @@ from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, CommandTarget, Config, LoginKind, PythonTarget, UrlTarget
 from doorward.door.client_address import ClientAddresses
 from doorward.door.door import McpDoor
+from doorward.door.foreign_tokens import NOTHING_TO_VERIFY, VerifyToken
 from doorward.door.identity import UpstreamIdentity
 from doorward.door.ports import Peers
 from doorward.door.refusals import Refusals
@@ -35,7 +36,7 @@ from doorward.endpoints.metrics import Answers, MetricsEndpoint
 from doorward.endpoints.register import OnRegister
 from doorward.endpoints.responses import guarded
 from doorward.endpoints.token_hook import OnToken
-from doorward.errors import StorageError
+from doorward.errors import ConfigError, StorageError
 from doorward.fetching.client_documents import FetchedClientDocuments
 from doorward.fetching.fetcher import Fetcher
 from doorward.fetching.issuer_keys import IssuerKeys
@@ -103,6 +104,8 @@ class Door:
     application and pass `lifespan=door.lifespan` to that application. `clients` are pre-registered, each with members
     of RFC 7591; `on_register` is asked about each client that registers itself, `on_token` about the tokens of a user.
 
+    `verify_token` is asked about bearer tokens of other issuers.
+
     Raises:
         ConfigError: every setting that cannot be used, at once.
     """
@@ -126,11 +129,14 @@ class Door:
         fetcher: Fetcher | None = None,
         on_register: OnRegister | None = None,
         on_token: OnToken | None = None,
+        verify_token: VerifyToken | None = None,
         clients: Sequence[Mapping[str, Any]] = (),
         **settings: Any,
     ) -> None:
         given = {"public_url": public_url, "path": path, "auth": auth, "login": login, "database": database}
         self.config = config or from_keywords({**given, "data_dir": data_dir, **settings}, Path.cwd())
+        if verify_token is not None and self.config.auth == "none":
+            raise ConfigError([NOTHING_TO_VERIFY])
         self.policy = policy_of(self.config)
         self.upstream = upstream or (upstream_of(self.config) if app is None else upstream_around(app, self.config))
         self.clock = clock or SystemClock()
@@ -142,6 +148,7 @@ class Door:
         """Asks for what strangers name; on a developer's machine only, that machine may be named too."""
         self.on_register = on_register
         self.on_token = on_token
+        self.verify_token = verify_token
         self.declared_clients = read_declarations(clients, now=self.clock.now(), policy=self.policy)
         self.store: Store = open_store(
             self.config.database, self.config.data_dir, connections=self.config.database_connections
@@ -255,8 +262,7 @@ class _Running:
         proofs = DpopProofs(policy=policy, store=door.store, clock=door.clock, sealing=keys.sealer("dpop nonce"))
         self.keys = keys
         self.audit = AuditLog(door.store, door.clock)
-        self.refusals = Refusals(self.audit.write)
-        self.last_used = LastUsed(door.store)
+        self.refusals, self.last_used = Refusals(self.audit.write), LastUsed(door.store)
         store = AuditedStore(door.store, self.audit)
         authority = Authority(
             policy,
@@ -284,6 +290,7 @@ class _Running:
             identity=_identity_for(door, authority) if config.upstream_identity == "jwt" else None,
             refusals=self.refusals,
             last_used=self.last_used,
+            verify_token=door.verify_token,
         )
         self.door_paths = self.door.paths
         self.router = router_for(authority, config, keys, door.on_register, door.on_token)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from doorward.clock import Clock
 from doorward.config.model import AuthMode
+from doorward.door.foreign_tokens import ForeignTokens, VerifyToken
 from doorward.door.inbound import Inbound
 from doorward.door.ports import Headers
 from doorward.door.possession import Possession
@@ -40,6 +41,7 @@ class Authenticator:
         scopes_by_operation: bool = False,
         possession: Possession | None = None,
         last_used: LastUsed | None = None,
+        verify_token: VerifyToken | None = None,
     ) -> None:
         self._mode = mode
         self._policy = policy
@@ -50,6 +52,7 @@ class Authenticator:
         self._demanded = () if scopes_by_operation else policy.scopes
         self._possession = possession
         self._last_used = last_used
+        self._foreign = None if verify_token is None else ForeignTokens(verify_token, policy, clock)
         self._token_header = token_header.lower().encode("ascii") if token_header is not None else None
         # Metadata names an authorization server; where only header tokens count, it would lead clients astray.
         self._resource_metadata = protected_resource_url(policy.resource) if mode == "oauth" else None
@@ -70,11 +73,16 @@ class Authenticator:
         else:
             if presented.startswith(tokens.HEADER_TOKEN):
                 return await self._by_header_token(presented)
-            if self._mode != "oauth" or not (
+            may_be_ours = self._mode == "oauth" and (
                 tokens.is_well_formed(presented, tokens.ACCESS_TOKEN) or is_shaped_like_one(presented)
-            ):
+            )
+            stored = await self._store.get(AccessToken, tokens.digest(presented)) if may_be_ours else None
+            if stored is None and self._foreign is not None and self._foreign.may_be_one(presented):
+                caller = await self._foreign.caller(presented)
+                bearer.check_scopes(caller.scopes, self._demanded)
+                return caller
+            if not may_be_ours:
                 raise _invalid(Reason.MALFORMED_TOKEN, "This is not a token of this server.")
-            stored = await self._store.get(AccessToken, tokens.digest(presented))
             record = bearer.check_access_token(
                 None if stored is None else stored.record, now=self._clock.now(), resource=self._policy.resource
             )

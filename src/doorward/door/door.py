@@ -24,6 +24,7 @@ from doorward.door.body import ClientGone, read_body
 from doorward.door.client_address import ClientAddresses
 from doorward.door.departure import Departure
 from doorward.door.exchange import DoorCounts, Exchange
+from doorward.door.foreign_tokens import VerifyToken
 from doorward.door.guard import Guard, cors_headers, preflight_headers
 from doorward.door.identity import UpstreamIdentity
 from doorward.door.inbound import HeaderSorter, trace_of
@@ -77,6 +78,7 @@ class McpDoor:
         identity: UpstreamIdentity | None = None,
         refusals: Refusals | None = None,
         last_used: LastUsed | None = None,
+        verify_token: VerifyToken | None = None,
     ) -> None:
         self.paths = owned_paths(config.path)
         """The decoded request paths that belong to this door."""
@@ -85,8 +87,7 @@ class McpDoor:
         self._body_limit_bytes = config.body_limit_bytes
         self._sorter = HeaderSorter(config.token_header)
         self._guard = Guard(policy.issuer, config)
-        self._operations = _operations(config, policy)
-        self._identity = identity
+        self._operations, self._identity = _operations(config, policy), identity
         self._possession = Possession(proofs, policy) if proofs is not None and config.auth == "oauth" else None
         self._authenticator = Authenticator(
             mode=config.auth,
@@ -97,6 +98,7 @@ class McpDoor:
             scopes_by_operation=self._operations is not None,
             possession=self._possession,
             last_used=last_used,
+            verify_token=verify_token,
         )
         self._sessions = McpSessions(
             sealer, door_path=config.path, worker_id=worker_id, in_process=sessions_in_process, peers=peers
@@ -106,8 +108,7 @@ class McpDoor:
         self._forwarded = [(b"x-forwarded-proto", scheme.encode()), (b"x-forwarded-host", host.encode())]
         self._refusals, self._drain = refusals, asyncio.Event()
         # Ids need to be distinct, not secret: a random start and a counter spare a system call for each request.
-        self._run = entropy.random_bytes(6).hex()
-        self._numbers = count(1)
+        self._run, self._numbers = entropy.random_bytes(6).hex(), count(1)
         self.counts = DoorCounts()
 
     def drain(self) -> None:

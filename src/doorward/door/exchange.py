@@ -28,6 +28,7 @@ _REASONS = {
     413: "too_large",
     415: "content_type",
     421: "host",
+    429: "rate_limited",
 }
 """What each status of a refusal that is not about a credential stands for."""
 

@@ -124,6 +124,7 @@ class Reason(StrEnum):
     EXPIRED_TOKEN = "expired_token"
     WRONG_RESOURCE = "wrong_resource"
     MISSING_SCOPE = "missing_scope"
+    TOKEN_VERIFIER = "token_verifier"
     MISSING_PROOF = "missing_proof"
     MALFORMED_PROOF = "malformed_proof"
     PROOF_ALGORITHM = "proof_algorithm"

@@ -1,0 +1,97 @@
+"""Tokens of other issuers at the door: which may be one, and the operator's function that is asked about it.
+
+Nothing that was or could have been issued here is ever shown to the function: it could revive what was revoked. Its
+answer is kept for no second call, so whatever it looks up acts at once.
+
+Spec: RFC 6750 s2.1, s3.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import traceback
+from collections.abc import Awaitable, Callable
+
+from doorward.clock import Clock
+from doorward.door.replies import Refused
+from doorward.errors import Problem
+from doorward.oauth import tokens
+from doorward.oauth.compact_jws import read_compact
+from doorward.oauth.errors import BearerError, Reason
+from doorward.oauth.policy import Policy
+from doorward.oauth.verified_token import CallRefused, VerifiedToken, check_verified_token
+from doorward.upstreams.port import Caller
+
+VerifyToken = Callable[[str], VerifiedToken | Awaitable[VerifiedToken | None] | None]
+"""Asked about each bearer token that is not ours; None: it is not good."""
+
+NOTHING_TO_VERIFY = Problem(
+    "`auth = none` and a function that verifies tokens exclude each other",
+    "Nobody would be asked for a token.",
+    "Use `oauth` or `token`, or leave verify_token out.",
+    "verify_token",
+)
+_SECRET_OF_OURS = re.compile(r"dw[a-z]_").match
+_SHOWN = 12
+_DOTS_OF_A_JWT = 2
+_TELLING_CHARS = 8
+_FORBIDDEN, _TOO_MANY = 403, 429
+
+
+class ForeignTokens:
+    """The rule of one door."""
+
+    def __init__(self, verify: VerifyToken, policy: Policy, clock: Clock) -> None:
+        self._verify = verify
+        self._policy = policy
+        self._clock = clock
+
+    def may_be_one(self, presented: str) -> bool:
+        """Tell whether a token that is not stored here may be another issuer's."""
+        if _SECRET_OF_OURS(presented):
+            return False
+        jws = read_compact(presented)
+        if jws is None:
+            # One of ours, spelled so that only a lenient reader takes it for good, is not passed on as unreadable.
+            return not (presented.startswith("eyJ") and presented.count(".") == _DOTS_OF_A_JWT)
+        return jws.claims.get("iss") != self._policy.issuer
+
+    async def caller(self, presented: str) -> Caller:
+        """Return who is calling; the scopes are not judged yet.
+
+        Raises:
+            BearerError: not good, expired, for another resource, or refused.
+            Refused: too many calls.
+        """
+        token = check_verified_token(await self._ask(presented), now=self._clock.now(), resource=self._policy.resource)
+        handle = f"foreign-{tokens.digest(presented)[:_SHOWN]}"
+        resource, issuer = self._policy.resource, self._policy.issuer
+        return Caller(token.subject, token.client_id, token.scopes, resource, issuer, token.expires_at, handle)
+
+    async def _ask(self, presented: str) -> VerifiedToken | None:
+        try:
+            answer = self._verify(presented)
+            token = await answer if inspect.isawaitable(answer) else answer
+        except CallRefused as refusal:
+            raise _verdict(refusal) from None
+        except Exception as error:
+            told = "".join(traceback.format_exception(error))
+            if any(part in told for part in (presented, *presented.split(".")) if len(part) > _TELLING_CHARS):
+                frame = traceback.extract_tb(error.__traceback__)[-1]
+                # The traceback is for the log, and would bring the token along.
+                place = f"{frame.filename}:{frame.lineno}"
+                raise RuntimeError(f"verify_token raised {type(error).__name__} at {place}") from None
+            raise
+        if token is not None and not isinstance(token, VerifiedToken):
+            raise TypeError(f"verify_token must return a VerifiedToken or None, not {type(token).__name__}")
+        return token
+
+
+def _verdict(refusal: CallRefused) -> Exception:
+    if refusal.status == _TOO_MANY:
+        seconds = max(refusal.retry_after_seconds or 1, 1)
+        return Refused(_TOO_MANY, refusal.description, headers=[(b"retry-after", b"%d" % seconds)])
+    if refusal.status == _FORBIDDEN:
+        return BearerError(Reason.TOKEN_VERIFIER, refusal.description, status=_FORBIDDEN, error="insufficient_scope")
+    return BearerError(Reason.TOKEN_VERIFIER, refusal.description)
