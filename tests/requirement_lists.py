@@ -35,7 +35,7 @@ ABSENT = {
 LACKING = {
     "P-13": "A refusal has one code and status, and the function sees the checked metadata rather than the body.",
     "P-33": "There are no properties to split: what belongs to a user stays with the operator, under the user's name.",
-    "P-34": "The log is the only place where faults are told; no function of the operator's is.",
+    "P-34": "The operator's function changes the words of a refusal; code and status stay.",
     "F-15": "Records live in memory, SQLite or Postgres, and not in a cache that may forget.",
     "F-17": "A trace goes on and is in the log; the door makes no spans of its own.",
     "F-18": "Browser sessions are ended with their user, and not listed.",

@@ -273,7 +273,7 @@ OF_PEERS = (
     ),
     Requirement(
         "P-34",
-        "What went wrong inside is in the log under an id, and never on the wire.",
+        "What went wrong inside is in the log under an id, told to the operator's function, and never on the wire.",
         "peers P-34",
         (
             "endpoints/test_answers.py::test_a_fault_of_ours_is_never_a_verdict_about_a_client",

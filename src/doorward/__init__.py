@@ -12,6 +12,7 @@ from doorward.errors import ConfigError, DoorwardError, StartError
 
 if TYPE_CHECKING:
     from doorward.app import Door
+    from doorward.endpoints.error_hook import OAuthFault
     from doorward.oauth.token_terms import TokenRefused, TokenRequest, TokenTerms
     from doorward.oauth.verified_token import CallRefused, VerifiedToken
 
@@ -20,6 +21,7 @@ __all__ = [
     "ConfigError",
     "Door",
     "DoorwardError",
+    "OAuthFault",
     "StartError",
     "TokenRefused",
     "TokenRequest",
@@ -37,6 +39,10 @@ def __getattr__(name: str) -> Any:
         from doorward.app import Door
 
         return Door
+    if name == "OAuthFault":
+        from doorward.endpoints.error_hook import OAuthFault
+
+        return OAuthFault
     if name in {"TokenRefused", "TokenRequest", "TokenTerms"}:
         from doorward.oauth import token_terms
 

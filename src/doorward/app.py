@@ -31,6 +31,7 @@ from doorward.door.replies import send_unavailable
 from doorward.endpoints.administration import ROOT as ADMINISTRATION
 from doorward.endpoints.administration import administration_api
 from doorward.endpoints.counts import Counts
+from doorward.endpoints.error_hook import OnError
 from doorward.endpoints.metrics import PATH as METRICS
 from doorward.endpoints.metrics import Answers, MetricsEndpoint
 from doorward.endpoints.register import OnRegister
@@ -102,7 +103,8 @@ class Door:
     `app` is a FastMCP server, an `mcp` SDK server, any ASGI app that answers at `path`, or the URL of a remote server.
     Its lifespan is run by the door. Serve the door itself, or mount it at the root of a Starlette or FastAPI
     application and pass `lifespan=door.lifespan` to that application. `clients` are pre-registered, each with members
-    of RFC 7591; `on_register` is asked about each client that registers itself, `on_token` about the tokens of a user.
+    of RFC 7591; `on_register` is asked about each client that registers itself, `on_token` about the tokens of a user;
+    `on_error` is told what the OAuth endpoints refuse or cannot do.
 
     `verify_token` is asked about bearer tokens of other issuers.
 
@@ -129,6 +131,7 @@ class Door:
         fetcher: Fetcher | None = None,
         on_register: OnRegister | None = None,
         on_token: OnToken | None = None,
+        on_error: OnError | None = None,
         verify_token: VerifyToken | None = None,
         clients: Sequence[Mapping[str, Any]] = (),
         **settings: Any,
@@ -148,6 +151,7 @@ class Door:
         """Asks for what strangers name; on a developer's machine only, that machine may be named too."""
         self.on_register = on_register
         self.on_token = on_token
+        self.on_error = on_error
         self.verify_token = verify_token
         self.declared_clients = read_declarations(clients, now=self.clock.now(), policy=self.policy)
         self.store: Store = open_store(
@@ -293,7 +297,7 @@ class _Running:
             verify_token=door.verify_token,
         )
         self.door_paths = self.door.paths
-        self.router = router_for(authority, config, keys, door.on_register, door.on_token)
+        self.router = router_for(authority, config, keys, door.on_register, door.on_token, on_error=door.on_error)
         here = Administration(policy, store, door.clock, door.entropy, keys, self.audit, mcp_url(config))
         self.router.mounts = {f"{ADMINISTRATION}/": administration_api(here, self.last_used)}
         self.answers = self._counted(door, authority)

@@ -6,6 +6,7 @@ Only what is configured is in it, so what is switched off does not exist. No dec
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from doorward.clock import Clock
 from doorward.config.model import Config
@@ -14,6 +15,7 @@ from doorward.endpoints.arrival import PATH as ARRIVAL
 from doorward.endpoints.arrival import Arrival
 from doorward.endpoints.authorize import AuthorizeEndpoint
 from doorward.endpoints.device_authorization import DeviceAuthorizationEndpoint
+from doorward.endpoints.error_hook import OnError
 from doorward.endpoints.introspect import IntrospectEndpoint
 from doorward.endpoints.jwks import JwkSet
 from doorward.endpoints.limits import RequestLimits
@@ -51,6 +53,8 @@ def router_for(
     keys: Keys,
     on_register: OnRegister | None = None,
     on_token: OnToken | None = None,
+    *,
+    on_error: OnError | None = None,
 ) -> Router:
     """Return the table of everything but the door; without OAuth there is nothing to sign in to."""
     routes: dict[str, Mapping[str, ASGIApp]] = {
@@ -66,25 +70,24 @@ def router_for(
     open_routes: dict[str, Mapping[str, ASGIApp]] = {
         path: {"GET": app} for path, app in documents(authority.policy).items()
     }
+    told = partial(guarded, on_error=on_error)
     open_routes |= {
-        "/token": {"POST": guarded(limits.redeeming(TokenEndpoint(authority, on_token)), cors=True)},
-        "/revoke": {"POST": guarded(limits.redeeming(RevokeEndpoint(authority)), cors=True)},
-        "/introspect": {"POST": guarded(limits.redeeming(IntrospectEndpoint(authority)), cors=True)},
-        "/par": {"POST": guarded(limits.pushing(PushEndpoint(authority)), cors=True)},
+        "/token": {"POST": told(limits.redeeming(TokenEndpoint(authority, on_token)), cors=True)},
+        "/revoke": {"POST": told(limits.redeeming(RevokeEndpoint(authority)), cors=True)},
+        "/introspect": {"POST": told(limits.redeeming(IntrospectEndpoint(authority)), cors=True)},
+        "/par": {"POST": told(limits.pushing(PushEndpoint(authority)), cors=True)},
     }
     if authority.policy.device_grant:
-        begin = guarded(limits.redeeming(DeviceAuthorizationEndpoint(authority)), cors=True)
+        begin = told(limits.redeeming(DeviceAuthorizationEndpoint(authority)), cors=True)
         open_routes[DEVICE_AUTHORIZATION_PATH] = {"POST": begin}
     if authority.policy.registration != "off":
         open_routes["/register"] = {
-            "POST": guarded(limits.registering(RegisterEndpoint(authority, on_register)), cors=True)
+            "POST": told(limits.registering(RegisterEndpoint(authority, on_register)), cors=True)
         }
     routes |= open_routes
-    routes |= {
-        "/authorize": {"GET": guarded(limits.authorizing(AuthorizeEndpoint(authority)), render_error=pages.error)}
-    }
+    routes |= {"/authorize": {"GET": told(limits.authorizing(AuthorizeEndpoint(authority)), render_error=pages.error)}}
     routes |= _page_routes(authority, pages, limits)
-    management = management_routes(authority, on_register)
+    management = management_routes(authority, on_register, on_error)
     return Router(routes, open_to_browsers=frozenset(open_routes), prefixes=management)
 
 

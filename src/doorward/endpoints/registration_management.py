@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from doorward.endpoints.error_hook import OnError
 from doorward.endpoints.register import OnRegister, bearer_token, check_hook, json_body
 from doorward.endpoints.responses import NO_STORE, guarded, json_response
 from doorward.oauth.audit_events import AuditEvent
@@ -29,11 +30,13 @@ from doorward.storage.authority import Authority
 PREFIX = "/register/"
 
 
-def management_routes(authority: Authority, on_register: OnRegister | None) -> dict[str, dict[str, ASGIApp]]:
+def management_routes(
+    authority: Authority, on_register: OnRegister | None, on_error: OnError | None
+) -> dict[str, dict[str, ASGIApp]]:
     """Return the routes by prefix, for `Router`."""
     management = RegistrationManagement(authority, on_register)
     methods = {"GET": management.show, "PUT": management.replace, "DELETE": management.delete}
-    return {PREFIX: {method: guarded(handler) for method, handler in methods.items()}}
+    return {PREFIX: {method: guarded(handler, on_error=on_error) for method, handler in methods.items()}}
 
 
 class RegistrationManagement:

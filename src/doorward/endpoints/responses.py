@@ -19,9 +19,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from doorward.endpoints.error_hook import OAuthFault, OnError, named_client, other_words
 from doorward.errors import StorageError
 from doorward.fetching.errors import FetchError
-from doorward.logs import log
+from doorward.logs import log, request_id
 from doorward.oauth.audit_events import AuditEvent
 from doorward.oauth.errors import (
     InvalidClient,
@@ -33,6 +34,7 @@ from doorward.oauth.errors import (
     RedirectAuthorizationError,
     TooManyRequests,
     UseDpopNonce,
+    plain_description,
 )
 from doorward.storage.audit_log import note
 
@@ -67,9 +69,13 @@ class RenderError(Protocol):
 class BodyTooLarge(Exception):
     """More than `BODY_LIMIT_BYTES` were sent."""
 
+    status, reason = 413, Reason.TOO_LARGE
+
 
 class BodyTooSlow(Exception):
     """The body was not there after `BODY_SECONDS`."""
+
+    status, reason = 408, "too_slow"
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -114,29 +120,33 @@ def require_content_type(request: Request, expected: str) -> None:
         raise InvalidRequest(f"The body must be sent as {expected}.", Reason.MEDIA_TYPE)
 
 
-def error_response(error: OAuthError, *, basic: bool = False) -> Response:
+def error_response(error: OAuthError, said: str, *, basic: bool) -> Response:
     """Answer a verdict as JSON. `basic` tells that the client used HTTP Basic, which wants a challenge back."""
     headers = {"www-authenticate": 'Basic realm="doorward"'} if basic and isinstance(error, InvalidClient) else {}
     if isinstance(error, UseDpopNonce):
         headers["dpop-nonce"] = error.nonce
     if isinstance(error, InvalidToken):
         headers["www-authenticate"] = 'Bearer error="invalid_token"'
-    return json_response({"error": error.error, "error_description": error.description}, error.status, headers)
+    return json_response({"error": error.error, "error_description": said}, error.status, headers)
 
 
-def guarded(handler: Handler, *, cors: bool = False, render_error: RenderError | None = None) -> ASGIApp:
+def guarded(
+    handler: Handler, *, cors: bool = False, render_error: RenderError | None = None, on_error: OnError | None = None
+) -> ASGIApp:
     """Make an ASGI app of an endpoint in which everything that can be raised has exactly one answer.
 
-    With `render_error` the answers are pages for a person; without it they are JSON for a program.
+    With `render_error` the answers are pages for a person; without it they are JSON for a program. `on_error` is told
+    of each, before it is answered.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope)
+        request, body = Request(scope), b""
         try:
             body = await _read_body(receive)
             response = await handler(Request(scope, _replay(body)))
         except Exception as error:  # noqa: BLE001  the one frame that answers for every bug
-            response = _answer(error, request, render_error)
+            said = None if on_error is None else await _tell(on_error, error, request, body)
+            response = _answer(error, request, render_error, said)
         if cors:
             response.headers.update(CORS)
         await response(scope, receive, send)
@@ -151,7 +161,26 @@ def _replay(body: bytes) -> Receive:
     return receive
 
 
-def _answer(error: Exception, request: Request, render_error: RenderError | None) -> Response:
+async def _tell(on_error: OnError, error: Exception, request: Request, body: bytes) -> str | None:
+    match error:
+        case ClientDisconnect():
+            return None
+        case OAuthError():
+            code, status, reason = error.error, error.status, str(error.reason)
+        case BodyTooLarge() | BodyTooSlow():
+            code, status, reason = "invalid_request", error.status, str(error.reason)
+        case StorageError():
+            code, status, reason = "temporarily_unavailable", 503, "store_unavailable"
+        case FetchError():
+            code, status, reason = "temporarily_unavailable", 503, "fetch_failed"
+        case _:
+            code, status, reason = "server_error", 500, "bug"
+    fault = OAuthFault(code, status, reason, _endpoint(request), request_id.get(), named_client(request, body))
+    said = await other_words(on_error, fault)
+    return None if said is None else plain_description(said)
+
+
+def _answer(error: Exception, request: Request, render_error: RenderError | None, said: str | None) -> Response:
     if isinstance(error, RedirectAuthorizationError):
         _log_refusal(request, error)
         return _back_to_client(error, render_error)
@@ -159,16 +188,18 @@ def _answer(error: Exception, request: Request, render_error: RenderError | None
         _log_refusal(request, error)
         if render_error is not None:
             title = "This sign-in cannot start" if isinstance(error, LocalAuthorizationError) else "Request refused"
-            answer = render_error(title, error.description, error.status)
+            answer = render_error(title, said or error.description, error.status)
         else:
-            answer = error_response(error, basic="authorization" in request.headers)
+            answer = error_response(error, said or error.description, basic="authorization" in request.headers)
         if isinstance(error, TooManyRequests):
             answer.headers["retry-after"] = str(error.retry_after_seconds)
         return answer
     if isinstance(error, BodyTooLarge):
-        return _plain(render_error, "invalid_request", "The request body is larger than 64 KiB.", 413)
+        return _plain(render_error, "invalid_request", said or "The request body is larger than 64 KiB.", error.status)
     if isinstance(error, BodyTooSlow):
-        answer = _plain(render_error, "invalid_request", "The request body did not arrive in time.", 408)
+        answer = _plain(
+            render_error, "invalid_request", said or "The request body did not arrive in time.", error.status
+        )
         answer.headers["connection"] = "close"
         return answer
     if isinstance(error, ClientDisconnect):
@@ -205,7 +236,11 @@ def _log_refusal(request: Request, error: OAuthError) -> None:
     fields: dict[str, Any] = {"path": request.scope["path"], "error": error.error, "reason": str(error.reason)}
     log(LOGGER, logging.INFO, "refused", **fields)
     if error.error not in _ROUTINE:
-        # Without what a stranger may have put behind: one entry stands for all refusals of its kind at that time.
-        endpoint = "/".join(request.scope["path"].split("/")[: 3 if request.scope["path"].startswith("/-/") else 2])
-        detail = {"error": error.error, "endpoint": endpoint}
+        detail = {"error": error.error, "endpoint": _endpoint(request)}
         note(AuditEvent(event="refused", outcome="refused", reason=str(error.reason), detail=detail))
+
+
+def _endpoint(request: Request) -> str:
+    # Without what a stranger may have put behind: one entry stands for all refusals of its kind at that time.
+    path: str = request.scope["path"]
+    return "/".join(path.split("/")[: 3 if path.startswith("/-/") else 2])

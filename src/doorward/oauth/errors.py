@@ -148,6 +148,11 @@ class Reason(StrEnum):
     INTERNAL = "internal"
 
 
+def plain_description(text: str) -> str:
+    """Return the text with nothing in it that a description cannot have. Spec: RFC 6749 s5.2."""
+    return _OUTSIDE_DESCRIPTION.sub("?", text.replace('"', "'"))
+
+
 class OAuthError(DoorwardError):
     """A verdict of the authorization server."""
 
@@ -156,7 +161,7 @@ class OAuthError(DoorwardError):
     status: int = 400
 
     def __init__(self, description: str, reason: Reason) -> None:
-        self.description = _OUTSIDE_DESCRIPTION.sub("?", description.replace('"', "'"))
+        self.description = plain_description(description)
         """Safe for the client: what was wrong and what to do. Spec: RFC 6749 s5.2."""
         self.reason = reason
         super().__init__(self.description)
@@ -360,7 +365,7 @@ class BearerError(DoorwardError):
         self.reason = reason
         self.scheme = scheme
         """How the token was presented. Spec: RFC 9449 s7.1."""
-        self.description = _OUTSIDE_DESCRIPTION.sub("?", description.replace('"', "'"))
+        self.description = plain_description(description)
         self.status = status
         self.error = error
         """The registered code; None when no token was sent, for then the challenge must not name one."""
