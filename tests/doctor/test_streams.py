@@ -15,7 +15,7 @@ from doorward.doctor.checks import streams
 from doorward.doctor.exchange import Response
 from doorward.doctor.network import Network
 from doorward.doctor.run import STAGES, Stage, examine
-from testbed.answers import event, reply
+from testbed.answers import event, reply, rpc_error
 from testbed.good import Good, LegacyOpen, LegacyWithSignIn, ModernOpen, Open
 from testbed.serving import serving
 
@@ -116,6 +116,22 @@ async def test_answers_that_are_packed_streams_are_a_risk_where_nothing_stays_op
     assert rules_of(await examined(Streaming())) == []
     finding = only(await examined(Packing()))
     assert (finding.rule, finding.verdict) == ("STR-02", "risk")
+
+
+async def test_packed_answers_are_a_risk_at_a_server_of_the_newer_era_alone_too():
+    class Packing(ModernOpen):
+        def listening(self, request, message):
+            return rpc_error(404, -32601, message["id"])
+
+        def modern(self, request, message):
+            answer = super().modern(request, message)
+            if answer.status != 200:
+                return answer
+            packed = "gzip" in request.headers.get("accept-encoding", "")
+            coding = {"content-encoding": "gzip"} if packed else {}
+            return replace(answer, headers={**answer.headers, **STREAM, **coding}, body=event(answer.json))
+
+    assert ("STR-02", "risk") in {(each.rule, each.verdict) for each in (await examined(Packing())).findings}
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def listen(picture: Picture) -> Request:
 def held_back(picture: Picture) -> Steps:
     """Open a stream of the newer era, plain and packed, and wait for its first event."""
     if picture.mcp.discovery is None:
-        return _packed_answers(picture, (yield from _packed_list(picture)))
+        return (yield from _packed_list(picture))
     request = listen(picture)
     plain = yield request
     if plain.fault == "timeout" and not plain.body:
@@ -67,7 +67,7 @@ def held_back(picture: Picture) -> Steps:
         summary = f"A stream {opens} does not arrive within {_LIMIT_SECONDS:g} seconds."
         return [found("STR-01", summary, [*seen(request, plain), *_times(plain)])]
     if not _is_stream(plain):
-        return _packed_answers(picture, (yield from _packed_list(picture)))
+        return (yield from _packed_list(picture))
     packed_request = replace(request, headers={**request.headers, "accept-encoding": _PACKED})
     packed = yield packed_request
     coding = packed.headers.get("content-encoding", "")
@@ -78,19 +78,17 @@ def held_back(picture: Picture) -> Steps:
     return [found("STR-02", summary, [*evidence, f"< content-encoding: {coding}", *seen(packed_request, packed)])]
 
 
-def _packed_list(picture: Picture) -> Generator[Ask, Response, Response | None]:
+def _packed_list(picture: Picture) -> Generator[Ask, Response, list[Finding]]:
     """Ask for the tools packed, where the answers are streams and nothing stays open to look at."""
-    streamed = any(_is_stream(each.response) for each in picture.mcp.answers("tools/list", era="legacy"))
-    if picture.mcp.handshake is None or not streamed:
-        return None
-    return (yield ask(picture, "legacy", "tools/list", headers={"accept-encoding": _PACKED}))
-
-
-def _packed_answers(picture: Picture, response: Response | None) -> list[Finding]:
-    coding = response.headers.get("content-encoding", "") if response else ""
-    if response is None or coding in {"", "identity"} or not _is_stream(response):
+    streamed = [each.era for each in picture.mcp.answers("tools/list") if _is_stream(each.response)]
+    era = next((each for each in picture.mcp.eras if each in streamed), None)
+    if era is None:
         return []
-    request = ask(picture, "legacy", "tools/list", headers={"accept-encoding": _PACKED})
+    request = ask(picture, era, "tools/list", headers={"accept-encoding": _PACKED})
+    response = yield request
+    coding = response.headers.get("content-encoding", "")
+    if coding in {"", "identity"} or not _is_stream(response):
+        return []
     summary = f"Event streams are packed with {coding}; whether each event is flushed cannot be seen on a short one."
     return [found("STR-02", summary, [*seen(request, response, body=False), *_times(response)], verdict="risk")]
 
