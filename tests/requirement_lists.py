@@ -33,7 +33,6 @@ ABSENT = {
 """What is not here, and why."""
 
 LACKING = {
-    "P-13": "A refusal has one code and status, and the function sees the checked metadata rather than the body.",
     "P-33": "There are no properties to split: what belongs to a user stays with the operator, under the user's name.",
     "P-34": "The operator's function changes the words of a refusal; code and status stay.",
     "F-15": "Records live in memory, SQLite or Postgres, and not in a cache that may forget.",

@@ -97,9 +97,10 @@ OF_PEERS = (
     ),
     Requirement(
         "P-13",
-        "The operator's own function decides about a registration, and lets nobody in when it breaks.",
+        "The operator's own function sees a registration and refuses in its own words; broken, it lets nobody in.",
         "peers P-13",
         (
+            "endpoints/test_registration_hook.py::test_a_function_refuses_in_its_own_words_and_sees_what_was_sent",
             "endpoints/test_registration.py::test_a_hook_decides_who_may_register",
             "endpoints/test_registration.py::test_a_hook_that_breaks_lets_nobody_in",
         ),

@@ -13,6 +13,7 @@ from doorward.errors import ConfigError, DoorwardError, StartError
 if TYPE_CHECKING:
     from doorward.app import Door
     from doorward.endpoints.error_hook import OAuthFault
+    from doorward.oauth.registration_policy import RegistrationRefused, RegistrationRequest
     from doorward.oauth.token_terms import TokenRefused, TokenRequest, TokenTerms
     from doorward.oauth.verified_token import CallRefused, VerifiedToken
 
@@ -22,6 +23,8 @@ __all__ = [
     "Door",
     "DoorwardError",
     "OAuthFault",
+    "RegistrationRefused",
+    "RegistrationRequest",
     "StartError",
     "TokenRefused",
     "TokenRequest",
@@ -43,6 +46,10 @@ def __getattr__(name: str) -> Any:
         from doorward.endpoints.error_hook import OAuthFault
 
         return OAuthFault
+    if name in {"RegistrationRefused", "RegistrationRequest"}:
+        from doorward.oauth import registration_policy
+
+        return getattr(registration_policy, name)
     if name in {"TokenRefused", "TokenRequest", "TokenTerms"}:
         from doorward.oauth import token_terms
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from hmac import compare_digest
 
 from starlette.requests import Request
@@ -19,16 +20,22 @@ from doorward.oauth.client_metadata import ClientMetadata, read_metadata
 from doorward.oauth.errors import InvalidClientMetadata, InvalidToken, Reason
 from doorward.oauth.records import Client, RegisteredContent, RegistrationSlot
 from doorward.oauth.registration import MintedClient, register_client
+from doorward.oauth.registration_policy import RegistrationRefused, RegistrationRequest
 from doorward.oauth.tokens import CLIENT_SECRET, REGISTRATION_ACCESS_TOKEN, digest, mint
 from doorward.oauth.unused_clients import Before, Place, best_place, content_digest, is_free
 from doorward.storage.authority import Authority
 from doorward.strict_json import InvalidJson, decode
 
-OnRegister = Callable[[ClientMetadata], str | Awaitable[str | None] | None]
-"""Asked about each registration; returns None to allow it, or the sentence with which it is refused."""
+OnRegister = Callable[[RegistrationRequest], str | Awaitable[str | None] | None]
+"""Asked about each registration; returns None to allow it, or the sentence with which it is refused, or raises
+`RegistrationRefused` to refuse it with a code and a status of its own."""
 
 PLACES_LOOKED_AT = 4
 _PLACE_BYTES = 8
+
+
+class RegistrationHookFailed(Exception):
+    """The function raised, or answered something else. A bug of the operator's."""
 
 
 class RegisterEndpoint:
@@ -41,8 +48,9 @@ class RegisterEndpoint:
     async def __call__(self, request: Request) -> Response:
         """Register one client."""
         self._check_token(bearer_token(request))
-        metadata = read_metadata(json_body(request, await request.body()), policy=self.authority.policy)
-        await check_hook(self.on_register, metadata)
+        body = await request.body()
+        metadata = read_metadata(json_body(request, body), policy=self.authority.policy)
+        await check_hook(self.on_register, metadata, body)
 
         async def attempt() -> Decision[dict[str, object]]:
             return register_client(
@@ -115,15 +123,26 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-async def check_hook(hook: OnRegister | None, metadata: ClientMetadata) -> None:
-    """Ask the operator's own policy; whatever it raises lets nobody in.
+async def check_hook(hook: OnRegister | None, metadata: ClientMetadata, body: bytes) -> None:
+    """Ask the operator's own policy about a body that was read; whatever it raises lets nobody in.
 
     Raises:
-        InvalidClientMetadata: it says no.
+        InvalidClientMetadata, RegistrationRefused: it says no.
+        RegistrationHookFailed: there is no answer to go by.
     """
     if hook is None:
         return
-    answer = hook(metadata)
-    refusal = await answer if inspect.isawaitable(answer) else answer
+    # Read again, so that nothing which the function does with it reaches what is stored.
+    sent = {name: value for name, value in decode(body).items() if name != "client_secret"}
+    try:
+        answer = hook(RegistrationRequest(**asdict(metadata), body=sent))
+        refusal = await answer if inspect.isawaitable(answer) else answer
+    except RegistrationRefused:
+        raise
+    except Exception as error:
+        # Also an error of this package's own: it would be told as a verdict, or as a fault of this store.
+        raise RegistrationHookFailed("on_register raised") from error
+    if refusal is not None and not isinstance(refusal, str):
+        raise RegistrationHookFailed(f"on_register answered {type(refusal).__name__} instead of a sentence or None")
     if refusal is not None:
         raise InvalidClientMetadata(refusal, Reason.REGISTRATION_POLICY)

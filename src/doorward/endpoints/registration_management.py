@@ -54,8 +54,9 @@ class RegistrationManagement:
     async def replace(self, request: Request) -> Response:
         """Take a whole new registration for the same client."""
         await self._managed(request)
-        body = json_body(request, await request.body())
-        await check_hook(self.on_register, read_metadata(body, policy=self.authority.policy))
+        sent = await request.body()
+        body = json_body(request, sent)
+        await check_hook(self.on_register, read_metadata(body, policy=self.authority.policy), sent)
 
         async def attempt() -> Decision[dict[str, object]]:
             client, token = await self._managed(request)
