@@ -150,6 +150,15 @@ async def test_requests_with_one_credential_ask_once_and_get_one_answer(tmp_path
         assert [each.grant_type for each in hook.asked] == ["authorization_code", "refresh_token"]
 
 
+async def test_the_time_that_the_function_takes_leaves_a_repeat_its_own(tmp_path):
+    async with world(tmp_path, on_token=lambda _: w.clock.advance(8)) as w:
+        client_id = (await w.register())["client_id"]
+        code = await w.code(client_id)
+        first = await w.redeem(client_id, code)
+        w.clock.advance(3)
+        assert (await w.redeem(client_id, code)).text == first.text
+
+
 async def test_what_would_be_refused_anyway_is_not_asked_about(tmp_path):
     hook = Hook()
     async with world(tmp_path, on_token=hook) as w:

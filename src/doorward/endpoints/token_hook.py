@@ -78,6 +78,8 @@ class Asking:
             return decision
         if self._terms is None:
             self._terms = await self._ask(access, client)
+            # Anew also where nothing changes: the window for a repeat begins with the reply, not before the question.
+            return await draft(self._terms)
         return decision if self._terms == KEEP else await draft(self._terms)
 
     async def _ask(self, access: AccessToken, client: Client) -> TokenTerms:
