@@ -149,9 +149,10 @@ async def _form(actor: Actor, client: Client, browser: Browser, path: str) -> di
     request = Request("GET", path, browser.headers())
     given = {"request": digest(_request_of(path)), "client": client.client_id, "user": browser.user}
     operation, fields = await actor.settled("page", request, read, **given)
-    if not isinstance(fields, dict):
+    # A person who was disabled a moment ago is sent back to sign in, and that answer has no form.
+    if not isinstance(fields, dict) or "request" not in fields:
         browser.cookie = ""
-        raise TurnedAway(operation.error)
+        raise TurnedAway(operation.error or f"no form, status {operation.status}")
     return fields
 
 
