@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 CACHEABLE_METHODS = frozenset(
     {"server/discover", "tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"}
 )
-RESULT_TYPES = frozenset({"complete", "input_required", "task"})
-"""Those of the revision and of the tasks extension; further ones are an extension's own."""
 _SCOPES = ("public", "private")
 _LISTS = {
     "tools/list": "tools",
