@@ -53,6 +53,7 @@ def test_a_public_url_that_leads_nowhere_is_found_and_told_again(tmp_path):
     assert done.returncode == 1
     assert "TLS-02" in done.stdout
     assert "own machine" in done.stdout
+    assert "more: doorward explain TLS-02" in done.stdout
 
 
 def test_a_door_that_is_not_there_is_told_with_those_that_are(tmp_path):

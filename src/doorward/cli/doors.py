@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from doorward.cli.groups import HELP_OPTIONS, CommandGroup
 from doorward.cli.installation import Place, as_json, at_a_place
@@ -41,17 +40,16 @@ def list_(place: Place, *, as_json: bool) -> None:
 def show(place: Place, *, name: str, as_json: bool) -> int:
     """Show what a door found when it last looked at itself from outside, as `doorward check` would say it."""
     from doorward.administration import doors
+    from doorward.cli.check_output import coloured, width
+    from doorward.doctor.report import finding_lines, findings_of
 
     door = perform(place, doors.SHOW, doors.ShowDoor(name=name))
     if as_json:
         emit(door)
     else:
         click.echo(f"{plain(door.url)}, examined {moment(door.examined_at)}")
-        for number, each in enumerate(msgspec.to_builtins(door.findings), 1):
-            click.echo(f"\n{number}. {each['rule']} {each['severity']}, {each['verdict']}: {plain(each['summary'])}")
-            for line in each["evidence"]:
-                click.echo(f"     {plain(line)}")
-            click.echo(f"   Fix: {each['fix']}")
+        for line in finding_lines(findings_of(door.findings), width=width(), colour=coloured()):
+            click.echo(line)
         if not door.findings:
             click.echo("Nothing was found.")
     return 1 if door.findings else 0

@@ -6,8 +6,10 @@ specification.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from doorward.doctor import fitting
 from doorward.doctor.check import Finding
@@ -15,7 +17,18 @@ from doorward.doctor.rules import profiles, rules
 from doorward.doctor.run import ClientVerdict, Report
 from doorward.doctor.verdicts import exit_code, grade, headline, is_certain, titles
 
-__all__ = ["as_json", "as_lines", "exit_code", "not_checked", "sentence", "to_the_point", "weight", "whom"]
+__all__ = [
+    "as_json",
+    "as_lines",
+    "exit_code",
+    "finding_lines",
+    "findings_of",
+    "not_checked",
+    "sentence",
+    "to_the_point",
+    "weight",
+    "whom",
+]
 
 VERSION = 1
 WIDTH = 80
@@ -61,14 +74,27 @@ def as_lines(report: Report, *, width: int = WIDTH, colour: bool = False, whole:
     yield from lines.clients(report)
     if words := headline(report):
         yield from ["", *fitting.paragraph(words, lines.width)]
-    for number, finding in enumerate(report.findings, 1):
-        yield ""
-        yield from lines.finding(number, finding)
+    yield from finding_lines(report.findings, width=width, colour=colour, whole=whole)
     yield ""
     yield from lines.rest(report)
     count = len(report.findings)
     order = ", in the order in which to fix them" if count > 1 else ""
     yield f"{count} finding{'' if count == 1 else 's'}{order}."
+
+
+def finding_lines(
+    findings: Iterable[Finding], *, width: int = WIDTH, colour: bool = False, whole: bool = False
+) -> Iterator[str]:
+    """Yield findings for people, numbered, each after an empty line."""
+    lines = _Lines(max(width, WIDTH_MIN), colour=colour, whole=whole)
+    for number, finding in enumerate(findings, 1):
+        yield ""
+        yield from lines.finding(number, finding)
+
+
+def findings_of(listed: Iterable[Mapping[str, Any]]) -> list[Finding]:
+    """Return the findings that `as_json` has listed."""
+    return [msgspec.convert({**each, "spec": rules()[each["rule"]].spec}, Finding) for each in listed]
 
 
 def sentence(verdict: ClientVerdict) -> str:
