@@ -23,7 +23,7 @@ def main() -> int:
     else:
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     print("Installing pinned packages into .venv (once) ...", file=sys.stderr)
-    subprocess.run([*install, "--require-hashes", "-r", "requirements/dev.txt"], check=True)
+    subprocess.run([*install, "--no-deps", "--require-hashes", "-r", "requirements/dev.txt"], check=True)
     subprocess.run([*install, "--no-deps", "--no-build-isolation", "-e", "."], check=True)
     return 0
 
