@@ -56,6 +56,8 @@ class Dialogue:
     said: list[Said] = field(default_factory=list)
     before_refresh: tuple[str, str] | None = None
     """An access token, and the session that was opened with it."""
+    parted: bool = False
+    """Whether the session of the handshake has been ended."""
     stream_seconds: float | None = None
     """How long the first bytes of a stream took to come; None when none was seen."""
 

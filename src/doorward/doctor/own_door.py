@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from doorward.doctor.check import Check, Finding, Picture, Steps, differing, found, seen
 from doorward.doctor.exchange import Request
 from doorward.doctor.network import Network, reach_of
-from doorward.doctor.run import STAGES, Report, Send, Stage, examine
+from doorward.doctor.opened_sessions import Send
+from doorward.doctor.run import STAGES, Report, Stage, examine
 
 _CHAIN = ("network", "transport", "challenge", "resource", "server")
 _TIMEOUT_SECONDS = 10.0

@@ -39,9 +39,9 @@ from doorward.doctor.checks import (
 )
 from doorward.doctor.exchange import Ask, Request, Response, SignIn, Together
 from doorward.doctor.masking import shown
+from doorward.doctor.opened_sessions import OpenedSessions, Send
 from doorward.doctor.rules import SEVERITIES, rules
 
-Send = Callable[[Request], Awaitable[Response]]
 Person = Callable[[SignIn], Awaitable[Response]]
 Progress = Callable[[str], None]
 REQUESTS_PER_CHECK = 60
@@ -117,7 +117,7 @@ async def examine(
     seconds: float = 60.0,
     stages: Sequence[Stage] = STAGES,
 ) -> Report:
-    """Run every stage and sum up; what is registered is deleted even when the time runs out, or the user does.
+    """Run every stage and sum up; clients and sessions are removed even when the time runs out, or the user leaves.
 
     `seconds`: for all of it, without the time that the person at `sign_in` takes.
     """
@@ -125,9 +125,10 @@ async def examine(
     crashed: list[str] = []
     done: list[str] = []
     stage = stages[0]
+    opened = OpenedSessions(send)
     try:
         async with asyncio.timeout(seconds) as limit:
-            driver = Driver(send, sign_in, limit)
+            driver = Driver(opened, sign_in, limit)
             for stage in stages:
                 if not picture.reachable:
                     break
@@ -140,10 +141,7 @@ async def examine(
         crashed.append(f"The time limit of {seconds:g} seconds ended the examination at: {stage.title}.")
     finally:
         # After an interrupt too: most of them come while a person is waited for.
-        if picture.registered:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_CLEANING_SECONDS) as limit:
-                    await _run(_CLEANING, picture, Driver(send, None, limit), [], crashed)
+        await _clean_up(picture, opened, crashed)
     relevant = [mine for each in findings if (mine := _for_clients(each, picture))]
     folded = fold(relevant)
     return Report(
@@ -155,6 +153,15 @@ async def examine(
         reachable=picture.reachable,
         stages=tuple(done),
     )
+
+
+async def _clean_up(picture: Picture, opened: OpenedSessions, crashed: list[str]) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLEANING_SECONDS) as limit:
+            await opened.end_all(picture)  # first: the tokens that they were opened with are given back below
+            if picture.registered:
+                await _run(_CLEANING, picture, Driver(opened, None, limit), [], crashed)
+                await opened.end_all(picture)
 
 
 async def _run(stage: Stage, picture: Picture, driver: Driver, findings: list[Finding], crashed: list[str]) -> None:
@@ -171,7 +178,7 @@ async def _run(stage: Stage, picture: Picture, driver: Driver, findings: list[Fi
 class Driver:
     """Carries what the checks ask to the network and to the person, and the answers back."""
 
-    send: Send
+    opened: OpenedSessions
     sign_in: Person | None
     limit: asyncio.Timeout
 
@@ -184,7 +191,9 @@ class Driver:
                 answer = await self._answer(ask, patient=bool(picture.repeat))
                 picture.mcp.note(ask, answer)
                 ask = steps.send(answer)
+                await self.opened.end_unneeded(picture, ask)
         except StopIteration as end:
+            await self.opened.end_unneeded(picture)
             return list(end.value)
         raise RuntimeError("a check asks without end")
 
@@ -193,9 +202,9 @@ class Driver:
             asked = ask.requests if isinstance(ask, Together) else (ask,)
             self._grant(max(each.wait_seconds + (each.limit_seconds or 0.0) * patient for each in asked))
         if isinstance(ask, Together):
-            return Response(0, parts=tuple(await asyncio.gather(*(self.send(each) for each in ask.requests))))
+            return Response(0, parts=tuple(await asyncio.gather(*(self.opened.send(each) for each in ask.requests))))
         if isinstance(ask, Request):
-            return await self.send(ask)
+            return await self.opened.send(ask)
         if self.sign_in is None:
             return Response(0, fault="nobody", sentence="There is nobody to sign in.")
         loop = asyncio.get_running_loop()

@@ -147,11 +147,16 @@ def renewed(picture: Picture) -> Steps:
     if picture.mcp.before_refresh is None:
         return []
     token, session = picture.mcp.before_refresh
+    end = bare(picture, "DELETE", {"mcp-session-id": session})
     if not picture.token or picture.token == token:
         picture.skip("the token was not refreshed", "SES-03")
+        yield end
+        picture.mcp.before_refresh = None
         return []
     request = ask(picture, "legacy", "tools/list", headers={"mcp-session-id": session})
     response = yield request
+    yield end
+    picture.mcp.before_refresh = None
     if response.status not in {400, 403, 404}:
         return []
     summary = f"After a refresh of the token, its session gets {response.status}."
@@ -160,6 +165,7 @@ def renewed(picture: Picture) -> Steps:
 
 def farewell(picture: Picture) -> Steps:
     """End the session, and try a method that nobody needs."""
+    picture.mcp.parted = True
     if picture.mcp.handshake is None:
         return []
     put = bare(picture, "PUT")
