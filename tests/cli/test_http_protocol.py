@@ -4,30 +4,12 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
-import uvicorn
-from uvicorn.server import ServerState
 
 from doorward.cli.http_protocol import HEAD_LIMIT_BYTES, BoundedProtocol
+from tests.cli.raw_sockets import Echo, serving
 
 REFUSED_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 START = b"POST /mcp HTTP/1.1\r\nhost: door\r\n"
-
-
-@asynccontextmanager
-async def serving(app, *, head_seconds):
-    config = uvicorn.Config(app, http=BoundedProtocol, ws="none", lifespan="off", log_config=None)
-    config.load()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: BoundedProtocol(config=config, server_state=ServerState(), app_state={}, head_seconds=head_seconds),
-        "127.0.0.1",
-        0,
-    )
-    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        server.close()
 
 
 @asynccontextmanager
@@ -194,3 +176,95 @@ async def test_a_head_that_begins_with_the_end_of_an_answered_request_must_arriv
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"{}" + START)
         assert await reader.read() == REFUSED_SLOW
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\t", b" \t ", b""], ids=["space", "tab", "several", "none"])
+async def test_blanks_around_a_value_are_no_part_of_it(blank):
+    app = Echo()
+    async with serving(app) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nhost:" + blank + b"door" + blank + b"\r\ncontent-length: 2" + blank)
+        writer.write(b"\r\norigin: https://a.example" + blank + b"\r\nx-empty:" + blank + b"\r\n\r\n{}")
+        assert b"200" in await reader.readline()
+    expected = {b"host": b"door", b"content-length": b"2", b"origin": b"https://a.example", b"x-empty": b""}
+    assert app.asked[0][3] == expected
+
+
+class Large:
+    """Streams without an end, and keeps when its client is gone."""
+
+    def __init__(self, size=1 << 20, pieces=1 << 30):
+        self.size, self.pieces = size, pieces
+        self.left, self.finished = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, scope, receive, send):
+        async def watch():
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            self.left.set()
+
+        watching = asyncio.ensure_future(watch())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(self.pieces):
+            if self.left.is_set():
+                break
+            await send({"type": "http.response.body", "body": b"x" * self.size, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        self.finished.set()
+        watching.cancel()
+
+
+async def test_a_client_that_does_not_read_is_cut_off_and_the_answer_ends():
+    app = Large()
+    async with serving(app, head_seconds=0.05, write_seconds=0.1) as (_, writer):
+        writer.transport.pause_reading()
+        writer.write(b"GET / HTTP/1.1\r\nhost: door\r\n\r\n")
+        await app.finished.wait()
+        assert app.left.is_set()
+
+
+async def test_a_client_that_does_not_read_the_end_of_an_answer_is_cut_off_as_well():
+    """The whole answer is in the server's buffer, and nothing waits but the connection."""
+    app, lost = Large(size=8 << 20, pieces=1), asyncio.Event()
+
+    class Watched(BoundedProtocol):
+        def connection_lost(self, exc):
+            lost.set()
+            super().connection_lost(exc)
+
+    async with serving(app, protocol=Watched, head_seconds=60.0, write_seconds=0.1) as (_, writer):
+        writer.transport.pause_reading()
+        writer.write(b"GET / HTTP/1.1\r\nhost: door\r\nconnection: close\r\n\r\n")
+        await lost.wait()
+
+
+async def test_a_client_that_reads_slowly_is_served_to_the_end():
+    app = Large(size=64 << 10, pieces=128)
+    async with serving(app, head_seconds=0.05, write_seconds=0.2) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nhost: door\r\n\r\n")
+        received, piece = 0, b""
+        while not piece.endswith(b"0\r\n\r\n"):
+            # Another connection, opened later, is closed for its silence: a pause of half the limit.
+            async with connected([], head_seconds=0.1) as (other, _):
+                await other.read()
+            piece = await reader.read(1 << 20)
+            received += len(piece)
+    assert received > 128 * (64 << 10)
+    assert not app.left.is_set()
+
+
+async def test_a_stream_with_nothing_to_send_is_not_cut_off():
+    ends = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"event", "more_body": True})
+        await ends.wait()
+        await send({"type": "http.response.body", "body": b"the end"})
+
+    async with serving(app, head_seconds=0.02, write_seconds=0.02) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nhost: door\r\n\r\n")
+        await reader.readuntil(b"event\r\n")
+        async with connected([], head_seconds=0.1) as (other, _):
+            assert await other.read() == b""
+        ends.set()
+        assert (await reader.read(100)).startswith(b"7\r\nthe end")

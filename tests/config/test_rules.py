@@ -114,6 +114,8 @@ def test_a_good_value_is_taken_in_its_one_spelling(tmp_path, name, given, value)
         ("head_timeout_seconds", "0"),
         ("audit_retention_days", "-1"),
         ("head_timeout_seconds", "3601"),
+        ("write_timeout_seconds", "0"),
+        ("write_timeout_seconds", "3601"),
         ("log_level", "loud"),
         ("log_format", "xml"),
         ("data_dir", " "),

@@ -159,7 +159,11 @@ class DoorServer(uvicorn.Server):
                 # Taken as any callable; the annotation says a class.
                 http=cast(
                     "type[BoundedProtocol]",
-                    partial(BoundedProtocol, head_seconds=float(door.config.head_timeout_seconds)),
+                    partial(
+                        BoundedProtocol,
+                        head_seconds=float(door.config.head_timeout_seconds),
+                        write_seconds=float(door.config.write_timeout_seconds),
+                    ),
                 ),
                 ws="none",
                 lifespan="off",

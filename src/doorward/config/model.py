@@ -178,6 +178,9 @@ class Config:
     head_timeout_seconds: int = 15
     """How long a connection may take to send the head of a request (1 to 3600). Bodies have limits of their own: 20
     seconds for OAuth and the pages, 60 for the door."""
+    write_timeout_seconds: int = 20
+    """How long a client may take nothing of what is sent to it (1 to 3600); then its connection and its call end. A
+    client that reads slowly is not cut off, and neither is a stream on which nothing is sent."""
     upstream_timeout_seconds: int = 300
     """How long the upstream may be silent before an answer is given up."""
     self_check: bool = True

@@ -260,6 +260,7 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "limit_sign_ins_per_minute": _within(0, 1_000_000, "0 means: no limit."),
     "audit_retention_days": _within(0, 36_500, "0 means: for ever."),
     "head_timeout_seconds": _within(1, 3_600, "Whoever sends a byte now and then would hold connections for ever."),
+    "write_timeout_seconds": _within(1, 3_600, "Clients that do not read would hold connections and calls forever."),
     "upstream_timeout_seconds": _within(1, 86_400, "A silent upstream would hold its caller for ever."),
     "drain_seconds": _within(0, 3_600, "0 means: end at once."),
 }
