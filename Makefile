@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast lint types format bench scale judge fuzz docs lock all clean
+.PHONY: help demo test fast lint types format bench scale judge framing fuzz docs lock all clean
 
 help: ## list the recipes
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ scale: $(STAMP) ## measure a small store beside a big one (ARGS='--clients N --t
 
 judge: $(STAMP) ## kill, cut and race real doors, and check ten invariants (ARGS=--quick: minutes, not hours)
 	@PYTHONPATH=tests $(BIN)/python -m judge $(ARGS)
+
+framing: $(STAMP) ## odd framings through nginx, Caddy and HAProxy, in both directions (ARGS='--count 10000')
+	@PYTHONPATH=tests $(BIN)/python -m framing $(ARGS)
 
 fuzz: $(STAMP) ## look for input that no parser and no endpoint expects (ARGS='--only endpoints'; see python -m fuzz --help)
 	@$(BIN)/python -m fuzz $(ARGS)

@@ -25,6 +25,8 @@ LAYERS = {
     "browser": ["tests/browser"],
 }
 """What runs together. The browser has a core for itself, and so has the conformance suite, whose clock is strict."""
+PROXIES = ("nginx", "caddy", "haproxy")
+SYSTEM_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 NO_TESTS = 5  # pytest's exit code when a selection matched nothing
 
 
@@ -34,6 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         timed(spent, "npm packages", install_npm_packages)
         timed(spent, "chromium", require_browser)
+        timed(spent, "proxies", require_proxies)
     except RuntimeError as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -78,16 +81,38 @@ def install_npm_packages() -> None:
 
 def require_browser() -> None:
     """Make sure that Chromium is there; install it where that is allowed, else say what to install."""
-    if any(map(shutil.which, BROWSERS)):
-        return
+    if not any(map(shutil.which, BROWSERS)):
+        install("Chromium is needed for the browser tests", ["chromium"])
+
+
+def require_proxies() -> None:
+    """Make sure that the proxies are there which people put in front of a door."""
+    missing = [name for name in PROXIES if shutil.which(name, path=SYSTEM_PATH) is None]
+    if missing:
+        install("Real proxies are needed for the tests of framings", missing)
+
+
+def install(why: str, packages: Sequence[str]) -> None:
+    """Install Debian packages where that is allowed, else say what to install. Starts none of their services."""
+    names = " ".join(packages)
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise RuntimeError("Chromium is needed for the browser tests: install the package `chromium`, then run again.")
-    print("Installing Chromium (once) ...", flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"`{' '.join(command)}` failed: {done.stderr.strip().splitlines()[-1:]}")
+        raise RuntimeError(f"{why}: install {names}, then run again.")
+    print(f"Installing {names} (once) ...", flush=True)
+    # Exit code 101 of this file forbids the packages to start what they bring: nobody here asked for a web server.
+    policy = Path("/usr/sbin/policy-rc.d")
+    is_ours = not policy.exists()
+    if is_ours:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *packages]):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(f"`{' '.join(command)}` failed: {done.stderr.strip().splitlines()[-1:]}")
+    finally:
+        if is_ours:
+            policy.unlink()
 
 
 if __name__ == "__main__":
