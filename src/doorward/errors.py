@@ -91,7 +91,8 @@ class KeyNotKnown(StorageError):
         super().__init__("a key has to be learned first")
 
 
-UpstreamFault = Literal["unreachable", "timeout", "reset", "not_mcp", "too_large", "exited"]
+UpstreamFault = Literal["unreachable", "timeout", "reset", "not_mcp", "too_large", "exited", "overloaded"]
+"""`overloaded`: the door itself has no room for the call now; everything else is about the MCP server."""
 
 
 class UpstreamError(DoorwardError):

@@ -31,6 +31,7 @@ def failing(error: BaseException, *, after: bytes | None = None) -> Recording:
         ("not_mcp", 502, False),
         ("too_large", 502, False),
         ("exited", 502, True),
+        ("overloaded", 503, True),
     ],
 )
 async def test_each_fault_of_the_upstream_is_named_with_the_request_s_id(fault, status, comes_back):
@@ -175,3 +176,12 @@ async def test_every_request_can_be_logged_and_no_token_ever_is(front, token, ca
         ("refused", 405, "ann"),
     ]
     assert token not in str([record.__dict__ for record in caplog.records])
+
+
+async def test_a_call_uses_the_share_of_its_user_or_without_sign_in_of_its_address(front, token):
+    await front.ask(legacy(), token=token)
+    assert front.upstream.last.share == "ann"
+    open_front = Front(auth="none", trusted_proxies=("10.0.0.1",))
+    for client, forwarded, share in [("192.0.2.9", "6.6.6.6", "192.0.2.9"), ("10.0.0.1", "203.0.113.5", "203.0.113.5")]:
+        await open_front.ask(legacy(), client=(client, 1), headers={"x-forwarded-for": forwarded})
+        assert open_front.upstream.last.share == share

@@ -61,6 +61,7 @@ def call(
     headers: tuple[tuple[bytes, bytes], ...] = (),
     who: Caller | None = None,
     query_string: bytes = b"",
+    share: str = "",
 ) -> UpstreamCall:
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     decoded = body if isinstance(body, dict) else {}
@@ -84,6 +85,7 @@ def call(
         mcp_session_id=session,
         caller=who,
         scope=scope(),
+        share=share,
     )
 
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import contextlib
+import json
 from typing import Any
 
 import pytest
-from upstreams.http_upstreams import LIST, RESULT, fault_of, in_front_of
+from upstreams.http_upstreams import LIST, RESULT, fault_of, in_front_of, upstream_at
 from upstreams.recorder import ask, call, modern
-from upstreams.servers import Visit
+from upstreams.servers import Visit, hostile
 
+from doorward.errors import UpstreamError
 from doorward.upstreams import http_reply
 
 
@@ -28,6 +31,79 @@ async def test_the_slash_an_upstream_redirects_to_is_followed_and_remembered() -
         assert (await ask(upstream, call(b"1", headers=headers))).body == RESULT
         assert (await ask(upstream, call(b"2", headers=headers))).body == RESULT
     assert [line.replace(b" HTTP/1.1", b"") for line in seen] == [b"POST /mcp 1", b"POST /mcp/ 1", b"POST /mcp/ 2"]
+
+
+@pytest.mark.parametrize("location", ["/mcp/?affinity={}", "/mcp/{}", "/{}/mcp", "/mcp/?", "/mcp;{}/"])
+async def test_nothing_of_one_user_s_redirect_is_used_for_another(location: str) -> None:
+    served: list[str] = []
+
+    async def handler(visit: Visit) -> None:
+        while True:
+            head, body = await visit.request()
+            user = json.loads(body)["params"]["name"]
+            target = head.split(b" ")[1].decode()
+            if target in {"/mcp?tenant=7", "/mcp/?tenant=7"}:
+                await visit.answer(b"moved", "307 X", more=f"location: {location.format(user)}\r\n")
+            else:
+                served.append(f"{user} {target}")
+                await visit.answer(RESULT)
+
+    async with hostile(handler) as port, upstream_at(port, "/mcp?tenant=7") as upstream:
+        for user in ("alice", "bob", "alice"):
+            body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": user}}
+            with contextlib.suppress(UpstreamError):
+                await ask(upstream, call(body, share=user))
+            assert upstream._target in {"/mcp?tenant=7", "/mcp/?tenant=7"}
+    for line in served:
+        user, target = line.split(" ")
+        assert {"alice": "bob", "bob": "alice"}[user] not in target
+
+
+async def test_a_remembered_slash_keeps_the_query_that_the_operator_wrote() -> None:
+    seen: list[bytes] = []
+
+    async def handler(visit: Visit) -> None:
+        while True:
+            head, _ = await visit.request()
+            seen.append(head.split(b" ")[1])
+            if head.startswith(b"POST /mcp?"):
+                await visit.answer(b"moved", "308 X", more="location: /mcp/?tenant=7&once=1\r\n")
+            else:
+                await visit.answer(RESULT)
+
+    async with hostile(handler) as port, upstream_at(port, "/mcp?tenant=7") as upstream:
+        for _ in range(2):
+            await ask(upstream, call(LIST))
+    assert seen == [b"/mcp?tenant=7", b"/mcp/?tenant=7&once=1", b"/mcp/?tenant=7"]
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "205 Reset Content"])
+@pytest.mark.parametrize("framing", ["", "content-length: 0\r\n", "content-length: 5\r\n"])
+async def test_a_status_without_content_answers_no_request(status: str, framing: str) -> None:
+    async def handler(visit: Visit) -> None:
+        await visit.request()
+        await visit.write(f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{framing}\r\n".encode())
+        await visit.gone()
+
+    async with in_front_of(handler) as upstream:
+        error = await fault_of(upstream)
+    assert (error.fault, status[:3] in error.detail) == ("not_mcp", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "lengths"), [("204 No Content", None), ("205 Reset Content", b"0"), ("200 OK", b"0")]
+)
+async def test_an_ended_session_is_acknowledged_with_the_framing_of_its_status(
+    status: str, lengths: bytes | None
+) -> None:
+    async def handler(visit: Visit) -> None:
+        await visit.request()
+        await visit.write(f"HTTP/1.1 {status}\r\n{'' if lengths is None else 'content-length: 0'}\r\n\r\n".encode())
+        await visit.gone()
+
+    async with in_front_of(handler) as upstream:
+        answer = await ask(upstream, call(method="DELETE", session="s"))
+    assert (answer.status, answer.headers.get(b"content-length")) == (int(status[:3]), lengths)
 
 
 @pytest.mark.parametrize(

@@ -235,8 +235,10 @@ class McpDoor:
         headers.append(ACCEPT_STREAM if exchange.scope["method"] == "GET" else ACCEPT_POST)
         headers += self._forwarded
         headers.append((b"x-request-id", exchange.base[0][1]))
-        if address := self._addresses.of(exchange.scope, captured.get(b"x-forwarded-for")):
+        address = self._addresses.of(exchange.scope, captured.get(b"x-forwarded-for"))
+        if address:
             headers.append((b"x-forwarded-for", address.encode("latin-1")))
+        exchange.share = exchange.caller.user_id if exchange.caller is not None else address or ""
         seal, seal_events = None, None
         if isinstance(era, Legacy):
             seal_events = self._sessions.event_sealer(exchange.caller, session)
@@ -272,6 +274,7 @@ class McpDoor:
             None if session is None else session.upstream_id,
             exchange.caller,
             scope,
+            exchange.share,
         )
         self.counts.standing += is_standing
         try:

@@ -47,7 +47,7 @@ class Exchange:
 
     __slots__ = (
         *("base", "body", "caller", "era", "inbound", "outcome", "receive", "reply"),
-        *("rpc_id", "rpc_method", "scope", "send"),
+        *("rpc_id", "rpc_method", "scope", "send", "share"),
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, inbound: Inbound, identifier: str) -> None:
@@ -59,6 +59,8 @@ class Exchange:
         """What every answer carries: the id, first, and CORS headers once the origin was accepted."""
         self.body = b""
         self.caller: Caller | None = None
+        self.share = ""
+        """Whose share of the upstream's places the request uses."""
         self.rpc_id: RpcId | None = None
         self.rpc_method: str | None = None
         self.era: Era | Literal[""] = ""

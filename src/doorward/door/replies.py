@@ -31,8 +31,14 @@ FAULT_STATUS: Mapping[UpstreamFault, int] = {
     "not_mcp": 502,
     "too_large": 502,
     "exited": 502,
+    "overloaded": 503,
 }
-_FAULT_RETRY_SECONDS: Mapping[UpstreamFault, bytes] = {"unreachable": b"5", "reset": b"1", "exited": b"2"}
+_FAULT_RETRY_SECONDS: Mapping[UpstreamFault, bytes] = {
+    "unreachable": b"5",
+    "reset": b"1",
+    "exited": b"2",
+    "overloaded": b"5",
+}
 
 
 class Refused(DoorwardError):

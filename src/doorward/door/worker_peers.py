@@ -14,7 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from doorward.errors import UpstreamError
+from doorward.upstreams.exhaustion import exhausted, is_exhaustion
 from doorward.upstreams.http_connection import Connection
+from doorward.upstreams.http_exchange import Exchange
 from doorward.upstreams.port import Receive, Scope, Send
 
 CLIENT_ADDRESS = b"x-doorward-client"
@@ -33,23 +35,26 @@ class WorkerPeers:
         self._directory = directory
 
     async def forward(self, worker_id: str, scope: Scope, body: bytes, receive: Receive, send: Send) -> bool:
-        """Let that worker answer; False, with nothing sent, when it is gone."""
+        """Let that worker answer; False, with nothing sent, when it is gone.
+
+        Raises:
+            UpstreamError: it ended in the middle of its answer, or this worker has no room for another connection.
+        """
         connection = await self._connect(worker_id)
         if connection is None:
             return False
-        leaving = asyncio.create_task(_abort_when_left(receive, connection), name="doorward-peer-watch")
-        try:
-            connection.send(_head(scope, body), body)
+        with connection.begin(_head(scope, body), body) as exchange:
+            leaving = asyncio.create_task(_abort_when_left(receive, exchange), name="doorward-peer-watch")
             try:
-                await connection.head()
-            except UpstreamError:  # it ended before it answered, and its sessions with it
-                return False
-            await _answer(connection, send)
-        finally:
-            leaving.cancel()
-            with suppress(asyncio.CancelledError):
-                await leaving
-            connection.abort()
+                try:
+                    await exchange.head()
+                except UpstreamError:  # it ended before it answered, and its sessions with it
+                    return False
+                await _answer(exchange, send)
+            finally:
+                leaving.cancel()
+                with suppress(asyncio.CancelledError):
+                    await leaving
         return True
 
     async def _connect(self, worker_id: str) -> Connection | None:
@@ -58,9 +63,11 @@ class WorkerPeers:
         loop = asyncio.get_running_loop()
         try:
             _, connection = await loop.create_unix_connection(
-                lambda: Connection(loop, lambda _: None), str(self._directory / worker_id)
+                lambda: Connection(loop), str(self._directory / worker_id)
             )
-        except OSError:
+        except OSError as error:
+            if is_exhaustion(error):
+                raise exhausted(error) from None
             return None
         return connection
 
@@ -77,19 +84,19 @@ def _head(scope: Scope, body: bytes) -> bytes:
     return b"".join(lines)
 
 
-async def _answer(connection: Connection, send: Send) -> None:
+async def _answer(exchange: Exchange, send: Send) -> None:
     chunked = (b"connection", b"transfer-encoding", b"keep-alive", b"date")
-    headers = [(name, value) for name, value in connection.headers if name not in chunked]
-    await send({"type": "http.response.start", "status": connection.status, "headers": headers})
+    headers = [(name, value) for name, value in exchange.headers if name not in chunked]
+    await send({"type": "http.response.start", "status": exchange.status, "headers": headers})
     more = True
     while more:
-        data = await connection.read()
-        more = not connection.complete
+        data = await exchange.read()
+        more = not exchange.complete
         await send({"type": "http.response.body", "body": data, "more_body": more})
 
 
-async def _abort_when_left(receive: Receive, connection: Connection) -> None:
+async def _abort_when_left(receive: Receive, exchange: Exchange) -> None:
     """Close towards the owner as soon as the client is gone: that is how the owner learns of it."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    connection.fail(UpstreamError("reset", "The client went away."))
+    exchange.fail(UpstreamError("reset", "The client went away."))

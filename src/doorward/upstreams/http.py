@@ -1,21 +1,20 @@
 """An MCP server reached over Streamable HTTP: the reverse-proxy hop of the door.
 
-Owns one exchange with the upstream: framing the request, one resend on a stale connection, one redirect inside the
-upstream's own origin, time limits, and passing the answer on as it arrives. Proxy variables, netrc and cookies are
-never looked at. What a response means is decided in `http_reply.py`; connections live in `http_pool.py`.
+Owns one call of the upstream: framing the request, one resend of a read on a stale connection, one redirect inside
+the upstream's own origin, time limits, and passing the answer on as it arrives. Proxy variables, netrc and cookies
+are never looked at. What a response means is decided in `http_reply.py`; connections live in `http_pool.py`.
 
 Spec: RFC 9112; MCP 2025-11-25 and 2026-07-28, Streamable HTTP.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from doorward.errors import ConfigError, Problem, UpstreamError
-from doorward.upstreams.http_connection import Connection
+from doorward.upstreams.http_exchange import Exchange
 from doorward.upstreams.http_pool import Pool, system_trust
 from doorward.upstreams.http_reply import Verdict, judge, reworded
 from doorward.upstreams.http_vigil import Vigil
@@ -41,9 +40,13 @@ _OURS: Final = frozenset(
 )
 """Fields of the hop itself, and `origin`: it was judged at the door, and upstreams know only their own name."""
 
-_ASKS_ONLY: Final = frozenset({"initialize", "ping", "server/discover", "prompts/get", "resources/read"})
-_STALE_CLOSE_SECONDS: Final = 0.2
-_STALE_REST_SECONDS: Final = 1.0
+_READS: Final = frozenset(
+    {
+        *("ping", "server/discover", "tools/list", "prompts/list", "prompts/get", "completion/complete"),
+        *("resources/list", "resources/templates/list", "resources/read", "tasks/list", "tasks/get"),
+    }
+)
+"""Methods that change nothing, so that a second run does no harm. `initialize` is none: it opens a session."""
 _TEXT_LIMIT_BYTES: Final = 2048
 
 
@@ -93,73 +96,63 @@ class HttpUpstream:
         """Carry one request. Raises `UpstreamError`."""
         standing = call.method == "GET" or call.rpc_method == "subscriptions/listen"
         vigil = Vigil(receive, self._timeout_seconds)
-        if not standing:
-            await self._pool.take_slot()
         try:
-            connection, verdict = await self._ask(call, vigil)
+            places = await self._pool.enter(call.share, standing=standing)
             try:
-                if standing and verdict.kind == "stream":
-                    vigil.allow_silence()
-                await _answer(call, connection, verdict, send)
+                await self._carry(call, vigil, send, standing=standing)
             finally:
-                self._pool.put_back(connection)
+                places.give_back(call.share)
         except UpstreamError:
             if not vigil.client_gone:
                 raise
         finally:
             vigil.end()
-            if not standing:
-                self._pool.free_slot()
 
-    async def _ask(self, call: UpstreamCall, vigil: Vigil) -> tuple[Connection, Verdict]:
-        """Send the request until an answer is worth passing on: at most one resend, at most one redirect."""
+    async def _carry(self, call: UpstreamCall, vigil: Vigil, send: Send, *, standing: bool) -> None:
+        """Send the request and pass on the answer; follow at most one redirect."""
         target = self._target
-        connection = await self._exchange(call, target, vigil)
-        verdict = self._judge(call, connection, target)
-        if verdict.kind != "redirect":
-            return connection, verdict
-        vigil.look_away()
-        self._pool.put_back(connection)
+        with await self._exchange(call, target, vigil) as exchange:
+            verdict = judge(call, exchange.status, exchange.headers, self._origin, target)
+            if verdict.kind != "redirect":
+                await _answer(call, exchange, verdict, send, vigil if standing else None)
+                return
+            exchange.discard(_TEXT_LIMIT_BYTES)
         followed = verdict.location.decode()
-        connection = await self._exchange(call, followed, vigil)
-        verdict = self._judge(call, connection, followed)
-        if verdict.kind == "redirect":
-            connection.abort()
-            raise UpstreamError("not_mcp", "The upstream answers a redirect with another redirect.")
-        if not call.query_string and followed.partition("?")[0].rstrip("/") == target.partition("?")[0].rstrip("/"):
-            self._target = followed  # the spelling that works
-        return connection, verdict
+        with await self._exchange(call, followed, vigil) as exchange:
+            verdict = judge(call, exchange.status, exchange.headers, self._origin, followed)
+            if verdict.kind == "redirect":
+                raise UpstreamError("not_mcp", "The upstream answers a redirect with another redirect.")
+            self._remember(followed)
+            await _answer(call, exchange, verdict, send, vigil if standing else None)
 
-    def _judge(self, call: UpstreamCall, connection: Connection, target: str) -> Verdict:
-        try:
-            return judge(call, connection.status, connection.headers, self._origin, target)
-        except UpstreamError:
-            connection.abort()
-            raise
+    def _remember(self, followed: str) -> None:
+        """Use the other spelling of our own path, with or without a last slash, from now on for all users.
 
-    async def _exchange(self, call: UpstreamCall, target: str, vigil: Vigil) -> Connection:
-        """Return a connection on which the head of the answer has arrived."""
+        Nothing else of a redirect is kept: its query or path may be meant for the one user who was redirected.
+        """
+        path, mark, query = self._target.partition("?")
+        spelling = followed.partition("?")[0]
+        if spelling.rstrip("/") == path.rstrip("/"):
+            self._target = spelling + mark + query
+
+    async def _exchange(self, call: UpstreamCall, target: str, vigil: Vigil) -> Exchange:
+        """Return an exchange of which the head of the answer has arrived.
+
+        A kept connection may have been closed while the request was on its way, and a server that dies after it has
+        done the work looks the same. So only a read is sent again, and only once. Spec: RFC 9110 s9.2.2.
+        """
         head = self._head(call, target)
         connection = self._pool.idle()
         if connection is not None:
-            rested_at = connection.released_at
+            exchange = connection.begin(head, call.body)
             try:
-                return await self._converse(connection, head, call.body, vigil)
+                return await _head_of(exchange, vigil)
             except UpstreamError as error:
-                if vigil.client_gone or not _may_resend(call, connection, error, rested_at):
+                lost = error.fault == "reset" and not exchange.received and not vigil.client_gone
+                if not lost or not _only_reads(call):
                     raise
-        return await self._converse(await self._pool.connect(), head, call.body, vigil)
-
-    @staticmethod
-    async def _converse(connection: Connection, head: bytes, body: bytes, vigil: Vigil) -> Connection:
-        connection.send(head, body)
-        vigil.watch(connection)
-        try:
-            await connection.head()
-        except BaseException:
-            connection.abort()
-            raise
-        return connection
+        connection = await self._pool.connect()
+        return await _head_of(connection.begin(head, call.body), vigil)
 
     def _head(self, call: UpstreamCall, target: str) -> bytes:
         if call.query_string:
@@ -182,19 +175,32 @@ class HttpUpstream:
         return head
 
 
-async def _answer(call: UpstreamCall, connection: Connection, verdict: Verdict, send: Send) -> None:
-    """Pass the answer on as it arrives."""
+async def _head_of(exchange: Exchange, vigil: Vigil) -> Exchange:
+    """Wait for the head of the answer; close the connection if that ends in any other way."""
+    try:
+        vigil.watch(exchange)
+        await exchange.head()
+    except BaseException:
+        exchange.abandon()
+        raise
+    return exchange
+
+
+async def _answer(call: UpstreamCall, exchange: Exchange, verdict: Verdict, send: Send, standing: Vigil | None) -> None:
+    """Pass the answer on as it arrives. `standing`: the vigil of a request whose stream may be silent for hours."""
     if verdict.kind == "empty":
-        await _drain(connection, _TEXT_LIMIT_BYTES)
+        await _drain(exchange, _TEXT_LIMIT_BYTES)
         return await _send_all(send, verdict.status, verdict.headers, b"")
     if verdict.kind == "reword":
-        headers, body = reworded(call, verdict.status, verdict.headers, await _drain(connection, _TEXT_LIMIT_BYTES))
+        headers, body = reworded(call, verdict.status, verdict.headers, await _drain(exchange, _TEXT_LIMIT_BYTES))
         return await _send_all(send, verdict.status, headers, body)
+    if standing is not None and verdict.kind == "stream":
+        standing.allow_silence()
     await send({"type": "http.response.start", "status": verdict.status, "headers": verdict.headers})
     more = True
     while more:
-        data = await connection.read()
-        more = not connection.complete
+        data = await exchange.read()
+        more = not exchange.complete
         await send({"type": "http.response.body", "body": data, "more_body": more})
     return None
 
@@ -204,31 +210,20 @@ async def _send_all(send: Send, status: int, headers: list[tuple[bytes, bytes]],
     await send({"type": "http.response.body", "body": body})
 
 
-async def _drain(connection: Connection, limit_bytes: int) -> bytes:
-    """Read a short body to its end; of a longer one keep the beginning and give the connection up."""
+async def _drain(exchange: Exchange, limit_bytes: int) -> bytes:
+    """Read a short body to its end; of a longer one return the beginning and leave the rest unread."""
     kept = bytearray()
-    while data := await connection.read():
+    while data := await exchange.read():
         kept += data
         if len(kept) > limit_bytes:
-            connection.abort()
+            exchange.abandon()
             break
     return bytes(kept[:limit_bytes])
 
 
-def _may_resend(call: UpstreamCall, connection: Connection, error: UpstreamError, rested_at: float) -> bool:
-    """Whether a kept connection closed on us before the request was looked at.
-
-    A request that changes nothing may always be sent again. Any other only when the connection had rested long
-    enough for the server's idle timer and closed at once, so that a crash in mid-call never runs a tool twice.
-    Spec: RFC 9110 s9.2.2; RFC 9112 s9.3.1.
-    """
-    if error.fault != "reset" or connection.received:
-        return False
-    method = call.rpc_method or ""
-    if call.method != "POST" or method in _ASKS_ONLY or method.endswith("/list"):
-        return True
-    rested = connection.sent_at - rested_at >= _STALE_REST_SECONDS
-    return rested and asyncio.get_running_loop().time() - connection.sent_at < _STALE_CLOSE_SECONDS
+def _only_reads(call: UpstreamCall) -> bool:
+    """Whether the request may be run a second time. DELETE ends a session, which can end only once."""
+    return call.method != "POST" or call.rpc_method in _READS
 
 
 def _parse(url: str) -> SplitResult:

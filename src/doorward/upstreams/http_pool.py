@@ -1,7 +1,8 @@
 """The kept connections of one upstream: opening, lending, taking back, letting go.
 
-Calls share a cap and queue for it; standing streams (GET, `subscriptions/listen`) do not count against it, because a
-few hundred silent streams must not starve the calls, and each is bounded by the client that holds it open.
+Calls share a number of places and queue for them; standing streams (GET, `subscriptions/listen`) have places of their
+own, because a few hundred silent streams must not starve the calls. Both are shared fairly among users. A connection
+comes back here only from an exchange that was read to its end, and is lent only if nothing has arrived since.
 """
 
 from __future__ import annotations
@@ -10,14 +11,20 @@ import asyncio
 import functools
 import socket
 import ssl
-from collections import deque
 
 from doorward.errors import UpstreamError
+from doorward.upstreams.exhaustion import exhausted, is_exhaustion, sockets_are_exhausted
+from doorward.upstreams.fair_places import FairPlaces
 from doorward.upstreams.http_connection import Connection
+from doorward.upstreams.http_exchange import Exchange
 
 KEEP_SECONDS = 4.0
 """How long a connection rests before it is closed: shorter than the 5 s after which uvicorn and Node close theirs, so
 a request is seldom sent into a connection that is just being closed."""
+_CLOSE_EARLIER_SECONDS = 1.0
+"""An upstream that states its own limit (`Keep-Alive: timeout=5`) is left this much before it."""
+MOST_STREAMS = 8192
+"""Standing streams at once, of all users."""
 
 
 @functools.cache
@@ -38,20 +45,24 @@ class Pool:
         self.tls = tls
         self.opened = 0
         """How many connections were opened so far."""
+        self.places = FairPlaces(max_connections)
+        self.streams = FairPlaces(MOST_STREAMS)
         self._connect_timeout_seconds = connect_timeout_seconds
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
-        self._free_slots = max_connections
-        self._queue: deque[asyncio.Future[None]] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def idle(self) -> Connection | None:
-        """Lend the connection that was used last, if one rests here."""
+        """Lend the connection that was used last, if one rests here on which nothing has arrived meanwhile."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.alive:
+            if not connection.alive:
+                continue
+            assert self._loop is not None
+            if connection.rest_until > self._loop.time() and connection.is_quiet:
                 return connection
+            connection.abort()
         return None
 
     async def connect(self) -> Connection:
@@ -61,7 +72,7 @@ class Pool:
         try:
             async with asyncio.timeout(self._connect_timeout_seconds):
                 transport, connection = await loop.create_connection(
-                    lambda: Connection(loop, self._lost),
+                    lambda: Connection(loop, on_lost=self._lost, on_rest=self._rest),
                     host,
                     port,
                     ssl=self.tls,
@@ -74,10 +85,14 @@ class Pool:
         except ConnectionRefusedError:
             reason = "connection refused"
         except socket.gaierror:
+            if sockets_are_exhausted():
+                raise exhausted() from None
             reason = "its host name does not resolve"
         except UnicodeError:
             reason = "its host name is none: a part of it is empty or too long"
         except OSError as error:
+            if is_exhaustion(error):
+                raise exhausted(error) from None
             reason = error.strerror or type(error).__name__
         else:
             _keep_alive(transport.get_extra_info("socket"))
@@ -88,42 +103,19 @@ class Pool:
             "unreachable", f"The MCP server behind this door cannot be reached: {reason}.", evidence=f"{host}:{port}"
         )
 
-    async def take_slot(self) -> None:
-        """Wait for a place among the calls under way. Raises `UpstreamError` when none frees up in time."""
-        if self._free_slots > 0:
-            self._free_slots -= 1
-            return
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(waiter)
-        try:
-            async with asyncio.timeout(self._connect_timeout_seconds):
-                await waiter
-        except TimeoutError:
-            if waiter.cancelled():
-                raise UpstreamError("timeout", "The MCP server is busy: too many calls wait for it already.") from None
-        except asyncio.CancelledError:
-            if not waiter.cancelled():
-                self.free_slot()  # the place was given in the same instant
-            raise
+    async def enter(self, user: str, *, standing: bool) -> FairPlaces:
+        """Take a place among the calls under way, or among the standing streams; return where to give it back.
 
-    def free_slot(self) -> None:
-        """Give the place to the call that waits longest."""
-        while self._queue:
-            waiter = self._queue.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-        self._free_slots += 1
-
-    def put_back(self, connection: Connection) -> None:
-        """Take a connection back after its exchange; it is kept when it can carry another."""
-        if not connection.release():
-            return
-        assert self._loop is not None
-        connection.released_at = self._loop.time()
-        self._idle.append(connection)
-        if self._sweeper is None:
-            self._sweeper = self._loop.call_later(KEEP_SECONDS, self._sweep)
+        Raises:
+            UpstreamError: `overloaded`. No place became free in time, or this user holds as many streams as fit.
+        """
+        if standing:
+            if not self.streams.try_take(user):
+                raise UpstreamError("overloaded", "Too many streams to the MCP server are open already.")
+            return self.streams
+        if not await self.places.take(user, self._connect_timeout_seconds):
+            raise UpstreamError("overloaded", "The MCP server is busy: too many calls wait for it already.")
+        return self.places
 
     def close(self) -> None:
         """Close every connection, busy ones too."""
@@ -134,6 +126,17 @@ class Pool:
             connection.fail(UpstreamError("reset", "The door is shutting down."))
         self._idle.clear()
 
+    def _rest(self, connection: Connection, exchange: Exchange) -> None:
+        """Keep a connection whose exchange was read to its end."""
+        assert self._loop is not None
+        seconds = KEEP_SECONDS
+        if exchange.rest_limit_seconds is not None:
+            seconds = min(seconds, exchange.rest_limit_seconds - _CLOSE_EARLIER_SECONDS)
+        connection.rest_until = self._loop.time() + seconds
+        self._idle.append(connection)
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(seconds, self._sweep)
+
     def _lost(self, connection: Connection) -> None:
         self._all.discard(connection)
         if connection in self._idle:
@@ -142,14 +145,14 @@ class Pool:
     def _sweep(self) -> None:
         assert self._loop is not None
         self._sweeper = None
-        oldest = self._loop.time() - KEEP_SECONDS
-        resting = [connection for connection in self._idle if connection.released_at > oldest]
-        expired = [connection for connection in self._idle if connection.released_at <= oldest]
-        self._idle = resting
+        now = self._loop.time()
+        expired = [connection for connection in self._idle if connection.rest_until <= now]
+        self._idle = [connection for connection in self._idle if connection.rest_until > now]
         for connection in expired:
             connection.abort()
-        if resting:
-            self._sweeper = self._loop.call_later(resting[0].released_at - oldest, self._sweep)
+        if self._idle:
+            wait = min(connection.rest_until for connection in self._idle) - now
+            self._sweeper = self._loop.call_later(wait, self._sweep)
 
 
 def _keep_alive(connected: socket.socket) -> None:

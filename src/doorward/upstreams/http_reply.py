@@ -31,6 +31,9 @@ _PASSED = frozenset(
 )
 _PASSED_PREFIXES = (b"mcp-", b"ratelimit", b"x-ratelimit")
 _REDIRECTS = frozenset({307, 308})
+_NO_CONTENT = 204
+"""It must not state a length: RFC 9110 s8.6."""
+_WITHOUT_CONTENT = frozenset({_NO_CONTENT, 205})
 _QUOTED_CHARACTERS = 200
 
 
@@ -75,14 +78,17 @@ def judge(call: UpstreamCall, status: int, headers: Headers, origin: str, target
 
 def _success(call: UpstreamCall, status: int, passed: Headers, content_type: bytes, *, empty: bool) -> Verdict:
     if status == 202 and call.rpc_id is None:  # noqa: PLR2004
-        return Verdict("empty", status, _without_body(passed))
+        return Verdict("empty", status, _without_body(status, passed))
+    if status in _WITHOUT_CONTENT and (call.rpc_id is not None or call.method == "GET"):
+        raise UpstreamError("not_mcp", f"The upstream answered {status}, which has no content, to a request.")
     if content_type == b"text/event-stream":
         return Verdict("stream", status, passed)
     if content_type == b"application/json" and not empty:
         return Verdict("pass", status, passed)
     if call.rpc_id is None and call.method != "GET":
         # Notifications, responses and DELETE ask for nothing but the status; some servers add a word of text.
-        return Verdict("empty", 202 if call.method == "POST" else status, _without_body(passed))
+        answered = 202 if call.method == "POST" else status
+        return Verdict("empty", answered, _without_body(answered, passed))
     what = f"content type {content_type.decode('latin-1')!r}" if content_type else "no content type"
     raise UpstreamError(
         "not_mcp",
@@ -100,11 +106,11 @@ def _failure(call: UpstreamCall, status: int, passed: Headers, content_type: byt
     if content_type == b"application/json" or content_type.endswith(b"+json"):
         return Verdict("pass", status, passed)
     if call.method != "POST" and status in {404, 405}:
-        return Verdict("empty", status, _without_body(passed))
+        return Verdict("empty", status, _without_body(status, passed))
     if status >= 500 or content_type in {b"text/html", b"application/xhtml+xml"}:  # noqa: PLR2004
         page = "a web page" if content_type.endswith((b"html", b"html+xml")) else "no JSON"
         raise UpstreamError("not_mcp", f"The upstream answered {status} with {page}, which is no MCP answer.")
-    return Verdict("reword", status, _without_body(passed))
+    return Verdict("reword", status, _without_body(status, passed))
 
 
 def _redirect(call: UpstreamCall, status: int, location: str, origin: str, target: str) -> Verdict:
@@ -140,9 +146,9 @@ def _same_host(call: UpstreamCall, netloc: str, origin: str) -> bool:
     return bool(told) and netloc.lower() == told.lower()
 
 
-def _without_body(passed: Headers) -> Headers:
+def _without_body(status: int, passed: Headers) -> Headers:
     kept = [(name, value) for name, value in passed if name not in {b"content-length", b"content-type"}]
-    return [*kept, (b"content-length", b"0")]
+    return kept if status == _NO_CONTENT else [*kept, (b"content-length", b"0")]
 
 
 def reworded(call: UpstreamCall, status: int, headers: Headers, text: bytes) -> tuple[Headers, bytes]:

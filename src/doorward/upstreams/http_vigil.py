@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 
 from doorward.errors import UpstreamError
-from doorward.upstreams.http_connection import Connection
+from doorward.upstreams.http_exchange import Exchange
 from doorward.upstreams.port import Receive
 
 LISTEN_AFTER_SECONDS = 0.05
@@ -21,7 +21,7 @@ class Vigil:
     """Watches client and upstream until `end`."""
 
     __slots__ = (
-        "_connection",
+        "_exchange",
         "_listener",
         "_loop",
         "_receive",
@@ -35,21 +35,17 @@ class Vigil:
         self._loop = asyncio.get_running_loop()
         self._receive = receive
         self._timeout = timeout_seconds
-        self._connection: Connection | None = None
+        self._exchange: Exchange | None = None
         self._listener: asyncio.Task[None] | None = None
         self._silence_allowed = False
         self.client_gone = False
         self._timer = self._loop.call_later(min(LISTEN_AFTER_SECONDS, timeout_seconds), self._look)
 
-    def watch(self, connection: Connection) -> None:
-        """Watch this connection from now on."""
-        self._connection = connection
+    def watch(self, exchange: Exchange) -> None:
+        """Watch this exchange from now on."""
+        self._exchange = exchange
         if self.client_gone:
-            connection.fail(_gone())
-
-    def look_away(self) -> None:
-        """Forget the connection: somebody else may use it next."""
-        self._connection = None
+            exchange.fail(_gone())
 
     def allow_silence(self) -> None:
         """Set no limit to the silence of a stream that may have nothing to say for hours."""
@@ -58,7 +54,7 @@ class Vigil:
     def end(self) -> None:
         """Stop watching."""
         self._timer.cancel()
-        self._connection = None
+        self._exchange = None
         if self._listener is not None:
             self._listener.cancel()
 
@@ -68,13 +64,13 @@ class Vigil:
         if self._silence_allowed:
             return
         wait = self._timeout
-        connection = self._connection
-        if connection is not None and not connection.reading_paused:
+        exchange = self._exchange
+        if exchange is not None and not exchange.reading_paused:
             # A head has to be whole in time, however many bytes trickle in; a body only has to move on.
-            since = connection.active_at if connection.head_complete else connection.sent_at
+            since = exchange.active_at if exchange.head_complete else exchange.sent_at
             wait = since + self._timeout - self._loop.time()
             if wait <= 0:
-                connection.fail(
+                exchange.fail(
                     UpstreamError("timeout", f"The MCP server did not answer within {self._timeout:g} seconds.")
                 )
                 return
@@ -84,8 +80,8 @@ class Vigil:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.client_gone = True
-        if self._connection is not None:
-            self._connection.fail(_gone())
+        if self._exchange is not None:
+            self._exchange.fail(_gone())
 
 
 def _gone() -> UpstreamError:

@@ -54,6 +54,8 @@ class UpstreamCall:
     caller: Caller | None
     scope: Scope
     """The original ASGI scope, for an in-process app; other upstreams do not look at it."""
+    share: str = ""
+    """Whose share of what is limited the call uses: the user's, or at a door without sign-in the client address's."""
 
 
 class Upstream(Protocol):

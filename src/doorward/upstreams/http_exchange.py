@@ -1,0 +1,286 @@
+"""One request on an upstream's connection and its answer: everything that must not outlive the exchange.
+
+Owns parsing (httptools), the limits on what is not body (head, trailers, chunk extensions, interim responses), and
+back-pressure: about `HIGH_WATER_BYTES` plus one read of a body wait here for a slow client. An `Exchange` is created
+for one request and never used again, parser included, so no byte of one user's answer can reach the next exchange.
+It is a context manager: leaving it hands the connection back only if the answer was read to its end without an error.
+
+Spec: RFC 9110 s15.2; RFC 9112 s6, s7.1, s9.3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import httptools
+
+from doorward.errors import UpstreamError
+
+HIGH_WATER_BYTES = 128 * 1024
+HEAD_LIMIT_BYTES = 64 * 1024
+HEADER_COUNT_LIMIT = 128
+
+_FRAMING_PER_BODY_BYTE = 16
+"""A chunk of one byte needs five bytes of framing. An answer with more framing than this is an attack."""
+_PIECE_OVERHEAD_BYTES = 64
+"""What Python keeps for a piece of a body in addition to its bytes."""
+_BODYLESS = frozenset({204, 304})
+_KEEP_ALIVE_TIMEOUT = re.compile(rb"timeout\s*=\s*(\d{1,6})", re.ASCII)
+
+
+class Wire(Protocol):
+    """What an exchange needs of its connection."""
+
+    def pause_reading(self) -> None:
+        """Stop reading from the upstream."""
+        ...
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+    def end(self, exchange: Exchange, *, reusable: bool) -> None:
+        """Take the connection back from an exchange that is over."""
+        ...
+
+
+class Exchange:
+    """One request that was sent, and its answer as it arrives."""
+
+    __slots__ = (
+        *("_body_bytes", "_framed", "_keep", "_loop", "_parser", "_paused", "_pieces", "_progressed", "_refused"),
+        *("_size", "_total_bytes", "_unfinished_bytes", "_waiter", "_wire"),
+        *("active_at", "complete", "error", "head_complete", "headers", "received", "rest_limit_seconds"),
+        *("sent_at", "status"),
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, wire: Wire) -> None:
+        self._loop = loop
+        self._wire: Wire | None = wire
+        """None once the exchange is over."""
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self._waiter: asyncio.Future[None] | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._paused = False
+        self._framed = False
+        self._keep = False
+        self._progressed = False
+        self._refused: UpstreamError | None = None
+        self._unfinished_bytes = 0
+        """Received since the head or the last piece of body; a read that holds such progress starts again at 0."""
+        self._total_bytes = 0
+        self._body_bytes = 0
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.head_complete = False
+        self.complete = False
+        self.error: UpstreamError | None = None
+        self.received = False
+        """Whether any byte of an answer arrived."""
+        self.rest_limit_seconds: float | None = None
+        """After this many seconds without a request the upstream closes the connection, if it says so."""
+        self.sent_at = self.active_at = loop.time()
+
+    def __enter__(self) -> Self:
+        """Begin to use the answer."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        """Give the connection back if the answer was read to its end; else close it."""
+        self._end(reusable=kind is None and self.was_read)
+
+    def abandon(self) -> None:
+        """End the exchange and close its connection."""
+        self._end(reusable=False)
+
+    @property
+    def was_read(self) -> bool:
+        """Whether the whole answer was taken out, and the connection may carry another request."""
+        return self.complete and self._keep and self.error is None and not self._pieces
+
+    @property
+    def reading_paused(self) -> bool:
+        """Whether this side stopped reading, so the upstream's silence means nothing."""
+        return self._paused
+
+    async def head(self) -> None:
+        """Wait until `status` and `headers` are known. Raises `UpstreamError`."""
+        while not self.head_complete:
+            if self.error is not None:
+                raise self.error
+            await self._change()
+
+    async def read(self) -> bytes:
+        """Return all of the body that has arrived, or wait for more; empty at its end. Raises `UpstreamError`."""
+        while not self._pieces:
+            if self.error is not None:
+                raise self.error
+            if self.complete:
+                return b""
+            await self._change()
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        if self._paused:
+            self._paused = False
+            self.active_at = self._loop.time()
+            if self._wire is not None:
+                self._wire.resume_reading()
+        return data
+
+    def discard(self, limit_bytes: int) -> None:
+        """Drop the body if all of it is here and it is short; otherwise the connection is closed at the end."""
+        if self.complete and self._size <= limit_bytes:
+            self._pieces.clear()
+
+    def fail(self, error: UpstreamError) -> None:
+        """Give the exchange up: the reader gets `error`, and the upstream sees the connection close."""
+        if self.error is None and not self.complete:
+            self.error = error
+        if self.error is not None:
+            # What had already arrived must not look like progress to a reader that waits for the end.
+            self._pieces.clear()
+        if self._wire is not None:
+            self._wire.abort()
+        self._wake()
+
+    def feed(self, data: bytes) -> None:
+        """Parse what arrived."""
+        if self.complete or self.error is not None:
+            self._refuse_more()
+            return
+        self.received = True
+        self._progressed = False
+        self._total_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.fail(self._refused or UpstreamError("not_mcp", "The MCP server did not answer in valid HTTP/1.1."))
+            return
+        if self._progressed:
+            # Only a head or a piece of body counts: an endless trailer must not keep a silent upstream alive.
+            self.active_at = self._loop.time()
+            self._unfinished_bytes = 0
+        else:
+            self._unfinished_bytes += len(data)
+        framing = self._total_bytes - self._body_bytes
+        if self._unfinished_bytes > HEAD_LIMIT_BYTES or (
+            framing > 8 * HEAD_LIMIT_BYTES + _FRAMING_PER_BODY_BYTE * self._body_bytes
+        ):
+            self.fail(_too_much_framing() if self.head_complete else _head_too_large())
+
+    def lost(self, exc: Exception | None) -> None:
+        """Note that the connection is closed."""
+        if not self.complete and self.error is None:
+            if self.head_complete and not self._framed and exc is None:
+                self.complete = True  # a body without a length ends with its connection: RFC 9112 s6.3
+            else:
+                when = "in the middle of its answer" if self.received else "before it answered"
+                self.error = UpstreamError("reset", f"The MCP server closed the connection {when}.")
+        self._wake()
+
+    def _end(self, *, reusable: bool) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            self._parser = None  # parser and exchange refer to each other; collecting them must not wait for the gc
+            wire.end(self, reusable=reusable)
+
+    def _refuse_more(self) -> None:
+        """Close on bytes that answer nothing: the next request would get them (response smuggling)."""
+        self._keep = False
+        if self._wire is not None:
+            self._wire.abort()
+
+    async def _change(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _stop_parsing(self, error: UpstreamError) -> None:
+        self._refused = error
+        raise ValueError(error.fault)
+
+    # httptools' callbacks.
+
+    def on_message_begin(self) -> None:
+        """Refuse a second response to one request."""
+        if self.complete:
+            self._refuse_more()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect one header field; trailers of a chunked body are dropped."""
+        if self.head_complete:
+            return
+        name = name.lower()
+        if name in {b"content-length", b"transfer-encoding"}:
+            self._framed = True
+        elif name == b"keep-alive" and (found := _KEEP_ALIVE_TIMEOUT.search(value)) is not None:
+            self.rest_limit_seconds = float(found[1])
+        self.headers.append((name, value))
+        if len(self.headers) > HEADER_COUNT_LIMIT:
+            self._stop_parsing(_head_too_large())
+
+    def on_headers_complete(self) -> None:
+        """Judge the head. Only a head that passes every limit is shown to the reader."""
+        if self.complete:
+            return
+        status = self._parser.get_status_code()
+        if not 100 <= status <= 599:  # noqa: PLR2004  # RFC 9110 s15
+            self._stop_parsing(UpstreamError("not_mcp", f"The MCP server answered {status}, which is no HTTP status."))
+        if status < 200:  # noqa: PLR2004  # 1xx announces that the answer is still to come: RFC 9110 s15.2
+            if self._framed:
+                # It cannot have a body (RFC 9112 s6.3); the parser would take the real answer for one.
+                self._stop_parsing(UpstreamError("not_mcp", f"The MCP server sent a {status} with a body."))
+            self.headers = []
+            return
+        if sum(len(name) + len(value) for name, value in self.headers) > HEAD_LIMIT_BYTES:
+            self._stop_parsing(_head_too_large())
+        self.status = status
+        self._keep = self._parser.should_keep_alive()
+        self.head_complete = self._progressed = True
+        if status in _BODYLESS:
+            # It ends with its head, whatever length it states; a stated one leaves the parser out of step.
+            self._keep = self._keep and not self._framed
+            self._framed = self.complete = True
+        self._wake()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of the body, and stop reading when the client does not keep up."""
+        if self.complete or not self.head_complete:
+            return
+        self._progressed = True
+        self._body_bytes += len(body)
+        self._pieces.append(body)
+        self._size += len(body) + _PIECE_OVERHEAD_BYTES
+        if self._size > HIGH_WATER_BYTES and not self._paused and self._wire is not None:
+            self._paused = True
+            self._wire.pause_reading()
+        self._wake()
+
+    def on_message_complete(self) -> None:
+        """Note the end of the body."""
+        if self.head_complete:
+            self.complete = True
+            self._wake()
+
+
+def _head_too_large() -> UpstreamError:
+    return UpstreamError("too_large", f"The MCP server sent more than {HEAD_LIMIT_BYTES} bytes of response headers.")
+
+
+def _too_much_framing() -> UpstreamError:
+    return UpstreamError("too_large", "The MCP server sent chunk extensions or trailers without an end.")
