@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast lint types format bench scale judge framing fuzz docs lock all clean
+.PHONY: help demo test fast lint types format bench scale judge framing fuzz mutants docs lock all clean
 
 help: ## list the recipes
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ framing: $(STAMP) ## odd framings through nginx, Caddy and HAProxy, in both dire
 
 fuzz: $(STAMP) ## look for input that no parser and no endpoint expects (ARGS='--only endpoints'; see python -m fuzz --help)
 	@$(BIN)/python -m fuzz $(ARGS)
+
+mutants: $(STAMP) ## take defences out one by one, and see that tests notice (ARGS='--only named --rows A-01,T-11')
+	@$(BIN)/python -m mutation $(ARGS)
 
 docs: $(STAMP) ## regenerate the generated pages
 	@$(BIN)/python scripts/generate_docs.py

@@ -209,9 +209,9 @@ ROWS: dict[str, tuple[Attack, Weaken]] = {
 }
 
 
-def rows() -> list[Any]:
+def rows(**twin: bool) -> list[Any]:
     marked = pytest.mark.requirement
-    return [pytest.param(*row, marks=marked(name.split()[0]), id=name) for name, row in ROWS.items()]
+    return [pytest.param(*row, marks=marked(name.split()[0], **twin), id=name) for name, row in ROWS.items()]
 
 
 @pytest.mark.parametrize(("attack", "weaken"), rows())
@@ -220,7 +220,7 @@ async def test_the_door_withstands(tmp_path, attack, weaken):
         assert await attack(w)
 
 
-@pytest.mark.parametrize(("attack", "weaken"), rows())
+@pytest.mark.parametrize(("attack", "weaken"), rows(weak=True))
 async def test_a_door_without_the_defence_is_caught(tmp_path, attack, weaken, monkeypatch):
     async with world(tmp_path) as w:
         weaken(monkeypatch)

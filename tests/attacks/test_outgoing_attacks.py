@@ -135,9 +135,9 @@ ROWS: dict[str, tuple[Attack, WeakenedFetcher]] = {
 }
 
 
-def rows() -> list[Any]:
+def rows(**twin: bool) -> list[Any]:
     marked = pytest.mark.requirement
-    return [pytest.param(*row, marks=marked(name.split()[0]), id=name) for name, row in ROWS.items()]
+    return [pytest.param(*row, marks=marked(name.split()[0], **twin), id=name) for name, row in ROWS.items()]
 
 
 @pytest.mark.parametrize(("attack", "weakened"), rows())
@@ -146,7 +146,7 @@ async def test_the_fetcher_withstands(attack, weakened):
     assert await attack(Fetcher)
 
 
-@pytest.mark.parametrize(("attack", "weakened"), rows())
+@pytest.mark.parametrize(("attack", "weakened"), rows(weak=True))
 async def test_a_fetcher_without_the_defence_is_caught(attack, weakened):
     assert not await attack(weakened)
 

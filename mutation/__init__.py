@@ -1,0 +1,5 @@
+"""Mutation testing of the defences: the mutants that each attack row names, and mutants drawn by lot.
+
+A mutant is one small change of the source that takes a defence away. Tests that still pass have missed it. The work
+tree is never changed: every mutant is tried in a copy.
+"""
