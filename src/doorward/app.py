@@ -381,4 +381,4 @@ class _Running:
 def _identity_for(door: Door, authority: Authority) -> UpstreamIdentity:
     url = door.upstream.url if isinstance(door.upstream, HttpUpstream) else door.policy.resource
     issuer, clock, entropy = door.policy.issuer, door.clock, door.entropy
-    return UpstreamIdentity(sign=authority.sign, issuer=issuer, audience=url, clock=clock, entropy=entropy)
+    return UpstreamIdentity(sign=authority.sign, issuer=issuer, upstream_url=url, clock=clock, entropy=entropy)

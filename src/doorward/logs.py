@@ -15,6 +15,8 @@ import sys
 import time
 from typing import Any, Literal, TextIO
 
+from doorward.secret_shapes import JWT_PATTERN, SECRET_PATTERN
+
 ROOT = "doorward"
 LogFormat = Literal["text", "json"]
 
@@ -24,7 +26,8 @@ trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("doorward_trace_i
 """The caller's own id of what the request belongs to (`traceparent`, W3C Trace Context)."""
 
 _SECRETS = re.compile(
-    r"\b(dw[acrkds]_[A-Za-z0-9_-]{4})[A-Za-z0-9_-]+"
+    rf"(?={SECRET_PATTERN})(.{{8}})[A-Za-z0-9_-]+"
+    rf"|{JWT_PATTERN}"
     r"|((?:bearer|basic|dpop)\s+)[^\s\"',;]+"
     r"|([\"']?(?:code|code_verifier|client_secret|refresh_token|access_token|password|assertion|state)[\"']?"
     r"\s*[=:]\s*[\"']?)[^\s\"'&,;}]+",
@@ -34,7 +37,7 @@ _SECRETS = re.compile(
 
 def redact(text: str) -> str:
     """Mask anything that looks like a credential, keeping enough of it to tell two apart."""
-    return _SECRETS.sub(lambda found: f"{found[1] or found[2] or found[3]}***", text)
+    return _SECRETS.sub(lambda found: f"{found[1] or found[2] or found[3] or ''}***", text)
 
 
 def log(logger: logging.Logger, level: int, event: str, **fields: object) -> None:

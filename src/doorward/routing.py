@@ -78,7 +78,7 @@ def router_for(
         "/par": {"POST": told(limits.pushing(PushEndpoint(authority)), cors=True)},
     }
     if authority.policy.device_grant:
-        begin = told(limits.redeeming(DeviceAuthorizationEndpoint(authority)), cors=True)
+        begin = told(limits.device(DeviceAuthorizationEndpoint(authority)), cors=True)
         open_routes[DEVICE_AUTHORIZATION_PATH] = {"POST": begin}
     if authority.policy.registration != "off":
         open_routes["/register"] = {
@@ -87,7 +87,7 @@ def router_for(
     routes |= open_routes
     routes |= {"/authorize": {"GET": told(limits.authorizing(AuthorizeEndpoint(authority)), render_error=pages.error)}}
     routes |= _page_routes(authority, pages, limits)
-    management = management_routes(authority, on_register, on_error)
+    management = management_routes(authority, limits, on_register, on_error)
     return Router(routes, open_to_browsers=frozenset(open_routes), prefixes=management)
 
 

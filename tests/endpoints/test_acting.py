@@ -55,3 +55,30 @@ async def test_a_client_that_passed_a_token_on_and_is_gone_takes_it_along(tmp_pa
         assert await statuses(w, acting, passed_on) == [200, 200]
         await remove_client(w.door.store, w.clock, first["client_id"])
         assert await statuses(w, acting, passed_on, tokens["access_token"]) == [401, 401, 200]
+
+
+async def without_robot(w: World, agent: Credentials, third: Credentials) -> None:
+    await disable_user(w.door.store, w.clock, "robot")
+
+
+async def without_agent(w: World, agent: Credentials, third: Credentials) -> None:
+    await remove_client(w.door.store, w.clock, agent["client_id"])
+
+
+async def without_third(w: World, agent: Credentials, third: Credentials) -> None:
+    await remove_client(w.door.store, w.clock, third["client_id"])
+
+
+@pytest.mark.requirement("B-13")
+@pytest.mark.parametrize("end", [without_robot, without_agent, without_third])
+async def test_a_token_passed_on_with_an_actor_ends_with_each_client_and_account_it_went_through(tmp_path, end):
+    async with world(tmp_path) as w:
+        agent, _, users, acting = await robot_acting(w)
+        third = await operator_client(w, TOKEN_EXCHANGE, may_exchange=True)
+        passed_on = (await exchanged(w, third, acting)).json()["access_token"]
+        async with w.browser() as http:
+            said = (await http.post("/introspect", data={"token": passed_on, **third})).json()
+        innermost = {"sub": agent["client_id"]}
+        assert said["act"] == {"sub": third["client_id"], "act": {"sub": "robot", "act": innermost}}
+        await end(w, agent, third)
+        assert await statuses(w, users, passed_on) == [200, 401]

@@ -6,6 +6,7 @@ import json
 
 import jwt
 import pytest
+from endpoints.test_dpop import ANN, bound, call, door_proof
 from oauth.proofs import Holder
 from world import CALL, ISSUER, REDIRECT_URI, RESOURCE, VERIFIER, World, world
 
@@ -18,6 +19,7 @@ from doorward.storage.key_rotation import Rotation
 from doorward.storage.keys import Keys
 from doorward.upstreams.port import Caller
 
+IDENTITY = "doorward-identity+jwt"
 STILL = {"verify_iat": False, "verify_exp": False}
 """The door's clock stands still in the future."""
 
@@ -30,9 +32,13 @@ async def key_set(w: World) -> jwt.PyJWKSet:
     return jwt.PyJWKSet.from_dict(answer.json())
 
 
-async def verified(w: World, token: str, audience: str) -> dict:
+def identity_audience(url: str) -> str:
+    return f"doorward-identity:{url}"
+
+
+async def verified(w: World, token: str, audience: str, typ: str = "at+jwt") -> dict:
     header = jwt.get_unverified_header(token)
-    assert (header["typ"], header["alg"]) == ("at+jwt", "ES256")
+    assert (header["typ"], header["alg"]) == (typ, "ES256")
     key = next(each for each in (await key_set(w)).keys if each.key_id == header["kid"])
     return jwt.decode(token, key, algorithms=["ES256"], audience=audience, issuer=ISSUER, options=STILL)
 
@@ -156,12 +162,41 @@ async def test_the_upstream_is_told_who_is_calling_in_words_it_can_verify(tmp_pa
         client_id = (await w.register())["client_id"]
         token = (await w.redeem(client_id, await w.code(client_id))).json()["access_token"]
         (identity,) = (await w.call(token)).json()["result"]["identities"]
-        claims = await verified(w, identity, RESOURCE)
+        claims = await verified(w, identity, identity_audience(RESOURCE), IDENTITY)
         assert (claims["sub"], claims["client_id"], claims["scope"]) == ("owner", client_id, "mcp")
         assert claims["exp"] - claims["iat"] == LIFETIME_SECONDS
         # It is a statement, not a credential: the door itself does not take it.
         assert (await w.call(identity)).status_code == 401
         assert await w.door.store.find(AccessToken) != []
+
+
+@pytest.mark.requirement("UP-ID")
+@pytest.mark.parametrize("target", [echoing, "http://127.0.0.1:9/mcp", RESOURCE])
+async def test_no_verifier_of_access_tokens_mistakes_the_statement_for_one(tmp_path, target):
+    async with world(tmp_path, app=target, upstream_identity="jwt", access_token_format="jwt") as w:
+        client_id = (await w.register())["client_id"]
+        token = (await w.redeem(client_id, await w.code(client_id))).json()["access_token"]
+        _, line = w.door._running.door._identity.header(
+            Caller("owner", client_id, ("mcp",), RESOURCE, ISSUER, None, "t")
+        )
+        of_token, of_statement = jwt.get_unverified_header(token), jwt.get_unverified_header(line)
+        assert of_token["typ"] != of_statement["typ"]
+        said = jwt.decode(line, options={"verify_signature": False})
+        assert not said["aud"].startswith(("http:", "https:"))
+        url = target if isinstance(target, str) else RESOURCE
+        for audience in (RESOURCE, url, ISSUER):
+            with pytest.raises(jwt.InvalidAudienceError):
+                await verified(w, line.decode(), audience, IDENTITY)
+
+
+@pytest.mark.requirement("UP-ID")
+async def test_the_statement_names_the_key_that_the_callers_token_is_bound_to(tmp_path):
+    async with world(tmp_path, app=echoing, upstream_identity="jwt") as w:
+        _, tokens = await bound(w)
+        token, holder = tokens["access_token"], ANN
+        answer = await call(w, token, door_proof(w, token))
+        (identity,) = answer.json()["result"]["identities"]
+        assert (await verified(w, identity, identity_audience(RESOURCE), IDENTITY))["cnf"] == {"jkt": holder.jkt}
 
 
 @pytest.mark.requirement("UP-ID")
@@ -184,7 +219,7 @@ async def test_an_identity_for_header_tokens_needs_no_sign_in_but_its_keys(tmp_p
         made = {"name": "ci", "user_id": "owner", "scopes": ["mcp"], "lifetime_seconds": None}
         token, record = await create_header_token(door.store, door.clock, door.entropy, **made)
         (identity,) = (await w.call(token)).json()["result"]["identities"]
-        claims = await verified(w, identity, RESOURCE)
+        claims = await verified(w, identity, identity_audience(RESOURCE), IDENTITY)
         assert (claims["sub"], claims["client_id"]) == ("owner", record.token_id)
 
 
@@ -202,7 +237,7 @@ class Signing:
 def test_a_statement_is_signed_once_per_caller_until_it_gets_old():
     sign, clock = Signing(), FixedClock()
     identity = UpstreamIdentity(
-        sign=sign, issuer=ISSUER, audience="http://up/mcp", clock=clock, entropy=CountingEntropy()
+        sign=sign, issuer=ISSUER, upstream_url="http://up/mcp", clock=clock, entropy=CountingEntropy()
     )
 
     def caller(user_id: str, *scopes: str) -> Caller:
@@ -226,7 +261,7 @@ def test_callers_that_come_and_go_do_not_fill_the_memory(monkeypatch):
     monkeypatch.setattr("doorward.door.identity._CALLERS_KEPT", 3)
     sign = Signing()
     identity = UpstreamIdentity(
-        sign=sign, issuer=ISSUER, audience="http://up/mcp", clock=FixedClock(), entropy=CountingEntropy()
+        sign=sign, issuer=ISSUER, upstream_url="http://up/mcp", clock=FixedClock(), entropy=CountingEntropy()
     )
     for number in range(10):
         identity.header(Caller(f"u{number}", "c1", (), RESOURCE, ISSUER, None, "t1"))
@@ -237,7 +272,9 @@ async def test_a_remote_upstream_is_addressed_by_its_url(tmp_path):
     async with world(tmp_path, app="http://127.0.0.1:9/up/mcp", upstream_identity="jwt") as w:
         identity = w.door._running.door._identity
         _, line = identity.header(Caller("ann", "c1", (), RESOURCE, ISSUER, None, "t1"))
-        assert (await verified(w, line.decode(), "http://127.0.0.1:9/up/mcp"))["sub"] == "ann"
+        assert (await verified(w, line.decode(), identity_audience("http://127.0.0.1:9/up/mcp"), IDENTITY))[
+            "sub"
+        ] == "ann"
 
 
 @pytest.mark.requirement("RFC7517-5")

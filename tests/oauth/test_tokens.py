@@ -7,12 +7,10 @@ from doorward.oauth import tokens
 RANDOM = bytes(range(32))
 
 
-@pytest.mark.parametrize(
-    "prefix", [tokens.ACCESS_TOKEN, tokens.REFRESH_TOKEN, tokens.CODE, tokens.HEADER_TOKEN, tokens.CLIENT_SECRET]
-)
+@pytest.mark.parametrize("prefix", tokens.PREFIXES)
 def test_a_minted_secret_has_its_prefix_and_is_well_formed_for_no_other(prefix):
     value = tokens.mint(prefix, RANDOM)
-    assert re.fullmatch(r"dw[arcks]_[A-Za-z0-9_-]{48}", value)
+    assert re.fullmatch(r"dw[arckdsm]_[A-Za-z0-9_-]{48}", value)
     assert value.startswith(prefix)
     assert tokens.is_well_formed(value, prefix)
     assert not tokens.is_well_formed(value, "dwx_")

@@ -23,6 +23,9 @@ from doorward.oauth.operator_grants import OperatorGrants
 from doorward.oauth.records import Client
 
 LONGEST_OVERLAP_SECONDS = 90 * 86_400
+_REACHES_TOKENS = ("admin:tokens",)
+"""Needed in addition for a client that gets tokens without a user, exchanges those of others, or asks about them."""
+_REACHING = "a client that gets or inspects tokens without a user"
 ClientId = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
 
 
@@ -119,8 +122,11 @@ async def add(here: Administration, asked: AddClient) -> NewClientView:
     """Register a client.
 
     Raises:
+        NotAllowed: the client could get tokens, or learn about tokens, and the caller may not manage tokens.
         ConfigError: what is asked for contradicts itself or the rules.
     """
+    if asked.service_account is not None or asked.may_exchange or asked.introspect:
+        here.require(*_REACHES_TOKENS, to=_REACHING)
     known = CLIENT_PRESETS.get(asked.preset or "")
     if asked.preset is not None and known is None:
         raise ConfigError([Problem("there is no such preset", fix=f"Presets: {', '.join(CLIENT_PRESETS)}")])
@@ -164,9 +170,18 @@ async def show(here: Administration, asked: OneClient) -> ClientView:
 
 
 async def rotate_secret(here: Administration, asked: RotateSecret) -> RotatedSecret:
-    """Give a client a new secret. Raises `NotFound`, or `ConfigError` where it cannot have one."""
+    """Give a client a new secret.
+
+    Raises:
+        NotFound: there is no such client.
+        NotAllowed: the secret opens more than the caller may hand out.
+        ConfigError: the client cannot have a secret.
+    """
+    known = (await registered_clients.client_named(here.store, asked.client_id)).record
+    if known.service_user_id is not None or known.may_exchange or known.may_introspect:
+        here.require(*_REACHES_TOKENS, to=_REACHING)
     new = await registered_clients.rotate_secret(
-        here.store, here.clock, here.entropy, asked.client_id, overlap_seconds=asked.overlap_seconds
+        here.store, here.clock, here.entropy, known.client_id, overlap_seconds=asked.overlap_seconds
     )
     client, secret = new.client, new.client_secret
     assert secret is not None
@@ -210,7 +225,10 @@ def _host_of(redirect_uris: tuple[str, ...]) -> str:
 
 ADD = Operation(
     name="clients.add",
-    summary="Register a client; its secret is shown this one time.",
+    summary=(
+        "Register a client; its secret is shown this one time. With `service_account`, `may_exchange` or `introspect` "
+        "it takes admin:tokens as well."
+    ),
     method="POST",
     path="/clients",
     capability="admin:clients",
@@ -244,7 +262,10 @@ SHOW = Operation(
 )
 ROTATE_SECRET = Operation(
     name="clients.rotate_secret",
-    summary="Give a client a new secret, shown this one time; the present one stays good for the overlap.",
+    summary=(
+        "Give a client a new secret, shown this one time; the present one stays good for the overlap. A client with "
+        "`service_account`, `may_exchange` or `may_introspect` takes admin:tokens as well."
+    ),
     method="POST",
     path="/clients/{client_id}/secret",
     capability="admin:clients",

@@ -14,7 +14,7 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 import msgspec
 
 from doorward.clock import Clock, Entropy
-from doorward.errors import DoorwardError
+from doorward.errors import DoorwardError, NotAllowed, Problem
 from doorward.oauth.audit_events import AuditEvent
 from doorward.oauth.policy import Policy
 from doorward.storage.audit_log import AuditLog
@@ -44,7 +44,20 @@ class Administration:
     audit: AuditLog
     mcp_url: str
     capabilities: frozenset[str] = frozenset(CAPABILITIES)
-    """What whoever asks may do; nobody hands out more than they have. The command line may do everything."""
+    """What the caller may do. The command line may do everything."""
+
+    def require(self, *needed: str, to: str) -> None:
+        """Refuse a request whose effect goes beyond the caller's own capabilities.
+
+        `Operation.capability` guards an address. Call this if the effect depends on the parameters or on a record.
+
+        Raises:
+            NotAllowed: the caller lacks one of the capabilities.
+        """
+        missing = [each for each in needed if each not in self.capabilities]
+        if missing:
+            lacks = f"This lacks {', '.join(missing)}."
+            raise NotAllowed([Problem(f"nobody can hand out what they do not have: {to}", lacks)])
 
 
 @dataclass(frozen=True, slots=True)

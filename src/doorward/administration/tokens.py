@@ -15,7 +15,7 @@ from doorward.administration.operation import (
     Parameters,
     Result,
 )
-from doorward.errors import ConfigError, NotAllowed, Problem
+from doorward.errors import ConfigError, Problem
 from doorward.login import header_tokens
 from doorward.login.local import OWNER
 from doorward.oauth.records import HeaderToken
@@ -91,9 +91,7 @@ async def create(here: Administration, asked: CreateToken) -> NewTokenView:
     if asked.capabilities and asked.scopes:
         fix = "Make two tokens."
         raise ConfigError([Problem("a token is for the door or for administration, not for both", fix=fix)])
-    beyond = [each for each in asked.capabilities if each not in here.capabilities]
-    if beyond:
-        raise NotAllowed([Problem("nobody can hand out what they do not have", f"This lacks {', '.join(beyond)}.")])
+    here.require(*asked.capabilities, to="a token with more capabilities")
     unknown = [scope for scope in asked.scopes if scope not in here.policy.all_scopes]
     if unknown:
         has = ", ".join(here.policy.all_scopes)

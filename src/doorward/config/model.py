@@ -113,7 +113,8 @@ class Config:
     them. The door looks either up in its store, so that a revocation acts at once, and never forwards it."""
     upstream_identity: Literal["none", "jwt"] = "none"
     """`jwt`: tell the upstream who is calling in the header `X-Doorward-Identity`, a JWT of five minutes signed with
-    the published keys. Its `aud` is the URL of the upstream, or that of the door for a Python target."""
+    the published keys. Its `typ` is `doorward-identity+jwt`. Its `aud` is `doorward-identity:` and the URL of the
+    upstream, or that of the door for a Python target, so that nobody mistakes it for an access token."""
     access_token_minutes: int = 60
     """How long an access token is good (1 to 1440). Refreshing it asks nobody."""
     refresh_idle_days: int = 30

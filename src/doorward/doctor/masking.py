@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from doorward.secret_shapes import JWT_PATTERN, SECRET_PATTERN
+
 LINE_LIMIT_CHARS = 600
 _LOOKED_AT_CHARS = 8192
 """What is longer is cut before it is searched: a quarter of a megabyte of half secrets took minutes."""
@@ -24,8 +26,7 @@ _SECRETS = re.compile(
 )
 _SCHEMES = re.compile(r"(?i)\b(bearer|basic|dpop)\s+(?!realm|resource_metadata|error|scope)([A-Za-z0-9._~+/-]{12,}=*)")
 _SHAPES = re.compile(
-    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*)*"  # a compact JWS or JWE
-    r"|\bdw[acrk]_[A-Za-z0-9_-]{8,}"
+    rf"{JWT_PATTERN}|{SECRET_PATTERN}"
     r"|\b(?:gh[pousr]|github_pat|glpat|xox[abprs]|sk|rk|pk)[_-][A-Za-z0-9_-]{16,}"
     r"|\bAKIA[0-9A-Z]{16}\b"
 )

@@ -99,6 +99,7 @@ class Authenticator:
             self._policy.issuer,
             record.expires_at,
             record.grant_id,
+            record.dpop_jkt,
         )
 
     async def _by_proof(self, inbound: Inbound, method: str, base: Headers) -> AccessToken:

@@ -9,7 +9,6 @@ Spec: RFC 6750 s2.1, s3.
 from __future__ import annotations
 
 import inspect
-import re
 import traceback
 from collections.abc import Awaitable, Callable
 
@@ -32,7 +31,6 @@ NOTHING_TO_VERIFY = Problem(
     "Use `oauth` or `token`, or leave verify_token out.",
     "verify_token",
 )
-_SECRET_OF_OURS = re.compile(r"dw[a-z]_").match
 _SHOWN = 12
 _DOTS_OF_A_JWT = 2
 _TELLING_CHARS = 8
@@ -49,7 +47,7 @@ class ForeignTokens:
 
     def may_be_one(self, presented: str) -> bool:
         """Tell whether a token that is not stored here may be another issuer's."""
-        if _SECRET_OF_OURS(presented):
+        if presented.startswith(tokens.PREFIXES):
             return False
         jws = read_compact(presented)
         if jws is None:

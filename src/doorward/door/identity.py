@@ -4,30 +4,37 @@ The client's credential never reaches an upstream; this statement does, if the o
 alone, for minutes, and signed with the key that the JWK set publishes. It is made once per caller and reused until it
 gets old, so that a call costs a look-up and no signature.
 
-Spec: RFC 9068 s2 (claims and `typ`), RFC 7519 s4.1.
+The same keys sign access tokens, and some resource servers verify those without asking. So that none of them mistakes
+the statement for an access token, it has a `typ` of its own and an audience that no token has. If the caller's token is
+bound to a key, the statement names the key.
+
+Spec: RFC 7519 s4.1; RFC 7800 s3.1 (`cnf`); RFC 8725 s3.9, s3.11, s3.12 (one kind of JWT must not pass for another).
 """
 
 from __future__ import annotations
 
 from doorward.clock import Clock, Entropy
-from doorward.oauth.access_token_jwt import HEADER_TYPE, Sign
+from doorward.oauth.access_token_jwt import Sign
 from doorward.upstreams.port import Caller
 
 HEADER = b"x-doorward-identity"
+HEADER_TYPE = "doorward-identity+jwt"
+AUDIENCE_PREFIX = "doorward-identity:"
+"""Put before the URL of the upstream. Access tokens have an http(s) URL as their audience, so none begins like this."""
 LIFETIME_SECONDS = 300
 RENEWED_BEFORE_END_SECONDS = 60
 _CALLERS_KEPT = 10_000
 
-_Key = tuple[str, str, tuple[str, ...]]
+_Key = tuple[str, str, tuple[str, ...], str | None]
 
 
 class UpstreamIdentity:
-    """Makes the header for one upstream; `audience` is how the upstream is addressed."""
+    """Makes the header for one upstream; `upstream_url` is how the upstream is addressed."""
 
-    def __init__(self, *, sign: Sign, issuer: str, audience: str, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, *, sign: Sign, issuer: str, upstream_url: str, clock: Clock, entropy: Entropy) -> None:
         self._sign = sign
         self._issuer = issuer
-        self._audience = audience
+        self._audience = AUDIENCE_PREFIX + upstream_url
         self._clock = clock
         self._entropy = entropy
         self._made: dict[_Key, tuple[int, tuple[bytes, bytes]]] = {}
@@ -35,7 +42,7 @@ class UpstreamIdentity:
 
     def header(self, caller: Caller) -> tuple[bytes, bytes]:
         """Return the header line that says who is calling."""
-        key = (caller.user_id, caller.client_id, caller.scopes)
+        key = (caller.user_id, caller.client_id, caller.scopes, caller.dpop_jkt)
         now = self._clock.now()
         made = self._made.get(key)
         if made is not None and made[0] > now:
@@ -58,4 +65,6 @@ class UpstreamIdentity:
             "exp": now + LIFETIME_SECONDS,
             "jti": self._entropy.random_bytes(16).hex(),
         }
+        if caller.dpop_jkt is not None:
+            claims["cnf"] = {"jkt": caller.dpop_jkt}
         return self._sign(claims, header_type=HEADER_TYPE)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from doorward.logs import redact
 from doorward.oauth.client_authentication import presented_client
 from doorward.oauth.parameters import parse_form, parse_query
 
@@ -65,7 +66,10 @@ def named_client(request: Request, body: bytes) -> str:
     """Return the client that a request names, without its credentials; nothing of it is proved."""
     try:
         if request.method == "GET":
-            return parse_query(request.scope["query_string"]).get("client_id", "")
-        return presented_client(request.headers.get("authorization"), parse_form(body)).client_id
+            named = parse_query(request.scope["query_string"]).get("client_id", "")
+        else:
+            named = presented_client(request.headers.get("authorization"), parse_form(body)).client_id
+        # People paste a secret where the id belongs.
+        return redact(named)
     except Exception:  # noqa: BLE001  what is wrong with the request is being answered already
         return ""

@@ -1,7 +1,8 @@
 """How often the endpoints may be called, decided before they do anything that costs.
 
-Registrations count by content and address, authorization requests by client and address, token requests by the code
-or refresh token they carry, refused ones by client and address. Several times that is allowed for an address as a
+Registrations count by content and address, authorization requests by client and address (those that a client pushes
+and those of devices each apart), token requests by the code or refresh token they carry, refused ones by client and
+address. Several times that is allowed for an address as a
 whole, since hosted clients send everybody's requests from a few. Kept in memory: each process counts for itself.
 
 Spec: RFC 6585 s4; RFC 6819 s4.4.1.11, s5.1.4.2; RFC 7591 s5.
@@ -47,6 +48,8 @@ class RequestLimits:
         self._authorizations_of_address = Meter(config.limit_authorizations_per_minute * WHOLE_ADDRESS)
         self._pushes = Meter(config.limit_authorizations_per_minute)
         self._pushes_of_address = Meter(config.limit_authorizations_per_minute * WHOLE_ADDRESS)
+        self._devices = Meter(config.limit_authorizations_per_minute)
+        self._devices_of_address = Meter(config.limit_authorizations_per_minute * WHOLE_ADDRESS)
         self._token_calls = Meter(config.limit_token_calls_per_minute)
         self._refusals = Meter(config.limit_token_calls_per_minute * WHOLE_ADDRESS)
         self._sign_ins_of_address = Meter(config.limit_sign_ins_per_minute)
@@ -63,11 +66,11 @@ class RequestLimits:
         return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
 
     def registering(self, handler: Handler) -> Handler:
-        """Limit `/register`."""
+        """Limit `/register` and changes of a registration: whoever registered a client may change it."""
 
         async def limited(request: Request) -> Response:
             now, address = self._clock.now(), self.address(request)
-            content = digest((await request.body()).hex())
+            content = digest(f"{request.scope['path']}\n{(await request.body()).hex()}")
             self._registrations.admit(f"{content} {address}", now)
             self._registrations_of_address.admit(address, now)
             return await handler(request)
@@ -89,12 +92,20 @@ class RequestLimits:
 
     def pushing(self, handler: Handler) -> Handler:
         """Limit `/par`, which keeps what it is sent, like the authorization requests that follow."""
+        return self._keeping(handler, self._pushes, self._pushes_of_address)
+
+    def device(self, handler: Handler) -> Handler:
+        """Limit `/device_authorization`, which keeps a code for each request until it expires."""
+        return self._keeping(handler, self._devices, self._devices_of_address)
+
+    def _keeping(self, handler: Handler, of_client: Meter, of_address: Meter) -> Handler:
+        """Limit a path of clients that adds a record for each request that is good, and what it refuses."""
 
         async def limited(request: Request) -> Response:
             client, _ = _client_and_form(request, await request.body())
             now, address = self._clock.now(), self.address(request)
-            self._pushes.admit(f"{digest(client)} {address}", now)
-            self._pushes_of_address.admit(address, now)
+            of_client.admit(f"{digest(client)} {address}", now)
+            of_address.admit(address, now)
             return await handler(request)
 
         return self.redeeming(limited)

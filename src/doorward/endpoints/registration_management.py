@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from doorward.endpoints.error_hook import OnError
+from doorward.endpoints.limits import RequestLimits
 from doorward.endpoints.register import OnRegister, bearer_token, check_hook, json_body
 from doorward.endpoints.responses import NO_STORE, guarded, json_response
 from doorward.oauth.audit_events import AuditEvent
@@ -31,11 +32,15 @@ PREFIX = "/register/"
 
 
 def management_routes(
-    authority: Authority, on_register: OnRegister | None, on_error: OnError | None
+    authority: Authority, limits: RequestLimits, on_register: OnRegister | None, on_error: OnError | None
 ) -> dict[str, dict[str, ASGIApp]]:
     """Return the routes by prefix, for `Router`."""
     management = RegistrationManagement(authority, on_register)
-    methods = {"GET": management.show, "PUT": management.replace, "DELETE": management.delete}
+    methods = {
+        "GET": management.show,
+        "PUT": limits.registering(management.replace),
+        "DELETE": limits.registering(management.delete),
+    }
     return {PREFIX: {method: guarded(handler, on_error=on_error) for method, handler in methods.items()}}
 
 

@@ -52,6 +52,9 @@ CORS = {
 }
 """Open, because browser-based clients must reach these paths, and safe, because none of them looks at a cookie."""
 
+_API_PARTS, _PAGE_PARTS = 5, 3
+"""How many parts of a path under `/-/api/v1/` and `/-/` this program chose, the empty one before the first included."""
+
 _ROUTINE = frozenset({"use_dpop_nonce", "authorization_pending", "slow_down"})
 """Refusals that honest clients get all the time; the audit log does without them."""
 
@@ -205,17 +208,17 @@ def _answer(error: Exception, request: Request, render_error: RenderError | None
     if isinstance(error, ClientDisconnect):
         return Response(status_code=400)
     if isinstance(error, StorageError):
-        log(LOGGER, logging.ERROR, "store_unavailable", path=request.scope["path"], detail=str(error))
+        log(LOGGER, logging.ERROR, "store_unavailable", path=_shown_path(request), detail=str(error))
         answer = _plain(render_error, "temporarily_unavailable", "Try again in a moment.", 503)
         answer.headers["retry-after"] = "1"
         return answer
     if isinstance(error, FetchError):
-        log(LOGGER, logging.WARNING, "fetch_failed", path=request.scope["path"], detail=str(error))
+        log(LOGGER, logging.WARNING, "fetch_failed", path=_shown_path(request), detail=str(error))
         answer = _plain(render_error, "temporarily_unavailable", "Try again in a moment.", 503)
         answer.headers["retry-after"] = "5"
         return answer
     incident = secrets.token_hex(4)
-    LOGGER.error("bug", exc_info=error, extra={"fields": {"incident": incident, "path": request.scope["path"]}})
+    LOGGER.error("bug", exc_info=error, extra={"fields": {"incident": incident, "path": _shown_path(request)}})
     return _plain(render_error, "server_error", f"Something broke on this server. Incident {incident}.", 500)
 
 
@@ -233,7 +236,7 @@ def _plain(render_error: RenderError | None, code: str, sentence: str, status: i
 
 def _log_refusal(request: Request, error: OAuthError) -> None:
     # Never `request.url`: it decodes the query, and a stranger's query need not be text.
-    fields: dict[str, Any] = {"path": request.scope["path"], "error": error.error, "reason": str(error.reason)}
+    fields: dict[str, Any] = {"path": _shown_path(request), "error": error.error, "reason": str(error.reason)}
     log(LOGGER, logging.INFO, "refused", **fields)
     if error.error not in _ROUTINE:
         detail = {"error": error.error, "endpoint": _endpoint(request)}
@@ -244,3 +247,11 @@ def _endpoint(request: Request) -> str:
     # Without what a stranger may have put behind: one entry stands for all refusals of its kind at that time.
     path: str = request.scope["path"]
     return "/".join(path.split("/")[: 3 if path.startswith("/-/") else 2])
+
+
+def _shown_path(request: Request) -> str:
+    """Return the path for the log, without the last part where a stranger chooses it: it may be a pasted secret."""
+    path: str = request.scope["path"][len(request.scope.get("root_path", "")) :]
+    parts = path.split("/")
+    kept = _API_PARTS if path.startswith("/-/api/") else _PAGE_PARTS if path.startswith("/-/") else 2
+    return "/".join([*parts[:kept], *(["*"] if len(parts) > kept else [])])

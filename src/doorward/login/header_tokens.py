@@ -14,11 +14,10 @@ from doorward.errors import ConfigError, NotFound, Problem
 from doorward.login.accounts import load_user
 from doorward.oauth.changes import Change, Delete, Expect, Insert, Stored
 from doorward.oauth.records import HeaderToken, User
-from doorward.oauth.tokens import digest, mint
+from doorward.oauth.tokens import HEADER_TOKEN, digest, mint
 from doorward.storage.deciding import settle
 from doorward.storage.port import Place, Store
 
-PREFIX = "dwk_"
 _READ_AT_ONCE = 200
 
 
@@ -38,7 +37,7 @@ async def create_header_token(
     Raises:
         ConfigError: no such user, or the account is switched off.
     """
-    token, now = mint(PREFIX, entropy.random_bytes(32)), clock.now()
+    token, now = mint(HEADER_TOKEN, entropy.random_bytes(32)), clock.now()
     record = HeaderToken(
         token_digest=digest(token),
         token_id=f"tok_{entropy.random_bytes(6).hex()}",

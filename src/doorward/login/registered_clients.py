@@ -25,12 +25,10 @@ from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client, Consent, Grant
 from doorward.oauth.registration import pre_register
 from doorward.oauth.revocation import end_grant
-from doorward.oauth.tokens import mint
+from doorward.oauth.tokens import CLIENT_SECRET, mint
 from doorward.storage.deciding import settle
 from doorward.storage.port import Store
 from doorward.strict_json import InvalidJson, decode
-
-SECRET_PREFIX = "dws_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ async def add_client(
     if given.service_user_id is not None:
         await _require_service_account(store, given.service_user_id)
     keys = jwks is not None or jwks_uri is not None
-    secret = mint(SECRET_PREFIX, entropy.random_bytes(32)) if confidential and not keys else None
+    secret = mint(CLIENT_SECRET, entropy.random_bytes(32)) if confidential and not keys else None
     try:
         client = pre_register(
             client_id=f"client_{entropy.random_bytes(8).hex()}",
@@ -143,7 +141,7 @@ async def rotate_secret(
     Raises:
         ConfigError: no such client, it registered itself, a program declares it, or it has no secret.
     """
-    secret = mint(SECRET_PREFIX, entropy.random_bytes(32))
+    secret = mint(CLIENT_SECRET, entropy.random_bytes(32))
     done: list[Client] = []
 
     async def attempt() -> list[Change]:

@@ -13,13 +13,14 @@ from base64 import urlsafe_b64encode
 from binascii import a2b_base64, crc32
 from hashlib import sha256
 
-ACCESS_TOKEN = "dwa_"
-REFRESH_TOKEN = "dwr_"
-CODE = "dwc_"
-HEADER_TOKEN = "dwk_"
-CLIENT_SECRET = "dws_"
-REGISTRATION_ACCESS_TOKEN = "dwm_"
-DEVICE_CODE = "dwd_"
+from doorward.secret_shapes import ACCESS_TOKEN as ACCESS_TOKEN  # noqa: PLC0414  (mypy reads this spelling as a re-export)
+from doorward.secret_shapes import CLIENT_SECRET as CLIENT_SECRET  # noqa: PLC0414
+from doorward.secret_shapes import CODE as CODE  # noqa: PLC0414
+from doorward.secret_shapes import DEVICE_CODE as DEVICE_CODE  # noqa: PLC0414
+from doorward.secret_shapes import HEADER_TOKEN as HEADER_TOKEN  # noqa: PLC0414
+from doorward.secret_shapes import PREFIXES as PREFIXES  # noqa: PLC0414
+from doorward.secret_shapes import REFRESH_TOKEN as REFRESH_TOKEN  # noqa: PLC0414
+from doorward.secret_shapes import REGISTRATION_ACCESS_TOKEN as REGISTRATION_ACCESS_TOKEN  # noqa: PLC0414
 
 RANDOM_BYTES = 32
 

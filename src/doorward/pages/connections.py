@@ -105,7 +105,8 @@ class ConnectionsPage:
     async def _disconnect(self, visitor: Visitor, client_id: str) -> bool:
         user_id = visitor.user.user_id
         found = await disconnect(self.authority.store, self.authority.clock, user_id, client_id)
-        log(LOGGER, logging.INFO, "disconnected", user=user_id, client_id=client_id[:128], found=found)
+        # An id that names no connection is something that a person typed, so it is left out.
+        log(LOGGER, logging.INFO, "disconnected", user=user_id, client_id=client_id if found else "", found=found)
         return found
 
 

@@ -72,7 +72,7 @@ class ConsentPage:
             return await self._approve(step, user_id, await self._consent(step, user_id))
 
         location = await self.authority.decide(attempt)
-        log(LOGGER, logging.INFO, "consent", decision=form.get("decision", "deny")[:16])
+        log(LOGGER, logging.INFO, "consent", decision="approve" if form.get("decision") == "approve" else "deny")
         return Response(status_code=303, headers={"location": location, **NO_STORE})
 
     async def _consent(self, step: Step, user_id: str) -> Stored[Consent] | None:

@@ -83,18 +83,20 @@ class SignInPage:
                 name, address, lambda: verify_password(self.authority.store, name, form.get("password", ""))
             )
         except TooManyRequests as error:
-            return self._slowed(purpose, name, error)
+            return self._slowed(purpose, name, await self._known(name), error)
         if user is None:
-            log(LOGGER, logging.WARNING, "sign_in_failed", user=name[:64])
-            # Only a name that exists is kept: people type their password into the wrong field.
-            known = await self.authority.store.get(User, name) is not None
-            detail = {"user": name} if known else {}
+            detail = await self._known(name)
+            log(LOGGER, logging.WARNING, "sign_in_failed", **detail)
             note(AuditEvent(event="sign_in", outcome="failed", reason=Reason.WRONG_PASSWORD, detail=detail))
             return self._form(purpose, problem="User name or password is wrong.", username=name, status=400)
         try:
             return await self._signed_in(purpose, user)
         except Conflict:  # the form was sent twice and the other one has won, or the account has changed meanwhile
             return self._onwards(purpose)
+
+    async def _known(self, name: str) -> dict[str, str]:
+        """Return the name for the logs if an account has it, else nothing: people type passwords into this field."""
+        return {} if await self.authority.store.get(User, name) is None else {"user": name}
 
     def _require_form(self, request: Request, purpose: _Purpose, form: Mapping[str, str]) -> None:
         presented = form.get("form_token")
@@ -148,9 +150,9 @@ class SignInPage:
             return back_to_authorize(self.authority, purpose.value)
         return RedirectResponse(self.authority.policy.issuer + purpose.value, 303, NO_STORE)
 
-    def _slowed(self, purpose: _Purpose, name: str, error: TooManyRequests) -> Response:
+    def _slowed(self, purpose: _Purpose, name: str, known: dict[str, str], error: TooManyRequests) -> Response:
         seconds = error.retry_after_seconds
-        log(LOGGER, logging.WARNING, "sign_in_slowed", user=name[:64], seconds=seconds)
+        log(LOGGER, logging.WARNING, "sign_in_slowed", **known, seconds=seconds)
         much = "wrong passwords" if error.reason is Reason.SIGN_IN_SLOWED else "tries at one moment"
         problem = f"Too many {much}. Try again in {seconds} seconds."
         response = self._form(purpose, problem=problem, username=name, status=error.status)

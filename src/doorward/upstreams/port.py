@@ -32,6 +32,8 @@ class Caller:
     expires_at: int | None
     token_id: str
     """Public handle of the credential, for logs; not usable as one."""
+    dpop_jkt: str | None = None
+    """Thumbprint of the key that the credential is bound to; None: a bearer token. Spec: RFC 9449 s6."""
 
 
 @dataclass(slots=True)

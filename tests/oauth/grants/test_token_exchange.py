@@ -89,6 +89,9 @@ def test_the_new_token_never_outlives_the_old_one_or_its_grant(ends_at, grant_en
 @pytest.mark.parametrize(
     ("form", "client", "found", "act"),
     [
+        (WITH_ACTOR, OTHER, SUBJECT, ("robot", "c2")),
+        (WITH_ACTOR, OTHER, subject(act=("c0",)), ("robot", "c2", "c0")),
+        (WITH_ACTOR, OTHER, subject(client_id="c0", act=("r0", "c0")), ("robot", "c2", "r0", "c0")),
         (FORM, OTHER, SUBJECT, ("c2",)),
         (FORM, OTHER, subject(act=("c0",)), ("c2", "c0")),
         (FORM, CLIENT, subject(act=("c0",)), ("c0",)),
@@ -98,7 +101,13 @@ def test_the_new_token_never_outlives_the_old_one_or_its_grant(ends_at, grant_en
 )
 @pytest.mark.requirement("TX-03")
 def test_whoever_acts_is_named_the_latest_first(form, client, found, act):
-    assert given(exchanged(form, client=client, subject=found, actor=ACTOR)).act == act
+    of_client = replace(ACTOR, access=changed(ACTOR.access, client_id=client.record.client_id))
+    assert given(exchanged(form, client=client, subject=found, actor=of_client)).act == act
+
+
+def test_whoever_acts_for_the_actor_stays_named():
+    acting = replace(ACTOR, access=changed(ACTOR.access, act=("r1", "c7")))
+    assert given(exchanged(WITH_ACTOR, actor=acting, subject=subject(act=("c0",)))).act == ("robot", "r1", "c7", "c0")
 
 
 def test_the_chain_is_told_as_nested_claims():

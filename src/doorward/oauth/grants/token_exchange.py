@@ -2,7 +2,8 @@
 
 The new token hangs on the grant of the old one, so ending that grant ends both; it has no more scopes and no more time.
 A client may exchange what was issued to it. What was issued to another client it may exchange only if an operator said
-so, and then the new token names it as the actor: nobody acts for a user unseen.
+so, and then the new token names it as the actor: nobody acts for a user unseen. With an actor's token the new one names
+the actor before the client, and never instead of it: the end of either has to end the token.
 
 Implements RFC 8693 s2 for access tokens; `act` as in s4.1. Does not know how the client proved who it is.
 """
@@ -66,8 +67,8 @@ def exchange(
         _check_may_exchange(record)
         act = (record.client_id, *act)
     if "actor_token" in form:
-        name, actor_held = _actor(record, actor, minted, now=now, policy=policy)
-        act, held = (name, *subject_token.act), held + actor_held
+        actors, actor_held = _actor(record, actor, minted, now=now, policy=policy)
+        act, held = (*actors, *act), held + actor_held
     if len(act) > policy.actor_chain_limit:
         raise InvalidRequest("The token was passed on too often.", Reason.ACTOR_CHAIN)
     ends_at = min(subject_token.expires_at or now, grant_ends_at(grant, policy=policy))
@@ -126,11 +127,12 @@ def _check_may_exchange(client: Client) -> None:
 
 def _actor(
     client: Client, found: Exchanged, minted: MintedTokens, *, now: int, policy: Policy
-) -> tuple[str, tuple[Change, ...]]:
+) -> tuple[tuple[str, ...], tuple[Change, ...]]:
+    """Return the user of the actor's token, and behind it everybody who acts for that user in turn."""
     token, _, held = _alive(found, Reason.ACTOR_TOKEN, minted, now=now, policy=policy)
     if token.client_id != client.client_id:
         raise InvalidRequest("The actor's token belongs to another client.", Reason.ACTOR_TOKEN)
-    return token.user_id, held
+    return (token.user_id, *token.act), held
 
 
 def _check_target(form: Mapping[str, str], policy: Policy) -> None:
