@@ -51,6 +51,7 @@ from doorward.storage.audit_purge import DAY_SECONDS, purge_audit
 from doorward.storage.audited_store import AuditedStore
 from doorward.storage.authority import Authority
 from doorward.storage.dpop_proofs import DpopProofs
+from doorward.storage.kept_replies import wipe_all
 from doorward.storage.key_rotation import Rotation
 from doorward.storage.keys import Keys, open_with_keys
 from doorward.storage.last_used import LastUsed
@@ -268,7 +269,7 @@ class _Running:
         self.audit = AuditLog(door.store, door.clock)
         self.refusals, self.last_used = Refusals(self.audit.write), LastUsed(door.store)
         store = AuditedStore(door.store, self.audit)
-        authority = Authority(
+        authority = self.authority = Authority(
             policy,
             store,
             door.clock,
@@ -307,6 +308,7 @@ class _Running:
         rotation = Rotation(store, keys, door.clock, policy)
         self.upkeep = (
             asyncio.create_task(self._purge_regularly(door), name="doorward-purge"),
+            asyncio.create_task(authority.kept.tend(store, door.clock), name="doorward-replies"),
             asyncio.create_task(self.refusals.tell_regularly(), name="doorward-refusals"),
             asyncio.create_task(self.last_used.write_regularly(), name="doorward-last-used"),
             asyncio.create_task(rotation.tend(config.key_rotation_days), name="doorward-keys"),
@@ -367,6 +369,7 @@ class _Running:
         while True:
             try:
                 now = door.clock.now()
+                await wipe_all(store, door.policy, now)
                 removed = await store.purge(now - KEEP_EXPIRED_SECONDS)
                 log(LOGGER, logging.DEBUG, "purged", records=removed)
                 if days:

@@ -71,7 +71,8 @@ async def _migrate(config: Config) -> tuple[int, int]:
 def purge(place: Place, *, as_json: bool) -> None:
     """Remove records that expired more than a day ago, and audit entries that are older than `audit_retention_days`.
 
-    A running server does the same by itself.
+    Replies that were kept for a retry are removed as soon as no retry may ask for them. A running server does the same
+    automatically.
     """
     removed, entries = work(place, _purge)
     if as_json:
@@ -85,11 +86,13 @@ def purge(place: Place, *, as_json: bool) -> None:
 async def _purge(here: Installation) -> tuple[int, int]:
     from doorward.cli.operations import administered
     from doorward.storage.audit_purge import DAY_SECONDS, purge_audit
+    from doorward.storage.kept_replies import wipe_all
     from doorward.storage.port import KEEP_EXPIRED_SECONDS
 
     now, days = here.clock.now(), here.config.audit_retention_days
 
     async def entries(administration: Administration) -> int:
+        await wipe_all(here.store, administration.policy, now)
         return await purge_audit(here.store, administration.audit, now - days * DAY_SECONDS) if days else 0
 
     return await here.store.purge(now - KEEP_EXPIRED_SECONDS), await administered(here, entries)

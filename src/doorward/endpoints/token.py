@@ -62,6 +62,7 @@ class TokenEndpoint:
                 decision = await decide(form, client, minted)
             else:
                 decision = await asking.settle(lambda terms: decide(form, client, replace(minted, terms=terms)), client)
+            self.authority.kept.note(decision.changes, self.authority.policy)
             return await with_proof(self.authority, proof, decision)
 
         if self.hook is None or not self.hook.asks_about(form["grant_type"]):

@@ -23,6 +23,10 @@ ClientSource = Literal["dynamic", "registered", "metadata_document"]
 UserKind = Literal["person", "service"]
 
 
+KEEPS_REPLY = "yes"
+"""The value of the index `keeps_reply` of a record that keeps a sealed reply; without a reply it has none."""
+
+
 class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     """An OAuth client. A dynamic one expires unless somebody grants it something. Spec: RFC 7591 s2."""
 
@@ -161,7 +165,7 @@ class AuthorizationCode(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     kind: ClassVar[str] = "authorization_code"
     key_field: ClassVar[str] = "code_digest"
-    indexes: ClassVar[tuple[str, ...]] = ("grant_id",)
+    indexes: ClassVar[tuple[str, ...]] = ("grant_id", "keeps_reply")
 
     code_digest: str
     grant_id: str
@@ -181,13 +185,18 @@ class AuthorizationCode(Record, frozen=True, kw_only=True, omit_defaults=True):
     client_terms: str = ""
     """Digest of the client's redirect URIs and authentication method as the user was asked; empty: not recorded."""
 
+    @property
+    def keeps_reply(self) -> str | None:
+        """An index: find the records whose sealed reply is to be wiped."""
+        return None if self.sealed_reply is None else KEEPS_REPLY
+
 
 class RefreshToken(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A refresh token, rotated at each use; the spent one stays so that reuse is seen. Spec: RFC 9700 s4.14."""
 
     kind: ClassVar[str] = "refresh_token"
     key_field: ClassVar[str] = "refresh_digest"
-    indexes: ClassVar[tuple[str, ...]] = ("grant_id",)
+    indexes: ClassVar[tuple[str, ...]] = ("grant_id", "keeps_reply")
 
     refresh_digest: str
     grant_id: str
@@ -202,6 +211,11 @@ class RefreshToken(Record, frozen=True, kw_only=True, omit_defaults=True):
     rotated_at: int | None = None
     sealed_reply: bytes | None = None
     """The response of its rotation, encrypted, kept only until the successor is used or the window closes."""
+
+    @property
+    def keeps_reply(self) -> str | None:
+        """An index: find the records whose sealed reply is to be wiped."""
+        return None if self.sealed_reply is None else KEEPS_REPLY
 
 
 class AccessToken(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -284,7 +298,7 @@ class DeviceAuthorization(Record, frozen=True, kw_only=True, omit_defaults=True)
 
     kind: ClassVar[str] = "device_authorization"
     key_field: ClassVar[str] = "user_code_digest"
-    indexes: ClassVar[tuple[str, ...]] = ("device_digest",)
+    indexes: ClassVar[tuple[str, ...]] = ("device_digest", "keeps_reply")
 
     user_code_digest: str
     device_digest: str
@@ -303,6 +317,11 @@ class DeviceAuthorization(Record, frozen=True, kw_only=True, omit_defaults=True)
     redeemed_at: int | None = None
     sealed_reply: bytes | None = None
     """The token response it gave, encrypted, so that an honest retry within seconds gets the same one."""
+
+    @property
+    def keeps_reply(self) -> str | None:
+        """An index: find the records whose sealed reply is to be wiped."""
+        return None if self.sealed_reply is None else KEEPS_REPLY
 
 
 class RegisteredContent(Record, frozen=True, kw_only=True, omit_defaults=True):

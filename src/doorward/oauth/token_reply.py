@@ -164,6 +164,13 @@ def repeat(source: StoredSource, *, sealing: Sealing) -> dict[str, object] | Non
     return None if plaintext is None else msgspec.json.decode(plaintext, type=dict[str, object])
 
 
+def reply_window_ends_at(source: Source, *, policy: Policy) -> int:
+    """Return the first instant at which no repeat of a spent code or refresh token gets its reply any more."""
+    if isinstance(source, RefreshToken):
+        return (source.rotated_at or 0) + policy.refresh_replay_seconds + 1
+    return (source.redeemed_at or 0) + policy.code_replay_seconds + 1
+
+
 def repeated(source: StoredSource, grant: Stored[Grant], body: dict[str, object]) -> Decision[TokenReply]:
     """Answer with an identical body, provided that neither the grant nor the window has closed meanwhile."""
     record = source.record

@@ -25,6 +25,7 @@ from doorward.oauth.records import Client
 from doorward.oauth.token_reply import Sealing
 from doorward.storage.deciding import Turns, decide
 from doorward.storage.dpop_proofs import DpopProofs
+from doorward.storage.kept_replies import KeptReplies
 from doorward.storage.port import Store
 
 __all__ = ["Authority", "Sealing"]
@@ -72,6 +73,8 @@ class Authority:
     issuer_keys: IssuerKeys | None = None
     """None: identity providers are known by the keys that the settings hold, or not at all."""
     turns: Turns = field(default_factory=WeakValueDictionary, repr=False)
+    kept: KeptReplies = field(default_factory=KeptReplies, repr=False)
+    """The replies that this process gave and that are kept for a retry."""
     granted: Counter[str] = field(default_factory=Counter, repr=False)
     """Token requests of this process that were granted, by `grant_type`."""
 
