@@ -305,14 +305,19 @@ class _Running:
         self.addresses = ClientAddresses(config.trusted_proxies)
         self._run, self._numbers = secrets.token_hex(6), count(1)
         self.audit.start()
-        rotation = Rotation(store, keys, door.clock, policy)
-        self.upkeep = (
-            asyncio.create_task(self._purge_regularly(door), name="doorward-purge"),
-            asyncio.create_task(authority.kept.tend(store, door.clock), name="doorward-replies"),
-            asyncio.create_task(self.refusals.tell_regularly(), name="doorward-refusals"),
-            asyncio.create_task(self.last_used.write_regularly(), name="doorward-last-used"),
-            asyncio.create_task(rotation.tend(config.key_rotation_days), name="doorward-keys"),
-        )
+        self.upkeep = self._begin_upkeep(door, store)
+
+    def _begin_upkeep(self, door: Door, store: Store) -> tuple[asyncio.Task[None], ...]:
+        """Begin what is done beside the requests, and return it, so that `stop` can end it."""
+        rotation = Rotation(store, self.keys, door.clock, door.policy)
+        work = {
+            "doorward-purge": self._purge_regularly(door),
+            "doorward-replies": self.authority.kept.tend(store, door.clock),
+            "doorward-refusals": self.refusals.tell_regularly(),
+            "doorward-last-used": self.last_used.write_regularly(),
+            "doorward-keys": rotation.tend(door.config.key_rotation_days),
+        }
+        return tuple(asyncio.create_task(each, name=name) for name, each in work.items())
 
     def _counted(self, door: Door, authority: Authority) -> Answers:
         """Return the router with its answers counted, and `/metrics` where somebody may read it."""

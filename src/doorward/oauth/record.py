@@ -32,3 +32,20 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         value = 0 if self.order_field is None else getattr(self, self.order_field)
         assert isinstance(value, int)
         return value
+
+
+KEEPS_REPLY = "yes"
+"""The value of the index `keeps_reply` of a record that keeps a sealed reply; without a reply it has none."""
+
+
+class ReplyRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A code or token that is used once, and the reply that it gave. Name `keeps_reply` among the indexes."""
+
+    sealed_reply: bytes | None = None
+    """The token response it gave, encrypted, so that an honest retry within seconds gets the same one. It is wiped when
+    the window for the retry is over, and that of a refresh token as soon as the successor is used."""
+
+    @property
+    def keeps_reply(self) -> str | None:
+        """An index: find the records whose sealed reply is to be wiped."""
+        return None if self.sealed_reply is None else KEEPS_REPLY

@@ -16,15 +16,13 @@ import msgspec
 from doorward.oauth.audit_records import AuditEntry, AuditHead
 from doorward.oauth.door_records import DoorExamination
 from doorward.oauth.key_records import KeyRecord
-from doorward.oauth.record import Record as Record  # noqa: PLC0414  (mypy takes this spelling for a re-export)
+from doorward.oauth.record import KEEPS_REPLY as KEEPS_REPLY  # noqa: PLC0414  (mypy takes this spelling for a re-export)
+from doorward.oauth.record import Record as Record  # noqa: PLC0414
+from doorward.oauth.record import ReplyRecord as ReplyRecord  # noqa: PLC0414
 
 ClientAuthMethod = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
 ClientSource = Literal["dynamic", "registered", "metadata_document"]
 UserKind = Literal["person", "service"]
-
-
-KEEPS_REPLY = "yes"
-"""The value of the index `keeps_reply` of a record that keeps a sealed reply; without a reply it has none."""
 
 
 class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -160,7 +158,7 @@ class Grant(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Which grant of the token endpoint it came from."""
 
 
-class AuthorizationCode(Record, frozen=True, kw_only=True, omit_defaults=True):
+class AuthorizationCode(ReplyRecord, frozen=True, kw_only=True, omit_defaults=True):
     """A code, redeemed at most once. Spec: RFC 6749 s4.1.2."""
 
     kind: ClassVar[str] = "authorization_code"
@@ -180,18 +178,11 @@ class AuthorizationCode(Record, frozen=True, kw_only=True, omit_defaults=True):
     dpop_jkt: str | None = None
     """Thumbprint of the key that alone may redeem it, or that has redeemed it. Spec: RFC 9449 s10."""
     redeemed_at: int | None = None
-    sealed_reply: bytes | None = None
-    """The token response it gave, encrypted, so that an honest retry within seconds gets the same one."""
     client_terms: str = ""
     """Digest of the client's redirect URIs and authentication method as the user was asked; empty: not recorded."""
 
-    @property
-    def keeps_reply(self) -> str | None:
-        """An index: find the records whose sealed reply is to be wiped."""
-        return None if self.sealed_reply is None else KEEPS_REPLY
 
-
-class RefreshToken(Record, frozen=True, kw_only=True, omit_defaults=True):
+class RefreshToken(ReplyRecord, frozen=True, kw_only=True, omit_defaults=True):
     """A refresh token, rotated at each use; the spent one stays so that reuse is seen. Spec: RFC 9700 s4.14."""
 
     kind: ClassVar[str] = "refresh_token"
@@ -209,13 +200,6 @@ class RefreshToken(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Thumbprint of the key that alone may use it; only public clients have such tokens. Spec: RFC 9449 s5."""
     predecessor_digest: str | None = None
     rotated_at: int | None = None
-    sealed_reply: bytes | None = None
-    """The response of its rotation, encrypted, kept only until the successor is used or the window closes."""
-
-    @property
-    def keeps_reply(self) -> str | None:
-        """An index: find the records whose sealed reply is to be wiped."""
-        return None if self.sealed_reply is None else KEEPS_REPLY
 
 
 class AccessToken(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -293,7 +277,7 @@ class SeenAssertion(Record, frozen=True, kw_only=True, omit_defaults=True):
     created_at: int
 
 
-class DeviceAuthorization(Record, frozen=True, kw_only=True, omit_defaults=True):
+class DeviceAuthorization(ReplyRecord, frozen=True, kw_only=True, omit_defaults=True):
     """A device that waits for a user to allow it elsewhere; redeemed at most once. Spec: RFC 8628 s3.2."""
 
     kind: ClassVar[str] = "device_authorization"
@@ -315,13 +299,6 @@ class DeviceAuthorization(Record, frozen=True, kw_only=True, omit_defaults=True)
     """Who approved it; empty until then, and for ever when it was denied."""
     grant_id: str = ""
     redeemed_at: int | None = None
-    sealed_reply: bytes | None = None
-    """The token response it gave, encrypted, so that an honest retry within seconds gets the same one."""
-
-    @property
-    def keeps_reply(self) -> str | None:
-        """An index: find the records whose sealed reply is to be wiped."""
-        return None if self.sealed_reply is None else KEEPS_REPLY
 
 
 class RegisteredContent(Record, frozen=True, kw_only=True, omit_defaults=True):
