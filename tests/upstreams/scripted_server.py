@@ -101,6 +101,34 @@ def chatter(request: Json, arguments: Json) -> None:
     reply(request, {})
 
 
+def say(request: Json, arguments: Json) -> None:
+    """Write bytes that need not be messages, with the id of this request where they say so."""
+    for line in arguments["lines"]:
+        data = line.replace("{id}", json.dumps(request["id"])).encode("latin-1")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def tell(request: Json, arguments: Json) -> None:
+    """Send any messages, then answer."""
+    for message in arguments["messages"]:
+        write(**message)
+    reply(request, {})
+
+
+def flood(request: Json, arguments: Json) -> None:
+    """Answer, and then write the same line without end to one of the streams."""
+    stream = {"stdout": sys.stdout, "stderr": sys.stderr}[arguments["stream"]]
+    reply(request, {})
+    threading.Thread(target=lambda: pour(stream, arguments["line"] + "\n"), daemon=True).start()
+
+
+def pour(stream: Any, line: str) -> None:
+    while True:
+        os.write(stream.fileno(), line.encode() * 2000)
+
+
 def large(request: Json, arguments: Json) -> None:
     reply(request, {"text": "x" * arguments["size"]})
 
@@ -150,6 +178,9 @@ TOOLS: dict[str, Callable[[Json, Json], None]] = {
         shout,
         orphan,
         stubborn,
+        say,
+        tell,
+        flood,
     )
 } | {"cancelled": tell_cancelled}
 

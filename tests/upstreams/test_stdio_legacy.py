@@ -125,8 +125,9 @@ async def test_an_id_is_used_once_at_a_time() -> None:
 
 
 async def test_a_request_nobody_answers_times_out_and_is_cancelled() -> None:
-    async with scripted("legacy", timeout_seconds=0.3) as upstream:
+    async with scripted("legacy") as upstream:
         session = await open_session(upstream)
+        upstream._timeout_seconds = 0.3
         answer = Answer()
         with pytest.raises(UpstreamError) as caught:
             await upstream.handle(
@@ -171,12 +172,19 @@ async def test_a_new_session_takes_the_place_of_the_one_that_rested_longest() ->
         third = await open_session(upstream)
         statuses = [(await ask(upstream, call(tool("echo"), session=s))).status for s in (first, second, third)]
         assert statuses == [200, 404, 200]
-        streams = [Pending(upstream, call(method="GET", session=session)) for session in (first, third)]
-        for stream in streams:
-            await stream.answer.until(lambda a: a.status)
+        # An open stream alone keeps no place; a request under way does.
+        stream = Pending(upstream, call(method="GET", session=first))
+        await stream.answer.until(lambda a: a.status)
+        busy = Pending(upstream, call(tool("never", 5, {"progressToken": "t"}), session=third))
+        await busy.answer.until(lambda a: a.body)
+        fourth = await open_session(upstream)
+        await stream.task
+        assert stream.answer.complete
+        other = Pending(upstream, call(tool("never", 5, {"progressToken": "t"}), session=fourth))
+        await other.answer.until(lambda a: a.body)
         assert (await fault_of(upstream, call(INITIALIZE))).fault == "timeout"
-        for stream in streams:
-            await stream.leave()
+        for pending in (busy, other):
+            await pending.leave()
 
 
 async def test_whoever_has_most_sessions_makes_room_and_nobody_else() -> None:
@@ -195,13 +203,37 @@ async def test_whoever_has_most_sessions_makes_room_and_nobody_else() -> None:
         carls = await session_of("carl")
         assert await live(bobs[0], bobs[1], bobs[2], bobs[3], carls, anns) == [False, False, True, True, True, True]
         # While his are busy he takes no place of those who have fewer.
-        streams = [Pending(upstream, call(method="GET", session=each)) for each in bobs[2:]]
-        for stream in streams:
-            await stream.answer.until(lambda a: a.status)
+        calls = [Pending(upstream, call(tool("never", 9, {"progressToken": 9}), session=each)) for each in bobs[2:]]
+        for pending in calls:
+            await pending.answer.until(lambda a: a.body)
         assert (await fault_of(upstream, call(INITIALIZE, who=caller(user_id="bob")))).fault == "timeout"
         assert await live(anns, carls) == [True, True]
-        for stream in streams:
-            await stream.leave()
+        for pending in calls:
+            await pending.leave()
+
+
+async def test_streams_and_calls_of_one_user_keep_nobody_else_out() -> None:
+    async with scripted("legacy", max_sessions=3) as upstream:
+        alices = [await open_session(upstream, caller(user_id="alice")) for _ in range(3)]
+        held = [
+            Pending(upstream, call(method="GET", session=alices[0])),
+            *(Pending(upstream, call(tool("never", 5, {"progressToken": 1}), session=each)) for each in alices[1:]),
+        ]
+        for pending in held:
+            await pending.answer.until(lambda a: a.status)
+        bobs = await open_session(upstream, caller(user_id="bob"))
+        await held[0].task
+        # Alice has two more than Carl, both busy: one of them has to go, and not Bob's only one.
+        await open_session(upstream, caller(user_id="carl"))
+        await asyncio.wait([each.task for each in held[1:]], return_when=asyncio.FIRST_COMPLETED)
+        [lost] = [each for each in held[1:] if each.task.done()]
+        assert isinstance(lost.task.exception(), UpstreamError)
+        assert (await ask(upstream, call(tool("echo"), session=bobs))).status == 200
+        # One more than another user is no reason to lose a call.
+        [kept] = [each for each in held[1:] if not each.task.done()]
+        await open_session(upstream, caller(user_id="dan"))
+        assert not kept.task.done()
+        await kept.leave()
 
 
 async def test_a_client_that_does_not_read_its_stream_loses_it_before_memory_is_lost() -> None:

@@ -9,12 +9,13 @@ from upstreams.recorder import Pending, ask, call, modern
 from upstreams.stdio_upstreams import modern_tool, open_session, scripted, tool
 
 from doorward.upstreams.stdio_child import spawn
+from doorward.upstreams.stdio_children import Children
 from doorward.upstreams.stdio_exchange import Exchange
 from doorward.upstreams.stdio_modern import _Member
 
 
 async def test_modern_requests_share_children_without_sharing_ids() -> None:
-    async with scripted("modern", modern_pool_size=1) as upstream:
+    async with scripted("modern") as upstream:
         answers = await asyncio.gather(
             *(
                 ask(upstream, modern_tool("hold", rpc_id, {"progressToken": "same"}, until=4, mark=n))
@@ -25,27 +26,28 @@ async def test_modern_requests_share_children_without_sharing_ids() -> None:
             progress, result = answer.events()
             assert progress["params"]["progressToken"] == "same"
             assert result == {"jsonrpc": "2.0", "id": rpc_id, "result": {"mark": n}}
-        assert len(upstream._pool._members) == 1
+        assert upstream._shared._member is not None
 
 
-async def test_a_busy_child_gets_a_second_one_beside_it_and_no_more() -> None:
-    async with scripted("modern", modern_pool_size=2) as upstream:
+async def test_requests_that_take_long_share_the_one_child_with_the_next_ones() -> None:
+    async with scripted("modern") as upstream:
         waiting = [Pending(upstream, modern_tool("never", n, {"progressToken": n})) for n in range(3)]
         for pending in waiting:
             await pending.answer.until(lambda a: a.body)
-        assert len(upstream._pool._members) == 2
+        pids = {(await ask(upstream, modern_tool("echo"))).json()["result"]["pid"] for _ in range(3)}
+        assert len(pids) == 1
         for pending in waiting:
             await pending.leave()
 
 
 @pytest.mark.requirement("T12")
 async def test_leaving_is_the_cancellation_in_the_modern_era() -> None:
-    async with scripted("modern", modern_pool_size=1) as upstream:
+    async with scripted("modern") as upstream:
         pending = Pending(upstream, modern_tool("never", "mine", {"progressToken": "t"}))
         await pending.answer.until(lambda a: a.body)
         await pending.leave()
         cancelled = await ask(upstream, modern_tool("cancelled"))
-        assert cancelled.json()["result"] == {"cancelled": [1]}
+        assert len(cancelled.json()["result"]["cancelled"]) == 1
 
 
 @pytest.mark.parametrize("brief", [False, True])
@@ -88,7 +90,7 @@ async def test_the_status_follows_the_error(request_: Any, status: int, code: in
 
 
 async def test_a_notification_is_acknowledged_and_cancels_nobody() -> None:
-    async with scripted("modern", modern_pool_size=1) as upstream:
+    async with scripted("modern") as upstream:
         note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
         assert (await ask(upstream, call(note, era="modern"))).status == 202
         assert (await ask(upstream, modern_tool("cancelled"))).json()["result"] == {"cancelled": []}
@@ -122,7 +124,7 @@ async def test_a_long_silence_begins_the_stream_so_that_the_door_can_keep_it_ali
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("doorward.upstreams.stdio_exchange.STREAM_AFTER_SECONDS", 0.05)
-    async with scripted("modern", modern_pool_size=1) as upstream:
+    async with scripted("modern") as upstream:
         first = Pending(upstream, modern_tool("hold", 1, until=2, mark=1))
         await first.answer.until(lambda a: a.status == 200)
         await ask(upstream, modern_tool("hold", 2, until=2, mark=2))
@@ -137,18 +139,25 @@ async def test_initialize_in_an_envelope_is_a_method_that_does_not_exist_and_rea
         assert answer.status == 404
         assert answer.json()["error"]["code"] == -32601
         assert answer.json()["id"] == 9
-        assert upstream._pool._members == []
+        assert upstream._shared._member is None
 
 
 async def test_a_child_that_closed_its_input_is_still_heard_after_it_asks() -> None:
-    member = _Member(lambda _: None)
+    member, children = _Member(lambda _: None), Children(1024)
     child = await spawn(
-        [sys.executable, "-c", "input()"], env=None, cwd=None, on_message=member.on_message, on_end=member.on_child_end
+        [sys.executable, "-c", "input()"],
+        env=None,
+        cwd=None,
+        on_message=member.on_message,
+        on_end=member.on_child_end,
+        children=children,
     )
     member.child = child
-    exchange = Exchange(modern_tool("echo", "mine"), None)
-    assert member.add(exchange, wants_logs=False) == 1
+    request = modern_tool("echo", "mine")
+    rpc_id = member.add(Exchange(request, None), request)
     child._transport.get_pipe_transport(0).close()
-    child.pipe_data_received(1, b'{"jsonrpc":"2.0","id":9,"method":"ping"}\n{"jsonrpc":"2.0","id":1,"result":{}}\n')
+    lines = f'{{"jsonrpc":"2.0","id":9,"method":"ping"}}\n{{"jsonrpc":"2.0","id":{rpc_id},"result":{{}}}}\n'
+    child.pipe_data_received(1, lines.encode())
     assert member.load == 0
     await child.end()
+    await children.stop()

@@ -1,6 +1,6 @@
 """An MCP server that is a command: child processes on standard input and output, reached as if they spoke HTTP.
 
-Owns which child serves a request. Legacy: a child per `mcp_session`. Modern: a small pool shared by all. A command
+Owns which child serves a request. Legacy: a child per `mcp_session`. Modern: one child that all share. A command
 that speaks only one era answers the other with an error that dual-era clients understand.
 
 Spec: MCP 2025-11-25 and 2026-07-28 basic/transports.
@@ -21,11 +21,12 @@ from typing import Final
 from doorward.errors import Problem, StartError, UpstreamError
 from doorward.logs import log
 from doorward.upstreams.port import Era, Receive, Send, UpstreamCall
-from doorward.upstreams.stdio_child import Child, environment, spawn
+from doorward.upstreams.stdio_child import UNREAD_LIMIT_BYTES, Child, environment, spawn
+from doorward.upstreams.stdio_children import Children
 from doorward.upstreams.stdio_exchange import acknowledge, refuse
 from doorward.upstreams.stdio_legacy import LegacySession
 from doorward.upstreams.stdio_message import ChildMessage
-from doorward.upstreams.stdio_modern import METHOD_NOT_FOUND, ModernPool
+from doorward.upstreams.stdio_modern import METHOD_NOT_FOUND, SharedChild
 from doorward.upstreams.stdio_probe import probe
 
 _log = logging.getLogger(__name__)
@@ -45,9 +46,9 @@ class StdioUpstream:
         cwd: str | None = None,
         timeout_seconds: float = 300,
         start_timeout_seconds: float = 60,
-        modern_pool_size: int = 2,
         session_idle_seconds: float = 1800,
         max_sessions: int = 200,
+        unread_limit_bytes: int = UNREAD_LIMIT_BYTES,
     ) -> None:
         self._arguments = tuple(arguments)
         self._env = env
@@ -57,7 +58,8 @@ class StdioUpstream:
         self._session_idle_seconds = session_idle_seconds
         self._max_sessions = max_sessions
         self._sessions: dict[str, LegacySession] = {}
-        self._pool = ModernPool(self._spawn, modern_pool_size)
+        self._children = Children(unread_limit_bytes)
+        self._shared = SharedChild(self._spawn)
         self._era: Era | None = None
         self._era_found_at = 0.0
         self._probing = asyncio.Lock()
@@ -75,6 +77,7 @@ class StdioUpstream:
             if error.fault == "timeout":
                 log(_log, logging.WARNING, "the command has not answered yet", command=self._shown())
                 return
+            await self._children.stop()
             fix = "Run the command by itself to see why."
             raise StartError(Problem(what=f"{self._shown()}: {error.detail}", why=error.evidence, fix=fix)) from error
 
@@ -83,8 +86,9 @@ class StdioUpstream:
         self._stopped = True
         sessions = tuple(self._sessions.values())
         self._sessions.clear()
-        ended = (self._pool.end(), *(session.end() for session in sessions))
+        ended = (self._shared.end(), *(session.end() for session in sessions))
         await asyncio.gather(*ended, *self._ending, *self._spawning)
+        await self._children.stop()
 
     async def handle(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
         """Carry one request. Raises `UpstreamError`."""
@@ -101,7 +105,9 @@ class StdioUpstream:
         if call.method != "POST":
             await refuse(send, 405, "This revision of MCP knows only POST.")
         elif call.rpc_id is None:
-            await acknowledge(send, 202)  # a request is cancelled by closing it, and nothing else is ever notified
+            if call.rpc_method == "notifications/cancelled":
+                self._shared.cancel(call)
+            await acknowledge(send, 202)  # nothing else is ever notified
         elif await self._learn_era() == "legacy":
             # No code of the modern era: by that a dual-era client knows that it has to fall back to `initialize`.
             await refuse(send, 400, "This server speaks only MCP revisions with `initialize`.", call.rpc_id)
@@ -110,7 +116,7 @@ class StdioUpstream:
             message = "This revision of MCP has no `initialize`."
             await refuse(send, 404, message, call.rpc_id, code=METHOD_NOT_FOUND)
         else:
-            await self._pool.post(call, receive, send, timeout_seconds=self._timeout_seconds)
+            await self._shared.post(call, receive, send, timeout_seconds=self._timeout_seconds)
 
     async def _initialize(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
         user_id = "" if call.caller is None else call.caller.user_id
@@ -119,7 +125,7 @@ class StdioUpstream:
         self._sessions[session.mcp_session_id] = session
         opened = False
         try:
-            session.child = await self._spawn(session.on_message, session.on_child_end)
+            session.child = await self._spawn(session.on_message, session.on_child_end, owner=user_id)
             opened = await session.post(call, receive, send, timeout_seconds=self._timeout_seconds)
         finally:
             if not opened:
@@ -148,9 +154,10 @@ class StdioUpstream:
         task.add_done_callback(self._ending.discard)
 
     def _make_room(self, user_id: str) -> None:
-        """When there are too many sessions, give one up: of the user who has most, the one that rests longest.
+        """When there are too many sessions, give one up: of the user who has most, the one that is needed least.
 
-        Nobody loses one to a user who has as many already: that user loses one of their own instead.
+        Nobody loses one to a user who has as many already: that user loses one of their own instead. An open stream
+        keeps no session. A request under way does, unless its user has two sessions more than the one who comes.
 
         Raises:
             UpstreamError: none of those can be given up.
@@ -158,14 +165,22 @@ class StdioUpstream:
         if len(self._sessions) < self._max_sessions:
             return
         held = Counter(session.user_id for session in self._sessions.values())
-        resting = [
-            session
-            for session in self._sessions.values()
-            if session.idle and (session.user_id == user_id or held[session.user_id] > held[user_id])
-        ]
-        if not resting:
+        mine = held[user_id]
+
+        def can_go(session: LegacySession) -> bool:
+            theirs = held[session.user_id]
+            if session.user_id == user_id:
+                return not session.is_busy
+            return theirs > mine + 1 or (theirs > mine and not session.is_busy)
+
+        candidates = [session for session in self._sessions.values() if can_go(session)]
+        if not candidates:
             raise UpstreamError("timeout", "The server is busy: too many sessions are open.")
-        self._session_over(min(resting, key=lambda session: (-held[session.user_id], session.used_at)))
+        least = min(
+            candidates,
+            key=lambda session: (-held[session.user_id], session.is_busy, session.has_stream, session.used_at),
+        )
+        self._session_over(least)
 
     async def _learn_era(self) -> Era:
         now = asyncio.get_running_loop().time()
@@ -178,11 +193,21 @@ class StdioUpstream:
                     self._era_found_at = now
         return self._era
 
-    async def _spawn(self, on_message: Callable[[ChildMessage], None], on_end: Callable[[], None]) -> Child:
+    async def _spawn(
+        self, on_message: Callable[[ChildMessage], None], on_end: Callable[[], None], *, owner: str = ""
+    ) -> Child:
         settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._spawning.add(settled)
         try:
-            child = await spawn(self._arguments, env=self._env, cwd=self._cwd, on_message=on_message, on_end=on_end)
+            child = await spawn(
+                self._arguments,
+                env=self._env,
+                cwd=self._cwd,
+                on_message=on_message,
+                on_end=on_end,
+                children=self._children,
+                owner=owner,
+            )
             if not self._stopped:
                 return child
             await child.end()  # it came too late to be among those that `stop` has ended

@@ -1,7 +1,7 @@
 """One child process that speaks newline-delimited JSON-RPC on its standard input and output.
 
-Owns starting it (no shell, a process group of its own, dead when this process dies), splitting its output into
-messages under a bound, logging what it says on standard error, and ending it. Knows nothing of HTTP, eras or ids.
+Owns starting it (no shell, a session of its own, dead when this process dies), reading its output at a bounded rate,
+and ending it. Knows nothing of HTTP, eras or ids.
 
 Spec: MCP 2025-11-25 and 2026-07-28 basic/transports (stdio, shutdown).
 """
@@ -10,32 +10,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import ctypes
-import logging
 import os
 import signal
 import sys
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from doorward.errors import UpstreamError
-from doorward.logs import log, redact
 from doorward.mcp.jsonrpc import RpcId
-from doorward.upstreams.stdio_message import ChildMessage, NotAMessage, cancellation, read_message
-
-_log = logging.getLogger(__name__)
+from doorward.upstreams.stdio_children import Children
+from doorward.upstreams.stdio_lines import LineReader
+from doorward.upstreams.stdio_log import ChildLog
+from doorward.upstreams.stdio_message import ChildMessage, cancellation
 
 LINE_LIMIT_BYTES: Final = 32 * 1024 * 1024
-UNREAD_LIMIT_BYTES: Final = 32 * 1024 * 1024
+UNREAD_LIMIT_BYTES: Final = 64 * 1024 * 1024
 _EOF_GRACE_SECONDS: Final = 1.0
 _TERM_GRACE_SECONDS: Final = 2.0
 _PIPE_GRACE_SECONDS: Final = 0.25
-_LOG_LINES_PER_SECOND: Final = 50
-_LOG_LINE_CHARACTERS: Final = 2000
-_LAST_WORDS: Final = 5
+_WINDOW_SECONDS: Final = 0.1
+_WINDOW_UNASKED: Final = 1000
+"""Messages that answer nothing, and lines that are no messages, in each window; then the child has to wait."""
+_WINDOW_BYTES: Final = 1024 * 1024
+"""The same for bytes that bring no answer."""
 _PR_SET_PDEATHSIG: Final = 1
-_STDOUT, _STDERR = 1, 2
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -43,24 +44,38 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 class Child(asyncio.SubprocessProtocol):
     """A running command. `on_message` and `on_end` are called from the event loop, never after `on_end`."""
 
-    def __init__(self, on_message: Callable[[ChildMessage], None], on_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        on_message: Callable[[ChildMessage], None],
+        on_end: Callable[[], None],
+        children: Children,
+        *,
+        owner: str = "",
+    ) -> None:
+        self.owner = owner
+        """The user whose messages it gets; empty if several users share it or nobody signs in."""
         self._loop = asyncio.get_running_loop()
         self._on_message = on_message
         self._on_end = on_end
+        self._children = children
         self._transport: asyncio.SubprocessTransport | None = None
+        self._lines = LineReader()
         self._parts: list[bytes] = []
         self._parts_bytes = 0
-        self._stderr = b""
-        self._said: deque[str] = deque(maxlen=_LAST_WORDS)
-        self._logged_second = 0
-        self._logged = 0
+        self._log = ChildLog(lambda: self.pid)
+        self._window_at = 0.0
+        self._unasked = {_STDOUT: 0, _STDERR: 0}
+        self._useless_bytes = {_STDOUT: 0, _STDERR: 0}
+        self._paused: dict[int, bytes] = {}
+        """Which pipes are not read for now, and what was read and not looked at."""
+        self._has_exited = False
         self._finish_timer: asyncio.TimerHandle | None = None
         self._fault = ""
         self.ended: asyncio.Future[None] = self._loop.create_future()
 
     @property
     def pid(self) -> int:
-        """The process id, which is also that of its group."""
+        """The process id, which is also that of its group and of its session."""
         assert self._transport is not None
         return self._transport.get_pid()
 
@@ -69,14 +84,20 @@ class Child(asyncio.SubprocessProtocol):
         """Whether it can still be sent to."""
         return not self.ended.done() and self._transport is not None and self._transport.get_returncode() is None
 
+    @property
+    def unread_bytes(self) -> int:
+        """How much of its input waits in this process."""
+        pipe: Any = None if self._transport is None else self._transport.get_pipe_transport(_STDIN)
+        return 0 if pipe is None else int(pipe.get_write_buffer_size())
+
     def send(self, message: bytes) -> None:
         """Write one message. Raises `UpstreamError` when the child is gone or has stopped reading."""
         if not self.alive or self._transport is None:
             raise self.death()
-        pipe: Any = self._transport.get_pipe_transport(0)
+        pipe: Any = self._transport.get_pipe_transport(_STDIN)
         if pipe is None or pipe.is_closing():
             raise self.death()
-        if pipe.get_write_buffer_size() > UNREAD_LIMIT_BYTES:
+        if not self._children.has_room(self, len(message)):
             raise UpstreamError("timeout", "The server's process does not read its input.")
         # A line end inside a JSON text can only be white space between its parts.
         pipe.write(message.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n")
@@ -102,14 +123,14 @@ class Child(asyncio.SubprocessProtocol):
 
     def last_words(self) -> str:
         """Return the last lines of its standard error, made safe to print."""
-        return "\n".join(self._said)
+        return self._log.last_words()
 
     async def end(self) -> None:
         """End the process: end of input, then SIGTERM, then SIGKILL, to its whole group."""
         if self._transport is None:
             return
         with contextlib.suppress(Exception):
-            pipe: Any = self._transport.get_pipe_transport(0)
+            pipe: Any = self._transport.get_pipe_transport(_STDIN)
             pipe.close()
         for grace, number in ((_EOF_GRACE_SECONDS, signal.SIGTERM), (_TERM_GRACE_SECONDS, signal.SIGKILL)):
             await asyncio.wait([self.ended], timeout=grace)
@@ -133,12 +154,23 @@ class Child(asyncio.SubprocessProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember the transport."""
         self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass of asyncio's
+        self._children.add(self)
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
-        """Split output into lines."""
+        """Take output."""
         assert isinstance(data, bytes)
-        if fd == _STDERR:
-            return self._hear(data)
+        if fd in self._paused:
+            self._paused[fd] += data  # one more piece may come after the pause
+        elif fd == _STDERR:
+            self._log.hear(data)
+            self._useless_bytes[fd] += len(data)
+            if self._is_flooding(fd):
+                self._pause(fd, b"")
+        else:
+            self._split(data)
+
+    def _split(self, data: bytes) -> None:
+        """Split output into lines, until there are too many that nobody asked for."""
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
             line = data[start:end]
@@ -146,8 +178,14 @@ class Child(asyncio.SubprocessProtocol):
                 line = b"".join((*self._parts, line))
                 self._parts.clear()
                 self._parts_bytes = 0
-            self._take(line)
             start = end + 1
+            if not self._take(line) and self._is_flooding(_STDOUT):
+                # A line that does not begin like a message is most likely none.
+                found = data.find(b"\n{", end)
+                following = (found if found >= 0 else data.rfind(b"\n")) + 1
+                self._log.drop(data.count(b"\n", start, following))
+                self._pause(_STDOUT, data[following:])
+                return
         if start < len(data):
             self._parts.append(data[start:])
             self._parts_bytes += len(data) - start
@@ -155,10 +193,42 @@ class Child(asyncio.SubprocessProtocol):
                 self._parts.clear()
                 self._fault = f"sent a message of more than {LINE_LIMIT_BYTES} bytes, and was ended"
                 self.kill()
-        return None
+
+    def _is_flooding(self, fd: int) -> bool:
+        if self._has_exited:
+            return False
+        now = self._loop.time()
+        if now - self._window_at >= _WINDOW_SECONDS:
+            self._window_at = now
+            for counts in (self._unasked, self._useless_bytes):
+                counts[_STDOUT] = counts[_STDERR] = 0
+        return self._unasked[fd] > _WINDOW_UNASKED or self._useless_bytes[fd] > _WINDOW_BYTES
+
+    def _pause(self, fd: int, rest: bytes) -> None:
+        """Leave a pipe unread until the next window: the child waits, and nobody else does."""
+        self._paused[fd] = rest
+        pipe: Any = None if self._transport is None else self._transport.get_pipe_transport(fd)
+        if pipe is not None:
+            with contextlib.suppress(RuntimeError):  # it is closing
+                pipe.pause_reading()
+        self._loop.call_later(_WINDOW_SECONDS, self._resume, fd)
+
+    def _resume(self, fd: int) -> None:
+        rest = self._paused.pop(fd, None)
+        if rest is None or self.ended.done():
+            return
+        if rest:
+            self.pipe_data_received(fd, rest)
+        pipe: Any = None if self._transport is None else self._transport.get_pipe_transport(fd)
+        if fd not in self._paused and pipe is not None:
+            with contextlib.suppress(RuntimeError):
+                pipe.resume_reading()
 
     def process_exited(self) -> None:
         """Finish once the pipes are drained, or soon: a grandchild may hold them open."""
+        self._has_exited = True
+        for fd in tuple(self._paused):
+            self._resume(fd)
         self._finish_timer = self._loop.call_later(_PIPE_GRACE_SECONDS, self._finish)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
@@ -170,47 +240,31 @@ class Child(asyncio.SubprocessProtocol):
             return
         if self._finish_timer is not None:
             self._finish_timer.cancel()
-        if self._stderr:
-            self._hear(b"\n")
-        self._signal_group(signal.SIGTERM)  # what it started and left behind
+        self._log.close()
+        self._children.forget(self)
+        # What it started and left behind is asked to end, and ended if it does not.
+        self._signal_group(signal.SIGTERM)
+        self._loop.call_later(_TERM_GRACE_SECONDS, self._children.sweep, self.pid)
         self.ended.set_result(None)
         assert self._transport is not None
         self._transport.close()
         self._on_end()
 
-    def _take(self, line: bytes) -> None:
-        if self.ended.done() or not line.strip():
-            return
-        try:
-            message = read_message(line)
-        except NotAMessage:
-            self._write_log("the server wrote something other than JSON-RPC to its output", line)
-        else:
+    def _take(self, line: bytes) -> bool:
+        """Read one line; return whether it brought an answer."""
+        if self.ended.done():
+            return False
+        heard = self._lines.feed(line)
+        answers = False
+        for message in heard.messages:
+            answers |= message.kind in {"response", "unreadable"}
             self._on_message(message)
-
-    def _hear(self, data: bytes) -> None:
-        *lines, self._stderr = (self._stderr + data).split(b"\n")
-        if len(self._stderr) > _LOG_LINE_CHARACTERS:
-            lines.append(self._stderr)
-            self._stderr = b""
-        for line in lines:
-            if line.strip():
-                self._said.append(self._write_log("the server says", line))
-
-    def _write_log(self, event: str, line: bytes) -> str:
-        """Log a line of the child, at most so many in a second; return it made safe to print."""
-        text = line[:_LOG_LINE_CHARACTERS].decode("utf-8", "replace").rstrip()
-        text = redact("".join(c if c.isprintable() else repr(c)[1:-1] for c in text))
-        second = int(self._loop.time())
-        if second != self._logged_second:
-            if self._logged > _LOG_LINES_PER_SECOND:
-                dropped = self._logged - _LOG_LINES_PER_SECOND
-                log(_log, logging.WARNING, "lines of the server were not logged", lines=dropped, pid=self.pid)
-            self._logged_second, self._logged = second, 0
-        self._logged += 1
-        if self._logged <= _LOG_LINES_PER_SECOND:
-            log(_log, logging.INFO, event, line=text, pid=self.pid)
-        return text
+        if not answers:
+            self._unasked[_STDOUT] += 1
+            self._useless_bytes[_STDOUT] += len(line)
+        if heard.noise:
+            self._log.note("the server wrote something other than JSON-RPC to its output", heard.noise)
+        return answers
 
 
 async def spawn(
@@ -220,16 +274,21 @@ async def spawn(
     cwd: str | None,
     on_message: Callable[[ChildMessage], None],
     on_end: Callable[[], None],
+    children: Children,
+    owner: str = "",
 ) -> Child:
     """Start a child. Raises `OSError` when there is no such command, or it cannot be run."""
-    _, child = await asyncio.get_running_loop().subprocess_exec(
-        lambda: Child(on_message, on_end),
+    loop = asyncio.get_running_loop()
+    starting = loop.subprocess_exec(
+        lambda: Child(on_message, on_end, children, owner=owner),
         *arguments,
         env=environment(env),
         cwd=cwd,
         start_new_session=True,
         preexec_fn=_die_with(os.getpid()) if _libc is not None else None,
     )
+    # What a child says later belongs to no request, least of all to the one that happened to start it.
+    _, child = await loop.create_task(starting, context=contextvars.Context())
     return child
 
 

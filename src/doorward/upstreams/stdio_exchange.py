@@ -9,18 +9,24 @@ Spec: MCP 2025-11-25 and 2026-07-28 basic/transports (Streamable HTTP).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from typing import Final
 
 from doorward.errors import UpstreamError
-from doorward.mcp.jsonrpc import RpcId, error_body
+from doorward.logs import log, request_id
+from doorward.mcp.jsonrpc import INTERNAL_ERROR, RpcId, error_body
 from doorward.upstreams.port import Era, Receive, Send, UpstreamCall
 from doorward.upstreams.stdio_message import progress_token_of
 
 STREAM_AFTER_SECONDS: Final = 5.0
 """After this silence the stream begins, so that the door can keep it alive with comments."""
 UNSENT_LIMIT_BYTES: Final = 4 * 1024 * 1024
+CANCEL_GRACE_SECONDS: Final = 1.0
+"""How long a request that its client has cancelled may still be answered; a server need not answer it at all."""
+REQUEST_CANCELLED: Final = -32800
 
+_log = logging.getLogger(__name__)
 _BAD_REQUEST: Final = frozenset({-32700, -32600, -32602, -32020, -32021, -32022})
 _JSON = (b"content-type", b"application/json")
 _STREAM = (b"content-type", b"text/event-stream")
@@ -40,7 +46,11 @@ class Exchange:
         """Whether the final message was sent whole."""
         self.refused = False
         """Whether the final message was an error."""
-        self._may_stream = _accepts_streams(call)
+        self.may_stream = _accepts_streams(call)
+        self._request_id = request_id.get()
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+        self._cancelling: asyncio.TimerHandle | None = None
         self._timeout_seconds = timeout_seconds
         self._queue: deque[bytes] = deque()
         self._unsent_bytes = 0
@@ -52,7 +62,8 @@ class Exchange:
 
     def put(self, message: bytes) -> None:
         """Add a message before the final one; dropped when the client takes JSON only."""
-        if not self._may_stream:
+        self._heard_at = self._loop.time()
+        if not self.may_stream:
             return
         self._unsent_bytes += len(message)
         if self._queue and self._unsent_bytes > UNSENT_LIMIT_BYTES:
@@ -66,6 +77,28 @@ class Exchange:
         self.refused = error_code is not None
         self._final = (message, error_code)
         self._changed.set()
+
+    def finish_unreadable(self) -> None:
+        """Answer in place of a server whose answer cannot be passed on."""
+        log(
+            _log,
+            logging.WARNING,
+            "an answer of the server could not be read",
+            rpc_id=self.rpc_id,
+            request_id=self._request_id,
+        )
+        message = "The server's answer is not a valid JSON-RPC message. Its log may say more."
+        self.finish(error_body(INTERNAL_ERROR, message, rpc_id=self.rpc_id), INTERNAL_ERROR)
+
+    def cancel_soon(self) -> None:
+        """End the exchange after a short grace, in which the server may still answer."""
+        if self._cancelling is None:
+            self._cancelling = self._loop.call_later(CANCEL_GRACE_SECONDS, self._cancel)
+
+    def _cancel(self) -> None:
+        if self._final is None and self._error is None:
+            body = error_body(REQUEST_CANCELLED, "The client has cancelled this request.", rpc_id=self.rpc_id)
+            self.finish(body, REQUEST_CANCELLED)
 
     def close(self) -> None:
         """End a standing stream."""
@@ -89,6 +122,8 @@ class Exchange:
                 raise
         finally:
             listener.cancel()
+            if self._cancelling is not None:
+                self._cancelling.cancel()
 
     async def open_stream(self, send: Send) -> None:
         """Send the head of an event stream."""
@@ -119,9 +154,11 @@ class Exchange:
     async def _wait(self, send: Send) -> None:
         self._changed.clear()
         limit = self._timeout_seconds
-        early = self._may_stream and not self._started and (limit is None or limit > STREAM_AFTER_SECONDS)
+        # The silence is the server's: that the stream begins in the meantime does not break it.
+        left = None if limit is None else self._heard_at + limit - self._loop.time()
+        early = self.may_stream and not self._started and (left is None or left > STREAM_AFTER_SECONDS)
         try:
-            async with asyncio.timeout(STREAM_AFTER_SECONDS if early else limit):
+            async with asyncio.timeout(STREAM_AFTER_SECONDS if early else left):
                 await self._changed.wait()
         except TimeoutError:
             if early:

@@ -1,8 +1,9 @@
 """A legacy `mcp_session` over stdio: one child of its own, because `initialize` binds a child to one client.
 
-Owns where a child's messages go: a response to the POST that asked, progress to the POST whose token it names,
-anything else to the only POST under way, else to the standing stream, else into a bounded backlog for the next one.
-A client that disconnects has not cancelled anything.
+Owns where a child's messages go, all of them to one client. A response goes to the POST that asked, and progress to the
+POST whose token it names. A request of the server goes to the standing stream, else to the newest POST under way. What
+is left goes to the only POST under way, else to the standing stream. What finds nobody waits in a bounded backlog. A
+client that disconnects has not cancelled anything; one that says so gets its answer after a short grace.
 
 Spec: MCP 2025-11-25 basic/transports (Streamable HTTP, sessions), basic/utilities/cancellation.
 """
@@ -10,7 +11,7 @@ Spec: MCP 2025-11-25 basic/transports (Streamable HTTP, sessions), basic/utiliti
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
 
@@ -19,7 +20,7 @@ from doorward.mcp.jsonrpc import RpcId
 from doorward.upstreams.port import Receive, Send, UpstreamCall
 from doorward.upstreams.stdio_child import Child
 from doorward.upstreams.stdio_exchange import Exchange, acknowledge, refuse
-from doorward.upstreams.stdio_message import ChildMessage
+from doorward.upstreams.stdio_message import ChildMessage, cancelled_id, waiting_id, with_id
 
 BACKLOG_MESSAGES: Final = 256
 BACKLOG_BYTES: Final = 1024 * 1024
@@ -42,14 +43,21 @@ class LegacySession:
         self.used_at = self._loop.time()
         self._pending: dict[RpcId, Exchange] = {}
         self._stream: Exchange | None = None
-        self._backlog: deque[bytes] = deque(maxlen=BACKLOG_MESSAGES)
+        self._asked: OrderedDict[RpcId, Exchange] = OrderedDict()
+        """Where each request of the server went, so that its cancellation follows it."""
+        self._backlog: deque[ChildMessage] = deque(maxlen=BACKLOG_MESSAGES)
         self._backlog_bytes = 0
         self._idle_timer: asyncio.TimerHandle | None = None
 
     @property
-    def idle(self) -> bool:
-        """Whether nobody waits for anything here."""
-        return not self._pending and self._stream is None
+    def is_busy(self) -> bool:
+        """Whether a request is under way."""
+        return bool(self._pending)
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether a client holds a standing stream."""
+        return self._stream is not None
 
     async def post(self, call: UpstreamCall, receive: Receive, send: Send, *, timeout_seconds: float) -> bool:
         """Carry a POST; return whether the answer was sent whole. Raises `UpstreamError`."""
@@ -59,6 +67,8 @@ class LegacySession:
                 child.send(call.body)
             finally:
                 self._rest()
+            if call.rpc_method == "notifications/cancelled":
+                self._cancel(cancelled_id(call.body))
             await acknowledge(send, 202)
             return True
         if call.rpc_id in self._pending:
@@ -70,6 +80,7 @@ class LegacySession:
         self._pending[call.rpc_id] = exchange
         try:
             child.send(call.body)
+            self._hand_over_requests(exchange)
             await exchange.answer(receive, send)
         finally:
             if self._pending.get(call.rpc_id) is exchange:
@@ -86,7 +97,7 @@ class LegacySession:
             self._stream.close()
         stream = self._stream = Exchange(call, None)
         for message in self._backlog:
-            stream.put(message)
+            self._put(stream, message)
         self._backlog.clear()
         self._backlog_bytes = 0
         try:
@@ -99,22 +110,57 @@ class LegacySession:
 
     def on_message(self, message: ChildMessage) -> None:
         """Route a message of the child."""
-        if message.kind == "response":
-            # Forgotten at once: what follows the response no longer belongs to its request.
-            asked = self._pending.pop(message.rpc_id, None) if message.rpc_id is not None else None
-            if asked is not None:
-                asked.finish(message.line, message.error_code)
+        if message.kind in {"response", "unreadable"}:
+            self._answer(message)
             return
         target = self._target(message)
         if target is not None:
-            target.put(message.line)
+            self._put(target, message)
             return
         self._backlog_bytes += len(message.line)
         if len(self._backlog) == BACKLOG_MESSAGES:
-            self._backlog_bytes -= len(self._backlog[0])
-        self._backlog.append(message.line)
+            self._backlog_bytes -= len(self._backlog[0].line)
+        self._backlog.append(message)
         while self._backlog_bytes > BACKLOG_BYTES and self._backlog:
-            self._backlog_bytes -= len(self._backlog.popleft())
+            self._backlog_bytes -= len(self._backlog.popleft().line)
+
+    def _answer(self, message: ChildMessage) -> None:
+        if message.rpc_id is not None:
+            rpc_id = waiting_id(self._pending, message.rpc_id)
+        else:
+            rpc_id = next(iter(self._pending)) if len(self._pending) == 1 else None  # it can only be that one's
+        if rpc_id is None:
+            return
+        # Forgotten at once: what follows the response no longer belongs to its request.
+        asked = self._pending.pop(rpc_id)
+        if message.kind == "unreadable":
+            asked.finish_unreadable()
+        elif message.rpc_id == rpc_id:
+            asked.finish(message.line, message.error_code)
+        else:
+            asked.finish(with_id(message.line, rpc_id), message.error_code)
+
+    def _cancel(self, rpc_id: RpcId | None) -> None:
+        known = None if rpc_id is None else waiting_id(self._pending, rpc_id)
+        if known is not None:
+            self._pending[known].cancel_soon()
+
+    def _put(self, target: Exchange, message: ChildMessage) -> None:
+        if message.kind == "request" and message.rpc_id is not None:
+            self._asked[message.rpc_id] = target
+            if len(self._asked) > BACKLOG_MESSAGES:
+                self._asked.popitem(last=False)
+        target.put(message.line)
+
+    def _hand_over_requests(self, exchange: Exchange) -> None:
+        """Give a new POST the requests of the server that found nobody to answer them."""
+        if self._stream is not None or not exchange.may_stream:
+            return
+        requests = [message for message in self._backlog if message.kind == "request"]
+        for message in requests:
+            self._backlog.remove(message)
+            self._backlog_bytes -= len(message.line)
+            self._put(exchange, message)
 
     def on_child_end(self) -> None:
         """The child has died, or was ended."""
@@ -131,9 +177,19 @@ class LegacySession:
             for exchange in self._pending.values():
                 if exchange.progress_token == message.progress_token:
                     return exchange
+        if message.method == "notifications/cancelled" and message.request_id is not None:
+            asked = self._asked.pop(message.request_id, None)
+            if asked is not None and (asked is self._stream or asked in self._pending.values()):
+                return asked
+        if message.kind == "request":
+            return self._stream or self._newest()
         if len(self._pending) == 1:
             return next(iter(self._pending.values()))
         return self._stream
+
+    def _newest(self) -> Exchange | None:
+        """Return the newest POST whose client reads a stream."""
+        return next((each for each in reversed(self._pending.values()) if each.may_stream), None)
 
     def _begin(self) -> Child:
         if self._idle_timer is not None:
@@ -144,7 +200,7 @@ class LegacySession:
 
     def _rest(self) -> None:
         self.used_at = self._loop.time()
-        if self.idle and not self.over and self._idle_timer is None:
+        if not self.is_busy and not self.has_stream and not self.over and self._idle_timer is None:
             self._idle_timer = self._loop.call_later(self._idle_seconds, self._expire)
 
     def _expire(self) -> None:

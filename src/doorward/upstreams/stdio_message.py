@@ -1,6 +1,7 @@
 """Messages of a child, read as little as routing needs and passed on as the bytes they are.
 
-Also the rewriting of ids, needed where several clients share one child. Pure.
+What is not quite JSON-RPC is corrected where its meaning is plain. Also the rewriting of ids, needed where several
+clients share one child. Pure.
 
 Spec: JSON-RPC 2.0 s4, s5; MCP 2026-07-28 basic/transports (stdio), basic/utilities/progress, server/utilities/
 subscriptions.
@@ -8,18 +9,26 @@ subscriptions.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from collections.abc import Collection
+from typing import Any, Final, Literal
 
 import msgspec
 
-from doorward.mcp.jsonrpc import RpcId
+from doorward.mcp.jsonrpc import INTERNAL_ERROR, RpcId
 
 SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId"
 Fields = dict[str, msgspec.Raw]
 
+_NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.0+)?", re.ASCII)
+
 
 class NotAMessage(ValueError):
     """The line is no JSON-RPC message."""
+
+
+class NotJson(NotAMessage):
+    """The line is not valid JSON, or is nested too deeply."""
 
 
 class _Meta(msgspec.Struct):
@@ -29,74 +38,196 @@ class _Meta(msgspec.Struct):
 class _Params(msgspec.Struct):
     progress_token: RpcId | None = msgspec.field(default=None, name="progressToken")
     request_id: RpcId | None = msgspec.field(default=None, name="requestId")
+    uri: str | None = None
     meta: _Meta | None = msgspec.field(default=None, name="_meta")
 
 
-class _Error(msgspec.Struct):
-    code: int = 0
-
-
 class _Envelope(msgspec.Struct):
-    id: RpcId | msgspec.UnsetType | None = msgspec.UNSET
-    method: str | None = None
-    params: msgspec.Raw = msgspec.Raw()
-    error: _Error | None = None
+    """The members as they are spelled: what routing needs must not depend on the types of the rest."""
+
+    jsonrpc: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    method: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    params: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Error(msgspec.Struct):
+    code: int
+    message: str
 
 
 class ChildMessage(msgspec.Struct):
-    """One line of a child."""
+    """One message of a child, fit to be passed on."""
 
-    kind: Literal["request", "notification", "response"]
+    kind: Literal["request", "notification", "response", "unreadable"]
+    """`unreadable`: a response that cannot be passed on."""
     line: bytes
     method: str = ""
     rpc_id: RpcId | None = None
+    """None in a response: the child did not say what it answers."""
     error_code: int | None = None
     """Of an error response."""
     progress_token: RpcId | None = None
     request_id: RpcId | None = None
     """What `notifications/cancelled` names."""
+    uri: str | None = None
+    """What `notifications/resources/updated` names."""
     subscription_id: RpcId | None = None
 
 
+_VERSION = b'"2.0"'
 _envelopes = msgspec.json.Decoder(_Envelope)
 _params = msgspec.json.Decoder(_Params)
+_errors = msgspec.json.Decoder(_Error)
 _fields = msgspec.json.Decoder(Fields)
+_any = msgspec.json.Decoder()
 
 
 def read_message(line: bytes) -> ChildMessage:
-    """Read one line. Raises `NotAMessage`."""
-    line = line.strip()
-    if b"\r" in line:
-        line = line.replace(b"\r", b" ")  # would end a line of an event stream
+    """Read one line without line ends. A message that breaks a rule of JSON-RPC is corrected where that is safe.
+
+    Raises:
+        NotJson: it cannot be decoded.
+        NotAMessage: it is no JSON-RPC message.
+    """
     try:
         if not line.isascii():
             line.decode()
         envelope = _envelopes.decode(line)
-        if envelope.method is None:
-            if envelope.id is msgspec.UNSET:
-                raise NotAMessage
-            return ChildMessage("response", line, "", envelope.id, envelope.error.code if envelope.error else None)
-        if envelope.id is not msgspec.UNSET:
-            return ChildMessage("request", line, envelope.method, envelope.id)
-        params = _read_params(envelope.params)
+    except msgspec.ValidationError:
+        raise NotAMessage from None  # JSON, but no object
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise NotAMessage from None
+        raise NotJson from None
+    method = _method_of(envelope.method)
+    if method is None:
+        return _read_response(line, envelope)
+    has_id = _is_there(envelope.id)
+    if not _is_marked(envelope) or (not has_id and envelope.id is not msgspec.UNSET):
+        fields = _fields.decode(line) | {"jsonrpc": msgspec.Raw(_VERSION)}
+        if not has_id:
+            fields.pop("id", None)  # some libraries write a null id into notifications
+        line = msgspec.json.encode(fields)
+    if has_id:
+        rpc_id = _read_id(envelope.id)
+        if rpc_id is None:
+            raise NotAMessage
+        return ChildMessage("request", line, method, rpc_id)
+    params = _read_params(envelope.params)
     return ChildMessage(
         "notification",
         line,
-        envelope.method,
+        method,
         progress_token=params.progress_token,
         request_id=params.request_id,
+        uri=params.uri,
         subscription_id=params.meta.subscription_id if params.meta else None,
     )
 
 
-def _read_params(raw: msgspec.Raw) -> _Params:
-    if not bytes(raw):
+def _read_response(line: bytes, envelope: _Envelope) -> ChildMessage:
+    rpc_id = _read_id(envelope.id)
+    is_marked = _is_marked(envelope)
+    failed = _is_there(envelope.error)
+    answered = failed or envelope.result is not msgspec.UNSET
+    # A line of a JSON log may have an "id" or an "error" of its own.
+    if not (is_marked and (answered or rpc_id is not None)) and not (answered and rpc_id is not None):
+        raise NotAMessage
+    if not answered:
+        return ChildMessage("unreadable", line, "", rpc_id)
+    code = None
+    changes: dict[str, msgspec.Raw] = {} if is_marked else {"jsonrpc": msgspec.Raw(_VERSION)}
+    if failed:
+        code, error = _read_error(envelope.error)
+        if error is not None:
+            if not is_marked:
+                raise NotAMessage
+            changes["error"] = _raw(error)
+    if isinstance(rpc_id, int) and not _is_digits(envelope.id):
+        changes["id"] = _raw(rpc_id)
+    removed = "result" if failed else "error"
+    if changes or getattr(envelope, removed) is not msgspec.UNSET:
+        fields = _fields.decode(line)
+        fields.pop(removed, None)
+        line = msgspec.json.encode(fields | changes)
+    return ChildMessage("response", line, "", rpc_id, code)
+
+
+def _is_marked(envelope: _Envelope) -> bool:
+    return envelope.jsonrpc is not msgspec.UNSET and bytes(envelope.jsonrpc) == _VERSION
+
+
+def _is_digits(raw: msgspec.Raw | msgspec.UnsetType) -> bool:
+    return raw is not msgspec.UNSET and bytes(raw).lstrip(b"-").isdigit()
+
+
+def _is_there(raw: msgspec.Raw | msgspec.UnsetType) -> bool:
+    # `bytes()` copies, and an answer may be long.
+    return raw is not msgspec.UNSET and bytes(memoryview(raw)[:5]) != b"null"
+
+
+def _read_error(raw: msgspec.Raw | msgspec.UnsetType) -> tuple[int, dict[str, Any] | None]:
+    """Return the code of an error, and the error in the form that clients read, if it is in another one."""
+    try:
+        return _errors.decode(b"" if raw is msgspec.UNSET else raw).code, None
+    except (msgspec.MsgspecError, RecursionError):
+        value = _decode(raw)
+    known = value if isinstance(value, dict) else {"message": value}
+    code, message = known.get("code"), known.get("message")
+    if isinstance(code, float) and code.is_integer():
+        code = int(code)
+    data = {"code": code} if code is not None and type(code) is not int else known.get("data")
+    error: dict[str, Any] = {
+        "code": code if type(code) is int else INTERNAL_ERROR,
+        "message": message if isinstance(message, str) else "The server failed and did not say why.",
+    }
+    if data is None and message is not None and not isinstance(message, str):
+        data = message
+    if data is not None:
+        error["data"] = data
+    return error["code"], error
+
+
+def _read_id(raw: msgspec.Raw | msgspec.UnsetType) -> RpcId | None:
+    value = _decode(raw)
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return value if type(value) is str or type(value) is int else None
+
+
+def _method_of(raw: msgspec.Raw | msgspec.UnsetType) -> str | None:
+    value = _decode(raw)
+    return value if isinstance(value, str) else None
+
+
+def _decode(raw: msgspec.Raw | msgspec.UnsetType) -> Any:
+    if raw is msgspec.UNSET:
+        return None
+    try:
+        return _any.decode(raw)
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return None
+
+
+def waiting_id(waiting: Collection[RpcId], rpc_id: RpcId) -> RpcId | None:
+    """Return which of the ids a child means: some spell a number as a string, or a string as a number."""
+    if rpc_id in waiting:
+        return rpc_id
+    other = _as_number(rpc_id) if isinstance(rpc_id, str) else str(rpc_id)
+    return other if other is not None and other in waiting else None
+
+
+def _as_number(text: str) -> int | None:
+    return int(text.partition(".")[0]) if _NUMBER.fullmatch(text) else None
+
+
+def _read_params(raw: msgspec.Raw | msgspec.UnsetType) -> _Params:
+    if raw is msgspec.UNSET:
         return _Params()
     try:
         return _params.decode(raw)
-    except msgspec.ValidationError:
+    except (msgspec.MsgspecError, RecursionError):
         return _Params()  # fields of other shapes route nothing
 
 
@@ -109,9 +240,57 @@ def progress_token_of(body: bytes) -> RpcId | None:
     return token if type(token) is str or type(token) is int else None
 
 
+def cancelled_id(body: bytes) -> RpcId | None:
+    """Return which request a client's `notifications/cancelled` gives up."""
+    try:
+        return read_message(body.replace(b"\n", b" ")).request_id
+    except NotAMessage:
+        return None
+
+
 def asks_for_logs(body: bytes) -> bool:
     """Tell whether a modern request opted in to log messages."""
     return b"io.modelcontextprotocol/logLevel" in body
+
+
+class Subscriptions(msgspec.Struct, rename="camel"):
+    """What a client listens to."""
+
+    tools_list_changed: bool = False
+    prompts_list_changed: bool = False
+    resources_list_changed: bool = False
+    resource_subscriptions: tuple[str, ...] = ()
+
+
+_subscriptions = msgspec.json.Decoder(Subscriptions)
+_LISTS: Final = {
+    "notifications/tools/list_changed": "tools_list_changed",
+    "notifications/prompts/list_changed": "prompts_list_changed",
+    "notifications/resources/list_changed": "resources_list_changed",
+}
+
+
+def subscriptions_of(body: bytes) -> Subscriptions:
+    """Return what a `subscriptions/listen` asks for."""
+    wanted = _member(_fields.decode(body), "params").get("notifications")
+    try:
+        return Subscriptions() if wanted is None else _subscriptions.decode(wanted)
+    except msgspec.MsgspecError:
+        return Subscriptions()
+
+
+def change_for(message: ChildMessage, subscriptions: Subscriptions, rpc_id: RpcId) -> bytes | None:
+    """Return a change that names no subscription, as this subscriber may see it; None if it was not asked for."""
+    params: dict[str, Any] = {"_meta": {SUBSCRIPTION_ID: rpc_id}}
+    wanted = _LISTS.get(message.method)
+    if wanted is not None:
+        if not getattr(subscriptions, wanted):
+            return None
+    elif message.method == "notifications/resources/updated" and message.uri in subscriptions.resource_subscriptions:
+        params["uri"] = message.uri
+    else:
+        return None
+    return msgspec.json.encode({"jsonrpc": "2.0", "method": message.method, "params": params})
 
 
 def with_request_id(body: bytes, rpc_id: int) -> bytes:
@@ -138,6 +317,11 @@ def ended_subscription(rpc_id: RpcId) -> bytes:
     """Return the result that ends a subscription gracefully."""
     result = {"resultType": "complete", "_meta": {SUBSCRIPTION_ID: rpc_id}}
     return msgspec.json.encode({"jsonrpc": "2.0", "id": rpc_id, "result": result})
+
+
+def with_id(line: bytes, rpc_id: RpcId) -> bytes:
+    """Give a response the id that its client knows."""
+    return msgspec.json.encode(_fields.decode(line) | {"id": _raw(rpc_id)})
 
 
 def with_client_ids(message: ChildMessage, rpc_id: RpcId, progress_token: RpcId | None) -> bytes:

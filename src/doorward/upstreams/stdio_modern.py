@@ -1,7 +1,9 @@
-"""Modern requests over stdio: a few children shared by all clients, because each request stands for itself.
+"""Modern requests over stdio: one child shared by all clients, because each request stands for itself.
 
-Owns the ids: every request gets one that is unique in its child, and everything that comes back gets the client's own
-again, in responses, progress and subscriptions. A client that disconnects has cancelled.
+Owns whom a message of the child reaches. Every request gets an id that nobody can guess, and everything that names it
+gets the client's own id again: responses, progress, subscriptions. What names nobody reaches nobody, except a change of
+a list or a resource, which reaches its subscribers without its content, and a log line of a child that has served one
+user alone. A client that disconnects has cancelled; one that says so gets its answer after a short grace.
 
 Spec: MCP 2026-07-28 basic/transports (stdio), basic/utilities/cancellation, server/utilities/subscriptions.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -21,137 +24,259 @@ from doorward.upstreams.stdio_exchange import Exchange
 from doorward.upstreams.stdio_message import (
     ChildMessage,
     asks_for_logs,
+    cancelled_id,
+    change_for,
     ended_subscription,
+    subscriptions_of,
+    waiting_id,
     with_client_ids,
     with_request_id,
 )
 
 Spawn = Callable[[Callable[[ChildMessage], None], Callable[[], None]], Awaitable[Child]]
+Principal = tuple[str, str]
 
 METHOD_NOT_FOUND: Final = -32601
+_IDS: Final = 2**31 - 1
+"""Ids stay below this: some libraries read them into 32 bits."""
+_ABANDONED_LIMIT: Final = 1000
 
 
-class ModernPool:
-    """At most `size` children, started when needed."""
+class SharedChild:
+    """The one child of a command, started when needed."""
 
-    def __init__(self, spawn: Spawn, size: int) -> None:
+    def __init__(self, spawn: Spawn) -> None:
         self._spawn = spawn
-        self._size = size
-        self._members: list[_Member] = []
+        self._member: _Member | None = None
         self._starting = asyncio.Lock()
 
     async def post(self, call: UpstreamCall, receive: Receive, send: Send, *, timeout_seconds: float) -> None:
         """Carry one request. Raises `UpstreamError`."""
-        member = await self._member()
+        member = await self._ready()
         listens = call.rpc_method == "subscriptions/listen"
         exchange = Exchange(call, None if listens else timeout_seconds)
-        rpc_id = member.add(exchange, wants_logs=asks_for_logs(call.body))
+        rpc_id = member.add(exchange, call)
         assert member.child is not None
         try:
             member.child.send(with_request_id(call.body, rpc_id))
             await exchange.answer(receive, send)
         finally:
-            if member.remove(rpc_id):
+            if member.abandon(rpc_id):
                 member.child.cancel(rpc_id, "The client has gone." if exchange.client_gone else "The door gave up.")
 
-    async def end(self) -> None:
-        """End every child."""
-        members, self._members = self._members, []
-        await asyncio.gather(*(member.child.end() for member in members if member.child is not None))
+    def cancel(self, call: UpstreamCall) -> None:
+        """Follow a client's `notifications/cancelled`, if it is certain which request it means."""
+        rpc_id = cancelled_id(call.body)
+        if self._member is not None and rpc_id is not None and call.caller is not None:
+            self._member.cancel(_principal(call), rpc_id)
 
-    async def _member(self) -> _Member:
-        """Return the child with the least to do, starting one when all are busy and there is room."""
-        if (resting := self._least_busy()) is not None and not resting.load:
-            return resting
+    async def end(self) -> None:
+        """End the child."""
+        member, self._member = self._member, None
+        if member is not None and member.child is not None:
+            await member.child.end()
+
+    async def _ready(self) -> _Member:
+        if (member := self._usable()) is not None:
+            return member
         async with self._starting:
-            chosen = self._least_busy()
-            if chosen is not None and (not chosen.load or len(self._members) >= self._size):
-                return chosen
+            if (member := self._usable()) is not None:
+                return member
             member = _Member(self._forget)
             member.child = await self._spawn(member.on_message, member.on_child_end)
             if not member.child.alive:
                 raise member.child.death()
-            self._members.append(member)
+            self._member = member
             return member
 
-    def _least_busy(self) -> _Member | None:
-        usable = [member for member in self._members if member.child is not None and member.child.alive]
-        return min(usable, key=lambda member: member.load, default=None)
+    def _usable(self) -> _Member | None:
+        member = self._member
+        return member if member is not None and member.child is not None and member.child.alive else None
 
     def _forget(self, member: _Member) -> None:
-        if member in self._members:
-            self._members.remove(member)
+        if self._member is member:
+            self._member = None
+
+
+class _Request:
+    """A request under way."""
+
+    __slots__ = ("cancelled", "exchange", "principal", "subscriptions", "wants_logs")
+
+    def __init__(self, exchange: Exchange, call: UpstreamCall) -> None:
+        self.exchange = exchange
+        self.principal = _principal(call)
+        self.wants_logs = asks_for_logs(call.body)
+        listens = call.rpc_method == "subscriptions/listen"
+        self.subscriptions = subscriptions_of(call.body) if listens else None
+        self.cancelled = False
 
 
 class _Member:
-    """One shared child and what is under way in it."""
+    """The shared child and what is under way in it."""
 
     def __init__(self, on_end: Callable[[_Member], None]) -> None:
         self.child: Child | None = None
         self._on_end = on_end
-        self._pending: dict[int, Exchange] = {}
-        self._log_readers: set[int] = set()
-        self._last_id = 0
+        self._pending: dict[int, _Request] = {}
+        self._abandoned: set[int] = set()
+        """Requests that were given up and that the child has not answered: it may still work on them."""
+        self._served: Principal | None = None
+        """Whose requests this child has had, if they are all of one user and client."""
+        self._served_others = False
 
     @property
     def load(self) -> int:
         """How many requests are under way."""
         return len(self._pending)
 
-    def add(self, exchange: Exchange, *, wants_logs: bool) -> int:
+    def add(self, exchange: Exchange, call: UpstreamCall) -> int:
         """Take an exchange on; return the id its request has in this child."""
-        self._last_id += 1
-        self._pending[self._last_id] = exchange
-        if wants_logs:
-            self._log_readers.add(self._last_id)
-        return self._last_id
+        # Nobody can guess it, so nothing that a user makes a server print can pose as the answer to another user.
+        rpc_id = secrets.randbelow(_IDS) + 1
+        while rpc_id in self._pending or rpc_id in self._abandoned:
+            rpc_id = secrets.randbelow(_IDS) + 1
+        request = self._pending[rpc_id] = _Request(exchange, call)
+        if self._served is None:
+            self._served = request.principal
+        self._served_others |= self._served != request.principal
+        return rpc_id
 
-    def remove(self, rpc_id: int) -> bool:
-        """Forget an exchange; return whether the child still works on it."""
-        self._log_readers.discard(rpc_id)
-        return self._pending.pop(rpc_id, None) is not None
+    def abandon(self, rpc_id: int) -> bool:
+        """Forget an exchange; return whether the child has still to hear that nobody waits for it."""
+        request = self._pending.pop(rpc_id, None)
+        if request is None:
+            return False
+        if len(self._abandoned) < _ABANDONED_LIMIT:
+            self._abandoned.add(rpc_id)
+        return not request.cancelled
+
+    def cancel(self, principal: Principal, client_id: RpcId) -> None:
+        """End the request that this user's client names, if it is the only one with this id."""
+        named = [
+            (rpc_id, request)
+            for rpc_id, request in self._pending.items()
+            if request.principal == principal and request.exchange.rpc_id == client_id
+        ]
+        if len(named) != 1 or self.child is None:
+            return
+        [(rpc_id, request)] = named
+        if not request.cancelled:
+            request.cancelled = True
+            self.child.cancel(rpc_id, "The client has cancelled it.")
+            request.exchange.cancel_soon()
 
     def on_message(self, message: ChildMessage) -> None:
         """Route a message of the child."""
-        if message.kind == "request":
-            # The modern era knows no requests of the server; an old library may still ping.
-            assert self.child is not None
-            refusal = error_body(METHOD_NOT_FOUND, "A server sends no requests.", rpc_id=message.rpc_id)
-            # A child that takes no input any more may still have answers: what follows must be read.
-            with contextlib.suppress(UpstreamError):
-                self.child.send(refusal)
-            return
-        rpc_id = self._addressee(message)
-        exchange = self._pending.get(rpc_id) if isinstance(rpc_id, int) else None
-        if exchange is None or exchange.rpc_id is None or not isinstance(rpc_id, int):
-            return
-        if message.kind == "response":
-            self.remove(rpc_id)
-            exchange.finish(with_client_ids(message, exchange.rpc_id, None), message.error_code)
-        elif message.method == "notifications/cancelled":
-            # Only a subscription is torn down this way; over HTTP it ends with a result.
-            self.remove(rpc_id)
-            exchange.finish(ended_subscription(exchange.rpc_id), None)
-        else:
-            exchange.put(with_client_ids(message, exchange.rpc_id, exchange.progress_token))
+        match message.kind:
+            case "request":
+                self._refuse(message)
+            case "response" | "unreadable":
+                self._answer(message)
+            case "notification":
+                self._notify(message)
 
     def on_child_end(self) -> None:
         """The child has died, or was ended."""
         self._on_end(self)
         error = self.child.death() if self.child is not None else UpstreamError("exited", "The process has ended.")
         pending, self._pending = self._pending, {}
-        for exchange in pending.values():
-            exchange.fail(error)
+        for request in pending.values():
+            request.exchange.fail(error)
 
-    def _addressee(self, message: ChildMessage) -> RpcId | None:
-        if message.kind == "response":
-            return message.rpc_id
+    def _refuse(self, message: ChildMessage) -> None:
+        # The modern era knows no requests of the server; an old library may still ping.
+        assert self.child is not None
+        refusal = error_body(METHOD_NOT_FOUND, "A server sends no requests.", rpc_id=message.rpc_id)
+        # A child that takes no input any more may still have answers: what follows must be read.
+        with contextlib.suppress(UpstreamError):
+            self.child.send(refusal)
+
+    def _answer(self, message: ChildMessage) -> None:
+        rpc_id = self._answered(message)
+        if rpc_id is None:
+            return
+        self._abandoned.discard(rpc_id)
+        request = self._pending.pop(rpc_id, None)
+        if request is None:
+            return
+        exchange = request.exchange
+        if message.kind == "unreadable" or exchange.rpc_id is None:
+            exchange.finish_unreadable()
+        else:
+            exchange.finish(with_client_ids(message, exchange.rpc_id, None), message.error_code)
+
+    def _answered(self, message: ChildMessage) -> int | None:
+        if message.rpc_id is not None:
+            known = waiting_id(self._pending, message.rpc_id)
+            known = waiting_id(self._abandoned, message.rpc_id) if known is None else known
+            return known if isinstance(known, int) else None
+        # An answer that names nothing can only be for the one request that there is.
+        return next(iter(self._pending)) if len(self._pending) == 1 and not self._abandoned else None
+
+    def _notify(self, message: ChildMessage) -> None:
         if message.subscription_id is not None:
-            return message.subscription_id
-        if message.method == "notifications/cancelled":
-            return message.request_id
-        if message.progress_token is not None:
-            return message.progress_token
-        if message.method == "notifications/message" and len(self._log_readers) == 1:
-            return next(iter(self._log_readers))
-        return None  # belongs to one request, and does not say to which: never to somebody else's
+            request = self._named(message.subscription_id)
+            if request is not None and request.subscriptions is not None:
+                self._put(request, message)
+        elif message.method == "notifications/cancelled":
+            self._give_up(message)
+        elif message.progress_token is not None:
+            request = self._named(message.progress_token)
+            if request is not None and request.exchange.progress_token is not None:
+                self._put(request, message)
+        elif message.method == "notifications/message":
+            request = self._log_reader()
+            if request is not None:
+                self._put(request, message)
+        else:
+            self._tell_subscribers(message)
+
+    def _give_up(self, message: ChildMessage) -> None:
+        """End what the child says it has given up."""
+        rpc_id = None if message.request_id is None else waiting_id(self._pending, message.request_id)
+        request = self._pending.pop(rpc_id, None) if isinstance(rpc_id, int) else None
+        if request is None:
+            return
+        exchange = request.exchange
+        if request.subscriptions is not None and exchange.rpc_id is not None:
+            # A subscription is torn down this way; over HTTP it ends with a result.
+            exchange.finish(ended_subscription(exchange.rpc_id), None)
+        else:
+            exchange.finish_unreadable()
+
+    def _log_reader(self) -> _Request | None:
+        """Return the request that a log line surely belongs to: log lines do not say."""
+        readers = [request for request in self._pending.values() if request.wants_logs]
+        if len(readers) != 1 or self._served_others:
+            return None
+        [reader] = readers
+        if reader.principal == _NOBODY and (len(self._pending) > 1 or self._abandoned):
+            return None  # without sign-in, one request may be one person's, and the next one another's
+        return reader
+
+    def _tell_subscribers(self, message: ChildMessage) -> None:
+        """Pass on that something has changed, to those who asked for it, and nothing of what the child says of it."""
+        for request in self._pending.values():
+            exchange, subscriptions = request.exchange, request.subscriptions
+            if subscriptions is None or exchange.rpc_id is None:
+                continue
+            change = change_for(message, subscriptions, exchange.rpc_id)
+            if change is not None:
+                exchange.put(change)
+
+    def _named(self, rpc_id: RpcId) -> _Request | None:
+        known = waiting_id(self._pending, rpc_id)
+        return self._pending[known] if isinstance(known, int) else None
+
+    def _put(self, request: _Request, message: ChildMessage) -> None:
+        exchange = request.exchange
+        if exchange.rpc_id is not None:
+            exchange.put(with_client_ids(message, exchange.rpc_id, exchange.progress_token))
+
+
+_NOBODY: Final = ("", "")
+
+
+def _principal(call: UpstreamCall) -> Principal:
+    return _NOBODY if call.caller is None else (call.caller.user_id, call.caller.client_id)
