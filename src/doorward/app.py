@@ -36,6 +36,7 @@ from doorward.endpoints.metrics import PATH as METRICS
 from doorward.endpoints.metrics import Answers, MetricsEndpoint
 from doorward.endpoints.register import OnRegister
 from doorward.endpoints.responses import guarded
+from doorward.endpoints.routes import reading
 from doorward.endpoints.token_hook import OnToken
 from doorward.errors import ConfigError, StorageError
 from doorward.fetching.client_documents import FetchedClientDocuments
@@ -337,7 +338,7 @@ class _Running:
             allowed_hosts=door.config.allowed_hosts,
         )
         if door.config.metrics_from:
-            self.router.routes = {**self.router.routes, METRICS: {"GET": guarded(page)}}
+            self.router.routes = {**self.router.routes, METRICS: reading(guarded(page))}
         return answers
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:

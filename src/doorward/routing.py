@@ -25,7 +25,7 @@ from doorward.endpoints.register import OnRegister, RegisterEndpoint
 from doorward.endpoints.registration_management import management_routes
 from doorward.endpoints.responses import Handler, guarded
 from doorward.endpoints.revoke import RevokeEndpoint
-from doorward.endpoints.routes import Router, static
+from doorward.endpoints.routes import Router, reading, static
 from doorward.endpoints.token import TokenEndpoint
 from doorward.endpoints.token_hook import OnToken
 from doorward.endpoints.well_known import documents
@@ -58,17 +58,17 @@ def router_for(
 ) -> Router:
     """Return the table of everything but the door; without OAuth there is nothing to sign in to."""
     routes: dict[str, Mapping[str, ASGIApp]] = {
-        "/livez": {"GET": guarded(live)},
-        "/readyz": {"GET": guarded(Readiness(authority.store))},
-        JWKS_PATH: {"GET": guarded(JwkSet(keys), cors=True)},
-        ARRIVAL: {"GET": guarded(arrival_for(config, keys, authority.clock))},
+        "/livez": reading(guarded(live)),
+        "/readyz": reading(guarded(Readiness(authority.store))),
+        JWKS_PATH: reading(guarded(JwkSet(keys), cors=True)),
+        ARRIVAL: reading(guarded(arrival_for(config, keys, authority.clock))),
     }
     if config.auth != "oauth":
         return Router(routes, open_to_browsers=frozenset())
     pages = Pages(authority.policy.issuer)
     limits = RequestLimits(config, authority.clock, ClientAddresses(config.trusted_proxies).of_scope)
     open_routes: dict[str, Mapping[str, ASGIApp]] = {
-        path: {"GET": app} for path, app in documents(authority.policy).items()
+        path: reading(app) for path, app in documents(authority.policy).items()
     }
     told = partial(guarded, on_error=on_error)
     open_routes |= {
@@ -113,8 +113,8 @@ def _page_routes(authority: Authority, pages: Pages, limits: RequestLimits) -> d
             for path, (show, submit) in forms.items()
         },
         "/-/api/v1/connections": {
-            "GET": guarded(connections.list_as_json),
+            **reading(guarded(connections.list_as_json)),
             "DELETE": guarded(connections.disconnect_as_json),
         },
-        "/-/static/pages.css": {"GET": static(stylesheet(), "text/css; charset=utf-8")},
+        "/-/static/pages.css": reading(static(stylesheet(), "text/css; charset=utf-8")),
     }

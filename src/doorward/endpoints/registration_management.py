@@ -13,6 +13,7 @@ from doorward.endpoints.error_hook import OnError
 from doorward.endpoints.limits import RequestLimits
 from doorward.endpoints.register import OnRegister, bearer_token, check_hook, json_body
 from doorward.endpoints.responses import NO_STORE, guarded, json_response
+from doorward.endpoints.routes import reading
 from doorward.oauth.audit_events import AuditEvent
 from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.client_metadata import read_metadata
@@ -36,12 +37,10 @@ def management_routes(
 ) -> dict[str, dict[str, ASGIApp]]:
     """Return the routes by prefix, for `Router`."""
     management = RegistrationManagement(authority, on_register)
-    methods = {
-        "GET": management.show,
-        "PUT": limits.registering(management.replace),
-        "DELETE": limits.registering(management.delete),
-    }
-    return {PREFIX: {method: guarded(handler, on_error=on_error) for method, handler in methods.items()}}
+    show = guarded(management.show, on_error=on_error)
+    changing = {"PUT": limits.registering(management.replace), "DELETE": limits.registering(management.delete)}
+    others = {method: guarded(handler, on_error=on_error) for method, handler in changing.items()}
+    return {PREFIX: {**reading(show), **others}}
 
 
 class RegistrationManagement:

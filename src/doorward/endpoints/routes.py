@@ -13,7 +13,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from doorward.endpoints.responses import CORS, json_response
 
 Routes = Mapping[str, Mapping[str, ASGIApp]]
-"""Path to method to app."""
+"""Path to method to app. HEAD is served only if a path lists it (`reading`)."""
+
+
+def reading(app: ASGIApp) -> dict[str, ASGIApp]:
+    """Return the methods of a path whose GET changes nothing, so that HEAD may run the same app.
+
+    A GET that acts, such as one that uses up a pushed request or answers from a remembered consent, is listed without
+    HEAD. Mail scanners and link previews send HEAD on their own.
+
+    Spec: RFC 9110 s9.2.1, s9.3.2
+    """
+    return {"GET": app, "HEAD": app}
 
 
 class Router:
@@ -44,7 +55,7 @@ class Router:
         if method == "OPTIONS" and path in self.open_to_browsers:
             await _preflight(send)
             return
-        app = methods.get("GET" if method == "HEAD" else method)
+        app = methods.get(method)
         if app is None:
             allowed = ", ".join(sorted(methods))
             message = {"error": "method_not_allowed", "error_description": f"Use {allowed}."}
