@@ -99,7 +99,7 @@ def takes_anybody_for_the_owner(patch: pytest.MonkeyPatch) -> None:
 
 
 def does_not_know_loopback(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(consent, "is_loopback", lambda _: False)
+    patch.setattr(consent.consents, "is_on_this_device", lambda _: False)
 
 
 def grants_what_is_asked(patch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,30 @@ async def test_a_client_that_describes_itself_reaches_a_tool_without_registering
         assert b"accept: application/json" in host.requests[0]
 
 
+async def test_a_document_that_names_another_address_takes_no_trust_along(tmp_path):
+    """What people allowed was an address; an error must not lead to the next one that the document names."""
+    async with door_and_host(tmp_path) as (w, host):
+        client_id = publish(host, headers={"cache_control": "max-age=60"})
+        await w.code(client_id)
+        assert (await authorize(w, client_id, scope="nothing")).status_code == 303
+        evil = "https://evil.example/phish"
+        publish(host, redirect_uris=[REDIRECT_URI, evil])
+        w.clock.advance(61)
+        for uri in (evil, REDIRECT_URI):
+            answer = await authorize(w, client_id, redirect_uri=uri, scope="nothing")
+            assert (answer.status_code, "location" in answer.headers) == (400, False)
+
+
+async def test_a_document_cannot_name_an_address_of_this_server(tmp_path):
+    async with door_and_host(tmp_path) as (w, host):
+        own = f"{ISSUER}/authorize?client_id=trusted"
+        client_id = publish(host, redirect_uris=[REDIRECT_URI, own])
+        answer = await authorize(w, client_id)
+        assert answer.status_code == 400
+        assert "this server itself" in answer.text
+        assert not await w.door.store.find(Client)
+
+
 @pytest.mark.requirement("A15")
 async def test_the_consent_page_names_the_host_that_describes_the_client(tmp_path):
     async with door_and_host(tmp_path) as (w, host):

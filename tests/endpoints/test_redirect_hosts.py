@@ -34,6 +34,14 @@ async def test_the_users_machine_and_apps_are_refused_by_their_words(tmp_path):
         assert (await post(w, CONFIDENTIAL | {"redirect_uris": HERE["redirect_uris"][:1]})).status_code == 201
 
 
+@pytest.mark.requirement("F-07")
+async def test_the_users_machine_is_refused_in_every_spelling(tmp_path):
+    async with world(tmp_path, registration_redirect_hosts=["*", "!loopback"]) as w:
+        for host in ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "0.0.0.0", "[::]", "app.localhost"):
+            refused = await post(w, CONFIDENTIAL | {"redirect_uris": [f"https://{host}/cb"]})
+            assert (refused.status_code, refused.json()["error"]) == (400, "invalid_redirect_uri"), host
+
+
 async def test_a_client_that_the_operator_adds_may_redirect_anywhere(tmp_path):
     async with world(tmp_path, registration_redirect_hosts=["client.example"]) as w:
         token = await make_token(w, ("admin:clients",))

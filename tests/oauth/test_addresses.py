@@ -3,7 +3,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from doorward.oauth.addresses import is_metadata_service, reach
+from doorward.oauth.addresses import canonical_host, is_loopback_host, is_metadata_service, names_this_machine, reach
 from doorward.oauth.uris import InvalidUri, parse_http
 
 INNER = [
@@ -129,8 +129,11 @@ def test_a_public_address_is_public(address):
     assert reach(address) == "public"
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1"])
-def test_loopback_is_told_apart_for_development(address):
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:7f00:1", "::ffff:0.0.0.0"],
+)
+def test_the_machine_itself_is_told_apart_for_development(address):
     assert reach(address) == "loopback"
 
 
@@ -139,7 +142,6 @@ def test_loopback_is_told_apart_for_development(address):
     [
         "",
         "localhost",
-        "::",
         "fe80::1",
         "fe80::1%eth0",
         "2606:4700::1111%eth0",
@@ -186,3 +188,31 @@ def test_a_metadata_service_is_known_in_every_spelling(address):
 )
 def test_other_addresses_are_no_metadata_service(address):
     assert not is_metadata_service(address)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_here", "only_here"),
+    [
+        ("localhost", True, True),
+        ("LOCALHOST.", True, True),
+        ("door.localhost", True, True),
+        ("127.0.0.1", True, True),
+        ("[::1]", True, True),
+        ("::ffff:127.0.0.1", True, True),
+        ("0.0.0.0", True, False),
+        ("[::]", True, False),
+        ("[::ffff:0.0.0.0]", True, False),
+        ("", False, False),
+        ("localhost.example", False, False),
+        ("10.0.0.1", False, False),
+        ("client.example", False, False),
+    ],
+)
+def test_a_listener_at_an_unspecified_host_is_reached_from_elsewhere(host, is_here, only_here):
+    assert (names_this_machine(host), is_loopback_host(host)) == (is_here, only_here)
+
+
+def test_a_host_has_one_canonical_spelling():
+    assert canonical_host("Door.Example.") == "door.example"
+    assert canonical_host("[::ffff:192.0.2.7]") == "192.0.2.7"
+    assert canonical_host("[2001:0DB8::0:1]") == "2001:db8::1"

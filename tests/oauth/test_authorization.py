@@ -229,12 +229,15 @@ def test_approval_makes_a_grant_and_a_code_and_answers_once():
 def test_a_client_that_was_granted_something_lives_on():
     *_, kept = approved(client=a_client(expires_at=NOW + 10)).changes
     until = NOW + 9 + POLICY.grant_absolute_seconds + POLICY.unused_client_seconds
-    assert kept == Replace(a_client(expires_at=until, used_at=NOW + 9), 6)
+    used = ("https://client.example/callback",)
+    assert kept == Replace(a_client(expires_at=until, used_at=NOW + 9, used_redirect_uris=used), 6)
 
 
 def test_a_client_that_lives_long_enough_is_not_written_again_for_each_user():
     until = NOW + 9 + POLICY.grant_absolute_seconds + POLICY.unused_client_seconds
-    *_, kept = approved(client=a_client(expires_at=until - 3600, used_at=NOW - 3600)).changes
+    used = ("https://client.example/callback",)
+    known = a_client(expires_at=until - 3600, used_at=NOW - 3600, used_redirect_uris=used)
+    *_, kept = approved(client=known).changes
     assert kept == Expect(Client, "c1", 6)
 
 

@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 from oauth.given import NOW, POLICY, REDIRECT_URI, a_client
 
-from doorward.oauth.changes import Delete, Insert, Replace, Stored
+from doorward.oauth.changes import Delete, Expect, Insert, Replace, Stored
 from doorward.oauth.client_metadata import read_metadata
 from doorward.oauth.records import Client, RegisteredContent, RegistrationSlot
 from doorward.oauth.registration import MintedClient, register_client
-from doorward.oauth.unused_clients import Before, Place, best_place, content_digest, is_free, is_unused, occupy
+from doorward.oauth.unused_clients import Before, Place, best_place, content_digest, is_free, is_unused, keep, occupy
 
 MINTED = MintedClient("new", "dws_secret", "dwm_token")
 BODY = {"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "none", "client_name": "Claude"}
@@ -155,3 +155,21 @@ def test_a_window_of_nothing_means_one_client_per_registration():
     )
     policy = replace(POLICY, same_client_seconds=0)
     assert register_client(said, minted=MINTED, now=NOW, policy=policy, before=before).reply["client_id"] == "new"
+
+
+def test_a_web_address_counts_as_used_from_the_first_answer_on():
+    client = waiting(used_at=NOW - 9, expires_at=NOW + 10**9)
+    kept = keep(Stored(client, 5), grant_ends_at=NOW, now=NOW, policy=POLICY, redirect_uri=REDIRECT_URI)
+    assert isinstance(kept, Replace)
+    assert kept.record.used_redirect_uris == (REDIRECT_URI,)
+    assert kept.record.used_at == NOW - 9
+    again = keep(Stored(kept.record, 6), grant_ends_at=NOW, now=NOW, policy=POLICY, redirect_uri=REDIRECT_URI)
+    assert again == Expect(Client, client.client_id, 6)
+
+
+@pytest.mark.parametrize("redirect_uri", ["", "http://127.0.0.1:4711/cb", "com.example.app:/cb"])
+def test_an_address_of_the_device_is_never_kept_as_used(redirect_uri):
+    client = waiting()
+    kept = keep(Stored(client, 5), grant_ends_at=NOW, now=NOW, policy=POLICY, redirect_uri=redirect_uri)
+    assert isinstance(kept, Replace)
+    assert kept.record.used_redirect_uris == ()

@@ -27,3 +27,34 @@ def test_a_fragment_is_dropped_where_it_is_allowed_and_refused_elsewhere():
 def test_only_http_urls_with_a_host_are_http(uri):
     with pytest.raises(InvalidUri):
         parse_http(uri)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_loopback", "is_plain"),
+    [
+        ("localhost", True, True),
+        ("LocalHost", True, True),
+        ("127.0.0.1", True, True),
+        ("127.9.9.9", True, True),
+        ("[::1]", True, True),
+        ("door.localhost", True, False),
+        ("0.0.0.0", True, False),
+        ("[::]", True, False),
+        ("[::ffff:127.0.0.1]", True, False),
+        ("[::ffff:7f00:1]", True, False),
+        ("[::ffff:0.0.0.0]", True, False),
+        ("localhost.example", False, False),
+        ("client.example", False, False),
+        ("192.168.0.1", False, False),
+        ("[::2]", False, False),
+        ("[::ffff:192.0.2.7]", False, False),
+        ("[2001:db8::1]", False, False),
+    ],
+)
+def test_the_machine_itself_is_known_in_every_spelling_and_plain_only_in_some(host, is_loopback, is_plain):
+    parsed = parse(f"https://{host}:4711/cb")
+    assert (parsed.is_loopback, parsed.is_plain_loopback) == (is_loopback, is_plain)
+
+
+def test_an_app_scheme_leads_to_no_machine():
+    assert not parse("com.example.app:/cb").is_loopback

@@ -124,6 +124,33 @@ async def test_get_never_decides(tmp_path):
         assert "location" not in answer.headers
 
 
+LOCAL = "http://127.0.0.1/callback"
+WEB = "https://vscode.dev/redirect"
+
+
+@pytest.mark.requirement("A-13")
+@pytest.mark.parametrize(
+    ("uris", "presented", "is_local"),
+    [
+        ([LOCAL, WEB], "http://127.0.0.1:4711/callback", True),
+        ([LOCAL, WEB], WEB, False),
+        (["https://[::ffff:127.0.0.1]:4711/cb"], "https://[::ffff:127.0.0.1]:4711/cb", True),
+        (["https://[::ffff:7f00:1]/cb"], "https://[::ffff:7f00:1]/cb", True),
+        (["https://0.0.0.0:4711/cb"], "https://0.0.0.0:4711/cb", True),
+        (["https://[::]/cb"], "https://[::]/cb", True),
+        (["https://app.localhost/cb"], "https://app.localhost/cb", True),
+        (["https://192.168.0.9/cb"], "https://192.168.0.9/cb", False),
+        (["com.example.app:/cb", WEB], "com.example.app:/cb", True),
+    ],
+)
+async def test_the_address_of_this_answer_decides_about_the_warning(tmp_path, uris, presented, is_local):
+    async with world(tmp_path) as w, w.browser() as browser:
+        client = await w.register(redirect_uris=uris)
+        page = await w.sign_in(browser, client["client_id"], redirect_uri=presented)
+        assert "Allow access?" in page.text
+        assert ("program on this computer" in page.text) == is_local
+
+
 @pytest.mark.requirement("A-13")
 @pytest.mark.requirement("X7")
 async def test_a_client_on_this_computer_is_named_as_such(tmp_path):

@@ -41,6 +41,7 @@ def policy_of(config: Config) -> Policy:
         registration_tokens=frozenset(map(digest, (config.registration_token or "").split())),
         unused_clients_limit=config.unused_clients_limit,
         registration_redirect_hosts=config.registration_redirect_hosts,
+        other_hosts=config.allowed_hosts,
         metadata_document_hosts=config.metadata_document_hosts,
         metadata_document_limit_bytes=config.metadata_document_limit_bytes,
         remember_consent=config.remember_consent,

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 from doorward.config.database import database
 from doorward.config.faults import Fault, shown
 from doorward.config.trusted_issuers import trusted_issuers
+from doorward.oauth.addresses import is_loopback_host
 from doorward.oauth.public_url import canonical_origin
 
 RESERVED_FIRST_SEGMENTS = frozenset(
@@ -50,17 +51,6 @@ _REGISTRATION_TOKEN_CHARACTERS = 16
 HIGHEST_PORT = 65535
 MOST_WORKERS = 64
 MASTER_KEY_BYTES = 32
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach the host."""
-    name = host.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _host(value: str) -> str:
@@ -273,7 +263,7 @@ def public_url(value: str, path: str) -> str:
         Fault: it is not an address that clients could use.
     """
     parts = _parts(value)
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback_host(parts.hostname or ""):
         raise Fault(
             f"{shown(value)} is not https",
             "MCP clients refuse to sign in over http, except on the machine they run on: "
@@ -335,7 +325,7 @@ def _registration_without_a_token(values: Mapping[str, Any]) -> Iterator[tuple[t
 def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
     """Yield what is wrong between settings, each with their names; the first was set by somebody and is to change."""
     host, public = values["host"], values["public_url"]
-    exposed = not is_loopback(host)
+    exposed = not is_loopback_host(host)
     if exposed and public is None:
         yield (
             ("host", "public_url"),
@@ -345,7 +335,7 @@ def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]
                 "Add the public URL (--public-url https://mcp.example.com), or listen on 127.0.0.1.",
             ),
         )
-    published = public is not None and not is_loopback(urlsplit(public).hostname or "")
+    published = public is not None and not is_loopback_host(urlsplit(public).hostname or "")
     if values["auth"] == "none" and (exposed or published) and not values["allow_public_without_auth"]:
         place = shown(host) if exposed else shown(public)
         yield (

@@ -21,12 +21,12 @@ from doorward.login.browser_sessions import (
     BrowserCookie,
     anonymous_session,
     cookie_digest,
-    is_own_navigation,
+    is_own_start,
     new_cookie_value,
 )
 from doorward.oauth import authorization
 from doorward.oauth.changes import Change, Insert, Stored
-from doorward.oauth.error_redirects import is_silent, leads_to_stranger
+from doorward.oauth.error_redirects import is_silent, may_go_unasked
 from doorward.oauth.errors import LocalAuthorizationError, Reason, RedirectAuthorizationError
 from doorward.oauth.parameters import Parameters, parse_query
 from doorward.oauth.pushed_request import pushed_parameters, pushed_reference, require_pushed
@@ -90,11 +90,11 @@ class AuthorizeEndpoint:
                 policy=authority.policy,
             )
         except RedirectAuthorizationError as error:
-            silent = is_silent(parameters.get("prompt", ""), request.headers.get("sec-fetch-dest"))
-            error.is_automatic = silent or not leads_to_stranger(client.record, redirect_uri)
+            silent = is_silent(parameters.get("prompt", ""), request.headers.get("sec-fetch-dest"), redirect_uri)
+            error.is_automatic = silent or may_go_unasked(client.record, redirect_uri)
             raise
         # A client may also insist on the question; then it does not matter who opened the page.
-        if is_own_navigation(request.headers) and "consent" not in parameters.get("prompt", "").split(" "):
+        if is_own_start(request.headers) and "consent" not in parameters.get("prompt", "").split(" "):
             pending = msgspec.structs.replace(pending, is_own_navigation=True)
         flow = new_cookie_value(authority.entropy)
         pending = msgspec.structs.replace(

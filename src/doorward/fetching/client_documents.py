@@ -29,7 +29,7 @@ from doorward.oauth.changes import Insert, Replace, Stored
 from doorward.oauth.client_assertion import Assertion, names_known_key
 from doorward.oauth.client_id_metadata import Document, check_document_url, read_document
 from doorward.oauth.client_keys import Key, read_jwks, stored_keys
-from doorward.oauth.client_terms import terms
+from doorward.oauth.client_terms import terms, with_earlier_use
 from doorward.oauth.errors import InvalidClient, InvalidClientMetadata, LocalAuthorizationError, OAuthError, Reason
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client
@@ -176,7 +176,7 @@ _UNAVAILABLE = Reason.CLIENT_KEYS_UNAVAILABLE
 
 def _client(client_id: str, document: Document, before: Client | None, *, now: int, fresh_until: int) -> Client:
     used_until = (before.expires_at or 0) if before is not None else 0
-    return described(
+    client = described(
         Client(
             client_id=client_id,
             source="metadata_document",
@@ -188,6 +188,7 @@ def _client(client_id: str, document: Document, before: Client | None, *, now: i
         ),
         document.metadata,
     )
+    return with_earlier_use(client, before)
 
 
 def _host(url: str) -> str:

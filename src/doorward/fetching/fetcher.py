@@ -135,7 +135,7 @@ class Fetcher:
             parsed = parse_http(url)
         except InvalidUri as error:
             raise FetchError("url", f"It is not a URL that can be fetched. {error}") from None
-        local = self.allow_loopback and parsed.is_loopback
+        local = self.allow_loopback and parsed.is_plain_loopback
         if parsed.scheme != "https" and not (parsed.scheme == "http" and (local or plain_allowed)):
             raise FetchError("url", "It is not an https URL.")
         return parsed

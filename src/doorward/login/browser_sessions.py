@@ -127,12 +127,20 @@ def came_from_our_site(headers: Mapping[str, str], *, issuer: str) -> bool:
     return origin is None or issuer_has_origin(issuer, origin)
 
 
-def is_own_navigation(headers: Mapping[str, str]) -> bool:
-    """Tell whether the person opened this page: typed it, came from a page of ours, or a program of theirs opened it.
+def is_own_start(headers: Mapping[str, str]) -> bool:
+    """Tell whether the person began a request: typed its address, or a program of theirs opened it.
 
-    A browser that does not say counts as sent by another site.
+    No page of ours leads to the start of a request, so `same-origin` is a redirect that somebody laid. A browser that
+    does not say counts as sent by another site, and so does one that loads ahead of the person.
+
+    Spec: Fetch Metadata Request Headers s2.3
     """
-    return headers.get("sec-fetch-site") in {"none", "same-origin"}
+    return headers.get("sec-fetch-site") == "none" and "prefetch" not in headers.get("sec-purpose", "")
+
+
+def is_own_step(headers: Mapping[str, str]) -> bool:
+    """Tell whether the person is at a later step because of how they began, or of a form of ours."""
+    return headers.get("sec-fetch-site") == "same-origin" or is_own_start(headers)
 
 
 def issuer_has_origin(issuer: str, origin: str) -> bool:

@@ -1,11 +1,12 @@
-"""Which IP addresses an outgoing request may reach: the public internet, and on a developer's machine loopback.
+"""Where an address leads: to the public internet, to the machine itself (the only definition of it), or elsewhere.
 
-Everything is refused that is not plainly global unicast: the special-purpose registries, multicast, reserved space,
-every way to hide an IPv4 address in an IPv6 one, scoped addresses, and the metadata service that a cloud puts on a
-public address. The one exception is the well-known NAT64 prefix, since hosts without IPv4 see the whole IPv4 internet
-through it; there the embedded address decides.
+Everything is refused that is neither plainly global unicast nor the machine itself: the special-purpose registries,
+multicast, reserved space, every way to hide an IPv4 address in an IPv6 one, scoped addresses, and the metadata service
+that a cloud puts on a public address. The one exception is the well-known NAT64 prefix, since hosts without IPv4 see
+the whole IPv4 internet through it; there the embedded address decides. Unspecified addresses and mapped loopback ones
+are the machine itself, because that is where a connection to them ends.
 
-Implements RFC 6890 s2.2 with the registries as of 2026, RFC 6052 s3.1. Does not know names, sockets or URLs.
+Implements RFC 6890 s2.2 with the registries as of 2026, RFC 6052 s3.1, RFC 6761 s6.3. Does not know sockets or URLs.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _SPECIAL_V6 = tuple(
         "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "3ffe::/16",
     )
 )  # fmt: skip
+_UNSPECIFIED = (IPv4Address(0), IPv6Address(0))
+"""A connection to these ends at the machine that opens it."""
 _NAT64 = IPv6Network("64:ff9b::/96")
 _METADATA_V4 = tuple(map(IPv4Network, ("169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32")))
 """Link-local, where most clouds have it, Azure's and Alibaba's."""
@@ -53,9 +56,38 @@ def reach(address: str) -> Reach:
     if parsed in _NAT64:
         embedded = _reach_v4(IPv4Address(int(parsed) & 0xFFFF_FFFF))
         return "public" if embedded == "public" else "special"
-    if parsed.is_loopback:
+    if parsed.is_loopback or parsed in _UNSPECIFIED:
         return "loopback"
+    mapped = parsed.ipv4_mapped
+    if mapped is not None:
+        # Systems connect to the IPv4 address inside. Only the machine itself is told by it; the rest is refused anyway.
+        return "loopback" if _reach_v4(mapped) == "loopback" else "special"
     return "public" if _is_global_v6(parsed) else "special"
+
+
+def names_this_machine(host: str) -> bool:
+    """Tell whether the host of a URL is the machine of whoever opens it; an IPv6 address may have its brackets.
+
+    Browsers resolve `localhost` and every name below it to loopback. Spec: RFC 6761 s6.3
+    """
+    name = host.strip("[]").rstrip(".").lower()
+    return name == "localhost" or name.endswith(".localhost") or reach(name) == "loopback"
+
+
+def canonical_host(host: str) -> str:
+    """Return one spelling of the host of a URL: an address as its number, however it was written."""
+    name = host.strip("[]").rstrip(".").lower()
+    try:
+        parsed = ip_address(name)
+    except ValueError:
+        return name
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(mapped or parsed)
+
+
+def is_loopback_host(host: str) -> bool:
+    """Tell whether only the machine itself can reach a listener at this host. An unspecified one listens everywhere."""
+    return names_this_machine(host) and canonical_host(host) not in map(str, _UNSPECIFIED)
 
 
 def is_metadata_service(address: str) -> bool:
@@ -75,7 +107,7 @@ def is_metadata_service(address: str) -> bool:
 
 
 def _reach_v4(address: IPv4Address) -> Reach:
-    if address.is_loopback:
+    if address.is_loopback or address in _UNSPECIFIED:
         return "loopback"
     return "special" if any(address in network for network in _SPECIAL_V4) else "public"
 

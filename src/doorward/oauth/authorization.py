@@ -38,7 +38,7 @@ from doorward.oauth.parameters import Parameters, parse_scope
 from doorward.oauth.pkce import check_challenge
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import AuthorizationCode, AuthorizationRequest, BrowserSession, Client, Grant, User
-from doorward.oauth.redirect_uris import check_registrable, matches
+from doorward.oauth.redirect_uris import check_usable, matches
 from doorward.oauth.resource_indicators import narrow
 from doorward.oauth.scopes import grantable
 from doorward.oauth.tokens import digest
@@ -199,7 +199,13 @@ def approve(
             Insert(grant),
             Insert(_code(asked, code, grant, policy)),
             Expect(User, user_id, user.version),
-            keep(client, grant_ends_at=now + policy.grant_absolute_seconds, now=now, policy=policy),
+            keep(
+                client,
+                grant_ends_at=grant.created_at + policy.grant_absolute_seconds,
+                now=now,
+                policy=policy,
+                redirect_uri=asked.redirect_uri,
+            ),
         ),
     )
 
@@ -302,7 +308,7 @@ def _check_registered(redirect_uri: str, client: Client, policy: Policy) -> None
 
 def _check_safe(redirect_uri: str, policy: Policy) -> None:
     try:
-        check_registrable(redirect_uri, issuer=policy.issuer)
+        check_usable(redirect_uri, issuer=policy.issuer, other_hosts=policy.other_hosts)
     except InvalidRedirectUri as error:
         raise LocalAuthorizationError(error.description, error.reason) from None
 

@@ -98,7 +98,7 @@ def check_redirect_uris(value: object, *, policy: Policy) -> tuple[str, ...]:
             raise InvalidRedirectUri("A redirect URI must be a string.", Reason.MALFORMED_REDIRECT_URI)
         if len(uri) > policy.redirect_uri_limit_chars:
             raise InvalidRedirectUri("A redirect URI is too long.", Reason.TOO_LARGE)
-        check_registrable(uri, issuer=policy.issuer)
+        check_registrable(uri, issuer=policy.issuer, other_hosts=policy.other_hosts)
         uris[uri] = None
     return tuple(uris)
 

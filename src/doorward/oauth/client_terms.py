@@ -8,6 +8,8 @@ Spec: RFC 7592 s2.2; OAuth Client ID Metadata Document, "Changes in client metad
 
 from __future__ import annotations
 
+import msgspec
+
 from doorward.oauth.records import Client
 from doorward.oauth.tokens import digest
 
@@ -15,6 +17,12 @@ from doorward.oauth.tokens import digest
 def terms(client: Client) -> str:
     """Return a digest of what a consent rests on."""
     return digest("\n".join((client.token_endpoint_auth_method, *sorted(client.redirect_uris))))
+
+
+def with_earlier_use(client: Client, before: Client | None) -> Client:
+    """Return a client that is described anew, with the addresses that people have used if its terms are the same."""
+    kept = before.used_redirect_uris if before is not None and terms(before) == terms(client) else ()
+    return msgspec.structs.replace(client, used_redirect_uris=kept)
 
 
 def still_hold(seen: str, client: Client) -> bool:

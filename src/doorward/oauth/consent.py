@@ -157,6 +157,6 @@ def _is_same_place(older: Grant, newer: Grant) -> bool:
 
 def _place(redirect_uri: str) -> str:
     parsed = parse(redirect_uri)
-    if not parsed.is_loopback or parsed.port is None:
+    if not parsed.is_plain_loopback or parsed.port is None:
         return redirect_uri
     return redirect_uri.replace(f":{parsed.port}", "", 1)

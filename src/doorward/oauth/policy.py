@@ -90,6 +90,8 @@ class Policy:
     """Hosts whose metadata documents are accepted (`host`, `*.host`, `*`), with `!` in front not; empty: none."""
     metadata_document_limit_bytes: int = 5 * 1024
 
+    other_hosts: tuple[str, ...] = ()
+    """Further `Host` values under which this server answers; no client may be redirected to one."""
     redirect_uris_limit: int = 20
     redirect_uri_limit_chars: int = 2048
     client_name_chars: int = 100

@@ -40,6 +40,6 @@ def _parse(url: str) -> Uri:
         raise ValueError(f"The public URL cannot be used. {error}") from None
     if parsed.query is not None:
         raise ValueError("The public URL must not have a query.")
-    if parsed.scheme.lower() == "http" and not parsed.is_loopback:
+    if parsed.scheme.lower() == "http" and not parsed.is_plain_loopback:
         raise ValueError("The public URL must be https; http is accepted for a loopback address only.")
     return parsed

@@ -59,6 +59,8 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     """The client wants no bearer tokens. Spec: RFC 9449 s5.2."""
     used_at: int | None = None
     """When somebody first granted it something; until then a dynamic client may make room for another."""
+    used_redirect_uris: tuple[str, ...] = ()
+    """Its web addresses to which a person has let an answer go, while it is described as it is now."""
     jwks: str | None = None
     """Its public keys as the text of a JWK set, for `private_key_jwt`."""
     jwks_uri: str | None = None

@@ -2,7 +2,7 @@
 
 Whoever has no such token, a wrong one, or that of another client is told the same, so that nobody learns which clients
 exist. The secret of a client is kept as a digest and so cannot be shown again. Replaced redirect URIs or another method
-make every code void that is under way (`client_terms`).
+make every code void that is under way, and no address of before counts as used (`client_terms`).
 
 Implements RFC 7592 s2 and s3. Does not know HTTP.
 """
@@ -16,6 +16,7 @@ import msgspec
 
 from doorward.oauth.changes import Change, Decision, Delete, DeleteAll, Replace, Stored
 from doorward.oauth.client_metadata import read_metadata
+from doorward.oauth.client_terms import with_earlier_use
 from doorward.oauth.errors import InvalidClientMetadata, InvalidToken, Reason
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client, Consent, Grant
@@ -85,6 +86,7 @@ def replace_registration(
         msgspec.structs.replace(old, secret_digest=digest(fresh) if fresh else kept),
         metadata,
     )
+    new = with_earlier_use(new, old)
     reply = registration_reply(new, policy=policy, minted=MintedClient(old.client_id, fresh, token))
     return Decision(reply, (Replace(new, client.version),))
 

@@ -80,17 +80,28 @@ def occupy(place: Place, client: Client, *, now: int) -> tuple[Change, ...]:
     return changes
 
 
-def keep(client: Stored[Client], *, grant_ends_at: int, now: int, policy: Policy) -> Change:
+def keep(client: Stored[Client], *, grant_ends_at: int, now: int, policy: Policy, redirect_uri: str = "") -> Change:
     """Return the change by which a client outlives a grant that is made now, or at least is still there when it is.
+
+    `redirect_uri` is where the answer goes; if it is a web address, it counts as used from now on.
 
     It stays for some time after its last grant, so that whoever comes back late need not register again. The date is
     moved in steps of a day, so that the users of one popular client do not wait for each other.
     """
     owner = client.record
     until = grant_ends_at + policy.unused_client_seconds
-    if owner.expires_at is None or (owner.used_at is not None and owner.expires_at >= until - _STEP_SECONDS):
+    used = owner.used_redirect_uris
+    if redirect_uri.startswith("https:") and redirect_uri not in used:
+        used = (*used, redirect_uri)
+    is_recent = owner.used_at is not None and (owner.expires_at or 0) >= until - _STEP_SECONDS
+    if owner.expires_at is None or (is_recent and used == owner.used_redirect_uris):
         return Expect(Client, owner.client_id, client.version)
-    kept = msgspec.structs.replace(owner, expires_at=max(until, owner.expires_at), used_at=owner.used_at or now)
+    kept = msgspec.structs.replace(
+        owner,
+        expires_at=max(until, owner.expires_at),
+        used_at=owner.used_at or now,
+        used_redirect_uris=used,
+    )
     return Replace(kept, client.version)
 
 

@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+from doorward.oauth.addresses import names_this_machine
+
 URI_LIMIT_CHARS = 4096
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _PORT_MAX = 65_535
@@ -54,7 +56,15 @@ class Uri:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the host can only be the user's own machine: `localhost`, 127.0.0.0/8, `[::1]`."""
+        """Whether the host is the machine of the person who opens the URI, in any spelling (`names_this_machine`)."""
+        return names_this_machine(self.host or "")
+
+    @property
+    def is_plain_loopback(self) -> bool:
+        """Whether every program reads the host as the machine itself: `localhost`, 127.0.0.0/8, `[::1]`.
+
+        Only there plain http is safe. `0.0.0.0`, mapped addresses and names below `localhost` depend on the reader.
+        """
         address = _address(self.host or "")
         return address.is_loopback if address else (self.host or "").lower() == "localhost"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from urllib.parse import urlsplit
 
 import msgspec
 from starlette.requests import Request
@@ -23,7 +22,7 @@ from doorward.oauth.errors import AccessDenied, InvalidRequest, LocalAuthorizati
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.oauth.records import BrowserSession
 from doorward.pages.own_pages import CONNECTIONS, Visitor, require_own_form, to_sign_in, visitor_of
-from doorward.pages.rendering import Pages
+from doorward.pages.rendering import Pages, place_of
 from doorward.pages.steps import NO_STORE
 from doorward.storage.authority import Authority
 
@@ -115,7 +114,7 @@ def _shown(connection: Connection) -> dict[str, object]:
         "client_id": connection.client_id,
         "client_name": connection.client_name or "An MCP client",
         "is_verified": connection.is_verified,
-        "places": list(dict.fromkeys(map(_place, connection.redirect_uris))),
+        "places": list(dict.fromkeys(map(place_of, connection.redirect_uris))),
         "scopes": connection.scopes,
         "connected": _moment(connection.connected_at),
         "last_used": _moment(connection.last_used_at) if connection.last_used_at is not None else "",
@@ -134,11 +133,6 @@ def _described(connection: Connection) -> dict[str, object]:
         "last_used_at": connection.last_used_at,
         "grant_ids": connection.grant_ids,
     }
-
-
-def _place(redirect_uri: str) -> str:
-    parts = urlsplit(redirect_uri)
-    return parts.netloc if parts.scheme in {"http", "https"} else f"{parts.scheme}: (an app)"
 
 
 def _moment(at: int) -> str:

@@ -14,17 +14,17 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.login.browser_sessions import BrowserCookie, is_own_navigation, new_cookie_value
+from doorward.login.browser_sessions import BrowserCookie, is_own_step, new_cookie_value
 from doorward.logs import log
 from doorward.oauth import authorization
 from doorward.oauth import consent as consents
 from doorward.oauth.changes import Decision, Stored
+from doorward.oauth.error_redirects import may_answer_at_once
 from doorward.oauth.errors import LocalAuthorizationError, Reason
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.oauth.records import Consent, User
-from doorward.oauth.redirect_uris import is_loopback
 from doorward.oauth.tokens import CODE, mint
-from doorward.pages.rendering import Pages
+from doorward.pages.rendering import Pages, place_of
 from doorward.pages.steps import NO_STORE, Step, back_to_authorize, load_step, require_our_form
 from doorward.storage.authority import Authority
 
@@ -57,9 +57,9 @@ class ConsentPage:
     async def submit(self, request: Request) -> Response:
         """Take the decision and send it to the client."""
         form = parse_form(await request.body())
-        request_id = form.get("request")
+        request_id, allowed = form.get("request"), form.get("decision") == "approve"
 
-        async def attempt() -> Decision[str]:
+        async def attempt() -> Decision[tuple[str, Step]]:
             step = await load_step(self.authority, self.cookie, request, request_id)
             user_id = step.user_id
             if user_id is None:
@@ -67,13 +67,28 @@ class ConsentPage:
                     "Nobody is signed in here any more. Start again from your MCP client.", Reason.USER_ENDED
                 )
             require_our_form(self.authority, request, step, form.get("form_token"))
-            if form.get("decision") != "approve":
-                return self._deny(step)
-            return await self._approve(step, user_id, await self._consent(step, user_id))
+            if allowed:
+                decided = await self._approve(step, user_id, await self._consent(step, user_id))
+            else:
+                decided = self._deny(step)
+            return Decision((decided.reply, step), decided.changes)
 
-        location = await self.authority.decide(attempt)
-        log(LOGGER, logging.INFO, "consent", decision="approve" if form.get("decision") == "approve" else "deny")
-        return Response(status_code=303, headers={"location": location, **NO_STORE})
+        location, step = await self.authority.decide(attempt)
+        log(LOGGER, logging.INFO, "consent", decision="approve" if allowed else "deny")
+        return self._answer(location, step, allowed=allowed)
+
+    def _answer(self, location: str, step: Step, *, allowed: bool) -> Response:
+        """Send the browser to the client, or let the person go there."""
+        client, redirect_uri = step.client.record, step.pending.record.redirect_uri
+        if may_answer_at_once(client, redirect_uri):
+            return Response(status_code=303, headers={"location": location, **NO_STORE})
+        return self.pages.render(
+            "onwards.html",
+            client_name=client.client_name or "An MCP client",
+            leads_to=place_of(redirect_uri),
+            onwards=location,
+            allowed=allowed,
+        )
 
     async def _consent(self, step: Step, user_id: str) -> Stored[Consent] | None:
         asked = step.pending.record
@@ -87,7 +102,7 @@ class ConsentPage:
             step.pending.record,
             step.client.record,
             consent.record if consent else None,
-            is_own_navigation=is_own_navigation(request.headers),
+            is_own_navigation=is_own_step(request.headers),
             now=self.authority.clock.now(),
             policy=self.authority.policy,
         )
@@ -133,8 +148,6 @@ class ConsentPage:
     def _page(self, step: Step, user_id: str, consent: Stored[Consent] | None) -> Response:
         client = step.client.record
         before = consents.allowed_before(consent.record if consent else None, client, now=self.authority.clock.now())
-        target = urlsplit(step.pending.record.redirect_uri)
-        web = target.scheme in {"http", "https"}
         return self.pages.render(
             "consent.html",
             client_name=client.client_name or "An MCP client",
@@ -143,10 +156,10 @@ class ConsentPage:
             new_scopes=[scope for scope in step.pending.record.scopes if scope not in before],
             known_scopes=[scope for scope in step.pending.record.scopes if scope in before],
             user_id=user_id,
-            redirect_host=target.netloc if web else f"{target.scheme}: (an app on this device)",
+            redirect_host=place_of(step.pending.record.redirect_uri),
             unverified=client.source == "dynamic",
             described_at=urlsplit(client.client_id).netloc if client.source == "metadata_document" else "",
-            local_program=not web or all(map(is_loopback, client.redirect_uris)),
+            local_program=consents.is_on_this_device(step.pending.record.redirect_uri),
             request_id=step.pending.record.request_id,
             form_token=step.form_token,
         )

@@ -25,6 +25,9 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin-allow-popups",
 }
 
+PLACE_CHARS = 120
+"""Longer addresses of apps are cut, so that they cannot push the rest of a page out of sight."""
+
 
 @functools.lru_cache(maxsize=1)
 def _environment() -> Environment:
@@ -48,8 +51,18 @@ class Pages:
 
     def error(self, title: str, sentence: str, status: int, *, onwards: str = "") -> Response:
         """Return the page that says why something cannot go on, with a link to where the person may go instead."""
-        leads_to = urlsplit(onwards).netloc
+        leads_to = place_of(onwards) if onwards else ""
         return self.render("error.html", status, title=title, sentence=sentence, onwards=onwards, leads_to=leads_to)
+
+
+def place_of(redirect_uri: str) -> str:
+    """Return what a person is shown of where an answer goes: the host, or the address that opens an app."""
+    parts = urlsplit(redirect_uri)
+    if parts.scheme in {"http", "https"}:
+        return parts.netloc
+    address = redirect_uri.partition("?")[0]
+    shown = address if len(address) <= PLACE_CHARS else f"{address[:PLACE_CHARS]}..."
+    return f"{shown} (an app on this device)"
 
 
 @functools.lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ from typing import Any
 
 from doorward.doctor.check import Finding, found
 from doorward.doctor.links import urlsplit
-from doorward.oauth.addresses import reach
+from doorward.oauth.addresses import is_loopback_host, reach
 
 _INNER_SUFFIXES = (".local", ".internal", ".lan", ".svc", ".localdomain", ".home.arpa", ".localhost")
 _URL_NAMES = ("issuer", "resource", "registration_client_uri")
@@ -32,18 +32,11 @@ def why_inner(typed: str, url: str, *, own: bool = False) -> str:
         return "http in place of https"
     if not there or not _is_inner(there):
         return ""
-    if _is_loopback(here) and _is_loopback(there):
+    if is_loopback_host(here) and is_loopback_host(there):
         return "another port of this machine" if own and mine.port != theirs.port else ""
-    if there == here or (_is_inner(here) and not _is_loopback(here) and not _is_loopback(there)):
+    if there == here or (_is_inner(here) and not is_loopback_host(here) and not is_loopback_host(there)):
         return ""
     return "a name or address of the inside"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return reach(str(ip_address(host))) == "loopback"
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _is_inner(host: str) -> bool:
