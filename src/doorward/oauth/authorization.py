@@ -181,6 +181,7 @@ def approve(
     user_id = _check_user(asked, None if user is None else user.record)
     assert user is not None
     _check_client(asked, owner, now, policy)
+    ends_at = now + policy.grant_absolute_seconds
     grant = Grant(
         grant_id=grant_id,
         user_id=user_id,
@@ -189,7 +190,7 @@ def approve(
         scopes=asked.scopes,
         resource=asked.resource,
         created_at=now,
-        expires_at=now + policy.grant_absolute_seconds,
+        expires_at=ends_at,
     )
     finished = msgspec.structs.replace(asked, finished_at=now, user_id=user_id)
     return Decision(
@@ -199,13 +200,7 @@ def approve(
             Insert(grant),
             Insert(_code(asked, code, grant, policy)),
             Expect(User, user_id, user.version),
-            keep(
-                client,
-                grant_ends_at=grant.created_at + policy.grant_absolute_seconds,
-                now=now,
-                policy=policy,
-                redirect_uri=asked.redirect_uri,
-            ),
+            keep(client, grant_ends_at=ends_at, now=now, policy=policy, redirect_uri=asked.redirect_uri),
         ),
     )
 
