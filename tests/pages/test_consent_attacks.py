@@ -349,7 +349,7 @@ ROWS: dict[str, tuple[Attack, Weaken]] = {
 }
 
 
-def rows(**twin: bool) -> list[Any]:
+def rows(table: dict[str, tuple[Attack, Weaken]], **twin: bool) -> list[Any]:
     marked = pytest.mark.requirement
     return [pytest.param(*row, marks=marked(name.split()[0], **twin), id=name) for name, row in table.items()]
 
@@ -360,7 +360,7 @@ async def test_the_door_withstands(tmp_path, attack, weaken):
         assert await attack(w)
 
 
-@pytest.mark.parametrize(("attack", "weaken"), rows(weak=True))
+@pytest.mark.parametrize(("attack", "weaken"), rows(ROWS, weak=True))
 async def test_a_door_without_the_defence_is_caught(tmp_path, attack, weaken, monkeypatch):
     async with world(tmp_path, remember_consent=True, tool_scopes={"write": ("files:write",)}) as w:
         weaken(monkeypatch)

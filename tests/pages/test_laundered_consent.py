@@ -91,7 +91,7 @@ async def test_the_door_withstands(tmp_path, attack, weaken):
         assert await attack(w)
 
 
-@pytest.mark.parametrize(("attack", "weaken"), rows(ROWS))
+@pytest.mark.parametrize(("attack", "weaken"), rows(ROWS, weak=True))
 async def test_a_door_without_the_defence_is_caught(tmp_path, attack, weaken, monkeypatch):
     async with world(tmp_path, remember_consent=True) as w:
         weaken(monkeypatch)
