@@ -66,6 +66,7 @@ def test_no_address_of_this_server_is_a_redirect_target(issuer, origin, path):
         ("http://127.0.0.1:8000", "http://127.0.0.1:8000/-/callback/x"),
         ("http://127.0.0.1:8000", "http://localhost:9/-/callback/x"),
         ("http://127.0.0.1:8000", "http://localhost:9//-/callback/x"),
+        ("http://127.0.0.1:8000", "http://localhost:9/%2d/callback/x"),
         ("http://localhost:8000", "http://[::1]/-/callback/x"),
     ],
 )
