@@ -1,20 +1,29 @@
 # The project's habits, one recipe each. `make help` lists them.
-PYTHON ?= python3.11
+# The first Python here that is new enough; `make PYTHON=...` names another.
+PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.14 python; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEMO_STAMP := $(VENV)/.demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast lint types format bench scale judge framing fuzz mutants docs lock all clean
+.PHONY: help demo test fast user lint types format bench scale judge framing fuzz mutants docs lock all clean
 
 help: ## list the recipes
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-$(STAMP): requirements/dev.txt pyproject.toml
-	@$(PYTHON) scripts/bootstrap.py $(VENV)
+$(DEMO_STAMP): requirements/demo.txt pyproject.toml
+	@$(if $(PYTHON),,$(error Doorward needs Python 3.11 or newer: install it, or name one with make PYTHON=/path/to/python))
+	@$(PYTHON) scripts/bootstrap.py $(VENV) demo
 	@touch $@
 
-demo: $(STAMP) ## a sample server with sign-in, on http://127.0.0.1:8000/mcp
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(if $(PYTHON),,$(error Doorward needs Python 3.11 or newer: install it, or name one with make PYTHON=/path/to/python))
+	@$(PYTHON) scripts/bootstrap.py $(VENV) dev
+	@touch $(DEMO_STAMP) $@
+
+demo: $(DEMO_STAMP) ## a sample server with sign-in, on http://127.0.0.1:8000/mcp
 	@$(BIN)/doorward serve examples/01_fastmcp.py
 
 test: $(STAMP) ## every test: unit, storage, real clients and servers, conformance, browser
@@ -22,6 +31,9 @@ test: $(STAMP) ## every test: unit, storage, real clients and servers, conforman
 
 fast: $(STAMP) ## the layers that need nothing but Python
 	@$(BIN)/python -m pytest -q -n 2 --ignore=tests/flows --ignore=tests/browser
+
+user: ## do what the README tells a new user, in an empty environment with plain pip
+	@$(PYTHON) scripts/as_a_user.py
 
 lint: $(STAMP) ## ruff, layer contracts, file and function limits
 	@$(BIN)/ruff check .

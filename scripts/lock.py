@@ -1,11 +1,20 @@
-"""Compile requirements/*.txt from pyproject.toml: every package pinned with hashes, no registry named."""
+"""Compile requirements/*.txt from pyproject.toml: every package pinned with hashes, no registry named.
+
+The whole set comes first. The smaller ones take their versions from it, so that one environment can grow from the
+demo to the tests.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-TARGETS: dict[str, list[str]] = {"base": [], "dev": ["--extra", "dev"]}
+WHOLE = "requirements/dev.txt"
+TARGETS: dict[str, list[str]] = {
+    WHOLE: ["--extra", "dev"],
+    "requirements/demo.txt": ["--group", "demo", "--constraints", WHOLE],
+    "requirements/base.txt": ["--constraints", WHOLE],
+}
 OPTIONS = [
     "--generate-hashes",
     "--universal",
@@ -20,20 +29,8 @@ OPTIONS = [
 
 def main() -> int:
     """Compile each target; a failure stops with uv's own message."""
-    for name, extras in TARGETS.items():
-        output = f"requirements/{name}.txt"
-        command = [
-            sys.executable,
-            "-m",
-            "uv",
-            "pip",
-            "compile",
-            *OPTIONS,
-            *extras,
-            "pyproject.toml",
-            "-o",
-            output,
-        ]
+    for output, selection in TARGETS.items():
+        command = [sys.executable, "-m", "uv", "pip", "compile", *OPTIONS, *selection, "pyproject.toml", "-o", output]
         subprocess.run(command, check=True)
         print(output)
     return 0
