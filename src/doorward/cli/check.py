@@ -111,15 +111,17 @@ def command(
 
 async def _examine(picture: Picture, *, seconds: float, allow_private: bool) -> Report:
     from doorward.cli.check_output import Progress
-    from doorward.doctor.network import Network, reach_of
+    from doorward.doctor.network import Network
     from doorward.doctor.run import examine
+    from doorward.doctor.target import look_up_target
 
     picture.timeout_seconds = seconds
-    picture.address = await reach_of(picture.url)
+    target = await look_up_target(picture.url)
+    picture.address = target.reach
     network = Network(
-        # A server of this machine has neighbours; none of them is what gives out the credentials of a cloud's guest.
-        allow_private=allow_private or picture.address != "public",
+        allow_private=allow_private,
         allow_metadata=allow_private,
+        target=target,
         timeout_seconds=seconds,
     )
     shares = _TOTAL_SHARES + (_BEHIND_SHARES if picture.may_sign_in or picture.token else 0)

@@ -1,7 +1,7 @@
 """Connections that are opened to see whether they can be: by address family, by TLS version, with and without a name.
 
-Nothing is sent over them, so no secret goes to a server whose certificate is not good. Addresses that are not public
-are refused as the fetcher refuses them. Knows no check, and no HTTP.
+Nothing is sent over them, so no secret goes to a server whose certificate is not good. The fetcher says which addresses
+are permitted. Knows no check, and no HTTP.
 
 Spec: RFC 8446 s4.2.1; RFC 6066 s3; RFC 9525 s6
 """
@@ -12,7 +12,7 @@ import asyncio
 import errno
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -36,13 +36,13 @@ class Handshakes:
     def __init__(
         self,
         *,
-        allow_private: bool,
+        permits: Callable[[str], bool],
         timeout_seconds: float,
         resolver: Resolver,
         dialer: Dialer,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._allow_private = allow_private
+        self._permits = permits
         self._timeout_seconds = timeout_seconds
         self._resolver = resolver
         self._dialer = dialer
@@ -63,7 +63,7 @@ class Handshakes:
         wanted = [each for each in addresses if not ask.family or (":" in each) == (ask.family == "IPv6")]
         if not wanted:
             return Response(0, fault="no_address", sentence="The name has no such address.", addresses=shown)
-        if not self._allow_private and any(reach(each) != "public" for each in addresses):
+        if not all(map(self._permits, addresses)):
             return Response(0, fault="blocked_address", sentence="It is not a public address.", addresses=shown)
         secure = parsed.scheme == "https"
         try:
@@ -102,7 +102,7 @@ class Handshakes:
                 await writer.wait_closed()
 
     def _check(self, address: str) -> None:
-        if not self._allow_private and reach(address) != "public":
+        if not self._permits(address):
             raise OSError(0, "It is not a public address.")
 
     def _context(self, ask: Connect) -> ssl.SSLContext:

@@ -1,7 +1,8 @@
 """The doctor's network: one request of a check through the fetcher, bounded, and following nothing.
 
-A failure is an answer with status 0, so that checks need no exceptions. Addresses that are not public are refused,
-unless the target itself is at one or the user said so.
+A failure is an answer with status 0, so that checks need no exceptions. The host of the typed URL is looked up once.
+Addresses that are not public are refused, unless they were found then or the user allowed them all: a name server
+that changes its answer (DNS rebinding) opens nothing.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from doorward.doctor.names import look_up
 from doorward.fetching.budget import HostBudget
 from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher
+from doorward.doctor.target import PinnedResolver, Target
 from doorward.fetching.resolver import Dialer, Resolver, SystemResolver
-from doorward.oauth.addresses import Reach, reach
-from doorward.oauth.uris import DEFAULT_PORTS, InvalidUri, parse_http
+from doorward.oauth.addresses import reach
+from doorward.oauth.uris import parse_http
 
 _PER_MINUTE = 600
 
@@ -31,15 +33,18 @@ class Network:
         *,
         allow_private: bool,
         allow_metadata: bool = False,
+        target: Target | None = None,
         timeout_seconds: float,
         tls: ssl.SSLContext | None = None,
         resolver: Resolver | None = None,
         dialer: Dialer | None = None,
     ) -> None:
         self._fetcher = Fetcher(
+            allow_loopback=target is not None and target.reach == "loopback",
             allow_private=allow_private,
             allow_metadata=allow_metadata,
-            resolver=resolver,
+            allow_addresses=target.inner_addresses if target else frozenset(),
+            resolver=PinnedResolver(target, resolver or SystemResolver()) if target else resolver,
             dialer=dialer,
             tls=tls,
             budget=HostBudget(_PER_MINUTE),
@@ -47,7 +52,7 @@ class Network:
         )
         self._connections = Connections(self._fetcher)
         self._handshakes = Handshakes(
-            allow_private=allow_private,
+            permits=self._fetcher.permits,
             timeout_seconds=timeout_seconds,
             resolver=self._fetcher.resolver,
             dialer=self._fetcher.dialer,
@@ -82,17 +87,3 @@ class Network:
     async def close(self) -> None:
         """Let go of the connections that were kept."""
         await self._connections.close()
-
-
-async def reach_of(url: str) -> Reach:
-    """Tell where a URL's own host leads; if not to the public internet, its neighbours may be asked too."""
-    try:
-        parsed = parse_http(url)
-        host = (parsed.host or "").strip("[]")
-        addresses = await SystemResolver().resolve(host, parsed.port or DEFAULT_PORTS[parsed.scheme.lower()])
-    except (InvalidUri, OSError, UnicodeError):
-        return "public"
-    found = {reach(address) for address in addresses}
-    if "public" in found or not found:
-        return "public"
-    return "special" if "special" in found else "loopback"

@@ -96,9 +96,10 @@ def _examine(url: str, client: str | None, token: str, timeout_seconds: float) -
     import asyncio
 
     from doorward.doctor.check import Picture
-    from doorward.doctor.network import Network, reach_of
+    from doorward.doctor.network import Network
     from doorward.doctor.rules import profiles
     from doorward.doctor.run import examine
+    from doorward.doctor.target import look_up_target
 
     known = profiles()
     if client is not None and client not in known:
@@ -106,8 +107,9 @@ def _examine(url: str, client: str | None, token: str, timeout_seconds: float) -
 
     async def run() -> Report:
         picture = Picture(url, clients=known if client is None else {client: known[client]}, token=token)
-        picture.address = await reach_of(url)
-        network = Network(allow_private=picture.address != "public", timeout_seconds=timeout_seconds)
+        target = await look_up_target(url)
+        picture.address = target.reach
+        network = Network(allow_private=False, target=target, timeout_seconds=timeout_seconds)
         try:
             return await examine(picture, network.send, seconds=(12 if token else 6) * timeout_seconds)
         finally:

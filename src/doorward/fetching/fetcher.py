@@ -40,6 +40,7 @@ class Fetcher:
         allow_loopback: bool = False,
         allow_private: bool = False,
         allow_metadata: bool = False,
+        allow_addresses: frozenset[str] = frozenset(),
         resolver: Resolver | None = None,
         dialer: Dialer | None = None,
         tls: ssl.SSLContext | None = None,
@@ -51,6 +52,8 @@ class Fetcher:
         """For tools whose user names the target: any address but those of a cloud's metadata service."""
         self.allow_metadata = allow_metadata
         """Those too, where the user has said so."""
+        self.allow_addresses = allow_addresses
+        """These as well, wherever they lead: what the host of a URL that the user typed was found to have."""
         self.resolver = resolver or SystemResolver()
         self.dialer = dialer or SystemDialer()
         self.budget = budget or HostBudget()
@@ -209,11 +212,17 @@ class Fetcher:
             self._check(address)
         return addresses
 
-    def _check(self, address: str) -> None:
+    def permits(self, address: str) -> bool:
+        """Return whether a connection may go to this address; the one rule for all that is opened for a fetch."""
         found = reach(address)
-        if self.allow_private and (self.allow_metadata or not is_metadata_service(address)):
-            return
-        if found != "public" and not (found == "loopback" and self.allow_loopback):
+        if found == "public" or (found == "loopback" and self.allow_loopback):
+            return True
+        if is_metadata_service(address) and not self.allow_metadata:
+            return False
+        return self.allow_private or address in self.allow_addresses
+
+    def _check(self, address: str) -> None:
+        if not self.permits(address):
             raise FetchError("blocked_address", _BLOCKED)
 
     @cached_property
