@@ -14,10 +14,10 @@ from doorward.doctor.connections import Connections
 from doorward.doctor.exchange import Connect, Lookup, Request, Response
 from doorward.doctor.handshakes import Handshakes
 from doorward.doctor.names import look_up
+from doorward.doctor.target import PinnedResolver, Target
 from doorward.fetching.budget import HostBudget
 from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher
-from doorward.doctor.target import PinnedResolver, Target
 from doorward.fetching.resolver import Dialer, Resolver, SystemResolver
 from doorward.oauth.addresses import reach
 from doorward.oauth.uris import parse_http

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 
 from doorward.doctor.check import Check, Finding, Picture, Steps, differing, found, seen
 from doorward.doctor.exchange import Request
-from doorward.doctor.network import Network, reach_of
+from doorward.doctor.network import Network
 from doorward.doctor.opened_sessions import Send
 from doorward.doctor.run import STAGES, Report, Stage, examine
+from doorward.doctor.target import look_up_target
 
 _CHAIN = ("network", "transport", "challenge", "resource", "server")
 _TIMEOUT_SECONDS = 10.0
@@ -41,8 +42,9 @@ async def examine_own(door: OwnDoor, send: Send | None = None) -> Report:
     """Examine the door at its public URL."""
     picture = Picture(door.url, may_register=False)
     if send is None:
-        picture.address = await reach_of(door.url)
-        send = Network(allow_private=True, timeout_seconds=_TIMEOUT_SECONDS).send
+        target = await look_up_target(door.url)
+        picture.address = target.reach
+        send = Network(allow_private=False, target=target, timeout_seconds=_TIMEOUT_SECONDS).send
     chain = _CHAIN if door.with_sign_in else _CHAIN[:2]
     stages = [stage for stage in STAGES if stage.name in chain]
     stages.append(Stage("own", "what arrives", (arrival(door), published(door))))
