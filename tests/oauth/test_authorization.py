@@ -194,6 +194,7 @@ def approved(request=None, client=None, user=None, now=NOW + 9, **changes):
     )
 
 
+@pytest.mark.requirement("B-09")
 def test_approval_makes_a_grant_and_a_code_and_answers_once():
     decision = approved()
     assert decision.reply == f"{REDIRECT_URI}?code=the-code&state=s+1&iss=https%3A%2F%2Fdoor.example"
@@ -259,6 +260,8 @@ def test_nothing_is_granted_for_a_user_or_to_a_client_that_ends_at_the_same_mome
 
 
 @pytest.mark.parametrize("user", [None, Stored(a_user(disabled_at=NOW), 8)], ids=["removed", "disabled"])
+@pytest.mark.requirement("A-12")
+@pytest.mark.requirement("B-13")
 def test_an_account_that_has_ended_allows_nothing_although_its_browser_is_signed_in(user):
     with pytest.raises(LocalAuthorizationError) as refused:
         approve(
@@ -291,6 +294,7 @@ def test_denial_is_told_to_the_client_and_leaves_no_code():
         ({}, {"redirect_uris": ("https://client.example/other",)}, NOW, Reason.UNREGISTERED_REDIRECT_URI),
     ],
 )
+@pytest.mark.requirement("B-09")
 def test_an_answer_too_late_or_to_a_changed_client_goes_nowhere(request_changes, client_changes, now, reason):
     request, client = a_request(**request_changes), a_client(**client_changes)
     with pytest.raises(LocalAuthorizationError) as refused:
@@ -306,6 +310,7 @@ def test_a_denial_never_leads_to_an_unsafe_target_even_if_the_client_is_gone():
         deny(Stored(a_request(redirect_uri="http://client.example/"), 4), now=NOW, policy=POLICY)
 
 
+@pytest.mark.requirement("B-14")
 def test_only_the_user_who_signed_in_for_the_request_can_approve_it():
     with pytest.raises(LocalAuthorizationError) as refused:
         approved(a_request(user_id="u2"))

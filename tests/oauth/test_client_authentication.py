@@ -99,6 +99,7 @@ def test_a_client_that_proves_itself_is_accepted(client, secret, method):
         (a_client(token_endpoint_auth_method="client_secret_post"), "", "client_secret_post", Reason.WRONG_SECRET),
     ],
 )
+@pytest.mark.requirement("T-05")
 def test_any_other_client_is_refused_with_401(client, secret, method, reason):
     with pytest.raises(InvalidClient) as refused:
         authenticate(client, PresentedClient("c1", secret, method), now=NOW)

@@ -36,6 +36,7 @@ def rotated(*overlaps: int) -> Client:
         (a_client(secret_digest=digest("two"), earlier_secret_until=NOW + 9), 0, {"two"}),
     ],
 )
+@pytest.mark.requirement("T-05")
 def test_at_most_two_secrets_are_good_and_the_earlier_one_until_its_time(client, after, good):
     presented = ("one", "two", "three", "", digest("one"))
     assert {each for each in presented if is_secret_of(client, each, now=NOW + after)} == good

@@ -62,6 +62,9 @@ def a_consent(**changes) -> Consent:
 )
 @pytest.mark.requirement("X1")
 @pytest.mark.requirement("A15")
+@pytest.mark.requirement("B-01")
+@pytest.mark.requirement("B-03")
+@pytest.mark.requirement("A-13")
 def test_a_question_is_spared_only_where_nothing_is_in_doubt(
     request_changes, client_changes, consent, own, policy, remembered
 ):
@@ -84,6 +87,7 @@ def test_a_question_is_spared_only_where_nothing_is_in_doubt(
         ({"user_id": "u1c", "client_id": "1"}, {"user_id": "u1", "client_id": "c1"}, False),
     ],
 )
+@pytest.mark.requirement("B-01")
 def test_a_consent_is_for_one_user_client_place_and_resource(one, other, same):
     values = {"user_id": "u1", "client_id": "c1", "redirect_uri": REDIRECT_URI, "resource": RESOURCE}
     assert (consent_id(**(values | one)) == consent_id(**(values | other))) is same
@@ -115,6 +119,7 @@ def test_what_is_allowed_adds_up_and_the_grants_are_remembered():
     assert (second.record.created_at, second.record.given_at) == (NOW - 50, NOW)
 
 
+@pytest.mark.requirement("B-01")
 def test_a_client_with_another_description_begins_anew():
     changed_client = a_client(client_name="Other")
     assert allowed_before(a_consent(), changed_client, now=NOW) == ()

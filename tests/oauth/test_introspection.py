@@ -65,6 +65,7 @@ def test_a_token_for_administration_is_no_token_of_the_door():
         (None, {"client": SERVER}, False),
     ],
 )
+@pytest.mark.requirement("T-07")
 def test_a_token_is_active_for_whoever_may_know_while_it_is_good(found, changes, active):
     answer = ask(found, **changes)
     assert answer["active"] is active

@@ -296,5 +296,6 @@ def test_the_port_of_a_loopback_uri_may_differ(registered, presented):
         ("https://127.0.0.1:1/cb", "https://127.0.0.1:2/cb"),
     ],
 )
+@pytest.mark.requirement("A-01")
 def test_everything_else_of_a_loopback_uri_must_be_the_same(registered, presented):
     assert not matches(registered, presented)

@@ -45,6 +45,9 @@ def test_every_spelling_of_the_door_is_the_door(spelling):
         "javascript:alert(1)",
     ],
 )
+@pytest.mark.requirement("T-04")
+@pytest.mark.requirement("A-07")
+@pytest.mark.requirement("U-01")
 def test_any_other_resource_is_foreign(other):
     with pytest.raises(InvalidTarget) as refused:
         narrow(other, policy=POLICY)

@@ -187,6 +187,7 @@ def test_a_code_that_has_no_expiry_is_not_expired():
 
 
 @pytest.mark.parametrize("seconds", [-5, 0, 10])
+@pytest.mark.requirement("A-05")
 def test_an_honest_repeat_gets_the_identical_reply(seconds):
     decision = redeem(code=redeemed(), now=NOW + 1 + seconds)
     assert decision.reply.body == BODY

@@ -121,6 +121,7 @@ def test_operation_scopes_are_given_only_when_they_are_named():
     ],
 )
 @pytest.mark.requirement("EMA-01")
+@pytest.mark.requirement("B-11")
 def test_everything_else_is_refused(changes, error, reason):
     with pytest.raises(OAuthError) as refused:
         decided(**changes)

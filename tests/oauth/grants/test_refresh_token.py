@@ -53,6 +53,7 @@ def rotated(**changes):
 
 
 @pytest.mark.requirement("A9")
+@pytest.mark.requirement("T-02")
 def test_every_use_rotates():
     decision = refreshed()
     assert decision.reply.body == BODY
@@ -152,12 +153,14 @@ def test_a_token_without_expiry_lives_as_long_as_the_grant():
 
 
 @pytest.mark.parametrize("seconds", [-60, 0, 30])
+@pytest.mark.requirement("T-02")
 def test_a_repeat_within_the_window_gets_the_identical_successor(seconds):
     decision = refreshed(presented=rotated(), now=LATER + seconds)
     assert decision.reply.body == BODY
     assert decision.changes == (Expect(Grant, "g1", 7), Expect(RefreshToken, digest("the-refresh"), 6))
 
 
+@pytest.mark.requirement("T-02")
 def test_using_the_successor_closes_the_window_of_its_predecessor():
     predecessor = rotated()
     successor = a_refresh_token("new-refresh", predecessor_digest=digest("the-refresh"))
@@ -196,6 +199,7 @@ def test_reuse_ends_the_grant_and_its_tokens(presented, now):
     assert deleted == [DeleteAll(AccessToken, "grant_id", "g1"), DeleteAll(RefreshToken, "grant_id", "g1")]
 
 
+@pytest.mark.requirement("A-06")
 def test_another_client_with_a_spent_token_cannot_end_the_grant():
     with pytest.raises(OAuthError) as refused:
         refreshed(presented=rotated(), client=a_client(client_id="c2"), now=LATER + 31)
