@@ -96,7 +96,7 @@ UpstreamFault = Literal["unreachable", "timeout", "reset", "not_mcp", "too_large
 
 
 class UpstreamError(DoorwardError):
-    """The MCP server behind the door failed; raised only before the reply has started."""
+    """The MCP server behind the door failed, or the door has no room for the call."""
 
     def __init__(self, fault: UpstreamFault, detail: str, *, evidence: str = "") -> None:
         self.fault: UpstreamFault = fault

@@ -50,14 +50,6 @@ async def test_an_upstream_can_have_a_name_of_its_own():
     assert (await front.ask(legacy())).json["error"]["data"]["upstream"] == "files"
 
 
-@pytest.mark.parametrize("error", [UpstreamError("reset", "x"), RuntimeError("a bug")])
-async def test_an_answer_that_has_begun_is_left_without_an_end(error):
-    answer = await Front(failing(error, after=b"data: x\n\n"), auth="none").ask(legacy())
-    assert answer.status == 200
-    assert answer.parts == [b"data: x\n\n"]
-    assert not answer.is_complete
-
-
 async def test_a_bug_is_answered_with_an_id_that_is_in_the_log(caplog):
     front = Front(failing(RuntimeError("the secret reason")), auth="none")
     with caplog.at_level(logging.ERROR, logger="doorward"):
@@ -85,11 +77,12 @@ async def test_an_upstream_that_gives_no_answer_is_a_fault():
     assert answer.json["error"]["data"]["fault"] == "reset"
 
 
-async def test_an_upstream_that_forgets_its_answer_is_cut_off(caplog):
+async def test_an_upstream_that_forgets_its_answer_is_reported_in_the_stream(caplog):
     with caplog.at_level(logging.WARNING, logger="doorward"):
         answer = await Front(Recording(half), auth="none").ask(legacy())
     assert answer.status == 200
-    assert not answer.is_complete
+    assert answer.is_complete
+    assert b'"id":1,"error"' in answer.body
     assert [record.message for record in caplog.records] == ["upstream_failed"]
 
 

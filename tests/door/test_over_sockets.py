@@ -43,17 +43,17 @@ async def exchange(front: Front, data: bytes) -> bytes:
         return answer
 
 
-async def test_a_whole_answer_ends_and_a_broken_one_does_not():
+async def test_a_whole_answer_ends_and_one_that_breaks_within_an_event_does_not():
     async def broken(call, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": SSE})
-        await send({"type": "http.response.body", "body": b"data: x\n\n", "more_body": True})
+        await send({"type": "http.response.body", "body": b"data: x\n", "more_body": True})
         if call.rpc_id == 1:
             raise UpstreamError("reset", "It broke.")
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b"\n"})
 
     front = Front(Recording(broken), auth="none")
     answer = await exchange(front, request())
-    assert answer.endswith(b"9\r\ndata: x\n\n\r\n")
+    assert answer.endswith(b"8\r\ndata: x\n\r\n")
     whole = await exchange(front, request(body=json.dumps(legacy(rpc_id=2)).encode()))
     assert whole.endswith(b"0\r\n\r\n")
 

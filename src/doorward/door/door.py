@@ -147,7 +147,9 @@ class McpDoor:
             exchange.note_failed("bug", 500)
             if not exchange.has_started:
                 await replies.send_bug(send, exchange.base, identifier, rpc_id=exchange.rpc_id)
+            await exchange.end_stream(replies.bug_body(identifier, rpc_id=exchange.rpc_id))
         finally:
+            exchange.stop_keep_alive()
             if exchange.outcome is not None:
                 self.counts.requests[exchange.outcome] += 1
 
@@ -249,7 +251,15 @@ class McpDoor:
                 headers.append(
                     (b"last-event-id", self._sessions.last_event(exchange.inbound, exchange.caller, session))
                 )
-        reply = UpstreamReply(exchange.send, exchange.base, asyncio.get_running_loop(), seal, seal_events)
+        reply = UpstreamReply(
+            exchange.send,
+            exchange.base,
+            asyncio.get_running_loop(),
+            seal,
+            seal_events,
+            rpc_id=exchange.rpc_id,
+            is_standing=era.method == _LISTEN,
+        )
         exchange.reply = reply
         await self._call(exchange, reply, era, session)
 
@@ -279,13 +289,15 @@ class McpDoor:
         self.counts.standing += is_standing
         try:
             await self._upstream.handle(call, departure.receive, reply.send)
+        except asyncio.CancelledError:
+            await exchange.end_stream(replies.interrupted_body(rpc_id=exchange.rpc_id))
+            raise
         except Exception:
             # What was held back explains the failure better than how the upstream took it.
             if reply.rejected is None:
                 raise
         finally:
             self.counts.standing -= is_standing
-            reply.close()
         if reply.rejected is not None:
             raise reply.rejected
         if departure.is_draining and reply.started and not reply.finished:
@@ -302,12 +314,10 @@ class McpDoor:
     async def _fail(self, exchange: Exchange, error: UpstreamError) -> None:
         log(LOGGER, logging.WARNING, "upstream_failed", fault=error.fault, detail=str(error))
         exchange.note_failed("upstream_failed", replies.FAULT_STATUS[error.fault])
-        # Once an answer is under way there is no honest way to end it: the server sees it left open and closes the
-        # connection without the final chunk.
+        name, rpc_id = self._upstream_name, exchange.rpc_id
         if not exchange.has_started:
-            await replies.send_upstream_fault(
-                exchange.send, exchange.base, error, upstream=self._upstream_name, rpc_id=exchange.rpc_id
-            )
+            await replies.send_upstream_fault(exchange.send, exchange.base, error, upstream=name, rpc_id=rpc_id)
+        await exchange.end_stream(replies.upstream_fault_body(error, upstream=name, rpc_id=rpc_id))
 
 
 def _operations(config: Config, policy: Policy) -> OperationScopes | None:

@@ -73,6 +73,20 @@ class Exchange:
         """Whether the client has got the head of an answer."""
         return self.reply is not None and self.reply.started
 
+    async def end_stream(self, error: bytes) -> None:
+        """End an event stream that was begun, with a JSON-RPC error for its request if the client can take one.
+
+        Any other answer that was begun is left without an end: the server closes the connection, and the client sees
+        that something is missing.
+        """
+        if self.reply is not None and self.reply.started and not self.reply.finished:
+            await self.reply.end_with_error(error)
+
+    def stop_keep_alive(self) -> None:
+        """Write no more comments."""
+        if self.reply is not None:
+            self.reply.close()
+
     async def refuse(self, refusal: Refusal) -> None:
         """Answer a message that goes no further."""
         await replies.send_refusal(self.send, self.base, refusal)

@@ -35,7 +35,7 @@ class Scheduler(Protocol):
 class KeptAliveStream:
     """Passes an event stream's body on, with comments into its silences."""
 
-    __slots__ = ("_comment", "_is_sending", "_scheduler", "_send", "_spoke_at", "_timer", "_tracker")
+    __slots__ = ("_comment", "_is_sending", "_scheduler", "_send", "_spoke_at", "_timer", "_torn", "_tracker")
 
     def __init__(self, send: Send, scheduler: Scheduler) -> None:
         self._send = send
@@ -43,18 +43,29 @@ class KeptAliveStream:
         self._tracker = EventTracker()
         self._comment: asyncio.Task[None] | None = None
         self._is_sending = False
+        self._torn = False
+        """Whether a part of the body may not have gone out whole."""
         self._spoke_at: float | None = None
         self._timer = scheduler.call_later(FIRST_SECONDS, self._on_time)
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether what the client has got ends with an event."""
+        return self._tracker.at_boundary and not self._torn
 
     async def send_body(self, message: Message) -> None:
         """Pass on the next part of the body."""
         if self._comment is not None:
-            await self._comment
+            # Shielded: whoever is cancelled here must not tear the comment.
+            await asyncio.shield(self._comment)
         self._tracker.feed(message.get("body", b""))
         self._spoke_at = self._scheduler.time()
         self._is_sending = True
         try:
             await self._send(message)
+        except BaseException:
+            self._torn = True
+            raise
         finally:
             self._is_sending = False
 

@@ -100,16 +100,32 @@ async def send_upstream_fault(
     send: Send, base: Headers, error: UpstreamError, *, upstream: str, rpc_id: RpcId | None
 ) -> None:
     """Name the upstream that failed, and how."""
-    data = {"fault": error.fault, "upstream": upstream}
-    body = error_body(INTERNAL_ERROR, f"{upstream}: {error.detail}", data=data, rpc_id=rpc_id)
+    body = upstream_fault_body(error, upstream=upstream, rpc_id=rpc_id)
     headers = [*base, _JSON, _NO_STORE]
     if error.fault in _FAULT_RETRY_SECONDS:
         headers.append((b"retry-after", _FAULT_RETRY_SECONDS[error.fault]))
     await send_reply(send, FAULT_STATUS[error.fault], headers, body)
 
 
+def upstream_fault_body(error: UpstreamError, *, upstream: str, rpc_id: RpcId | None) -> bytes:
+    """Write the JSON-RPC error that names the upstream that failed, and how."""
+    data = {"fault": error.fault, "upstream": upstream}
+    return error_body(INTERNAL_ERROR, f"{upstream}: {error.detail}", data=data, rpc_id=rpc_id)
+
+
+def bug_body(error_id: str, *, rpc_id: RpcId | None) -> bytes:
+    """Write the JSON-RPC error that admits a bug."""
+    message = f"Internal error. The server's log has the details under {error_id}."
+    return error_body(INTERNAL_ERROR, message, data={"error_id": error_id}, rpc_id=rpc_id)
+
+
+def interrupted_body(*, rpc_id: RpcId | None) -> bytes:
+    """Write the JSON-RPC error of a call that this server gave up, as it does when it stops."""
+    message = "This server ended the call before it was answered, because it is stopping. The call may have run."
+    return error_body(INTERNAL_ERROR, message, rpc_id=rpc_id)
+
+
 async def send_bug(send: Send, base: Headers, error_id: str, *, rpc_id: RpcId | None) -> None:
     """Admit a bug. The id finds the traceback in the log; nothing of the fault itself is told."""
-    message = f"Internal error. The server's log has the details under {error_id}."
-    body = error_body(INTERNAL_ERROR, message, data={"error_id": error_id}, rpc_id=rpc_id)
+    body = bug_body(error_id, rpc_id=rpc_id)
     await send_reply(send, 500, [*base, _JSON, _NO_STORE], body)

@@ -16,7 +16,9 @@ from doorward.door.inbound import Inbound
 from doorward.door.ports import Headers, Peers
 from doorward.door.replies import Refused
 from doorward.door.stream import EventSealer, SessionSealer
+from doorward.errors import UpstreamError
 from doorward.mcp.sessions import (
+    LONGEST_ID,
     McpSession,
     event_context,
     seal_event_id,
@@ -64,7 +66,11 @@ class McpSessions:
             if session is not None and presented is not None and session.upstream_id == text:
                 return presented
             fresh = McpSession(self._worker_id, text)
-            return seal_session_id(fresh, self._context(caller), self._sealing.seal).encode("ascii")
+            sealed = seal_session_id(fresh, self._context(caller), self._sealing.seal)
+            if len(sealed) > LONGEST_ID:
+                # It would be refused whenever the client presents it.
+                raise UpstreamError("not_mcp", f"Its session id is too long: {len(text)} characters.")
+            return sealed.encode("ascii")
 
         return seal
 

@@ -1,9 +1,10 @@
 """The way back: the upstream's answer, head rewritten for the public side, body byte for byte.
 
 Owns which response headers may leave (an upstream must not set cookies, CORS, challenges or proxy instructions on the
-door's own origin), the sealing of `Mcp-Session-Id` and of the ids of events, and what makes an event stream survive
-proxies. Does not decode a body. Two answers are never passed on: a redirect, and a demand for credentials; the first
-would leak or lose the client's request, the second would send it to sign in at a door that has just let it in.
+door's own origin), the sealing of `Mcp-Session-Id` and of the ids of events, what makes an event stream survive
+proxies, and how one ends whose upstream has failed. Does not decode a body. Some answers are never passed on: a
+redirect, a demand for credentials, a status that HTTP does not have. The first would leak or lose the client's request,
+the second would send it to sign in at a door that has just let it in.
 
 Spec: RFC 9110 s7.6.1; MCP 2025-11-25 basic/transports (sessions); MCP 2026-07-28 basic/transports.
 """
@@ -16,6 +17,9 @@ from doorward.door.keep_alive import KeptAliveStream, Scheduler
 from doorward.door.ports import Headers
 from doorward.errors import UpstreamError
 from doorward.mcp.event_ids import EventIds
+from doorward.mcp.jsonrpc import RpcId
+from doorward.mcp.sse import WithoutMark
+from doorward.mcp.stream_end import ResponseWatch, error_event
 from doorward.upstreams.port import Message, Send
 
 SessionSealer = Callable[[bytes], bytes]
@@ -44,6 +48,10 @@ _CONTENT_TYPE, _SESSION, _CACHE_CONTROL, _LENGTH = (
 )
 _ACTED_ON = frozenset({_CONTENT_TYPE, _SESSION, _CACHE_CONTROL, _LENGTH})
 
+_BODYLESS = frozenset({204, 205, 304})
+"""Answers that end with their head (RFC 9110 s15.3.5, s15.3.6, s15.4.5)."""
+_NO_LENGTH = frozenset({204, 304})
+"""Of those, the ones that state no length (RFC 9110 s8.6)."""
 _STREAM_HEADERS: Headers = [(_CACHE_CONTROL, b"no-cache, no-transform"), (b"x-accel-buffering", b"no")]
 _EVENT_STREAM = b"text/event-stream"
 
@@ -52,8 +60,8 @@ class UpstreamReply:
     """The ASGI `send` of one upstream call."""
 
     __slots__ = (
-        *("_base", "_event_ids", "_scheduler", "_seal", "_seal_events", "_send", "_stream"),
-        *("finished", "rejected", "started", "status"),
+        *("_base", "_event_ids", "_is_standing", "_mark", "_rpc_id", "_scheduler", "_seal", "_seal_events", "_send"),
+        *("_stream", "_watch", "finished", "rejected", "started", "status"),
     )
 
     def __init__(
@@ -63,8 +71,17 @@ class UpstreamReply:
         scheduler: Scheduler,
         seal: SessionSealer | None,
         seal_events: EventSealer | None = None,
+        *,
+        rpc_id: RpcId | None = None,
+        is_standing: bool = False,
     ) -> None:
         self._send = send
+        self._rpc_id = rpc_id
+        """The request that the stream answers; None when it answers none."""
+        self._is_standing = is_standing
+        """Whether the stream may end without a response to the request."""
+        self._mark = WithoutMark()
+        self._watch: ResponseWatch | None = None
         self._base = base
         self._scheduler = scheduler
         self._seal = seal
@@ -84,18 +101,55 @@ class UpstreamReply:
         if self.rejected is not None:
             return
         if message["type"] == "http.response.body":
+            if self._stream is not None:
+                await self._send_part(self._stream, message)
+                return
             if not message.get("more_body", False):
                 self.finished = True
-            if self._stream is not None:
-                if self._event_ids is not None:
-                    body = bytes(message.get("body", b""))
-                    if (sealed := self._event_ids.feed(body)) is not body:
-                        message = {**message, "body": sealed}
-                await self._stream.send_body(message)
-            else:
-                await self._send(message)
+            if self.status in _BODYLESS:
+                message = {**message, "body": b""}
+            await self._send(message)
         elif message["type"] == "http.response.start":
             await self._start(message)
+
+    async def end_with_error(self, body: bytes) -> None:
+        """End a stream whose upstream has failed: with this JSON-RPC error, or without one after the response.
+
+        The stream is left without an end if it stops within an event, if the client can resume it by an id, and if the
+        response may have passed unrecognised.
+        """
+        if self._stream is None or self._watch is None or not self._stream.at_boundary or self._is_resumable:
+            return
+        passed = self._watch.has_passed()
+        if passed is None:
+            return
+        self.finished = True
+        last = b"" if passed else error_event(body)
+        await self._stream.send_body({"type": "http.response.body", "body": last, "more_body": False})
+
+    async def _send_part(self, stream: KeptAliveStream, message: Message) -> None:
+        raw = body = message.get("body", b"")
+        was_last = is_last = not message.get("more_body", False)
+        if not self._mark.is_over:
+            body = self._mark.feed(bytes(body), is_last=is_last)
+        if self._event_ids is not None:
+            body = self._event_ids.feed(bytes(body))
+        if self._watch is not None:
+            self._watch.feed(bytes(body), starts_event=stream.at_boundary)
+            # The end is held back if the response is missing; the door then ends the stream with an error.
+            is_last = is_last and not self._lacks_response(self._watch)
+        self.finished = is_last
+        if body is not raw or is_last is not was_last:
+            message = {**message, "body": body, "more_body": not is_last}
+        await stream.send_body(message)
+
+    def _lacks_response(self, watch: ResponseWatch) -> bool:
+        """Whether the upstream ends, without the response, a stream that the client cannot resume."""
+        return not (self._is_standing or self._is_resumable or watch.may_have_passed())
+
+    @property
+    def _is_resumable(self) -> bool:
+        return self._event_ids is not None and self._event_ids.were_sent
 
     def close(self) -> None:
         """End the keep-alive; called once the upstream call is over, however it ended."""
@@ -108,11 +162,17 @@ class UpstreamReply:
         if self.rejected is not None:
             return
         self.status = status
-        headers, is_stream = self._public_headers(status, message.get("headers", ()))
+        try:
+            headers, is_stream = self._public_headers(status, message.get("headers", ()))
+        except UpstreamError as error:
+            self.rejected = error
+            return
         self.started = True
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         if is_stream:
             self._stream = KeptAliveStream(self._send, self._scheduler)
+            if self._rpc_id is not None:
+                self._watch = ResponseWatch(self._rpc_id)
 
     def _public_headers(self, status: int, upstream_headers: Headers) -> tuple[Headers, bool]:
         headers = self._base.copy()
@@ -136,13 +196,17 @@ class UpstreamReply:
                 self._event_ids = EventIds(self._seal_events(acted_on.get(_SESSION)))
             return headers, True
         headers.append((_CACHE_CONTROL, acted_on.get(_CACHE_CONTROL, b"no-store")))
-        if _LENGTH in acted_on:
+        if status in _BODYLESS:
+            headers += [] if status in _NO_LENGTH else [(_LENGTH, b"0")]
+        elif _LENGTH in acted_on:
             headers.append((_LENGTH, acted_on[_LENGTH]))
         return headers, False
 
 
 def rejection(status: int) -> UpstreamError | None:
     """Say why an answer with this status stays inside, or None."""
+    if not 200 <= status < 600:  # noqa: PLR2004  # no server can send it on: RFC 9110 s15
+        return UpstreamError("not_mcp", f"It answered with {status}, which is no HTTP status of an answer.")
     if 300 <= status < 400:  # noqa: PLR2004
         return UpstreamError(
             "not_mcp", f"It answered with a redirect ({status}). Give the door the address it leads to."

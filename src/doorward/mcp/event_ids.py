@@ -24,10 +24,12 @@ _BEGINNINGS = (b"\ni", b"\ri")
 class EventIds:
     """Follows one stream."""
 
-    __slots__ = ("_at_line_start", "_held", "_is_dropping", "_replace")
+    __slots__ = ("_at_line_start", "_held", "_is_dropping", "_replace", "were_sent")
 
     def __init__(self, replace: Callable[[bytes], bytes]) -> None:
         self._replace = replace
+        self.were_sent = False
+        """Whether the client got an id, by which it can resume the stream."""
         self._at_line_start = True
         self._held = b""
         """The beginning of a line that is, or may become, an id; it goes on with the rest of its line."""
@@ -69,7 +71,10 @@ class EventIds:
         return _ID.sub(self._sealed, data)[1:]
 
     def _sealed(self, found: re.Match[bytes]) -> bytes:
-        return b"id:%b%b" % (found[1], self._replace(found[2])) if len(found[2]) <= LONGEST_EVENT_ID else b":"
+        if len(found[2]) > LONGEST_EVENT_ID:
+            return b":"
+        self.were_sent = True
+        return b"id:%b%b" % (found[1], self._replace(found[2]))
 
 
 def _has_line_with_id(chunk: bytes) -> bool:

@@ -11,6 +11,8 @@ from __future__ import annotations
 KEEP_ALIVE = b": keep-alive\n\n"
 """A comment with a blank line: legal between any two events, an event of its own in no client."""
 
+MARK = b"\xef\xbb\xbf"
+"""The byte order mark, which only the very first bytes of a stream can be."""
 _LF, _CR = 10, 13
 _LINE_ENDS = (_LF, _CR)
 _DECISIVE = 4
@@ -44,3 +46,28 @@ class EventTracker:
             if byte == _CR or self._last != _CR:
                 self.at_boundary, self._line_is_open = not self._line_is_open, False
             self._last = byte
+
+
+class WithoutMark:
+    """Takes a byte order mark off the head of a stream that comes in pieces of any size.
+
+    Anything may be written in front of the first event then, and the first line is a line like the others.
+    """
+
+    __slots__ = ("_head", "is_over")
+
+    def __init__(self) -> None:
+        self._head = b""
+        self.is_over = False
+        """Whether the head has passed, so that everything else goes on as it is."""
+
+    def feed(self, chunk: bytes, *, is_last: bool = False) -> bytes:
+        """Return what goes on of the next bytes of the stream."""
+        if self.is_over:
+            return chunk
+        head = self._head + chunk
+        if not is_last and MARK.startswith(head) and head != MARK:
+            self._head = head
+            return b""
+        self.is_over = True
+        return head.removeprefix(MARK)

@@ -75,7 +75,7 @@ class Upstream(Protocol):
         """Carry one request. `receive` tells only of `http.disconnect`.
 
         Raises:
-            UpstreamError: before `http.response.start` was sent. After it, a failure ends the stream early by raising
-                `UpstreamError`, and the door closes the connection without a clean end.
+            UpstreamError: before `http.response.start` was sent, or after it when the answer cannot go on. The door
+                then ends an event stream with an error for the request, and cuts every other answer.
         """
         ...
