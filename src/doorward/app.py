@@ -23,6 +23,7 @@ from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, CommandTarget, Config, LoginKind, PythonTarget, UrlTarget
 from doorward.door.client_address import ClientAddresses
 from doorward.door.door import McpDoor
+from doorward.door.foreign_servers import prepared
 from doorward.door.foreign_tokens import NOTHING_TO_VERIFY, VerifyToken
 from doorward.door.identity import UpstreamIdentity
 from doorward.door.ports import Peers
@@ -356,7 +357,7 @@ class _Running:
         here = Origin(self.audit, address=self.addresses.of_scope(scope), request_id=identifier)
         token = origin.set(here)
         try:
-            await self.answers(scope, receive, send)
+            await self.answers(scope, *prepared(scope, receive, send))
         finally:
             origin.reset(token)
 

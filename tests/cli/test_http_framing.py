@@ -54,7 +54,7 @@ async def exchange(pieces, *, app=None, protocol=None):
                 await asyncio.sleep(0)
         try:
             received = await reader.read()
-        except ConnectionResetError:
+        except ConnectionError:
             received = b"(reset)"
     return app.asked, received
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
 from door.fronts import Front, legacy, modern, modern_headers
 
 from doorward.door.inbound import HeaderSorter
-from doorward.logs import JsonFormatter, TextFormatter
+from doorward.logs import JsonFormatter, TextFormatter, trace_id
 
 SPOOFED = [
     "forwarded",
@@ -67,6 +68,53 @@ async def test_headers_of_this_hop_stay_on_this_hop(open_front, name):
     headers = {} if name in {"content-length", "host"} else {name: "x"}
     await open_front.ask(legacy(), headers=headers)
     assert not open_front.upstream.got(name)
+
+
+@pytest.mark.parametrize("lines", [["keep-alive", "x-hop"], ["x-hop", "keep-alive"], ["close , X-Hop"], ["", "x-hop "]])
+async def test_every_line_of_connection_counts(open_front, lines):
+    more = [(b"connection", line.encode()) for line in lines]
+    assert (await open_front.ask(legacy(), headers={"x-hop": "1"}, more=more)).status == 200
+    assert not open_front.upstream.got("x-hop")
+
+
+@pytest.mark.parametrize("lines", [["203.0.113.9"], ["6.6.6.6", "203.0.113.9"], ["6.6.6.6, 6.6.6.7", " 203.0.113.9 "]])
+async def test_the_client_is_the_last_one_that_the_trusted_proxy_names_on_whichever_line(lines):
+    front = Front(auth="none", trusted_proxies=("192.0.2.7",))
+    await front.ask(legacy(), more=[(b"x-forwarded-for", line.encode()) for line in lines])
+    assert front.upstream.got("x-forwarded-for") == ["203.0.113.9"]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "status"),
+    [
+        ("accept", ["text/plain", "application/json"], 200),
+        ("accept", ["text/plain", "text/html"], 406),
+        ("content-encoding", ["identity", "identity"], 200),
+        ("content-encoding", ["identity", "gzip"], 415),
+        ("content-type", ["application/json", "application/json"], 415),
+        ("content-length", ["58", "58"], 400),
+        ("host", ["mcp.example.com", "mcp.example.com"], 421),
+        ("origin", ["https://claude.ai", "https://claude.ai"], 403),
+    ],
+)
+async def test_no_header_is_judged_by_its_first_line(open_front, name, lines, status):
+    more = [(name.encode(), line.encode()) for line in lines]
+    assert (await open_front.ask(legacy(), headers={name: None}, more=more)).status == status
+
+
+@pytest.mark.parametrize("blanks", [" ", "\t", " \t "])
+async def test_blanks_around_a_value_mean_nothing_under_any_server(open_front, blanks):
+    around = {"host": "mcp.example.com", "origin": "https://claude.ai", "content-type": "application/json"}
+    around["content-length"] = str(len(json.dumps(legacy())))
+    headers = {name: f"{blanks}{value}{blanks}" for name, value in around.items()}
+    assert (await open_front.ask(legacy(), headers=headers)).status == 200
+
+
+async def test_a_trace_with_two_parents_is_none(open_front, caplog):
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with caplog.at_level(logging.DEBUG, "doorward"):
+        await open_front.ask(legacy(), headers={"traceparent": trace}, more=[(b"traceparent", trace.encode())])
+        assert trace_id.get() == ""
 
 
 async def test_what_connection_names_is_removed_but_not_what_the_door_relies_on(open_front):

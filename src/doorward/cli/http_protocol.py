@@ -22,6 +22,7 @@ from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from doorward.cli.http_framing import head_without_upgrade, new_parser
+from doorward.door.foreign_servers import LIMITS_WRITES
 from doorward.door.worker_peers import CLIENT_ADDRESS
 from doorward.logs import log
 
@@ -32,6 +33,7 @@ WRITE_SECONDS: Final = 20.0
 _LOOKS_PER_STALL: Final = 4
 _BLANKS: Final = b" \t"
 _INVALID: Final = "Invalid HTTP request received."
+_EXTENSIONS: Final[dict[str, dict[object, object]]] = {LIMITS_WRITES: {}}
 _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -184,6 +186,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._waits_since = self.loop.time()
             self._unset_keepalive_if_required()
         super().on_message_begin()
+        self.scope["extensions"] = _EXTENSIONS
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field without the blanks around its value, and drop a trailer field."""

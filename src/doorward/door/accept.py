@@ -36,7 +36,8 @@ def check_content(inbound: Inbound) -> None:
         raise Refused(415, "The Content-Type of a request must be application/json.")
     if b"content-type" in inbound.doubled:
         raise Refused(415, "The request carries two Content-Type headers.")
-    if captured.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+    codings = captured.get(b"content-encoding")
+    if codings is not None and {coding.strip().lower() for coding in codings.split(b",")} != {b"identity"}:
         raise Refused(415, "Compressed request bodies are not accepted.")
 
 

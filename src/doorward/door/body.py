@@ -20,6 +20,10 @@ FORGET_SECONDS = 5.0
 FORGET_FACTOR = 4
 """Up to so many times the limit is read and forgotten before a refusal."""
 
+BODY_LOST = (
+    "The body of this request did not arrive whole. Some servers lose it when a request offers to switch protocols;"
+    " send it without the Upgrade header."
+)
 _DIGITS = 18
 
 
@@ -31,10 +35,17 @@ async def read_body(receive: Receive, inbound: Inbound, limit: int) -> bytes:
     """Read the whole body.
 
     Raises:
-        Refused: it is larger than `limit` bytes, or it does not arrive.
+        Refused: it is larger than `limit` bytes, or it does not arrive as it was declared.
         ClientGone: nobody is left to answer.
     """
-    await _check_declared(receive, inbound, limit)
+    declared = await _check_declared(receive, inbound, limit)
+    body = await _read_in_time(receive, limit)
+    if declared is not None and declared != len(body):
+        raise Refused(400, BODY_LOST, close=True)
+    return body
+
+
+async def _read_in_time(receive: Receive, limit: int) -> bytes:
     try:
         async with asyncio.timeout(READ_SECONDS):
             message = await receive()
@@ -48,13 +59,20 @@ async def read_body(receive: Receive, inbound: Inbound, limit: int) -> bytes:
         raise Refused(408, "The request body did not arrive in time.", close=True) from None
 
 
-async def _check_declared(receive: Receive, inbound: Inbound, limit: int) -> None:
-    declared = inbound.captured.get(b"content-length", b"0")
-    if len(declared) > _DIGITS or not declared.isdigit():
+async def _check_declared(receive: Receive, inbound: Inbound, limit: int) -> int | None:
+    """Return the length that was declared. Raises `Refused`."""
+    declared = inbound.captured.get(b"content-length")
+    if declared is None:
+        return None
+    if b"content-length" in inbound.doubled:
+        raise Refused(400, "The request carries two Content-Length headers.", close=True)
+    if not declared.isdigit():
+        raise Refused(400, "The Content-Length of the request is not a number.", close=True)
+    if len(declared) > _DIGITS:
         raise _too_large(limit)
     size = int(declared)
     if size <= limit:
-        return
+        return size
     # Who asks first (`Expect: 100-continue`) has not sent anything yet and gets the answer in its place.
     if b"expect" not in inbound.captured and size <= FORGET_FACTOR * limit:
         await _forget(receive, FORGET_FACTOR * limit)

@@ -25,6 +25,7 @@ from doorward.door.client_address import ClientAddresses
 from doorward.door.departure import Departure
 from doorward.door.exchange import DoorCounts, Exchange
 from doorward.door.foreign_tokens import VerifyToken
+from doorward.door.foreign_servers import LIMITS_WRITES, closing, limited
 from doorward.door.guard import Guard, cors_headers, preflight_headers
 from doorward.door.identity import UpstreamIdentity
 from doorward.door.inbound import HeaderSorter, trace_of
@@ -84,7 +85,7 @@ class McpDoor:
         """The decoded request paths that belong to this door."""
         self._upstream = upstream
         self._upstream_name = upstream_name or f"The MCP server behind {config.path}"
-        self._body_limit_bytes = config.body_limit_bytes
+        self._body_limit_bytes, self._write_seconds = config.body_limit_bytes, config.write_timeout_seconds
         self._sorter = HeaderSorter(config.token_header)
         self._guard = Guard(policy.issuer, config)
         self._operations, self._identity = _operations(config, policy), identity
@@ -119,8 +120,13 @@ class McpDoor:
         """Serve one HTTP request."""
         identifier = f"{self._run}{next(self._numbers):06x}"
         request_id.set(identifier)
-        exchange = Exchange(scope, receive, send, self._sorter.sort(scope["headers"]), identifier)
-        trace_id.set(trace_of(exchange.inbound.captured.get(b"traceparent")))
+        inbound = self._sorter.sort(scope["headers"])
+        if LIMITS_WRITES not in scope.get("extensions", ()):
+            send = limited(send, self._write_seconds)
+        if b"upgrade" in inbound.captured or scope["method"] == "CONNECT":
+            send = closing(send)
+        exchange = Exchange(scope, receive, send, inbound, identifier)
+        trace_id.set(trace_of(None if b"traceparent" in inbound.doubled else inbound.captured.get(b"traceparent")))
         try:
             await self._serve(exchange)
         except Refused as error:

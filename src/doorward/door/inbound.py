@@ -31,15 +31,21 @@ _CAPTURED = (
     b"content-encoding",
     b"connection",
     b"expect",
+    b"upgrade",
     b"mcp-session-id",
     b"last-event-id",
     b"x-forwarded-for",
     b"access-control-request-headers",
 )
+_LISTS = frozenset(
+    {b"accept", b"access-control-request-headers", b"connection", b"content-encoding", b"expect", b"upgrade"}
+    | {b"x-forwarded-for"}
+)
+"""Captured headers whose lines are one list, however it is spread. Of any other there may be one line only."""
 _CAPTURED_AND_FORWARDED = (b"content-type", b"mcp-protocol-version", b"mcp-method", b"mcp-name", b"traceparent")
 _DROPPED = (
     # Connection-specific, or framing that each hop makes for itself.
-    *(b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings"),
+    *(b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"http2-settings"),
     # Bodies go on as they are, never compressed on the way: a compressed event stream is held back.
     b"accept-encoding",
     # Credentials and the browser's context; the door has judged the origin already.
@@ -55,6 +61,7 @@ _DROPPED_PREFIXES = (
     *(b"x-goog-authenticated-", b"x-goog-iap-", b"x-amzn-oidc-", b"x-ms-client-principal", b"x-ssl-", b"ssl-client-"),
     *(b"cf-access-", b"tailscale-user-", b"sec-", b"proxy-", b"access-control-"),
 )
+_BLANKS = b" \t"
 _MOST_LEARNED = 512
 _LONGEST_LEARNED = 64
 """Bytes. What is learned is kept for good, and anybody can send a name."""
@@ -77,9 +84,9 @@ class Inbound:
         self.forwarded: Headers = []
         """What the upstream gets, in the order of arrival."""
         self.captured: dict[bytes, bytes] = {}
-        """What the door itself reads, by lower-case name; the first value of each."""
+        """What the door itself reads, by lower-case name, without the blanks around it; the lines of a list joined."""
         self.doubled: tuple[bytes, ...] = ()
-        """Names of captured headers that came more than once."""
+        """Names of captured headers that came more than once and are no lists: nobody may go by one of the lines."""
         self.proof: CheckedProof | None = None
         """The proof of possession, once it was found good and before it is used up."""
 
@@ -107,10 +114,13 @@ class HeaderSorter:
             if action == FORWARD:
                 forwarded.append(line)
             elif action != DROP:
-                if name in captured:
-                    inbound.doubled += (name,)
+                value = line[1].strip(_BLANKS)
+                if name not in captured:
+                    captured[name] = value
+                elif name in _LISTS:
+                    captured[name] += b"," + value
                 else:
-                    captured[name] = line[1]
+                    inbound.doubled += (name,)
                 if action == CAPTURE_AND_FORWARD:
                     forwarded.append(line)
         if captured.get(b"connection", b"keep-alive") != b"keep-alive":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import msgspec
 from starlette.requests import Request
@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from doorward.administration.catalogue import OPERATIONS
 from doorward.administration.openapi import document
 from doorward.administration.operation import Administration, Operation, run
-from doorward.endpoints.responses import guarded, json_response, require_content_type
+from doorward.endpoints.responses import ONE_LINE, guarded, json_response, require_content_type
 from doorward.endpoints.routes import static_json
 from doorward.errors import AlreadyExists, ConfigError, NotAllowed, NotFound
 from doorward.oauth.errors import InsufficientScope, InvalidRequest, InvalidToken, Reason
@@ -33,6 +33,7 @@ from doorward.storage.last_used import LastUsed
 from doorward.strict_json import InvalidJson, decode
 
 ROOT = "/-/api/v1"
+_ROOT_SEGMENTS = ROOT.count("/") + 1
 OPENAPI_PATH = f"{ROOT}/openapi.json"
 _STATUS: tuple[tuple[type[ConfigError], int, str], ...] = (
     (NotFound, 404, "not_found"),
@@ -98,7 +99,10 @@ class AdministrationApi:
 
 def administration_api(here: Administration, last_used: LastUsed | None = None) -> ASGIApp:
     """Return the application that serves everything below `/-/api/v1/`."""
-    api, published = guarded(AdministrationApi(here, last_used)), static_json(document(ROOT))
+    api, published = (
+        guarded(AdministrationApi(here, last_used), one_line=ONE_LINE - {"authorization"}),
+        static_json(document(ROOT)),
+    )
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         path: str = scope["path"][len(scope.get("root_path", "")) :]
@@ -110,10 +114,15 @@ def administration_api(here: Administration, last_used: LastUsed | None = None) 
 
 def _segments(request: Request) -> list[str]:
     """Split the path as it was sent, so that an escaped slash in an id does not end a segment."""
-    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    scope = request.scope
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     path = raw.split(b"?", 1)[0].decode("ascii", "replace")
-    below = path.rpartition(f"{ROOT}/")[2]
-    return [unquote(segment, errors="replace") for segment in below.split("/")]
+    mount = scope.get("root_path", "").count("/")
+    root, below = path.split("/")[mount : mount + _ROOT_SEGMENTS], path.split("/")[mount + _ROOT_SEGMENTS :]
+    # Another spelling of the root would pass a proxy's rule for this path; it names nothing.
+    if "/".join(root[1:]) != ROOT[1:]:
+        return []
+    return [unquote(segment, errors="replace") for segment in below]
 
 
 def _match(operation: Operation[Any, Any], segments: list[str]) -> dict[str, str] | None:

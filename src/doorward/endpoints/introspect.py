@@ -35,7 +35,7 @@ class IntrospectEndpoint:
         answer = introspect(
             form, client=client, found=found, grant=await self._grant(found), now=now, policy=authority.policy
         )
-        if not _wants_jwt(request.headers.get("accept", "")):
+        if not _wants_jwt(", ".join(request.headers.getlist("accept"))):
             return json_response(answer)
         claims = jwt_claims(answer, client=client, now=now, policy=authority.policy)
         signed = authority.sign(claims, header_type=JWT_HEADER_TYPE)

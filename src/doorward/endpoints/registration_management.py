@@ -102,7 +102,7 @@ class RegistrationManagement:
 
     async def _managed(self, request: Request) -> tuple[Stored[Client], str]:
         path: str = request.scope["path"]
-        client_id = path.rpartition(PREFIX)[2]
+        client_id = path[len(request.scope.get("root_path", "")) :].removeprefix(PREFIX)
         token = bearer_token(request)
         client = managed(await self.authority.store.get(Client, client_id), token, now=self.authority.clock.now())
         assert token is not None

@@ -58,6 +58,9 @@ _API_PARTS, _PAGE_PARTS = 5, 3
 _ROUTINE = frozenset({"use_dpop_nonce", "authorization_pending", "slow_down"})
 """Refusals that honest clients get all the time; the audit log does without them."""
 
+ONE_LINE = frozenset({"authorization", "content-type", "host", "origin", "sec-fetch-dest", "sec-fetch-site"})
+"""Headers that decide something here and may have one line only; `DPoP` has an error of its own."""
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -134,17 +137,23 @@ def error_response(error: OAuthError, said: str, *, basic: bool) -> Response:
 
 
 def guarded(
-    handler: Handler, *, cors: bool = False, render_error: RenderError | None = None, on_error: OnError | None = None
+    handler: Handler,
+    *,
+    cors: bool = False,
+    render_error: RenderError | None = None,
+    on_error: OnError | None = None,
+    one_line: frozenset[str] = ONE_LINE,
 ) -> ASGIApp:
     """Make an ASGI app of an endpoint in which everything that can be raised has exactly one answer.
 
     With `render_error` the answers are pages for a person; without it they are JSON for a program. `on_error` is told
-    of each, before it is answered.
+    of each, before it is answered. `one_line` names the headers that may have one line only.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request, body = Request(scope), b""
         try:
+            _refuse_repeated(request, one_line)
             body = await _read_body(receive)
             response = await handler(Request(scope, _replay(body)))
         except Exception as error:  # noqa: BLE001  the one frame that answers for every bug
@@ -155,6 +164,17 @@ def guarded(
         await response(scope, receive, send)
 
     return app
+
+
+def _refuse_repeated(request: Request, one_line: frozenset[str]) -> None:
+    """Refuse two lines of a header that may have one: a proxy in front may have judged by the other.
+
+    Raises:
+        InvalidRequest: naming it.
+    """
+    for name in one_line & set(request.headers):
+        if len(request.headers.getlist(name)) > 1:
+            raise InvalidRequest(f"The {name} header was sent more than once.", Reason.REPEATED_PARAMETER)
 
 
 def _replay(body: bytes) -> Receive:
