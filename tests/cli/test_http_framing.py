@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
+from cli.raw_sockets import Echo, serving
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from doorward.cli.http_framing import require
 from doorward.cli.http_protocol import PeerProtocol
 from doorward.errors import StartError
-from tests.cli.raw_sockets import Echo, serving
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n"
 WEBSOCKET = b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"

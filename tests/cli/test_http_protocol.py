@@ -4,9 +4,9 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from cli.raw_sockets import Echo, serving
 
 from doorward.cli.http_protocol import HEAD_LIMIT_BYTES, BoundedProtocol
-from tests.cli.raw_sockets import Echo, serving
 
 REFUSED_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 START = b"POST /mcp HTTP/1.1\r\nhost: door\r\n"

@@ -7,9 +7,9 @@ import re
 import pytest
 from door.fronts import Front, Recording, legacy
 from upstreams.servers import uvicorn_server
+from world import echo_app
 
 from doorward.app import Door
-from tests.world import echo_app
 
 INNER = b"GET /livez?smuggled=1 HTTP/1.1\r\nHost: mcp.example.com\r\n\r\n"
 OFFER = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
@@ -109,7 +109,7 @@ async def test_a_client_that_takes_nothing_is_given_up_and_the_upstream_is_told(
 
     front = Front(Recording(endless), auth="none", write_timeout_seconds=0.05)
     async with uvicorn_server(front.door, lifespan="off") as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.transport.pause_reading()
         body = json.dumps(legacy()).encode()
         head = b"POST /mcp HTTP/1.1\r\nHost: mcp.example.com\r\nContent-Type: application/json\r\n"

@@ -66,9 +66,7 @@ async def _check_declared(receive: Receive, inbound: Inbound, limit: int) -> int
         return None
     if b"content-length" in inbound.doubled:
         raise Refused(400, "The request carries two Content-Length headers.", close=True)
-    if not declared.isdigit():
-        raise Refused(400, "The Content-Length of the request is not a number.", close=True)
-    if len(declared) > _DIGITS:
+    if len(declared) > _DIGITS or not declared.isdigit():
         raise _too_large(limit)
     size = int(declared)
     if size <= limit:

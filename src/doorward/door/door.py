@@ -24,11 +24,11 @@ from doorward.door.body import ClientGone, read_body
 from doorward.door.client_address import ClientAddresses
 from doorward.door.departure import Departure
 from doorward.door.exchange import DoorCounts, Exchange
-from doorward.door.foreign_tokens import VerifyToken
 from doorward.door.foreign_servers import LIMITS_WRITES, closing, limited
+from doorward.door.foreign_tokens import VerifyToken
 from doorward.door.guard import Guard, cors_headers, preflight_headers
 from doorward.door.identity import UpstreamIdentity
-from doorward.door.inbound import HeaderSorter, trace_of
+from doorward.door.inbound import HeaderSorter, Inbound, trace_of
 from doorward.door.ports import Peers
 from doorward.door.possession import Possession
 from doorward.door.refusals import Refusals
@@ -121,12 +121,9 @@ class McpDoor:
         identifier = f"{self._run}{next(self._numbers):06x}"
         request_id.set(identifier)
         inbound = self._sorter.sort(scope["headers"])
-        if LIMITS_WRITES not in scope.get("extensions", ()):
-            send = limited(send, self._write_seconds)
-        if b"upgrade" in inbound.captured or scope["method"] == "CONNECT":
-            send = closing(send)
+        send = self._bounded(send, scope, inbound)
         exchange = Exchange(scope, receive, send, inbound, identifier)
-        trace_id.set(trace_of(None if b"traceparent" in inbound.doubled else inbound.captured.get(b"traceparent")))
+        trace_id.set(trace_of(inbound))
         try:
             await self._serve(exchange)
         except Refused as error:
@@ -158,6 +155,12 @@ class McpDoor:
             exchange.stop_keep_alive()
             if exchange.outcome is not None:
                 self.counts.requests[exchange.outcome] += 1
+
+    def _bounded(self, send: Send, scope: Scope, inbound: Inbound) -> Send:
+        """Return a `send` with what other servers leave to the application."""
+        if LIMITS_WRITES not in scope.get("extensions", ()):
+            send = limited(send, self._write_seconds)
+        return closing(send) if b"upgrade" in inbound.captured or scope["method"] == "CONNECT" else send
 
     async def _serve(self, exchange: Exchange) -> None:
         method: str = exchange.scope["method"]

@@ -69,8 +69,9 @@ _CONNECTION_OPTIONS = frozenset({b"keep-alive", b"close", b"upgrade", b"te", b""
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
 
-def trace_of(traceparent: bytes | None) -> str:
-    """Return the trace id that the caller's own log has; an empty text where it sent none, or nonsense."""
+def trace_of(inbound: Inbound) -> str:
+    """Return the trace id that the caller's own log has; an empty string if it sent none, several, or nonsense."""
+    traceparent = None if b"traceparent" in inbound.doubled else inbound.captured.get(b"traceparent")
     found = _TRACEPARENT.fullmatch(traceparent) if traceparent is not None else None
     return found[1].decode("ascii") if found else ""
 
