@@ -22,6 +22,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 
+def is_shutdown(error: BaseException) -> bool:
+    """Tell whether a cancellation comes from uvicorn, which stops and will not wait for the request any longer."""
+    return "graceful shutdown" in str(error)
+
+
 class DoorwardError(Exception):
     """Root of every error this package raises on purpose."""
 

@@ -18,6 +18,8 @@ from typing import Any, Literal, TextIO
 from doorward.secret_shapes import JWT_PATTERN, SECRET_PATTERN
 
 ROOT = "doorward"
+_OTHERS = ("uvicorn", "asyncio")
+"""Loggers of the server that runs a door; what they write is in the same form."""
 LogFormat = Literal["text", "json"]
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("doorward_request_id", default="")
@@ -90,10 +92,17 @@ class TextFormatter(logging.Formatter):
 
 
 def configure(format_: LogFormat, level: str, stream: TextIO | None = None) -> None:
-    """Send Doorward's events to `stream` (standard error by default); called once by the command line."""
+    """Send the events of Doorward and its server to `stream` (standard error by default).
+
+    Called once, by the command line.
+    """
     logger = logging.getLogger(ROOT)
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if format_ == "json" else TextFormatter())
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())
     logger.propagate = False
+    for name in _OTHERS:
+        other = logging.getLogger(name)
+        other.handlers[:] = [handler]
+        other.propagate = False

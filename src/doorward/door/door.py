@@ -36,7 +36,7 @@ from doorward.door.replies import Refused
 from doorward.door.route import owned_paths
 from doorward.door.sessions import McpSessions, append_session
 from doorward.door.stream import UpstreamReply
-from doorward.errors import Unavailable, UpstreamError
+from doorward.errors import Unavailable, UpstreamError, is_shutdown
 from doorward.logs import log, request_id, trace_id
 from doorward.mcp.era import Legacy, Modern, classify, classify_bodiless
 from doorward.mcp.headers import read_mirrored
@@ -145,12 +145,11 @@ class McpDoor:
         except ClientGone:
             log(LOGGER, logging.DEBUG, "client_gone")
             exchange.note_failed("client_gone", 0)
+        except asyncio.CancelledError as error:
+            await self._cut(exchange, error)
         except Exception:
             LOGGER.exception("bug", extra={"fields": {"error_id": identifier}})
-            exchange.note_failed("bug", 500)
-            if not exchange.has_started:
-                await replies.send_bug(send, exchange.base, identifier, rpc_id=exchange.rpc_id)
-            await exchange.end_stream(replies.bug_body(identifier, rpc_id=exchange.rpc_id))
+            await self._admit_bug(exchange, identifier)
         finally:
             exchange.stop_keep_alive()
             if exchange.outcome is not None:
@@ -319,6 +318,22 @@ class McpDoor:
         if self._refusals is not None:
             forwarded_for = exchange.inbound.captured.get(b"x-forwarded-for")
             self._refusals.add(reason, self._addresses.of(exchange.scope, forwarded_for))
+
+    async def _admit_bug(self, exchange: Exchange, identifier: str) -> None:
+        exchange.note_failed("bug", 500)
+        if not exchange.has_started:
+            await replies.send_bug(exchange.send, exchange.base, identifier, rpc_id=exchange.rpc_id)
+        await exchange.end_stream(replies.bug_body(identifier, rpc_id=exchange.rpc_id))
+
+    async def _cut(self, exchange: Exchange, error: asyncio.CancelledError) -> None:
+        """Answer a call that would have kept the process from stopping; other cancellations are not ours to end."""
+        if not is_shutdown(error):
+            raise error
+        log(LOGGER, logging.WARNING, "cut_by_shutdown", rpc_method=exchange.rpc_method)
+        exchange.note_failed("unavailable", 503)
+        if not exchange.has_started:
+            await replies.send_stopping(exchange.send, exchange.base, rpc_id=exchange.rpc_id)
+        await exchange.end_stream(replies.stopping_body(rpc_id=exchange.rpc_id))
 
     async def _fail(self, exchange: Exchange, error: UpstreamError) -> None:
         log(LOGGER, logging.WARNING, "upstream_failed", fault=error.fault, detail=str(error))

@@ -22,6 +22,7 @@ _JSON = (b"content-type", b"application/json")
 _NO_STORE = (b"cache-control", b"no-store")
 CLOSE = (b"connection", b"close")
 _UNAVAILABLE_RETRY_SECONDS = b"2"
+STOPPING = "This server is stopping, and the call was ended before it had an answer. Try again shortly."
 _NO_VERDICT = "The server cannot check credentials at the moment. Try again shortly."
 
 FAULT_STATUS: Mapping[UpstreamFault, int] = {
@@ -94,6 +95,17 @@ async def send_unavailable(send: Send, base: Headers, message: str = _NO_VERDICT
     body = idless_error_body(INTERNAL_ERROR, message)
     retry = (b"retry-after", _UNAVAILABLE_RETRY_SECONDS)
     await send_reply(send, 503, [*base, _JSON, _NO_STORE, retry], body)
+
+
+async def send_stopping(send: Send, base: Headers, *, rpc_id: RpcId | None) -> None:
+    """Say that the process stops before there was an answer."""
+    headers = [*base, _JSON, _NO_STORE, (b"retry-after", _UNAVAILABLE_RETRY_SECONDS), CLOSE]
+    await send_reply(send, 503, headers, stopping_body(rpc_id=rpc_id))
+
+
+def stopping_body(*, rpc_id: RpcId | None) -> bytes:
+    """Return the JSON-RPC error for a call that ends because the process stops."""
+    return error_body(INTERNAL_ERROR, STOPPING, data={"fault": "stopping"}, rpc_id=rpc_id)
 
 
 async def send_upstream_fault(

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from doorward.endpoints.error_hook import OAuthFault, OnError, named_client, other_words
-from doorward.errors import StorageError
+from doorward.errors import StorageError, is_shutdown
 from doorward.fetching.errors import FetchError
 from doorward.logs import log, request_id
 from doorward.oauth.audit_events import AuditEvent
@@ -159,6 +159,11 @@ def guarded(
         except Exception as error:  # noqa: BLE001  the one frame that answers for every bug
             said = None if on_error is None else await _tell(on_error, error, request, body)
             response = _answer(error, request, render_error, said)
+        except asyncio.CancelledError as error:
+            if not is_shutdown(error):
+                raise
+            response = _plain(render_error, "temporarily_unavailable", "This server is stopping. Try again.", 503)
+            response.headers.update({"retry-after": "1", "connection": "close"})
         if cors:
             response.headers.update(CORS)
         await response(scope, receive, send)
