@@ -85,7 +85,13 @@ def upstream_of(config: Config) -> Upstream:
         case CommandTarget(arguments):
             from doorward.upstreams.stdio import StdioUpstream
 
-            return StdioUpstream(arguments, timeout_seconds=config.upstream_timeout_seconds)
+            return StdioUpstream(
+                arguments,
+                timeout_seconds=config.upstream_timeout_seconds,
+                session_idle_seconds=config.stdio_session_idle_seconds,
+                max_sessions=config.stdio_sessions_limit,
+                unread_limit_bytes=config.stdio_unread_limit_bytes,
+            )
         case PythonTarget(location, name):
             return upstream_around(load_target(location, name), config)
         case None:

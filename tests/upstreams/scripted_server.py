@@ -117,6 +117,12 @@ def tell(request: Json, arguments: Json) -> None:
     reply(request, {})
 
 
+def deaf(request: Json, arguments: Json) -> None:
+    """Answer, and read nothing any more."""
+    reply(request, {})
+    threading.Event().wait()
+
+
 def flood(request: Json, arguments: Json) -> None:
     """Answer, and then write the same line without end to one of the streams."""
     stream = {"stdout": sys.stdout, "stderr": sys.stderr}[arguments["stream"]]
@@ -153,6 +159,19 @@ def orphan(request: Json, arguments: Json) -> None:
     os._exit(0)
 
 
+def stubborn_orphan(request: Json, arguments: Json) -> None:
+    """Die, leaving behind a process that does not end when it is asked to."""
+    code = (
+        "import signal, threading; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "print('ready', flush=True); threading.Event().wait()"
+    )
+    left = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    left.stdout.readline()
+    sys.stderr.write(f"{left.pid}\n")
+    sys.stderr.flush()
+    os._exit(0)
+
+
 def stubborn(request: Json, arguments: Json) -> None:
     """Ignore both ways of being asked to leave."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -181,6 +200,8 @@ TOOLS: dict[str, Callable[[Json, Json], None]] = {
         say,
         tell,
         flood,
+        deaf,
+        stubborn_orphan,
     )
 } | {"cancelled": tell_cancelled}
 

@@ -8,8 +8,10 @@ import psutil
 import pytest
 import uvloop
 from upstreams.recorder import INITIALIZE, Pending, ask, call, modern
-from upstreams.stdio_upstreams import fault_of, modern_tool, open_session, running, scripted, tool
+from upstreams.stdio_upstreams import SCRIPT, fault_of, modern_tool, open_session, running, scripted, tool
 
+from doorward.app import upstream_of
+from doorward.config.model import CommandTarget, Config
 from doorward.errors import StartError, UpstreamError
 from doorward.upstreams.stdio import StdioUpstream
 
@@ -72,3 +74,19 @@ async def test_a_child_that_is_being_started_when_the_upstream_stops_is_ended(er
             assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
         with pytest.raises(UpstreamError, match=r"shutting down|ended|exit"):
             await pending.task
+
+
+async def test_the_limits_of_a_command_are_settings() -> None:
+    limits = {"stdio_sessions_limit": 1, "stdio_session_idle_seconds": 60, "stdio_unread_limit_bytes": 2**20}
+    target = CommandTarget((sys.executable, SCRIPT, "legacy"))
+    upstream = upstream_of(Config(target=target, **limits))
+    assert isinstance(upstream, StdioUpstream)
+    await upstream.start()
+    try:
+        first = await open_session(upstream)
+        await open_session(upstream)
+        assert (await ask(upstream, call(tool("echo"), session=first))).status == 404
+        assert [each._idle_seconds for each in upstream._sessions.values()] == [60]
+        assert upstream._children._unread_limit_bytes == 2**20
+    finally:
+        await upstream.stop()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -12,6 +13,9 @@ import psutil
 import pytest
 from upstreams.recorder import ask, call
 from upstreams.stdio_upstreams import fault_of, gone, modern_tool, open_session, scripted, tool
+
+from doorward.logs import request_id
+from doorward.upstreams.stdio_log import ChildLog
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
@@ -128,3 +132,102 @@ async def test_what_a_dead_child_leaves_behind_is_ended_and_holds_nobody_up() ->
         error = await fault_of(upstream, modern_tool("orphan"))
         assert "exit code 0" in error.detail
         await gone(int(error.evidence.split()[-1]))
+
+
+async def test_a_child_that_floods_a_stream_is_paused_and_answers_go_on() -> None:
+    for stream, line in (
+        ("stderr", "x"),
+        ("stdout", "x"),
+        ("stdout", '{"jsonrpc":"2.0","method":"notifications/x"}'),
+    ):
+        async with scripted("modern") as upstream:
+            assert (await ask(upstream, modern_tool("flood", stream=stream, line=line))).json()["result"] == {}
+            child = upstream._shared._member.child
+            while not child._paused:
+                await asyncio.sleep(0)
+            # What was read and not looked at is a piece or two, however long the flood lasts.
+            assert sum(map(len, child._paused.values())) < 1024 * 1024
+            if stream == "stderr":
+                assert (await ask(upstream, modern_tool("echo"))).status == 200
+
+
+async def test_a_flood_is_counted_and_not_formatted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "doorward")
+    heard = ChildLog(lambda: 1)
+    heard.hear(b"x\n" * 100_000 + b"the last word\n")
+    heard.close()
+    assert sum(record.message == "the server says" for record in caplog.records) <= 100
+    counted = [record.fields["lines"] for record in caplog.records if "were not logged" in record.message]  # type: ignore[attr-defined]
+    assert sum(counted) >= 99_900
+    assert heard.last_words().endswith("the last word")
+
+
+async def test_a_line_of_a_child_bears_no_request_id(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[str] = []
+
+    class Noting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage() == "the server says":
+                seen.append(request_id.get())
+
+    handler = Noting()
+    logging.getLogger("doorward").addHandler(handler)
+    caplog.set_level(logging.INFO, "doorward")
+    token = request_id.set("the request that started it")
+    try:
+        async with scripted("modern") as upstream:
+            await ask(upstream, modern_tool("shout", lines=3))
+            error = await fault_of(upstream, modern_tool("die"))
+    finally:
+        request_id.reset(token)
+        logging.getLogger("doorward").removeHandler(handler)
+    assert error.fault == "exited"
+    assert len(seen) >= 3
+    assert set(seen) == {""}
+
+
+WRAPPED = """
+    import asyncio, json, sys
+    sys.path[:0] = {path!r}
+    from doorward.upstreams.stdio import StdioUpstream
+    from upstreams.recorder import ask
+    from upstreams.stdio_upstreams import modern_tool, SCRIPT
+
+    async def main():
+        upstream = StdioUpstream(["sh", "-c", f"{{sys.executable}} {{SCRIPT}} modern; true"])
+        await upstream.start()
+        print((await ask(upstream, modern_tool("stubborn"))).json()["result"]["pid"], flush=True)
+        await asyncio.Event().wait()
+
+    asyncio.run(main())
+"""
+
+
+def test_what_a_wrapped_command_has_started_dies_when_the_server_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "parent.py"
+    path.write_text(textwrap.dedent(WRAPPED.format(path=sys.path)))
+    with subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        grandchild = psutil.Process(int(parent.stdout.readline()))
+        assert grandchild.ppid() != parent.pid
+        watchers = [each for each in psutil.Process(parent.pid).children() if "-I" in each.cmdline()]
+        os.kill(parent.pid, signal.SIGKILL)
+        grandchild.wait(20)
+        for watcher in watchers:
+            watcher.wait(20)
+
+
+async def test_what_ignores_its_end_is_killed_when_the_child_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doorward.upstreams.stdio_child._TERM_GRACE_SECONDS", 0.05)
+    async with scripted("modern") as upstream:
+        error = await fault_of(upstream, modern_tool("stubborn_orphan"))
+        assert "exit code 0" in error.detail
+        await gone(int(error.evidence.split()[-1]))
+
+
+async def test_stopping_leaves_no_watcher_behind() -> None:
+    async with scripted("modern") as upstream:
+        await ask(upstream, modern_tool("echo"))
+        watcher = upstream._children._watcher
+        assert watcher is not None
+    assert watcher.returncode == 0

@@ -256,3 +256,121 @@ async def test_a_client_that_does_not_read_its_stream_loses_it_before_memory_is_
         for other in others:
             await other.leave()
         assert (await ask(upstream, call(tool("echo"), session=session))).status == 200
+
+
+CANCEL = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 5}}
+
+
+@pytest.mark.parametrize("token", [{}, {"progressToken": "t"}])
+async def test_a_call_that_its_client_cancels_ends_after_a_short_grace(
+    monkeypatch: pytest.MonkeyPatch, token: dict[str, str]
+) -> None:
+    monkeypatch.setattr("doorward.upstreams.stdio_exchange.CANCEL_GRACE_SECONDS", 0.01)
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        pending = Pending(upstream, call(tool("never", 5, token), session=session))
+        while not upstream._sessions[session].is_busy:
+            await asyncio.sleep(0)
+        assert (await ask(upstream, call(CANCEL, session=session))).status == 202
+        await pending.task
+        assert pending.answer.message(5)["error"]["code"] == -32800
+        cancelled = await ask(upstream, call(tool("cancelled", 5), session=session))
+        assert cancelled.json()["result"] == {"cancelled": [5]}
+
+
+async def test_a_server_may_still_answer_what_was_cancelled() -> None:
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        pending = Pending(upstream, call(tool("hold", 5, until=2, mark=1), session=session))
+        while not upstream._sessions[session].is_busy:
+            await asyncio.sleep(0)
+        await ask(upstream, call(CANCEL, session=session))
+        await ask(upstream, call(tool("hold", 6, until=2, mark=2), session=session))
+        await pending.task
+    assert pending.answer.message(5)["result"] == {"mark": 1}
+
+
+async def test_a_question_of_the_server_goes_to_the_standing_stream_or_the_newest_call() -> None:
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        older = Pending(upstream, call(tool("never", 8, {"progressToken": 8}), session=session))
+        await older.answer.until(lambda a: a.body)
+        newer = Pending(upstream, call(tool("ask", 9), session=session))
+        await newer.answer.until(lambda a: b"elicitation/create" in a.body)
+        assert b"elicitation" not in older.answer.body
+        stream = Pending(upstream, call(method="GET", session=session))
+        await stream.answer.until(lambda a: a.status)
+        third = Pending(upstream, call(tool("ask", 10), session=session))
+        await stream.answer.until(lambda a: b"elicitation/create" in a.body)
+        for pending in (older, newer, stream, third):
+            await pending.leave()
+
+
+async def test_a_question_that_found_nobody_reaches_the_next_call() -> None:
+    question = {"id": "q", "method": "roots/list"}
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        request = call(tool("tell", 2, messages=[question]), session=session)
+        request.headers[0] = (b"accept", b"application/json")
+        await ask(upstream, request)
+        answer = await ask(upstream, call(tool("echo", 3), session=session))
+        assert [each["method"] for each in answer.events() if "method" in each] == ["roots/list"]
+
+
+async def test_the_cancellation_of_a_question_follows_it() -> None:
+    question = {"id": "q", "method": "elicitation/create", "params": {"message": "Seat?"}}
+    given_up = {"method": "notifications/cancelled", "params": {"requestId": "q"}}
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        older = Pending(upstream, call(tool("never", 8, {"progressToken": 8}), session=session))
+        await older.answer.until(lambda a: a.body)
+        answer = await ask(upstream, call(tool("tell", 9, messages=[question, given_up]), session=session))
+        assert [each.get("method") for each in answer.events()][:2] == ["elicitation/create", "notifications/cancelled"]
+        assert b"cancelled" not in older.answer.body
+        await older.leave()
+
+
+async def test_the_limit_of_a_silence_is_not_renewed_when_the_stream_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doorward.upstreams.stdio_exchange.STREAM_AFTER_SECONDS", 0.0)
+    waits: list[float | None] = []
+    timeout = asyncio.timeout
+
+    def noting(seconds: float | None) -> asyncio.Timeout:
+        waits.append(seconds)
+        return timeout(seconds)
+
+    async with scripted("legacy") as upstream:
+        session = await open_session(upstream)
+        upstream._timeout_seconds = 0.5
+        monkeypatch.setattr("doorward.upstreams.stdio_exchange.asyncio.timeout", noting)
+        error = await fault_of(upstream, call(tool("never", 5), session=session))
+    assert error.fault == "timeout"
+    assert waits[0] == 0.0
+    assert waits[-1] is not None
+    assert waits[-1] < 0.5
+
+
+async def test_children_that_do_not_read_hold_a_bounded_memory_shared_by_users() -> None:
+    limit = 8 * 1024 * 1024
+    note = {"jsonrpc": "2.0", "method": "notifications/x", "params": {"p": "x" * 1_000_000}}
+    async with scripted("legacy", unread_limit_bytes=limit) as upstream:
+
+        async def fill(user_id: str) -> int:
+            session = await open_session(upstream, caller(user_id=user_id))
+            await ask(upstream, call(tool("deaf"), session=session))
+            sent = 0
+            while sent < 20:
+                try:
+                    await ask(upstream, call(note, session=session))
+                except UpstreamError:
+                    break
+                sent += 1
+            return sent
+
+        ann = [await fill("ann") for _ in range(3)]
+        assert 3 <= sum(ann) <= 8
+        assert await fill("bob") >= 2
+        assert sum(each.unread_bytes for each in upstream._children._alive) < limit
+        # Whoever reads is not held up by those who do not.
+        session = await open_session(upstream, caller(user_id="ann"))
+        assert (await ask(upstream, call(tool("echo"), session=session))).status == 200

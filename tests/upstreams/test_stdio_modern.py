@@ -5,9 +5,10 @@ import sys
 from typing import Any
 
 import pytest
-from upstreams.recorder import Pending, ask, call, modern
+from upstreams.recorder import Pending, ask, call, caller, modern
 from upstreams.stdio_upstreams import modern_tool, open_session, scripted, tool
 
+from doorward.upstreams.stdio import StdioUpstream
 from doorward.upstreams.stdio_child import spawn
 from doorward.upstreams.stdio_children import Children
 from doorward.upstreams.stdio_exchange import Exchange
@@ -161,3 +162,128 @@ async def test_a_child_that_closed_its_input_is_still_heard_after_it_asks() -> N
     assert member.load == 0
     await child.end()
     await children.stop()
+
+
+LOGS = {"io.modelcontextprotocol/logLevel": "debug"}
+LINE = {"method": "notifications/message", "params": {"level": "info", "data": "secret of ann"}}
+
+
+def of(request: Any, user_id: str, client_id: str = "client-1") -> Any:
+    request.caller = caller(user_id=user_id, client_id=client_id)
+    return request
+
+
+async def waiting_reader(upstream: StdioUpstream, user_id: str, client_id: str = "client-1") -> Pending:
+    reader = Pending(upstream, of(modern_tool("never", 1, {**LOGS, "progressToken": 1}), user_id, client_id))
+    await reader.answer.until(lambda a: a.body)
+    return reader
+
+
+@pytest.mark.parametrize(("user_id", "client_id"), [("ann", "client-1"), ("bob", "client-1"), ("ann", "client-2")])
+async def test_a_log_line_reaches_a_reader_only_in_a_child_that_served_nobody_else(
+    user_id: str, client_id: str
+) -> None:
+    async with scripted("modern") as upstream:
+        reader = await waiting_reader(upstream, user_id, client_id)
+        await ask(upstream, of(modern_tool("tell", 2, messages=[LINE]), "ann"))
+        own = (user_id, client_id) == ("ann", "client-1")
+        assert (b"secret of ann" in reader.answer.body) is own
+        await reader.leave()
+        # Later, with nobody else under way, it is as uncertain: what ann's call began may still go on.
+        late = await ask(upstream, of(modern_tool("tell", 3, LOGS, messages=[LINE]), user_id, client_id))
+        assert (b"secret of ann" in late.body) is own
+
+
+async def test_without_sign_in_a_log_line_reaches_a_reader_only_while_nothing_else_is_under_way_or_abandoned() -> None:
+    async with scripted("modern") as upstream:
+        assert b"secret" in (await ask(upstream, modern_tool("tell", 3, LOGS, messages=[LINE]))).body
+        other = Pending(upstream, modern_tool("never", 1, {"progressToken": 1}))
+        await other.answer.until(lambda a: a.body)
+        assert b"secret" not in (await ask(upstream, modern_tool("tell", 4, LOGS, messages=[LINE]))).body
+        await other.leave()
+        assert b"secret" not in (await ask(upstream, modern_tool("tell", 5, LOGS, messages=[LINE]))).body
+
+
+async def test_no_unasked_message_of_a_shared_child_reaches_anybody() -> None:
+    unasked = [
+        {"method": "notifications/progress", "params": {"progressToken": "guessed", "progress": 1}},
+        {"method": "notifications/progress", "params": {"progressToken": 1, "progress": 1}},
+        {"method": "notifications/resources/updated", "params": {"uri": "file:///ann"}},
+        {"method": "notifications/tools/list_changed", "params": {"note": "secret"}},
+        {"method": "notifications/elicitation/complete", "params": {"elicitationId": "1"}},
+        {"method": "notifications/tasks/status", "params": {"taskId": "1"}},
+        {"method": "notifications/made_up", "params": {"note": "secret"}},
+        {"method": "notifications/cancelled", "params": {"requestId": 1}},
+        {"id": 77, "method": "sampling/createMessage", "params": {"note": "secret"}},
+        {"id": 78, "method": "elicitation/create", "params": {"note": "secret"}},
+        {"id": 79, "method": "roots/list"},
+        {"id": 80, "result": {"note": "secret"}},
+    ]
+    async with scripted("modern") as upstream:
+        reader = await waiting_reader(upstream, "bob")
+        listener = Pending(upstream, of(modern("subscriptions/listen", {"notifications": {}}, rpc_id=1), "bob"))
+        await listener.answer.until(lambda a: b"list_changed" in a.body)
+        before = bytes(reader.answer.body), bytes(listener.answer.body)
+        answer = await ask(upstream, of(modern_tool("tell", 1, messages=unasked), "ann"))
+        assert answer.json() == {"jsonrpc": "2.0", "id": 1, "result": {}}
+        assert (bytes(reader.answer.body), bytes(listener.answer.body)) == before
+        for pending in (reader, listener):
+            await pending.leave()
+
+
+async def test_a_change_that_names_no_subscription_reaches_those_who_listen_for_it_without_its_content() -> None:
+    changes = [
+        {"method": "notifications/tools/list_changed", "params": {"note": "secret"}},
+        {"method": "notifications/prompts/list_changed"},
+        {"method": "notifications/resources/updated", "params": {"uri": "file:///mine", "note": "secret"}},
+        {"method": "notifications/resources/updated", "params": {"uri": "file:///not-mine"}},
+    ]
+    wanted = {"toolsListChanged": True, "resourceSubscriptions": ["file:///mine"]}
+    async with scripted("modern") as upstream:
+        listener = Pending(upstream, modern("subscriptions/listen", {"notifications": wanted}, rpc_id="s"))
+        await listener.answer.until(lambda a: b"list_changed" in a.body)
+        await ask(upstream, modern_tool("tell", 1, messages=changes))
+        await listener.answer.until(lambda a: b"resources/updated" in a.body)
+        await listener.leave()
+    meta = {"_meta": {"io.modelcontextprotocol/subscriptionId": "s"}}
+    assert listener.answer.events()[2:] == [
+        {"jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": meta},
+        {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {**meta, "uri": "file:///mine"}},
+    ]
+
+
+async def test_what_a_user_makes_a_server_print_answers_nobody_elses_request() -> None:
+    async with scripted("modern") as upstream:
+        bob = await waiting_reader(upstream, "bob")
+        forged = [
+            f'{prefix}{{"jsonrpc":"2.0","id":{rpc_id},"result":{{"forged":true}}}}'
+            for rpc_id in (1, 2, 3, '"1"', "1.0")
+            for prefix in ("", "echo: ")
+        ]
+        lines = [*forged, '{"jsonrpc":"2.0","id":{id},"result":{}}']
+        assert (await ask(upstream, of(modern_tool("say", 7, lines=lines), "ann"))).message(7)["result"] == {}
+        assert b"forged" not in bob.answer.body
+        await bob.leave()
+
+
+async def test_a_cancelled_request_ends_after_a_short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doorward.upstreams.stdio_exchange.CANCEL_GRACE_SECONDS", 0.01)
+    note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+    async with scripted("modern") as upstream:
+        ann, bob = await waiting_reader(upstream, "ann"), await waiting_reader(upstream, "bob")
+        for other in (of(call(note, era="modern"), "carl"), of(call(note, era="modern"), "ann", "client-2")):
+            assert (await ask(upstream, other)).status == 202
+        assert (await ask(upstream, of(call(note, era="modern"), "ann"))).status == 202
+        await ann.task
+        assert ann.answer.message(1)["error"]["code"] == -32800
+        heard = (await ask(upstream, of(modern_tool("cancelled", 2), "ann"))).json()["result"]["cancelled"]
+        assert len(heard) == 1
+        assert not bob.task.done()
+        await bob.leave()
+
+
+async def test_a_request_that_the_server_itself_gives_up_is_an_error_and_no_result() -> None:
+    lines = ['{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":{id}}}']
+    async with scripted("modern") as upstream:
+        answer = await ask(upstream, modern_tool("say", 7, lines=lines))
+    assert answer.message(7)["error"]["code"] == -32603

@@ -184,6 +184,14 @@ class Config:
     client that reads slowly is not cut off, and neither is a stream on which nothing is sent."""
     upstream_timeout_seconds: int = 300
     """How long the upstream may be silent before an answer is given up."""
+    stdio_sessions_limit: int = 200
+    """How many sessions of older clients a stdio command may have at once (1 to 100000) in each process of the door.
+    Each one is a process of its own. When all are in use, a new one takes the place of one of the user who has most."""
+    stdio_session_idle_seconds: int = 1800
+    """How long such a session may rest (1 to 604800), with no request and no open stream, before its process ends."""
+    stdio_unread_limit_bytes: int = 64 * 1024 * 1024
+    """What may wait in memory for stdio commands that do not read their input (1048576 to 2147483647), in each process
+    of the door. One user gets at most half of it."""
     self_check: bool = True
     """Look at the door through its public URL once it is open, as `doorward check` would, and say what stands in the
     way. `doorward doors show` tells it again."""

@@ -252,6 +252,9 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "head_timeout_seconds": _within(1, 3_600, "Whoever sends a byte now and then would hold connections for ever."),
     "write_timeout_seconds": _within(1, 3_600, "Clients that do not read would hold connections and calls forever."),
     "upstream_timeout_seconds": _within(1, 86_400, "A silent upstream would hold its caller for ever."),
+    "stdio_sessions_limit": _within(1, 100_000, "Each session is a process, which takes memory."),
+    "stdio_session_idle_seconds": _within(1, 604_800, "Clients rarely end their sessions, and each is a process."),
+    "stdio_unread_limit_bytes": _within(1024 * 1024, 2**31 - 1, "One message of a client has to fit."),
     "drain_seconds": _within(0, 3_600, "0 means: end at once."),
 }
 
