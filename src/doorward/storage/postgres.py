@@ -25,8 +25,9 @@ from doorward.oauth.changes import Change, Stored
 from doorward.oauth.records import RECORD_TYPES, Record
 from doorward.storage.port import Listed, Place, index_of_page
 from doorward.storage.postgres_connection import OPERATION_SECONDS, Connection, Pool, connect
-from doorward.storage.postgres_faults import ENDS_SESSION, FAULTS, RETRIED, start_error, unavailable
+from doorward.storage.postgres_faults import ENDS_SESSION, FAULTS, RETRIED, pooler_error, start_error, unavailable
 from doorward.storage.postgres_migrations import migrate, packaged_migrations
+from doorward.storage.postgres_pooler import is_pooled
 from doorward.storage.postgres_schema import (
     CONFLICT,
     DECODE,
@@ -64,12 +65,15 @@ class PostgresStore:
         """Connect and bring the schema up to date.
 
         Raises:
-            StartError: the server cannot be reached or does not let us in, or a newer version was here.
+            StartError: the server cannot be reached or does not let us in, a pooler in transaction mode stands in front
+                of it, or a newer version was here.
         """
         try:
             connection = await connect(self._url)
             try:
                 refuse_old(connection.get_server_version().major)
+                if await is_pooled(connection, partial(connect, self._url)):
+                    raise pooler_error(self._url)
                 await _warn_of_losses(connection)
                 await migrate(connection, packaged_migrations())
             finally:

@@ -21,14 +21,22 @@ RETRIED = frozenset({"40001", "40P01"})
 ENDS_SESSION = ("08", "57P", "25006")
 """How the codes begin after which a session is of no use: it is lost, shut down, or on what has become a replica."""
 
+POOLED = frozenset({"26000", "42P05"})
+"""A prepared statement is missing, or is there already: another session than ours runs the transaction."""
+
 _PASSWORD = frozenset({"28P01", "28000"})
 _NOT_READY = frozenset({"57P01", "57P02", "57P03", "53300"})
+
+
+_POOLER_WHAT = "It is behind a pooler in transaction mode."
+_POOLER_FIX = "Use session mode (PgBouncer: pool_mode = session), or name the database server itself in `database`."
 
 
 def unavailable(error: Exception) -> Unavailable:
     """Say that the database cannot answer, keeping the error as the cause."""
     name = getattr(error, "sqlstate", None) or type(error).__name__
-    failure = Unavailable(f"The database cannot answer now ({name}).")
+    hint = f" {_POOLER_WHAT} {_POOLER_FIX}" if name in POOLED else ""
+    failure = Unavailable(f"The database cannot answer now ({name}).{hint}")
     failure.__cause__ = error
     return failure
 
@@ -37,6 +45,8 @@ def start_error(url: str, error: Exception) -> StartError:
     """Say why the database cannot be used, and what to do."""
     where, database, user = _place(url)
     state = getattr(error, "sqlstate", None)
+    if state in POOLED:
+        return pooler_error(url)
     what = f"The database server at {where} cannot be reached."
     why = f"{type(error).__name__}: {error}" if isinstance(error, asyncpg.PostgresError) else _reason(error)
     fix = "Check host, port and files in the setting `database`, and that the server lets this machine in."
@@ -62,6 +72,19 @@ def start_error(url: str, error: Exception) -> StartError:
         what = f"The database {database!r} at {where} cannot be used."
         fix = "Check the setting `database`, and the log of the database server."
     return StartError(Problem(what=what, why=why, fix=fix))
+
+
+def pooler_error(url: str) -> StartError:
+    """Say that a pooler in transaction mode cannot be used, and what to do."""
+    where, database, _ = _place(url)
+    return StartError(
+        Problem(
+            what=f"The database {database!r} at {where} is behind a pooler in transaction mode.",
+            why="Each transaction may run in another session there. Prepared statements and the setting"
+            " synchronous_commit are lost, and so may be what was acknowledged.",
+            fix=_POOLER_FIX,
+        )
+    )
 
 
 def _reason(error: Exception) -> str:
