@@ -36,6 +36,7 @@ from doorward.oauth.policy import Policy
 from doorward.oauth.redirect_uris import check_registrable, matches
 from doorward.oauth.resource_indicators import canonical
 from doorward.oauth.trusted_issuers import TrustedIssuer
+from doorward.upstreams.stdio_lines import LineReader
 
 ISSUER = "https://door.example"
 IDP = "https://idp.example"
@@ -170,9 +171,31 @@ def _keys(data: bytes) -> None:
     read_jwks(strict_json.decode(data))
 
 
+def _lines_of_a_child(data: bytes) -> None:
+    reader = LineReader()
+    for line in data.split(b"\n"):
+        for message in reader.feed(line).messages:
+            if message.kind != "unreadable" and (b"\n" in message.line or b"\r" in message.line):
+                raise AssertionError(f"no line of an event: {message.line!r}")
+            if message.kind == "unreadable":
+                continue
+            value = json.loads(message.line.decode(), parse_constant=lambda name: {}[name])
+            json.dumps(value, ensure_ascii=False).encode()  # half a pair of surrogates fails here
+            if message.kind == "response" and ("error" in value) != (message.error_code is not None):
+                raise AssertionError(f"an error is not seen as one: {message.line!r}")
+
+
 TARGETS = MappingProxyType(
     {
         "strict JSON": Target(strict_json.decode, (strict_json.InvalidJson,), (b'{"a":[1,{"b":"\\u00e9"}]}', b"NaN")),
+        "lines of a child": Target(
+            _lines_of_a_child,
+            (),
+            (
+                b'{"jsonrpc":"2.0","id":7,"result":{"t":"\\ud83d","n":NaN}}\n{\n"jsonrpc":"2.0",\n"id":1,"result":{}}',
+                b'INFO {"jsonrpc":"2.0","id":"7","error":{"code":"x","message":"m"}}\n[{"jsonrpc":"2.0","method":"a"}]',
+            ),
+        ),
         "era and mirrored headers": Target(
             _era,
             (),

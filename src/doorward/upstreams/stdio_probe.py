@@ -92,4 +92,4 @@ async def _response(heard: asyncio.Queue[ChildMessage | None]) -> ChildMessage:
 
 def _verdict(message: ChildMessage) -> Era:
     knows = message.error_code is None or message.error_code in _MODERN_ERRORS
-    return "modern" if message.rpc_id == 1 and knows else "legacy"
+    return "modern" if message.rpc_id in {1, "1"} and knows else "legacy"
