@@ -16,8 +16,8 @@ from mutation.named import ROOT, Named, load
 from mutation.pool import Outcome, Result, Trial, run_all, workers
 
 sys.path.insert(0, str(ROOT / "tests"))
-FOLDERS_WITH_PROCESSES = ("flows/", "browser/", "judge/")
-"""Tests that start programs: they take seconds each, and no row rests on them alone."""
+LONG = ("flows/", "browser/", "judge/", "fuzzing/")
+"""Tests that start programs or draw thousands of inputs: they take long, and no row rests on them alone."""
 
 
 def parse() -> argparse.Namespace:
@@ -60,7 +60,7 @@ def main() -> int:
             results = run_all(named_trials(mutants, tests), idle, asked.workers)
             survived += table(results, wanted={"survived"} if asked.honest else {"killed"})
         if drawn:
-            survived += table(run_all(drawn, idle, asked.workers), wanted={"killed", "broken"})
+            survived += table(run_all(drawn, idle, asked.workers), wanted={"killed", "broken", "timed out"})
     return 1 if survived else 0
 
 
@@ -101,11 +101,11 @@ def named_trials(mutants: Iterable[Named], tests: dict[str, tuple[str, ...]]) ->
 
 
 def files_of(row: str) -> list[str]:
-    """Return the files with tests that carry the row, but for those that start programs."""
+    """Return the files with tests that carry the row, the quick ones first."""
     from test_requirements import marked
 
-    files = [file for file in dict.fromkeys(marked()[row]) if not file.startswith(FOLDERS_WITH_PROCESSES)]
-    return [f"tests/{file}" for file in files]
+    files = [file for file in dict.fromkeys(marked()[row]) if not file.startswith(LONG)]
+    return [f"tests/{file}" for file in sorted(files, key=lambda file: (file.endswith("_attacks.py"), file))]
 
 
 def drawn_trials(asked: argparse.Namespace) -> list[Trial]:
@@ -133,7 +133,7 @@ def table(results: list[Result], *, wanted: set[Outcome]) -> int:
     """Print how many mutants ended how, and those that did not end as they should; return how many these are."""
     other = [each for each in results if each.outcome not in wanted]
     print(f"\n{'mutants':10}{len(results):5}")
-    for outcome in ("killed", "survived", "broken", "no tests"):
+    for outcome in ("killed", "survived", "broken", "timed out", "no tests"):
         print(f"{outcome:10}{sum(each.outcome == outcome for each in results):5}")
     for each in other:
         print(f"\n{each.outcome}: {each.trial.name}\n    {each.trial.note}")

@@ -19,8 +19,8 @@ from typing import Any, Literal
 from mutation.copies import copy_tree, write_source
 from mutation.named import ROOT
 
-Outcome = Literal["killed", "survived", "broken", "no tests"]
-OUTCOMES: dict[int, Outcome] = {0: "survived", 1: "killed", -1: "killed", 5: "no tests"}
+Outcome = Literal["killed", "survived", "broken", "timed out", "no tests"]
+OUTCOMES: dict[int, Outcome] = {0: "survived", 1: "killed", -1: "timed out", 5: "no tests"}
 """By pytest's exit code; -1 is a run that had to be ended. Any other code means that no test could run."""
 
 

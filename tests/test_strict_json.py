@@ -67,6 +67,7 @@ def test_a_long_honest_text_is_decoded(value):
 
 @given(VALUES)
 @settings(max_examples=300, deadline=None, database=None)
+@pytest.mark.requirement("U-09")
 def test_marks_are_counted_outside_strings_only(value):
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":")) + " " * SMALL_LIMIT
     with pytest.MonkeyPatch.context() as patch:

@@ -47,6 +47,7 @@ async def test_the_redirect_is_handed_on_with_the_method_that_it_came_by(method,
         ("/callback?code=c&state=abcdefgh", "attacker.example.com"),
     ],
 )
+@pytest.mark.requirement("S-10")
 async def test_what_does_not_belong_to_the_sign_in_is_turned_away(target, host):
     async def visit(browser, callback):
         origin = callback.url.removesuffix("/callback")
@@ -85,6 +86,7 @@ async def test_nobody_who_comes_is_an_answer():
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "javascript:alert(1)", "https://x/\x1b[2J", "-version", "https://x/ y"]
 )
+@pytest.mark.requirement("S-09")
 async def test_a_browser_is_handed_no_url_that_is_not_for_browsers(url):
     opened, told = [], []
 

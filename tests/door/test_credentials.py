@@ -37,6 +37,7 @@ async def test_the_client_s_credential_never_reaches_the_upstream(front, token):
 
 @pytest.mark.requirement("T5")
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE", "PUT", "PATCH", "HEAD"])
+@pytest.mark.requirement("U-10")
 async def test_without_a_token_every_method_gets_a_challenge_that_names_no_error(front, method):
     answer = await front.ask(legacy() if method == "POST" else None, method=method)
     assert answer.status == 401
@@ -72,6 +73,7 @@ async def test_an_authorization_of_another_scheme_is_no_token(front, authorizati
         "undefined",
     ],
 )
+@pytest.mark.requirement("U-02")
 async def test_a_token_that_was_never_made_here_is_invalid(front, value):
     answer = await front.ask(legacy(), headers={"authorization": f"Bearer {value}"})
     assert answer.status == 401
@@ -100,6 +102,7 @@ async def test_a_token_for_another_resource_is_invalid_here(front, resource):
     assert 'error="invalid_token"' in answer.one("www-authenticate")
 
 
+@pytest.mark.requirement("U-02")
 async def test_a_token_dies_at_the_second_it_expires(front, token):
     front.clock.advance(3599)
     assert (await front.ask(legacy(), token=token)).status == 200
@@ -182,11 +185,13 @@ async def test_the_operator_s_header_carries_nothing_but_header_tokens():
     assert not front.upstream.calls
 
 
+@pytest.mark.requirement("U-04")
 async def test_a_header_that_the_operator_did_not_choose_carries_no_token(front):
     answer = await front.ask(legacy(), headers={"x-api-key": await front.header_token()})
     assert answer.status == 401
 
 
+@pytest.mark.requirement("U-02")
 async def test_two_credentials_in_two_places_are_refused():
     front = await make(token_header="X-API-Key")
     header_token = await front.header_token()

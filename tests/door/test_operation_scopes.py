@@ -119,6 +119,7 @@ async def test_a_door_without_a_check_has_no_scopes_to_look_at():
     assert (await front.ask(method="GET")).status == 200
 
 
+@pytest.mark.requirement("U-05")
 async def test_methods_may_need_scopes_too():
     front = await scoped(tool_scopes={}, method_scopes={"resources/*": ("files:read",)})
     token = await front.access_token()

@@ -78,6 +78,8 @@ async def test_the_canary_sings_when_the_address_check_is_missing():
     "addresses",
     [["10.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["8.8.8.8", "::1"], ["169.254.169.254"], ["fe80::1%2"], ["127.0.0.1"]],
 )
+@pytest.mark.requirement("S-02")
+@pytest.mark.requirement("R-06")
 async def test_one_inner_address_among_those_of_a_name_refuses_the_name(addresses):
     async with listening() as canary:
         switchboard = Switchboard(canary.port)

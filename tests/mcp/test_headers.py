@@ -18,6 +18,7 @@ def test_the_mirrored_headers_are_read_without_their_edge_whitespace():
 
 
 @pytest.mark.parametrize("name", ["mcp-protocol-version", "mcp-method", "mcp-name"])
+@pytest.mark.requirement("U-06")
 def test_a_header_sent_twice_is_named(name):
     assert read_mirrored({name.encode(): b"x"}, (name.encode(),)).doubled == name
 
@@ -85,5 +86,6 @@ def test_agreeing_headers_pass(method, name, params):
         ("tasks/update", "tasks/update", "t1", {}),
     ],
 )
+@pytest.mark.requirement("U-06")
 def test_a_missing_or_lying_header_is_a_mismatch(header_method, method, name, params):
     assert disagreement(Mirrored(method=header_method, name=name), method, params)

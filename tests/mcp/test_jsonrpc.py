@@ -123,6 +123,7 @@ def test_an_error_about_no_particular_request_has_no_id_at_all():
 
 
 @pytest.mark.parametrize("member", ["Method", "METHOD", "Params", "param\u017f", "ID", "Result", "JSONRPC"])
+@pytest.mark.requirement("U-07")
 def test_a_member_in_a_second_spelling_is_refused(member):
     refusal = read({"jsonrpc": "2.0", "id": 4, "method": "ping", member: "tools/call"})
     assert isinstance(refusal, Refusal)

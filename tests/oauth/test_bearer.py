@@ -76,6 +76,7 @@ def test_a_live_token_for_this_door_is_accepted_until_the_last_second():
         (an_access_token(resource="https://door.example/mcp2"), NOW, Reason.WRONG_RESOURCE),
     ],
 )
+@pytest.mark.requirement("U-02")
 def test_any_other_access_token_is_invalid(record, now, reason):
     with pytest.raises(BearerError) as refused:
         check_access_token(record, now=now, resource=RESOURCE)
@@ -97,6 +98,7 @@ def test_a_header_token_lives_until_it_expires_if_ever(expires_at):
 @pytest.mark.parametrize(
     ("record", "reason"), [(None, Reason.UNKNOWN_TOKEN), (a_header_token(NOW), Reason.EXPIRED_TOKEN)]
 )
+@pytest.mark.requirement("U-02")
 def test_any_other_header_token_is_invalid(record, reason):
     with pytest.raises(BearerError) as refused:
         check_header_token(record, now=NOW)

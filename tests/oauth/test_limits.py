@@ -157,6 +157,7 @@ def having_open(count: int, failures: int = 0, delays: Delays = FROM_ONE_ADDRESS
         *[(5, 0, True), (5, 1, False), (40, 0, True), (40, 1, False)],
     ],
 )
+@pytest.mark.requirement("T-09")
 def test_an_open_try_takes_the_place_of_a_wrong_one(failures, under_way, passes):
     record = having_open(under_way, failures)
     if passes:

@@ -30,6 +30,7 @@ RULES = OperationScopes(("mcp",), tools=TOOLS, methods=METHODS)
     ],
 )
 @pytest.mark.requirement("R4")
+@pytest.mark.requirement("U-05")
 def test_an_operation_needs_the_scopes_of_the_door_and_its_own(method, params, needed):
     assert RULES.required(method, params) == needed
 
@@ -38,6 +39,7 @@ def test_an_operation_needs_the_scopes_of_the_door_and_its_own(method, params, n
     "params",
     [{}, {"name": None}, {"name": ["read"]}, {"name": "free", "Name": "delete_all"}, {"name": "free", "NAME": 1}],
 )
+@pytest.mark.requirement("U-05")
 def test_a_tool_that_cannot_be_told_needs_the_scopes_of_all_tools(params):
     assert set(RULES.required("tools/call", params)) == {"mcp", "files:write", "danger", "files:read"}
 

@@ -42,6 +42,7 @@ def test_a_form_is_read_one_way(body, values):
         (b"a=" + b"x" * BODY_LIMIT_BYTES, Reason.TOO_LARGE),
     ],
 )
+@pytest.mark.requirement("T-10")
 def test_a_body_with_two_readings_is_refused(body, reason):
     for parse in (parse_form, parse_query):
         with pytest.raises(InvalidRequest) as refused:
@@ -81,6 +82,7 @@ def test_a_scope_is_split_at_spaces(scope, scopes):
 
 
 @pytest.mark.parametrize("scope", ['a"b', "a\\b", "a\tb", "a\nb", "é", "a\u00a0b", " ".join(map(str, range(101)))])
+@pytest.mark.requirement("U-09")
 def test_a_scope_outside_the_grammar_is_refused(scope):
     with pytest.raises(InvalidScope) as refused:
         parse_scope(scope)

@@ -116,6 +116,8 @@ def test_a_client_may_change_from_a_secret_to_keys_and_back():
         (BODY | {"redirect_uris": []}, InvalidRedirectUri),
     ],
 )
+@pytest.mark.requirement("R-04")
+@pytest.mark.requirement("R-10")
 def test_a_replacement_is_held_to_the_rules_of_a_registration(body, error):
     with pytest.raises(error):
         replaced(body)

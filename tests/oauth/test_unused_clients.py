@@ -101,6 +101,8 @@ def test_the_same_words_of_a_public_client_get_the_same_client():
         {"source": "registered"},
     ],
 )
+@pytest.mark.requirement("R-01")
+@pytest.mark.requirement("R-03")
 def test_a_client_that_is_old_used_or_confidential_is_not_given_again(changes):
     decision = register(metadata(), waiting(**changes))
     assert decision.reply["client_id"] == "new"

@@ -34,6 +34,7 @@ def test_a_token_that_is_alive_and_for_this_door_is_good():
         ({"audience": ("https://mcp.example.com",)}, 999, "wrong_resource"),
     ],
 )
+@pytest.mark.requirement("U-01")
 def test_any_other_is_refused(changes, now, reason):
     token = None if changes is None else VerifiedToken(**GOOD | changes)
     with pytest.raises(BearerError) as caught:

@@ -168,6 +168,7 @@ def test_a_token_bound_to_a_key_gives_one_bound_to_the_same_key():
 )
 @pytest.mark.requirement("TX-01")
 @pytest.mark.requirement("T-04")
+@pytest.mark.requirement("U-01")
 def test_every_other_exchange_is_refused(changes, error, reason):
     with pytest.raises(OAuthError) as refused:
         exchanged(**changes)
