@@ -105,7 +105,7 @@ def files_of(row: str) -> list[str]:
     from test_requirements import marked
 
     files = [file for file in dict.fromkeys(marked()[row]) if not file.startswith(LONG)]
-    return [f"tests/{file}" for file in sorted(files, key=lambda file: (file.endswith("_attacks.py"), file))]
+    return [f"tests/{file}" for file in sorted(files, key=lambda file: (not file.endswith("_situations.py"), file))]
 
 
 def drawn_trials(asked: argparse.Namespace) -> list[Trial]:
