@@ -50,7 +50,7 @@ class World:
 
     def browser(self) -> httpx2.AsyncClient:
         """A browser: keeps cookies, follows nothing by itself."""
-        return httpx2.AsyncClient(transport=httpx2.ASGITransport(self.door), base_url=ISSUER)
+        return httpx2.AsyncClient(transport=httpx2.ASGITransport(self.door), base_url=self.door.policy.issuer)
 
     async def register(self, **metadata: Any) -> dict[str, Any]:
         async with self.browser() as http:
@@ -78,7 +78,7 @@ class World:
             "code_challenge": CHALLENGE,
             "code_challenge_method": "S256",
             "state": "opaque",
-            "resource": RESOURCE,
+            "resource": self.door.policy.resource,
         } | changes
         return {name: value for name, value in parameters.items() if value != "-"}
 
@@ -124,12 +124,14 @@ class World:
 
 
 @asynccontextmanager
-async def world(tmp_path: Path, *, app: Any = echo_app, clock: FixedClock | None = None, **settings: Any):
+async def world(
+    tmp_path: Path, *, app: Any = echo_app, clock: FixedClock | None = None, public_url: str = ISSUER, **settings: Any
+):
     """Run a door on SQLite in `tmp_path`; opening the same path again is a restart."""
     clock = clock or FixedClock()
     door = Door(
         app,
-        public_url=ISSUER,
+        public_url=public_url,
         data_dir=tmp_path / "data",
         clock=clock,
         **({"owner_password": PASSWORD} | settings),
@@ -148,7 +150,8 @@ def form_of(page: httpx2.Response) -> tuple[str, dict[str, str]]:
 
 async def follow(browser: httpx2.AsyncClient, answer: httpx2.Response) -> httpx2.Response:
     """Follow redirects that stay at the door."""
-    while answer.status_code in {302, 303} and answer.headers["location"].startswith(ISSUER + "/"):
+    own = f"{str(browser.base_url).rstrip('/')}/"
+    while answer.status_code in {302, 303} and answer.headers["location"].startswith(own):
         answer = await browser.get(answer.headers["location"])
     return answer
 

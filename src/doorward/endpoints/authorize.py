@@ -18,11 +18,14 @@ from starlette.responses import RedirectResponse, Response
 from doorward.endpoints.responses import NO_STORE
 from doorward.errors import Conflict
 from doorward.login.browser_sessions import (
+    PAGE_KEY,
     BrowserCookie,
     anonymous_session,
     cookie_digest,
+    current_session,
     is_own_start,
     new_cookie_value,
+    page_key_in,
 )
 from doorward.oauth import authorization
 from doorward.oauth.changes import Change, Insert, Stored
@@ -134,24 +137,27 @@ class AuthorizeEndpoint:
             raise LocalAuthorizationError(
                 "This sign-in is unknown or too old. Start again from your MCP client.", Reason.UNKNOWN_REQUEST
             )
-        _, session = await self._browser(request, now)
+        value, session = await current_session(self.authority.store, self.cookie, request, now)
         flow = request.cookies.get(self.cookie.flow_name(request_id), "")
-        return self._next(pending.record, session.record if session else None, now, cookie_digest(flow))
+        record = session.record if session else None
+        return self._next(pending.record, record, now, cookie_digest(flow), page_key_in(value))
 
     async def _browser(self, request: Request, now: int) -> tuple[str, Stored[BrowserSession] | None]:
         """Return this browser's cookie value and live session; a new value when it has none."""
-        value = request.cookies.get(self.cookie.name)
-        if value:
-            session = await self.authority.store.get(BrowserSession, cookie_digest(value))
-            if session and (session.record.expires_at or 0) > now:
-                return value, session
-        return new_cookie_value(self.authority.entropy), None
+        # A client has made this address, so no page key in it counts.
+        value, session = await current_session(self.authority.store, self.cookie, request, now, page_key="")
+        return (value if session else new_cookie_value(self.authority.entropy)), session
 
     def _next(
-        self, pending: AuthorizationRequest, session: BrowserSession | None, now: int, flow_digest: str = ""
+        self,
+        pending: AuthorizationRequest,
+        session: BrowserSession | None,
+        now: int,
+        flow_digest: str = "",
+        page_key: str = "",
     ) -> Response:
         step = authorization.next_step(pending, session, now=now, flow_digest=flow_digest)
         if step not in STEPS:
             raise LocalAuthorizationError(*ENDED[step])
-        query = urlencode({"request": pending.request_id})
+        query = urlencode({"request": pending.request_id} | ({PAGE_KEY: page_key} if page_key else {}))
         return RedirectResponse(f"{self.authority.policy.issuer}{STEPS[step]}?{query}", 303, NO_STORE)

@@ -4,6 +4,14 @@ A flow is bound to the browser that began it: without that, a stranger's half-fi
 somebody else's browser (CVE-2026-27124). A cookie's value is a secret of 256 bits; only its digest is stored. The
 browser's is replaced at sign-in, so a value planted before sign-in is worthless after it. That of a flow is not, and
 says no more than where the flow was begun: what several tabs do at once, or an answer that is lost, does not end it.
+
+Cookies have no port: a browser hands those of http://127.0.0.1:8000 to whatever listens on another port of 127.0.0.1,
+the loopback callback of a client first of all. So where an issuer shares its host with other ports, a cookie alone
+opens nothing. There a signed-in session has two halves: a cookie of its own, and a page key that is only in addresses
+and forms of ours. Both are made at each sign-in, and a session that was made for one authorization request ends with
+its answer.
+
+Spec: RFC 6265 s8.5
 """
 
 from __future__ import annotations
@@ -14,9 +22,18 @@ import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from doorward.clock import Entropy
-from doorward.oauth.records import BrowserSession
+from starlette.requests import Request
 
+from doorward.clock import Entropy
+from doorward.oauth.changes import Change, Delete, Stored
+from doorward.oauth.parameters import parse_form, parse_query
+from doorward.oauth.records import BrowserSession
+from doorward.oauth.uris import parse_http
+from doorward.storage.port import Store
+
+PAGE_KEY = "page_key"
+"""The parameter of our own addresses that carries the second half of a session."""
+_JOINT = "."
 _FLOW_CHARACTERS = 16
 FLOWS_LIMIT = 20
 """Sign-ins that one browser may have under way; beyond, the cookies of the oldest go."""
@@ -35,12 +52,34 @@ class BrowserCookie:
 
     name: str
     secure: bool
+    is_shared: bool
+    """Programs at other ports of the host get the cookies as well, so a signed-in session takes a page key too."""
 
     @classmethod
     def for_issuer(cls, issuer: str) -> BrowserCookie:
-        """`__Host-` demands https, which a loopback address does not have."""
-        secure = issuer.startswith("https://")
-        return cls("__Host-doorward" if secure else "doorward", secure)
+        """`__Host-` demands https, which a loopback address does not have. Doors of one host have their own names."""
+        parsed = parse_http(issuer)
+        secure = parsed.scheme == "https"
+        name = ("__Host-doorward" if secure else "doorward") + (f"_{parsed.port}" if parsed.port else "")
+        return cls(name, secure, is_shared=not secure or parsed.port is not None)
+
+    def presented(self, cookies: Mapping[str, str], page_key: str) -> str:
+        """Return the secret that a request brings: the browser's cookie, or both halves of a session."""
+        if self.is_shared and page_key:
+            half = cookies.get(self.flow_name(page_key), "")
+            return f"{half}{_JOINT}{page_key}" if half else ""
+        value = cookies.get(self.name, "")
+        return "" if _JOINT in value else value
+
+    def sign_in_header(self, value: str) -> str:
+        """Return the `Set-Cookie` value for a session that has just been made."""
+        half, _, page_key = value.partition(_JOINT)
+        return f"{self.flow_name(page_key)}={half}{self._attributes}" if page_key else self.header(value)
+
+    def ended_header(self, value: str) -> str:
+        """Return the `Set-Cookie` value that takes the cookie of an ended session away."""
+        page_key = page_key_in(value)
+        return f"{self.flow_name(page_key) if page_key else self.name}=; Max-Age=0{self._attributes}"
 
     def header(self, value: str) -> str:
         """Return the `Set-Cookie` value."""
@@ -62,6 +101,53 @@ class BrowserCookie:
     @property
     def _attributes(self) -> str:
         return "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if self.secure else "")
+
+
+def new_session_value(cookie: BrowserCookie, entropy: Entropy) -> str:
+    """Return the secret of a session that begins now: a fresh cookie and, where others see cookies, a page key."""
+    value = new_cookie_value(entropy)
+    return f"{value}{_JOINT}{new_cookie_value(entropy)}" if cookie.is_shared else value
+
+
+def page_key_in(value: str) -> str:
+    """Return the half of a session's secret that our own addresses carry; empty where the cookie is enough."""
+    return value.partition(_JOINT)[2]
+
+
+async def page_key_of(request: Request) -> str:
+    """Return the page key that a request brings, in its address or in the token of one of our forms."""
+    if request.method == "POST":
+        return page_key_in_form_token(parse_form(await request.body()).get("form_token", ""))
+    return parse_query(request.scope["query_string"]).get(PAGE_KEY, "")
+
+
+def page_key_in_form_token(token: str) -> str:
+    """Return the page key that the hidden value of a form brings along."""
+    return token.rpartition(_JOINT)[0]
+
+
+async def current_session(
+    store: Store, cookie: BrowserCookie, request: Request, now: int, *, page_key: str | None = None
+) -> tuple[str, Stored[BrowserSession] | None]:
+    """Return the secret that a request brings, and the live session that it opens.
+
+    Where others see cookies, a cookie alone opens no session that somebody has signed in to.
+    """
+    key = await page_key_of(request) if page_key is None else page_key
+    value = cookie.presented(request.cookies, key)
+    session = await store.get(BrowserSession, cookie_digest(value)) if value else None
+    if session is None or (session.record.expires_at or 0) <= now:
+        return value, None
+    if cookie.is_shared and session.record.user_id is not None and not page_key_in(value):
+        return value, None
+    return value, session
+
+
+def ending_with_answer(cookie: BrowserCookie, session: Stored[BrowserSession] | None) -> tuple[Change, ...]:
+    """Return the change by which a session ends with the one request that it was made for."""
+    if session is None or not cookie.is_shared:
+        return ()
+    return (Delete(BrowserSession, session.record.cookie_digest, session.version),)
 
 
 def new_cookie_value(entropy: Entropy) -> str:
@@ -102,8 +188,10 @@ def _digests(session: BrowserSession) -> tuple[str, ...]:
 
 
 def form_token(cookie_value: str, request_id: str) -> str:
-    """Return the hidden value that ties a form to this browser and this request."""
-    return hmac.new(cookie_value.encode(), b"form " + request_id.encode(), hashlib.sha256).hexdigest()
+    """Return the hidden value that ties a form to this browser and this request; it brings the page key along."""
+    tied = hmac.new(cookie_value.encode(), b"form " + request_id.encode(), hashlib.sha256).hexdigest()
+    page_key = page_key_in(cookie_value)
+    return f"{page_key}{_JOINT}{tied}" if page_key else tied
 
 
 def came_from_our_page(

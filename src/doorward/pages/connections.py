@@ -21,7 +21,7 @@ from doorward.oauth.changes import Delete
 from doorward.oauth.errors import AccessDenied, InvalidRequest, LocalAuthorizationError, OAuthError, Reason
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.oauth.records import BrowserSession
-from doorward.pages.own_pages import CONNECTIONS, Visitor, require_own_form, to_sign_in, visitor_of
+from doorward.pages.own_pages import CONNECTIONS, Visitor, address_of, require_own_form, to_sign_in, visitor_of
 from doorward.pages.rendering import Pages, place_of
 from doorward.pages.steps import NO_STORE
 from doorward.storage.authority import Authority
@@ -61,13 +61,16 @@ class ConnectionsPage:
         match form.get("action"):
             case "disconnect":
                 await self._disconnect(visitor, form.get("client_id", ""))
+                return RedirectResponse(address_of(self.authority, CONNECTIONS, visitor.page_key), 303, NO_STORE)
             case "sign_out":
                 session = visitor.session
                 await self.authority.store.apply([Delete(BrowserSession, session.record.key, session.version)])
                 log(LOGGER, logging.INFO, "signed_out", user=visitor.user.user_id)
+                answer = RedirectResponse(address_of(self.authority, CONNECTIONS), 303, NO_STORE)
+                answer.headers["set-cookie"] = self.cookie.ended_header(visitor.cookie_value)
+                return answer
             case _:
                 raise LocalAuthorizationError("This page has no such action.", Reason.MALFORMED_REQUEST)
-        return RedirectResponse(f"{self.authority.policy.issuer}{CONNECTIONS}", 303, NO_STORE)
 
     async def list_as_json(self, request: Request) -> Response:
         """Answer the same list to a program of ours in the signed-in browser."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.login.browser_sessions import BrowserCookie, is_own_step, new_cookie_value
+from doorward.login.browser_sessions import BrowserCookie, ending_with_answer, is_own_step, new_cookie_value
 from doorward.logs import log
 from doorward.oauth import authorization
 from doorward.oauth import consent as consents
@@ -51,7 +51,7 @@ class ConsentPage:
             location = await self.authority.decide(lambda: self._remembered(request, request_id))
             if location is not None:
                 log(LOGGER, logging.INFO, "consent", decision="remembered")
-                return Response(status_code=303, headers={"location": location, **NO_STORE})
+                return self._closed(step, Response(status_code=303, headers={"location": location, **NO_STORE}))
         return self._page(step, user_id, consent)
 
     async def submit(self, request: Request) -> Response:
@@ -71,7 +71,8 @@ class ConsentPage:
                 decided = await self._approve(step, user_id, await self._consent(step, user_id))
             else:
                 decided = self._deny(step)
-            return Decision((decided.reply, step), decided.changes)
+            changes = (*decided.changes, *ending_with_answer(self.cookie, step.session))
+            return Decision((decided.reply, step), changes)
 
         location, step = await self.authority.decide(attempt)
         log(LOGGER, logging.INFO, "consent", decision="approve" if allowed else "deny")
@@ -81,14 +82,21 @@ class ConsentPage:
         """Send the browser to the client, or let the person go there."""
         client, redirect_uri = step.client.record, step.pending.record.redirect_uri
         if may_answer_at_once(client, redirect_uri):
-            return Response(status_code=303, headers={"location": location, **NO_STORE})
-        return self.pages.render(
+            return self._closed(step, Response(status_code=303, headers={"location": location, **NO_STORE}))
+        page = self.pages.render(
             "onwards.html",
             client_name=client.client_name or "An MCP client",
             leads_to=place_of(redirect_uri),
             onwards=location,
             allowed=allowed,
         )
+        return self._closed(step, page)
+
+    def _closed(self, step: Step, answer: Response) -> Response:
+        """Return the answer, without leaving a cookie behind whose session has ended with it."""
+        if self.cookie.is_shared:
+            answer.headers.append("set-cookie", self.cookie.ended_header(step.cookie_value))
+        return answer
 
     async def _consent(self, step: Step, user_id: str) -> Stored[Consent] | None:
         asked = step.pending.record
@@ -115,7 +123,7 @@ class ConsentPage:
         if user_id is None or not self._is_remembered(request, step, consent):
             return Decision(None)
         decision = await self._approve(step, user_id, consent)
-        return Decision(decision.reply, decision.changes)
+        return Decision(decision.reply, (*decision.changes, *ending_with_answer(self.cookie, step.session)))
 
     def _deny(self, step: Step) -> Decision[str]:
         authority = self.authority
@@ -161,5 +169,6 @@ class ConsentPage:
             described_at=urlsplit(client.client_id).netloc if client.source == "metadata_document" else "",
             local_program=consents.is_on_this_device(step.pending.record.redirect_uri),
             request_id=step.pending.record.request_id,
+            page_key=step.page_key,
             form_token=step.form_token,
         )

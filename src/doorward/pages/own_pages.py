@@ -11,7 +11,14 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from doorward.login.browser_sessions import BrowserCookie, came_from_our_page, cookie_digest, form_token
+from doorward.login.browser_sessions import (
+    PAGE_KEY,
+    BrowserCookie,
+    came_from_our_page,
+    current_session,
+    form_token,
+    page_key_in,
+)
 from doorward.oauth.changes import Stored
 from doorward.oauth.errors import LocalAuthorizationError, Reason
 from doorward.oauth.records import BrowserSession, User
@@ -32,6 +39,11 @@ class Visitor:
     session: Stored[BrowserSession]
     user: User
 
+    @property
+    def page_key(self) -> str:
+        """What the addresses of our pages carry for this person."""
+        return page_key_in(self.cookie_value)
+
     def form_token(self, page: str) -> str:
         """Return the hidden value for the forms of a page."""
         return form_token(self.cookie_value, page)
@@ -39,14 +51,19 @@ class Visitor:
 
 async def visitor_of(authority: Authority, cookie: BrowserCookie, request: Request) -> Visitor | None:
     """Return who is looking; None when nobody has signed in, or the account has ended."""
-    value = request.cookies.get(cookie.name)
-    session = await authority.store.get(BrowserSession, cookie_digest(value)) if value else None
-    if not value or session is None or (session.record.expires_at or 0) <= authority.clock.now():
+    value, session = await current_session(authority.store, cookie, request, authority.clock.now())
+    if session is None:
         return None
     user = await authority.store.get(User, session.record.user_id) if session.record.user_id else None
     if user is None or user.record.disabled_at is not None:
         return None
     return Visitor(value, session, user.record)
+
+
+def address_of(authority: Authority, page: str, page_key: str = "") -> str:
+    """Return the address of a page of ours; each link from one to another is made here, because it carries the key."""
+    query = f"?{urlencode({PAGE_KEY: page_key})}" if page_key else ""
+    return f"{authority.policy.issuer}{page}{query}"
 
 
 def to_sign_in(authority: Authority, page: str) -> Response:

@@ -21,6 +21,8 @@ from doorward.login.browser_sessions import (
     cookie_digest,
     form_token,
     new_cookie_value,
+    new_session_value,
+    page_key_in,
     signed_in_session,
 )
 from doorward.login.local import verify_password
@@ -31,7 +33,7 @@ from doorward.oauth.changes import Change, Delete, Expect, Insert, Replace, Stor
 from doorward.oauth.errors import LocalAuthorizationError, Reason, TooManyRequests
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.oauth.records import BrowserSession, User
-from doorward.pages.own_pages import OWN_PAGES, require_own_form
+from doorward.pages.own_pages import OWN_PAGES, address_of, require_own_form
 from doorward.pages.rendering import Pages
 from doorward.pages.steps import NO_STORE, Step, back_to_authorize, load_step, require_our_form
 from doorward.storage.audit_log import note
@@ -124,10 +126,12 @@ class SignInPage:
 
     async def _signed_in(self, purpose: _Purpose, verified: Stored[User]) -> Response:
         user, now = verified.record, self.authority.clock.now()
-        value = new_cookie_value(self.authority.entropy)
+        value = new_session_value(self.cookie, self.authority.entropy)
         # Checking a password takes long: an account disabled meanwhile must not end up signed in.
         step = purpose.step
         before = step.session if step else await self._session(purpose.cookie_value)
+        if self.cookie.is_shared and before is not None and before.record.user_id is None:
+            before = None  # the browser keeps that cookie, which nobody signs in to
         session = signed_in_session(value, user.user_id, now, before=before.record if before else None)
         changes: list[Change] = [Expect(User, user.user_id, verified.version), Insert(session)]
         if before is not None:
@@ -138,17 +142,17 @@ class SignInPage:
             changes.append(Replace(bound, step.pending.version))
         await self.authority.store.apply(changes)
         log(LOGGER, logging.INFO, "signed_in", user=user.user_id, client_id=step and step.client.record.client_id)
-        response = self._onwards(purpose)
-        response.headers["set-cookie"] = self.cookie.header(value)
+        response = self._onwards(purpose, page_key_in(value))
+        response.headers["set-cookie"] = self.cookie.sign_in_header(value)
         return response
 
     async def _session(self, cookie_value: str) -> Stored[BrowserSession] | None:
         return await self.authority.store.get(BrowserSession, cookie_digest(cookie_value))
 
-    def _onwards(self, purpose: _Purpose) -> Response:
+    def _onwards(self, purpose: _Purpose, page_key: str = "") -> Response:
         if purpose.step is not None:
-            return back_to_authorize(self.authority, purpose.value)
-        return RedirectResponse(self.authority.policy.issuer + purpose.value, 303, NO_STORE)
+            return back_to_authorize(self.authority, purpose.value, page_key or purpose.step.page_key)
+        return RedirectResponse(address_of(self.authority, purpose.value, page_key), 303, NO_STORE)
 
     def _slowed(self, purpose: _Purpose, name: str, known: dict[str, str], error: TooManyRequests) -> Response:
         seconds = error.retry_after_seconds

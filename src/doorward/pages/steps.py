@@ -11,7 +11,15 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from doorward.login.browser_sessions import BrowserCookie, came_from_our_page, cookie_digest, form_token
+from doorward.login.browser_sessions import (
+    PAGE_KEY,
+    BrowserCookie,
+    came_from_our_page,
+    cookie_digest,
+    current_session,
+    form_token,
+    page_key_in,
+)
 from doorward.oauth.authorization import is_of_browser
 from doorward.oauth.changes import Stored
 from doorward.oauth.errors import LocalAuthorizationError, Reason
@@ -37,6 +45,11 @@ class Step:
         return None if self.session is None else self.session.record.user_id
 
     @property
+    def page_key(self) -> str:
+        """What addresses of ours carry for the session of this browser."""
+        return page_key_in(self.cookie_value)
+
+    @property
     def form_subject(self) -> str:
         """What a form of this step is for: this request, as this person."""
         return f"{self.pending.record.request_id} {self.user_id or ''}"
@@ -60,10 +73,7 @@ async def load_step(authority: Authority, cookie: BrowserCookie, request: Reques
         raise LocalAuthorizationError(
             "This sign-in is unknown or too old. Start again from your MCP client.", Reason.UNKNOWN_REQUEST
         )
-    value = request.cookies.get(cookie.name, "")
-    session = await store.get(BrowserSession, cookie_digest(value)) if value else None
-    if session is not None and (session.record.expires_at or 0) <= now:
-        session = None
+    value, session = await current_session(store, cookie, request, now)
     flow = request.cookies.get(cookie.flow_name(pending.record.request_id), "")
     flow_digest = cookie_digest(flow)
     if not is_of_browser(pending.record, session.record if session else None, now=now, flow_digest=flow_digest):
@@ -78,7 +88,8 @@ async def load_step(authority: Authority, cookie: BrowserCookie, request: Reques
         raise LocalAuthorizationError(
             "The client of this sign-in was removed. Connect again from your MCP client.", Reason.UNKNOWN_CLIENT
         )
-    return Step(flow if flow_digest == pending.record.flow_digest else value, session, pending, client)
+    by_flow = flow_digest == pending.record.flow_digest and not (session and page_key_in(value))
+    return Step(flow if by_flow else value, session, pending, client)
 
 
 def require_our_form(authority: Authority, request: Request, step: Step, presented: str | None) -> None:
@@ -101,7 +112,7 @@ def require_our_form(authority: Authority, request: Request, step: Step, present
         raise error
 
 
-def back_to_authorize(authority: Authority, request_id: str) -> Response:
+def back_to_authorize(authority: Authority, request_id: str, page_key: str = "") -> Response:
     """Return to the endpoint that decides what is next."""
-    query = urlencode({"continue": request_id})
+    query = urlencode({"continue": request_id} | ({PAGE_KEY: page_key} if page_key else {}))
     return RedirectResponse(f"{authority.policy.issuer}/authorize?{query}", 303, NO_STORE)
