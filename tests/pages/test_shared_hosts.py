@@ -163,7 +163,10 @@ async def test_another_account_may_be_used_for_a_sign_in(tmp_path):
 
 
 async def test_a_remembered_consent_takes_a_sign_in_and_no_question(tmp_path):
-    async with world(tmp_path, public_url=ISSUER, remember_consent=True) as w, w.browser() as browser:
+    async with (
+        world(tmp_path, public_url=ISSUER, remember_consent=True, device_grant=True) as w,
+        w.browser() as browser,
+    ):
         client_id = await w.known_client()
         arrive(browser, OWN)
         await w.submit(browser, await w.sign_in(browser, client_id), decision="approve")
