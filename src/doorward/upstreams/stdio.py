@@ -149,6 +149,8 @@ class StdioUpstream:
         """Forget a session at once, and end its child beside the requests."""
         if self._sessions.pop(session.mcp_session_id, None) is None:
             return
+        if len(self._ending) >= self._max_sessions and session.child is not None:
+            session.child.kill()  # those that may still take their time would be more than the limit allows
         task = asyncio.get_running_loop().create_task(session.end())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)

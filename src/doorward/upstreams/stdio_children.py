@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 _AT_ONCE_BYTES: Final = 64 * 1024
 _WATCHER_SECONDS: Final = 3.0
+_LOADER: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""What an interpreter may need to start, and nothing that could be a secret."""
 
 _WATCHER: Final = """
 import os, signal, sys, time
@@ -132,24 +134,29 @@ class Children:
     def _start_watcher(self) -> None:
         try:
             self._watcher = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-I", "-S", "-c", _WATCHER],
+                [sys.executable or "python3", "-I", "-S", "-c", _WATCHER],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
                 cwd="/",
-                env={},
+                env={name: os.environ[name] for name in _LOADER if name in os.environ},
                 start_new_session=True,  # a signal to the door's own group must not end it first
             )
         except OSError as error:
+            self._cannot(error)
+
+    def _cannot(self, error: Exception) -> None:
+        if not self._cannot_watch:
             self._cannot_watch = True
-            log(_log, logging.WARNING, "children may outlive a killed door", detail=str(error))
+            log(_log, logging.WARNING, "what children start may outlive a killed door", detail=str(error))
 
     def _tell(self, line: bytes) -> bool:
         if self._watcher is None or self._watcher.stdin is None:
             return False
         try:
             self._watcher.stdin.write(line)
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            self._cannot(error)
             return False
         return True
