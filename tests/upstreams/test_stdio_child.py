@@ -142,7 +142,7 @@ async def test_a_child_that_floods_a_stream_is_paused_and_answers_go_on() -> Non
     ):
         async with scripted("modern") as upstream:
             assert (await ask(upstream, modern_tool("flood", stream=stream, line=line))).json()["result"] == {}
-            child = upstream._shared._member.child
+            child = upstream._shared._members[None].child
             while not child._paused:
                 await asyncio.sleep(0)
             # What was read and not looked at is a piece or two, however long the flood lasts.

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from upstreams.recorder import Pending, ask, call, caller, modern
-from upstreams.stdio_upstreams import modern_tool, open_session, scripted, tool
+from upstreams.stdio_upstreams import fault_of, gone, modern_tool, open_session, scripted, tool
 
+from doorward.errors import UpstreamError
 from doorward.upstreams.stdio import StdioUpstream
 from doorward.upstreams.stdio_child import spawn
 from doorward.upstreams.stdio_children import Children
@@ -27,7 +28,7 @@ async def test_modern_requests_share_children_without_sharing_ids() -> None:
             progress, result = answer.events()
             assert progress["params"]["progressToken"] == "same"
             assert result == {"jsonrpc": "2.0", "id": rpc_id, "result": {"mark": n}}
-        assert upstream._shared._member is not None
+        assert list(upstream._shared._members) == [None]
 
 
 async def test_requests_that_take_long_share_the_one_child_with_the_next_ones() -> None:
@@ -140,11 +141,11 @@ async def test_initialize_in_an_envelope_is_a_method_that_does_not_exist_and_rea
         assert answer.status == 404
         assert answer.json()["error"]["code"] == -32601
         assert answer.json()["id"] == 9
-        assert upstream._shared._member is None
+        assert not upstream._shared._members
 
 
 async def test_a_child_that_closed_its_input_is_still_heard_after_it_asks() -> None:
-    member, children = _Member(lambda _: None), Children(1024)
+    member, children = _Member(lambda *_: None), Children(1024)
     child = await spawn(
         [sys.executable, "-c", "input()"],
         env=None,
@@ -287,3 +288,33 @@ async def test_a_request_that_the_server_itself_gives_up_is_an_error_and_no_resu
     async with scripted("modern") as upstream:
         answer = await ask(upstream, modern_tool("say", 7, lines=lines))
     assert answer.message(7)["error"]["code"] == -32603
+
+
+async def test_a_user_whose_calls_end_the_child_takes_nobody_else_along() -> None:
+    async with scripted("modern") as upstream:
+        bob = await waiting_reader(upstream, "bob")
+        assert (await fault_of(upstream, of(modern_tool("die"), "ann"))).fault == "exited"
+        with pytest.raises(UpstreamError):
+            await bob.task
+        # It could have been either of them: from now on both have a child apart, and the others share a new one.
+        bob = await waiting_reader(upstream, "bob")
+        carl = await waiting_reader(upstream, "carl")
+        for _ in range(3):
+            assert (await fault_of(upstream, of(modern_tool("die"), "ann"))).fault == "exited"
+        assert not bob.task.done()
+        assert not carl.task.done()
+        assert set(upstream._shared._members) == {None, ("bob", "client-1")}
+        for pending in (bob, carl):
+            await pending.leave()
+
+
+async def test_a_user_who_was_kept_apart_is_back_with_the_others_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("doorward.upstreams.stdio_modern.APART_SECONDS", 0.2)
+    async with scripted("modern") as upstream:
+        await fault_of(upstream, of(modern_tool("die"), "ann"))
+        pid = (await ask(upstream, of(modern_tool("echo"), "ann"))).json()["result"]["pid"]
+        await gone(pid)
+        assert (await ask(upstream, of(modern_tool("echo"), "ann"))).status == 200
+        assert list(upstream._shared._members) == [None]

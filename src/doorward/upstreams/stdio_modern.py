@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from doorward.errors import UpstreamError
@@ -37,22 +38,32 @@ Spawn = Callable[[Callable[[ChildMessage], None], Callable[[], None]], Awaitable
 Principal = tuple[str, str]
 
 METHOD_NOT_FOUND: Final = -32601
+_NOBODY: Final = ("", "")
 _IDS: Final = 2**31 - 1
 """Ids stay below this: some libraries read them into 32 bits."""
 _ABANDONED_LIMIT: Final = 1000
+_APART_LIMIT: Final = 16
+APART_SECONDS: Final = 60.0
 
 
 class SharedChild:
-    """The one child of a command, started when needed."""
+    """The one child of a command, started when needed.
+
+    A user who had a request under way when it died gets a child apart for a while: whoever makes it crash again and
+    again takes nobody else along.
+    """
 
     def __init__(self, spawn: Spawn) -> None:
         self._spawn = spawn
-        self._member: _Member | None = None
+        self._members: dict[Principal | None, _Member] = {}
+        """None: the shared one. Else that of a user who is kept apart."""
+        self._apart_until: dict[Principal, float] = {}
         self._starting = asyncio.Lock()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def post(self, call: UpstreamCall, receive: Receive, send: Send, *, timeout_seconds: float) -> None:
         """Carry one request. Raises `UpstreamError`."""
-        member = await self._ready()
+        member = await self._ready(self._key(_principal(call)))
         listens = call.rpc_method == "subscriptions/listen"
         exchange = Exchange(call, None if listens else timeout_seconds)
         rpc_id = member.add(exchange, call)
@@ -67,35 +78,65 @@ class SharedChild:
     def cancel(self, call: UpstreamCall) -> None:
         """Follow a client's `notifications/cancelled`, if it is certain which request it means."""
         rpc_id = cancelled_id(call.body)
-        if self._member is not None and rpc_id is not None and call.caller is not None:
-            self._member.cancel(_principal(call), rpc_id)
+        if rpc_id is not None and call.caller is not None:
+            for member in tuple(self._members.values()):
+                member.cancel(_principal(call), rpc_id)
 
     async def end(self) -> None:
-        """End the child."""
-        member, self._member = self._member, None
-        if member is not None and member.child is not None:
-            await member.child.end()
+        """End every child."""
+        members = tuple(self._members.values())
+        self._members.clear()
+        await asyncio.gather(*self._ending, *(each.child.end() for each in members if each.child is not None))
 
-    async def _ready(self) -> _Member:
-        if (member := self._usable()) is not None:
+    async def _ready(self, key: Principal | None) -> _Member:
+        if (member := self._usable(key)) is not None:
             return member
         async with self._starting:
-            if (member := self._usable()) is not None:
+            if (member := self._usable(key)) is not None:
                 return member
             member = _Member(self._forget)
             member.child = await self._spawn(member.on_message, member.on_child_end)
             if not member.child.alive:
                 raise member.child.death()
-            self._member = member
+            self._members[key] = member
+            if key is not None:
+                asyncio.get_running_loop().call_later(APART_SECONDS, self._rejoin, key, member)
             return member
 
-    def _usable(self) -> _Member | None:
-        member = self._member
+    def _usable(self, key: Principal | None) -> _Member | None:
+        member = self._members.get(key)
         return member if member is not None and member.child is not None and member.child.alive else None
 
-    def _forget(self, member: _Member) -> None:
-        if self._member is member:
-            self._member = None
+    def _key(self, principal: Principal) -> Principal | None:
+        until = self._apart_until.get(principal)
+        if until is None or until <= asyncio.get_running_loop().time():
+            self._apart_until.pop(principal, None)
+            return None
+        return principal
+
+    def _forget(self, member: _Member, principals: AbstractSet[Principal]) -> None:
+        """Drop a child that has died, and keep those apart whose requests it may have died of."""
+        key = next((key for key, each in self._members.items() if each is member), None)
+        if self._members.get(key) is not member:
+            return  # it was ended, and did not die
+        del self._members[key]
+        until = asyncio.get_running_loop().time() + APART_SECONDS
+        for principal in principals - {_NOBODY}:
+            if principal in self._apart_until or len(self._apart_until) < _APART_LIMIT:
+                self._apart_until[principal] = until
+
+    def _rejoin(self, key: Principal, member: _Member) -> None:
+        """End a child of one user once that user is back with the others and it has nothing to do."""
+        if self._members.get(key) is not member:
+            return
+        if self._key(key) is not None or member.load:
+            asyncio.get_running_loop().call_later(APART_SECONDS, self._rejoin, key, member)
+            return
+        del self._members[key]
+        if member.child is not None:
+            task = asyncio.get_running_loop().create_task(member.child.end())
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
 
 class _Request:
@@ -115,11 +156,11 @@ class _Request:
 class _Member:
     """The shared child and what is under way in it."""
 
-    def __init__(self, on_end: Callable[[_Member], None]) -> None:
+    def __init__(self, on_end: Callable[[_Member, AbstractSet[Principal]], None]) -> None:
         self.child: Child | None = None
         self._on_end = on_end
         self._pending: dict[int, _Request] = {}
-        self._abandoned: set[int] = set()
+        self._abandoned: dict[int, Principal] = {}
         """Requests that were given up and that the child has not answered: it may still work on them."""
         self._served: Principal | None = None
         """Whose requests this child has had, if they are all of one user and client."""
@@ -148,7 +189,7 @@ class _Member:
         if request is None:
             return False
         if len(self._abandoned) < _ABANDONED_LIMIT:
-            self._abandoned.add(rpc_id)
+            self._abandoned[rpc_id] = request.principal
         return not request.cancelled
 
     def cancel(self, principal: Principal, client_id: RpcId) -> None:
@@ -178,7 +219,8 @@ class _Member:
 
     def on_child_end(self) -> None:
         """The child has died, or was ended."""
-        self._on_end(self)
+        at_work = {request.principal for request in self._pending.values()} | set(self._abandoned.values())
+        self._on_end(self, at_work)
         error = self.child.death() if self.child is not None else UpstreamError("exited", "The process has ended.")
         pending, self._pending = self._pending, {}
         for request in pending.values():
@@ -196,7 +238,7 @@ class _Member:
         rpc_id = self._answered(message)
         if rpc_id is None:
             return
-        self._abandoned.discard(rpc_id)
+        self._abandoned.pop(rpc_id, None)
         request = self._pending.pop(rpc_id, None)
         if request is None:
             return
@@ -273,9 +315,6 @@ class _Member:
         exchange = request.exchange
         if exchange.rpc_id is not None:
             exchange.put(with_client_ids(message, exchange.rpc_id, exchange.progress_token))
-
-
-_NOBODY: Final = ("", "")
 
 
 def _principal(call: UpstreamCall) -> Principal:
