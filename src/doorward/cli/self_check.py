@@ -32,4 +32,11 @@ async def look(door: Door) -> None:
         print("\n".join(as_lines(report)), flush=True)
     for finding in report.findings:
         log(LOGGER, logging.WARNING, "finding", rule=finding.rule, summary=finding.summary, fix=finding.fix)
-    log(LOGGER, logging.INFO, "self_check", findings=len(report.findings), more="doorward doors list")
+    # Only the app itself can tell this: from outside a path with nothing behind it looks like a door that is closed.
+    problem = getattr(door.upstream, "problem", None)
+    if problem is not None:
+        if sys.stdout.isatty():
+            print(problem, flush=True)
+        log(LOGGER, logging.WARNING, "finding", rule="", summary=problem.what, fix=problem.fix)
+    findings = len(report.findings) + (problem is not None)
+    log(LOGGER, logging.INFO, "self_check", findings=findings, more="doorward doors list")

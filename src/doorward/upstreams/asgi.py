@@ -16,9 +16,11 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from doorward.errors import UpstreamError
+from doorward.errors import Problem, UpstreamError
 from doorward.logs import log
 from doorward.upstreams.asgi_lifespan import Lifespan
+from doorward.upstreams.asgi_probe import ask
+from doorward.upstreams.http_reply import Verdict, judge, reworded
 from doorward.upstreams.port import ASGIApp, Caller, Message, Receive, Scope, Send, UpstreamCall
 
 _log = logging.getLogger(__name__)
@@ -30,6 +32,8 @@ _REDIRECTS: Final = frozenset({307, 308})
 _MISDIRECTED: Final = 421
 _MOST_PRINCIPALS: Final = 1024
 _MOST_ATTEMPTS: Final = 3
+_TEXT_LIMIT_BYTES: Final = 2048
+_NO_SERVER: Final = {"asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1"}
 _FAILED: Final = "The server behind this door failed on this request; its log has the traceback."
 
 
@@ -46,10 +50,20 @@ class AsgiUpstream:
         self._host = _LOOPBACK_HOST
         self._other_host = (b"host", public_host.encode("idna")) if public_host else None
         self._lifespan = Lifespan(app)
+        self.problem: Problem | None = None
+        """What the start has found that no client can be served with."""
 
     async def start(self) -> None:
-        """Run the app's start-up. Raises `StartError` with the app's own words when that fails."""
+        """Run the app's start-up, and ask whether anything is at the path.
+
+        Raises:
+            StartError: the start-up failed; has the app's own words.
+        """
         await self._lifespan.start()
+        question = UpstreamCall("GET", [], b"", b"", "legacy", None, None, None, None, _NO_SERVER)
+        self.problem = await ask(self._app, {**self._scope(question), "method": "OPTIONS"})
+        if (found := self.problem) is not None:
+            log(_log, logging.WARNING, found.what, asked=f"OPTIONS {self._path}", why=found.why, fix=found.fix)
 
     async def stop(self) -> None:
         """Run the app's shutdown."""
@@ -59,8 +73,10 @@ class AsgiUpstream:
         """Carry one request. Raises `UpstreamError`: `exited` when the app failed on its own."""
         for _ in range(_MOST_ATTEMPTS):
             used = self._path, self._host
-            attempt = _Attempt(call.body, receive, send, may_change_host=self._other_host is not None)
+            attempt = _Attempt(call, receive, send, may_change_host=self._other_host is not None)
             await self._run(call, attempt)
+            if attempt.refusal is not None:
+                raise attempt.refusal
             if attempt.held is None:
                 return
             if not self._adapt(attempt.held, used):
@@ -148,10 +164,14 @@ def _refused(status: int, path: str) -> UpstreamError:
 class _Attempt:
     """One call of the app: hands it the body once, and holds back a head that another spelling would avoid."""
 
-    __slots__ = ("_body", "_may_change_host", "_receive", "_send", "client_gone", "complete", "held", "started")
+    __slots__ = (
+        *("_body", "_call", "_may_change_host", "_receive", "_send", "_text", "_verdict"),
+        *("client_gone", "complete", "held", "refusal", "started"),
+    )
 
-    def __init__(self, body: bytes, receive: Receive, send: Send, *, may_change_host: bool) -> None:
-        self._body: bytes | None = body
+    def __init__(self, call: UpstreamCall, receive: Receive, send: Send, *, may_change_host: bool) -> None:
+        self._call = call
+        self._body: bytes | None = call.body
         self._receive = receive
         self._send = send
         self._may_change_host = may_change_host
@@ -159,6 +179,11 @@ class _Attempt:
         self.complete = False
         self.client_gone = False
         self.held: Message | None = None
+        self.refusal: UpstreamError | None = None
+        """Set with `held` when no client could use the answer, whatever the spelling."""
+        self._verdict: Verdict | None = None
+        """How to change an answer that cannot be passed on as it is."""
+        self._text = b""
 
     async def receive(self) -> Message:
         """Give the body first, then whatever becomes of the client."""
@@ -179,9 +204,40 @@ class _Attempt:
                 self.held = message
                 return
             self.started = True
-        elif message["type"] == "http.response.body" and not message.get("more_body", False):
-            self.complete = True
+            if not self._passes(message):
+                return
+        elif message["type"] == "http.response.body":
+            self.complete = not message.get("more_body", False)
+            if self._verdict is not None:
+                await self._replace(self._verdict, message)
+                return
         await self._send(message)
+
+    def _passes(self, message: Message) -> bool:
+        """Judge an answer as that of a remote server is judged; most are passed on after one look."""
+        status, headers = message["status"], [(name.lower(), value) for name, value in message.get("headers", ())]
+        content_type = next((value for name, value in headers if name == b"content-type"), b"")
+        is_plain = not content_type and status < 400  # noqa: PLR2004  small apps leave it out
+        if is_plain or content_type.startswith((b"application/json", b"text/event-stream")):
+            return True
+        try:
+            verdict = judge(self._call, status, headers, "http://localhost", "/")
+        except UpstreamError as error:
+            self.held, self.refusal, self.started = message, error, False
+            return False
+        if verdict.kind in {"reword", "empty"}:
+            self._verdict = verdict
+        return self._verdict is None
+
+    async def _replace(self, verdict: Verdict, message: Message) -> None:
+        self._text = (self._text + bytes(message.get("body", b"")))[:_TEXT_LIMIT_BYTES]
+        if not self.complete:
+            return
+        headers, body = verdict.headers, b""
+        if verdict.kind == "reword":
+            headers, body = reworded(self._call, verdict.status, headers, self._text)
+        await self._send({"type": "http.response.start", "status": verdict.status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
 
     def _holds(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         if status in _REDIRECTS or status == 401:  # noqa: PLR2004

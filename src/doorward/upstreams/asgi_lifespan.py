@@ -29,7 +29,7 @@ class Lifespan:
     def _renew(self) -> None:
         self._stopping = asyncio.Event()
         self._reported: asyncio.Queue[Message] = asyncio.Queue()
-        self._asked = False
+        self._asked = self._failed = False
 
     async def start(self) -> None:
         """Wait for the app's start-up. Raises `StartError`."""
@@ -69,7 +69,7 @@ class Lifespan:
         except Exception as error:  # noqa: BLE001  # a raise is how many apps say that they have no lifespan
             if self.state is not None:
                 _log.exception("the shutdown of the server behind the door failed")
-            else:
+            elif not self._failed:  # a raise after that is reported with the app's own words
                 log(_log, logging.INFO, "the app has no lifespan", reason=f"{type(error).__name__}: {error}")
         finally:
             self._reported.put_nowait({"type": "none"})
@@ -84,4 +84,5 @@ class Lifespan:
     async def _send(self, message: Message) -> None:
         if message["type"] == "lifespan.shutdown.failed":
             log(_log, logging.ERROR, "the shutdown of the server failed", reason=message.get("message", ""))
+        self._failed = self._failed or message["type"] == "lifespan.startup.failed"
         self._reported.put_nowait(message)
