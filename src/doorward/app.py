@@ -285,7 +285,7 @@ class _Running:
             StoredSealer(keys.sealer("token reply"), keys.refresh),
             proofs,
             JwtSigner(keys),
-            FetchedClientDocuments(policy, store, door.clock, door.fetcher),
+            FetchedClientDocuments(policy, store, door.clock, door.fetcher, door.entropy),
             IssuerKeys(door.fetcher, door.clock),
         )
         self.door = McpDoor(

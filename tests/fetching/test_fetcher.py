@@ -239,7 +239,7 @@ async def test_what_strangers_name_does_not_use_up_the_budget_of_what_is_vouched
     async with listening() as host:
         host.answers["/known"] = response(b"{}")
         fetcher = local_fetcher()
-        for number in range(10):
+        for number in range(20):
             await fetcher.get(host.url(f"/{number}"))
         assert await fault_of(fetcher, host.url("/known")) == "busy"
         assert (await fetcher.get(host.url("/known"), vouched=True)).status == 200

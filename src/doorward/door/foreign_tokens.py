@@ -8,13 +8,13 @@ Spec: RFC 6750 s2.1, s3.
 
 from __future__ import annotations
 
-import inspect
 import traceback
 from collections.abc import Awaitable, Callable
 
 from doorward.clock import Clock
 from doorward.door.replies import Refused
 from doorward.errors import Problem
+from doorward.hooks import HOOK_SECONDS, HookFailed, ask
 from doorward.oauth import tokens
 from doorward.oauth.compact_jws import read_compact
 from doorward.oauth.errors import BearerError, Reason
@@ -69,21 +69,26 @@ class ForeignTokens:
 
     async def _ask(self, presented: str) -> VerifiedToken | None:
         try:
-            answer = self._verify(presented)
-            token = await answer if inspect.isawaitable(answer) else answer
+            return await ask(
+                self._verify,
+                presented,
+                name="verify_token",
+                answer=VerifiedToken,
+                refusals=(CallRefused,),
+                seconds=HOOK_SECONDS,
+            )
         except CallRefused as refusal:
             raise _verdict(refusal) from None
-        except Exception as error:
-            told = "".join(traceback.format_exception(error))
-            if any(part in told for part in (presented, *presented.split(".")) if len(part) > _TELLING_CHARS):
+        except HookFailed as failure:
+            error = failure.__cause__
+            told = "" if error is None else "".join(traceback.format_exception(error))
+            if error is not None and any(
+                part in told for part in (presented, *presented.split(".")) if len(part) > _TELLING_CHARS
+            ):
                 frame = traceback.extract_tb(error.__traceback__)[-1]
                 # The traceback is for the log, and would bring the token along.
-                place = f"{frame.filename}:{frame.lineno}"
-                raise RuntimeError(f"verify_token raised {type(error).__name__} at {place}") from None
+                raise HookFailed(f"{failure} at {frame.filename}:{frame.lineno}") from None
             raise
-        if token is not None and not isinstance(token, VerifiedToken):
-            raise TypeError(f"verify_token must return a VerifiedToken or None, not {type(token).__name__}")
-        return token
 
 
 def _verdict(refusal: CallRefused) -> Exception:

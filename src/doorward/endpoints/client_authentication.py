@@ -9,7 +9,6 @@ Spec: RFC 6749 s2.3; RFC 7523 s2.2, s3.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 
 from doorward.errors import Conflict
 from doorward.oauth.changes import Insert
@@ -17,9 +16,21 @@ from doorward.oauth.client_assertion import replayed
 from doorward.oauth.client_authentication import authenticate, presented_client, prove
 from doorward.oauth.client_id_metadata import is_document_url
 from doorward.oauth.client_keys import Key, stored_keys
-from doorward.oauth.errors import InvalidClient, LocalAuthorizationError
+from doorward.oauth.errors import InvalidClient, LocalAuthorizationError, Reason
 from doorward.oauth.records import Client
 from doorward.storage.authority import Authority
+
+_BY_THE_COPY = frozenset(
+    {
+        Reason.ASSERTION_SIGNATURE,
+        Reason.WRONG_AUTH_METHOD,
+        Reason.UNEXPECTED_SECRET,
+        Reason.MISSING_SECRET,
+        Reason.WRONG_SECRET,
+        Reason.EXPIRED_CLIENT,
+    }
+)
+"""Refusals that follow from what is stored of a client, so that a newer description may say otherwise."""
 
 
 class Caller:
@@ -29,16 +40,8 @@ class Caller:
         self.authority = authority
         self.presented = presented_client(authorization, form)
         self._assertion_used = False
-
-    async def look_again(self) -> None:
-        """Where a known client's id is a URL, ask for its document if that is no longer fresh.
-
-        So that a code is void once its client has changed. What cannot be had or used now changes nothing.
-        """
-        client_id = self.presented.client_id
-        if is_document_url(client_id) and await self.authority.store.get(Client, client_id) is not None:
-            with suppress(LocalAuthorizationError):
-                await self.authority.client(client_id)
+        self._looked = False
+        self._doubted = False
 
     async def introduce(self) -> None:
         """Where the client's id is a URL, ask for its document, even if nobody has come with that id before.
@@ -54,10 +57,36 @@ class Caller:
     async def client(self) -> Client:
         """Return the client as it is stored now, authenticated; call it in every attempt at a decision.
 
+        If the client describes itself at a URL, its stored copy is read again before it is trusted, if it is no longer
+        fresh, and before it is a reason to refuse the client.
+
         Raises:
-            InvalidClient: it is not the one it says.
+            InvalidClient: it is not the one it says, or its description is gone or cannot be used any more.
             FetchError: its keys cannot be had just now, which is no verdict.
         """
+        if not self._looked:
+            self._looked = True
+            await self._look_again(doubted=False)
+        try:
+            return await self._authenticated()
+        except InvalidClient as error:
+            if self._doubted or error.reason not in _BY_THE_COPY:
+                raise
+            self._doubted = True
+            if not await self._look_again(doubted=True):
+                raise
+        return await self._authenticated()
+
+    async def _look_again(self, *, doubted: bool) -> bool:
+        documents, client_id = self.authority.documents, self.presented.client_id
+        if documents is None or not is_document_url(client_id):
+            return False
+        try:
+            return await documents.look_again(client_id, doubted=doubted)
+        except LocalAuthorizationError as error:
+            raise InvalidClient(error.description, error.reason) from None
+
+    async def _authenticated(self) -> Client:
         authority, presented = self.authority, self.presented
         now = authority.clock.now()
         stored = await authority.store.get(Client, presented.client_id)

@@ -8,21 +8,18 @@ Spec: RFC 6749 s5.2.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from doorward.hooks import HOOK_SECONDS, HookFailed, ask
 from doorward.logs import redact
 from doorward.oauth.client_authentication import presented_client
 from doorward.oauth.parameters import parse_form, parse_query
 
 LOGGER = logging.getLogger("doorward.endpoints")
-HOOK_SECONDS = 5.0
-"""How long it may take; the answer waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +47,8 @@ OnError = Callable[[OAuthFault], str | Awaitable[str | None] | None]
 async def other_words(on_error: OnError, fault: OAuthFault) -> str | None:
     """Tell the function, and return what it wants said; a status that is no 4xx keeps its words."""
     try:
-        answer = on_error(fault)
-        if inspect.isawaitable(answer):
-            async with asyncio.timeout(HOOK_SECONDS):
-                answer = await answer
-        if answer is not None and not isinstance(answer, str):
-            raise TypeError(f"on_error answered {type(answer).__name__} instead of a sentence or None")  # noqa: TRY301
-    except Exception:
+        answer = await ask(on_error, fault, name="on_error", answer=str, seconds=HOOK_SECONDS)
+    except HookFailed:
         LOGGER.exception("on_error_failed")
         return None
     return answer if 400 <= fault.status < 500 else None  # noqa: PLR2004

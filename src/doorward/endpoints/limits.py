@@ -11,7 +11,6 @@ Spec: RFC 6585 s4; RFC 6819 s4.4.1.11, s5.1.4.2; RFC 7591 s5.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from ipaddress import IPv6Address, ip_address
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +19,7 @@ from starlette.types import Scope
 from doorward.clock import Clock
 from doorward.config.model import Config
 from doorward.endpoints.responses import Handler
+from doorward.oauth.addresses import customer
 from doorward.oauth.client_authentication import presented_client
 from doorward.oauth.errors import OAuthError, TooManyRequests
 from doorward.oauth.limits import Meter
@@ -56,14 +56,7 @@ class RequestLimits:
 
     def address(self, request: Request) -> str:
         """Return what stands for the sender: an IPv4 address, or the network that one IPv6 customer has."""
-        text = self._address_of(request.scope)
-        try:
-            parsed = ip_address(text)
-        except ValueError:
-            return text
-        if not isinstance(parsed, IPv6Address):
-            return text
-        return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
+        return customer(self._address_of(request.scope))
 
     def registering(self, handler: Handler) -> Handler:
         """Limit `/register` and changes of a registration: whoever registered a client may change it."""

@@ -6,7 +6,6 @@ Spec: RFC 7591 s3.
 from __future__ import annotations
 
 import base64
-import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from hmac import compare_digest
@@ -15,27 +14,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.endpoints.responses import json_response, require_content_type
+from doorward.hooks import HOOK_SECONDS, ask
 from doorward.oauth.changes import Decision
 from doorward.oauth.client_metadata import ClientMetadata, read_metadata
 from doorward.oauth.errors import InvalidClientMetadata, InvalidToken, Reason
-from doorward.oauth.records import Client, RegisteredContent, RegistrationSlot
+from doorward.oauth.records import Client, RegisteredContent
 from doorward.oauth.registration import MintedClient, register_client
 from doorward.oauth.registration_policy import RegistrationRefused, RegistrationRequest
 from doorward.oauth.tokens import CLIENT_SECRET, REGISTRATION_ACCESS_TOKEN, digest, mint
-from doorward.oauth.unused_clients import Before, Place, best_place, content_digest, is_free
+from doorward.oauth.unused_clients import Before, content_digest
 from doorward.storage.authority import Authority
+from doorward.storage.unused_places import find_place
 from doorward.strict_json import InvalidJson, decode
 
 OnRegister = Callable[[RegistrationRequest], str | Awaitable[str | None] | None]
 """Asked about each registration; returns None to allow it, or the sentence with which it is refused, or raises
 `RegistrationRefused` to refuse it with a code and a status of its own."""
-
-PLACES_LOOKED_AT = 4
-_PLACE_BYTES = 8
-
-
-class RegistrationHookFailed(Exception):
-    """The function raised, or answered something else. A bug of the operator's."""
 
 
 class RegisterEndpoint:
@@ -51,6 +45,7 @@ class RegisterEndpoint:
         body = await request.body()
         metadata = read_metadata(json_body(request, body), policy=self.authority.policy)
         await check_hook(self.on_register, metadata, body)
+        authority = self.authority
 
         async def attempt() -> Decision[dict[str, object]]:
             return register_client(
@@ -58,7 +53,7 @@ class RegisterEndpoint:
                 minted=self._minted(),
                 now=self.authority.clock.now(),
                 policy=self.authority.policy,
-                place=await self._place(),
+                place=await find_place(authority.store, authority.entropy, authority.policy, authority.clock.now()),
                 before=await self._before(metadata),
             )
 
@@ -89,19 +84,6 @@ class RegisterEndpoint:
         content = await store.get(RegisteredContent, key)
         return Before(key, content, await store.get(Client, content.record.client_id) if content else None)
 
-    async def _place(self) -> Place:
-        store, now = self.authority.store, self.authority.clock.now()
-        seen: list[Place] = []
-        for _ in range(PLACES_LOOKED_AT):
-            number = int.from_bytes(self.authority.entropy.random_bytes(_PLACE_BYTES), "big")
-            slot = str(number % self.authority.policy.unused_clients_limit)
-            taken = await store.get(RegistrationSlot, slot)
-            place = Place(slot, taken, await store.get(Client, taken.record.client_id) if taken else None)
-            seen.append(place)
-            if is_free(place, now=now):
-                break
-        return best_place(seen, now=now)
-
 
 def json_body(request: Request, body: bytes) -> object:
     """Decode the body of a registration.
@@ -128,21 +110,15 @@ async def check_hook(hook: OnRegister | None, metadata: ClientMetadata, body: by
 
     Raises:
         InvalidClientMetadata, RegistrationRefused: it says no.
-        RegistrationHookFailed: there is no answer to go by.
+        HookFailed: there is no answer to go by.
     """
     if hook is None:
         return
     # Read again, so that nothing which the function does with it reaches what is stored.
     sent = {name: value for name, value in decode(body).items() if name != "client_secret"}
-    try:
-        answer = hook(RegistrationRequest(**asdict(metadata), body=sent))
-        refusal = await answer if inspect.isawaitable(answer) else answer
-    except RegistrationRefused:
-        raise
-    except Exception as error:
-        # Also an error of this package's own: it would be told as a verdict, or as a fault of this store.
-        raise RegistrationHookFailed("on_register raised") from error
-    if refusal is not None and not isinstance(refusal, str):
-        raise RegistrationHookFailed(f"on_register answered {type(refusal).__name__} instead of a sentence or None")
+    question = RegistrationRequest(**asdict(metadata), body=sent)
+    refusal = await ask(
+        hook, question, name="on_register", answer=str, refusals=(RegistrationRefused,), seconds=HOOK_SECONDS
+    )
     if refusal is not None:
         raise InvalidClientMetadata(refusal, Reason.REGISTRATION_POLICY)

@@ -50,8 +50,6 @@ class TokenEndpoint:
         decide = self.decisions[asked]
         proof = presented_proof(self.authority, request, TOKEN_PATH)
         caller = Caller(self.authority, authorization, form)
-        if "code" in form:
-            await caller.look_again()
 
         async def attempt(asking: Asking | None = None) -> Decision[TokenReply]:
             client = await caller.client()

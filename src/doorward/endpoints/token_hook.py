@@ -10,11 +10,11 @@ Spec: RFC 6749 s5.1, s6.
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
+from doorward.hooks import HOOK_SECONDS, ask
 from doorward.oauth.changes import Decision, Insert
 from doorward.oauth.grant_types import AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN
 from doorward.oauth.records import AccessToken, Client
@@ -26,13 +26,7 @@ OnToken = Callable[[TokenRequest], TokenTerms | Awaitable[TokenTerms | None] | N
 """Asked about tokens; returns None to keep what they would be, or what to take off, or raises `TokenRefused`."""
 Draft = Callable[[TokenTerms], Awaitable[Decision[TokenReply]]]
 
-HOOK_SECONDS = 10.0
-"""How long it may take; clients do not wait much longer."""
 _CREDENTIALS = {AUTHORIZATION_CODE: "code", REFRESH_TOKEN: "refresh_token", DEVICE_CODE: "device_code"}
-
-
-class TokenHookFailed(Exception):
-    """The function raised, took too long or answered something else. A bug of the operator's."""
 
 
 class TokenHook:
@@ -69,7 +63,7 @@ class Asking:
 
         Raises:
             OAuthError: refused, by the core or by the function.
-            TokenHookFailed: there is no answer to go by.
+            HookFailed: there is no answer to go by.
         """
         decision = await draft(KEEP)
         made = [each.record for each in decision.changes if isinstance(each, Insert)]
@@ -92,16 +86,12 @@ class Asking:
             grant_id=access.grant_id,
             grant_type=self._grant_type,
         )
-        try:
-            answer = self._function(question)
-            if inspect.isawaitable(answer):
-                async with asyncio.timeout(HOOK_SECONDS):
-                    answer = await answer
-        except TokenRefused:
-            raise
-        except Exception as error:
-            # Also an error of this package's own: a store that the function cannot reach is not this one.
-            raise TokenHookFailed("on_token raised") from error
-        if answer is not None and not isinstance(answer, TokenTerms):
-            raise TokenHookFailed(f"on_token answered {type(answer).__name__} instead of TokenTerms or None")
+        answer = await ask(
+            self._function,
+            question,
+            name="on_token",
+            answer=TokenTerms,
+            refusals=(TokenRefused,),
+            seconds=HOOK_SECONDS,
+        )
         return answer or KEEP

@@ -3,7 +3,8 @@
 A good document becomes a stored `Client`, so that every node knows it and tokens outlive the document's host being
 down. A bad one is never stored: what was wrong with it is remembered in this process for half a minute, so that a
 stranger cannot make this server ask somebody else's host again and again. When a host cannot be reached, what it said
-within the last day still counts; when it says something else, that counts at once.
+within the last day still counts; when it says something else, that counts at once. Endpoints that authenticate a client
+ask again before they trust a copy that is no longer fresh, and once a minute before they refuse the client by its copy.
 
 Implements OAuth Client ID Metadata Document (draft 02) s4 and s5; RFC 7517 s5.
 """
@@ -17,15 +18,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from doorward.clock import Clock
+from doorward.clock import Clock, Entropy, SystemEntropy
 from doorward.errors import Conflict
 from doorward.fetching.caching import fresh_seconds
 from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher
 from doorward.fetching.response import Fetched
 from doorward.logs import log
+from doorward.oauth.addresses import customer
 from doorward.oauth.audit_events import client_changed
-from doorward.oauth.changes import Insert, Replace, Stored
+from doorward.oauth.changes import Change, Delete, Insert, Replace, Stored
 from doorward.oauth.client_assertion import Assertion, names_known_key
 from doorward.oauth.client_id_metadata import Document, check_document_url, read_document
 from doorward.oauth.client_keys import Key, read_jwks, stored_keys
@@ -34,9 +36,11 @@ from doorward.oauth.errors import InvalidClient, InvalidClientMetadata, LocalAut
 from doorward.oauth.policy import Policy
 from doorward.oauth.records import Client
 from doorward.oauth.registration import described
+from doorward.oauth.unused_clients import is_unused, occupy
 from doorward.oauth.uris import parse_http
-from doorward.storage.audit_log import note
+from doorward.storage.audit_log import note, origin
 from doorward.storage.port import Store
+from doorward.storage.unused_places import find_place
 from doorward.strict_json import InvalidJson, decode
 
 LOGGER = logging.getLogger("doorward.fetching")
@@ -46,6 +50,8 @@ REFUSED_SECONDS = 30
 _STALE_SECONDS = 24 * 3600
 _UNUSED_SECONDS = 24 * 3600
 _KEYS_FRESH_SECONDS = 3600
+_DOUBTED_SECONDS = 60
+"""A document is asked for again for the sake of a client that would be refused at most this often per URL."""
 _KEYS_AGAIN_SECONDS = 60
 """Keys are asked for again for the sake of an unknown one at most this often per URL."""
 _JWKS_LIMIT_BYTES = 64 * 1024
@@ -60,14 +66,23 @@ class _PublishedKeys:
     fresh_until: int
 
 
+class DocumentUnavailable(LocalAuthorizationError):
+    """The document cannot be had just now, and no copy of it is recent enough. No verdict about the client."""
+
+
 class FetchedClientDocuments:
     """Metadata documents and key sets of clients, for one authorization server."""
 
-    def __init__(self, policy: Policy, store: Store, clock: Clock, fetcher: Fetcher) -> None:
+    def __init__(
+        self, policy: Policy, store: Store, clock: Clock, fetcher: Fetcher, entropy: Entropy | None = None
+    ) -> None:
         self.policy = policy
         self.store = store
         self.clock = clock
         self.fetcher = fetcher
+        self.entropy = entropy or SystemEntropy()
+        self._looked_at: OrderedDict[str, int] = OrderedDict()
+        """When an endpoint that authenticates clients last had a document asked for."""
         self._refused: OrderedDict[str, tuple[int, LocalAuthorizationError]] = OrderedDict()
         self._keys: OrderedDict[str, _PublishedKeys] = OrderedDict()
 
@@ -81,19 +96,57 @@ class FetchedClientDocuments:
         if stored is not None and stored.record.source != "metadata_document":
             return stored
         now = self.clock.now()
+        host = self._host(client_id)
+        if stored is not None and _is_fresh(stored.record, now):
+            return stored
+        return await self._ask(client_id, host, stored, now)
+
+    async def look_again(self, client_id: str, *, doubted: bool = False) -> bool:
+        """Ask for the document of a stored client if the copy is not fresh, and return whether it was asked for.
+
+        `doubted`: the client would be refused by the copy, so ask although it is fresh. Either way one URL is asked for
+        once in a while only, whatever strangers send.
+
+        Raises:
+            LocalAuthorizationError: the document is gone, or cannot be used any more.
+            FetchError: it cannot be had, and the copy is too old to prove a key by.
+        """
+        stored, now = await self.store.get(Client, client_id), self.clock.now()
+        if stored is None or stored.record.source != "metadata_document":
+            return False
+        if not doubted and _is_fresh(stored.record, now):
+            return False
+        host = self._host(client_id)
+        seconds = _DOUBTED_SECONDS if doubted else REFUSED_SECONDS
+        asked_lately = now < self._looked_at.get(client_id, -seconds) + seconds
         try:
-            host = check_document_url(client_id, policy=self.policy)
+            if asked_lately:
+                self._raise_refused(client_id, now)
+                return False
+            self._looked_at[client_id] = now
+            _trim(self._looked_at)
+            await self._ask(client_id, host, stored, now)
+        except DocumentUnavailable as error:
+            if stored.record.jwks is not None:
+                raise FetchError("unreachable", error.description) from None
+            return False
+        return True
+
+    def _host(self, client_id: str) -> str:
+        try:
+            return check_document_url(client_id, policy=self.policy)
         except InvalidClientMetadata as error:
             raise LocalAuthorizationError(error.description, error.reason) from None
-        if stored is not None and _is_alive(stored.record, now) and now < (stored.record.fresh_until or 0):
-            return stored
+
+    async def _ask(self, client_id: str, host: str, stored: Stored[Client] | None, now: int) -> Stored[Client] | None:
         self._raise_refused(client_id, now)
         try:
             return await self._fetch(client_id, stored, now)
         except FetchError as error:
             if error.passing and stored is not None and now < (stored.record.fresh_until or 0) + _STALE_SECONDS:
                 return stored
-            refusal = LocalAuthorizationError(
+            kind = DocumentUnavailable if error.passing else LocalAuthorizationError
+            refusal = kind(
                 f"The description of this application at {host} cannot be had. {error.sentence}",
                 Reason.METADATA_DOCUMENT_UNAVAILABLE,
             )
@@ -122,8 +175,10 @@ class FetchedClientDocuments:
             if good or now < known.asked_at + _KEYS_AGAIN_SECONDS:
                 return known.keys
         try:
-            # Keys on the client's own host are vouched for by a document that was good; elsewhere by nobody.
-            vouched = client.source != "metadata_document" or _host(url) == _host(client.client_id)
+            # Keys on the client's own host are vouched for by a document that was good. Elsewhere a person who allowed
+            # the client vouches for them, or that they were good before.
+            described = client.source == "metadata_document" and _host(url) != _host(client.client_id)
+            vouched = not described or client.used_at is not None or known is not None
             fetched = await self._document(
                 url, _JWKS_LIMIT_BYTES, "application/jwk-set+json, application/json", vouched=vouched
             )
@@ -155,15 +210,27 @@ class FetchedClientDocuments:
         for _ in range(_ATTEMPTS):
             client = _client(client_id, document, stored.record if stored else None, now=now, fresh_until=fresh_until)
             with suppress(Conflict):  # somebody else has stored what they fetched just now, or used the client
-                await self.store.apply([Insert(client) if stored is None else Replace(client, stored.version)])
+                await self.store.apply(await self._changes(client, stored, now))
                 if stored is not None and terms(stored.record) != terms(client):
                     note(client_changed(client))
                 break
             stored = await self.store.get(Client, client_id)
         return await self.store.get(Client, client_id)
 
+    async def _changes(self, client: Client, stored: Stored[Client] | None, now: int) -> list[Change]:
+        """Return what stores a client; a new one that nobody has used takes a place like one that registered."""
+        if stored is not None and (not is_unused(client) or _has_place(stored.record, now)):
+            return [Replace(client, stored.version)]
+        written: Change = Insert(client) if stored is None else Replace(client, stored.version)
+        if not is_unused(client):
+            return [written]
+        place = await find_place(self.store, self.entropy, self.policy, now)
+        taking = occupy(place, client, now=now)
+        return [*(each for each in taking if _key_of(each) != client.client_id), written]
+
     async def _document(self, url: str, limit_bytes: int, accept: str, *, vouched: bool) -> Fetched:
-        fetched = await self.fetcher.get(url, limit_bytes=limit_bytes, accept=accept, vouched=vouched)
+        asker = customer(origin.get().address)
+        fetched = await self.fetcher.get(url, limit_bytes=limit_bytes, accept=accept, vouched=vouched, asker=asker)
         if fetched.status != 200:  # noqa: PLR2004
             raise FetchError("status", f"Its host answered {fetched.status}.", status=fetched.status)
         if fetched.media_type != "application/json" and not fetched.media_type.endswith("+json"):
@@ -193,6 +260,24 @@ def _client(client_id: str, document: Document, before: Client | None, *, now: i
 
 def _host(url: str) -> str:
     return (parse_http(url).host or "").lower()
+
+
+def _is_fresh(client: Client, now: int) -> bool:
+    return _is_alive(client, now) and now < (client.fresh_until or 0)
+
+
+def _has_place(client: Client, now: int) -> bool:
+    """Tell whether a client that nobody has used still has the place that it took.
+
+    A place is kept for two days, and an unused client takes another one in each half day in which it is read again.
+    """
+    read_at = (client.expires_at or 0) - _UNUSED_SECONDS
+    half_days = [(at - client.created_at) // (_UNUSED_SECONDS // 2) for at in (read_at, now)]
+    return _is_alive(client, now) and half_days[0] == half_days[1]
+
+
+def _key_of(change: Change) -> str:
+    return change.key if isinstance(change, Delete) else ""
 
 
 def _is_alive(client: Client, now: int) -> bool:

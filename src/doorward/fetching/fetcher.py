@@ -28,6 +28,7 @@ from doorward.oauth.uris import DEFAULT_PORTS, InvalidUri, Uri, parse_http
 LIMIT_BYTES = 5 * 1024
 TIMEOUT_SECONDS = 5.0
 _ADDRESSES_TRIED = 3
+_OK = 200
 _BLOCKED = "Its host does not have a public address."
 
 
@@ -63,12 +64,18 @@ class Fetcher:
         self._under_way: dict[tuple[str, int], asyncio.Task[Fetched]] = {}
 
     async def get(
-        self, url: str, *, limit_bytes: int = LIMIT_BYTES, accept: str = "application/json", vouched: bool = False
+        self,
+        url: str,
+        *,
+        limit_bytes: int = LIMIT_BYTES,
+        accept: str = "application/json",
+        vouched: bool = False,
+        asker: str = "",
     ) -> Fetched:
         """Fetch a document; callers that want the same URL at the same moment share one request.
 
-        `vouched`: an operator, or a document that was good before, names this URL; its budget is apart from that of
-        URLs that strangers name, so nobody can use it up.
+        `vouched`: an operator, or a document that was good before, names this URL; it has a budget of its own, so
+        nobody can use it up. `asker`: the address of the stranger who names it.
 
         Raises:
             FetchError: refused, failed, or answered with a redirect. Other statuses are the caller's to judge.
@@ -77,7 +84,9 @@ class Fetcher:
         task = self._under_way.get(key)
         if task is None:
             headers = {"accept": accept}
-            task = asyncio.create_task(self.send("GET", url, limit_bytes=limit_bytes, headers=headers, vouched=vouched))
+            task = asyncio.create_task(
+                self.send("GET", url, limit_bytes=limit_bytes, headers=headers, vouched=vouched, asker=asker)
+            )
             self._under_way[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
         # Shielded: the first caller going away must not fail the others.
@@ -92,6 +101,7 @@ class Fetcher:
         body: bytes = b"",
         limit_bytes: int = LIMIT_BYTES,
         vouched: bool = False,
+        asker: str = "",
         redirects_returned: bool = False,
         until: bytes | None = None,
     ) -> Fetched:
@@ -105,21 +115,30 @@ class Fetcher:
             FetchError: refused, failed, or answered with a redirect.
         """
         parsed = self._parse(url, plain_allowed=redirects_returned)
-        self.budget.spend((parsed.host or "").lower(), vouched=vouched)
+        charge = self.budget.spend((parsed.host or "").lower(), url=url, vouched=vouched, asker=asker)
+        try:
+            fetched = await self._in_time(
+                parsed, request_bytes(method, parsed, headers or {}, body), limit_bytes, until
+            )
+        except FetchError:
+            self.budget.useless(charge)
+            raise
+        if fetched.status != _OK:
+            self.budget.useless(charge)
+        if 300 <= fetched.status < 400 and not redirects_returned:  # noqa: PLR2004
+            raise FetchError("redirect", "It answers with a redirect, and redirects are not followed.")
+        return fetched
+
+    async def _in_time(self, parsed: Uri, request: bytes, limit_bytes: int, until: bytes | None) -> Fetched:
         try:
             async with asyncio.timeout(self.timeout_seconds), self._places:
-                fetched = await self._exchange(
-                    parsed, request_bytes(method, parsed, headers or {}, body), limit_bytes, until
-                )
+                return await self._exchange(parsed, request, limit_bytes, until)
         except TimeoutError:
             raise FetchError("timeout", f"It did not answer within {self.timeout_seconds:g} seconds.") from None
         except ssl.SSLError:
             raise FetchError("tls", "Its certificate could not be verified.") from None
         except OSError:
             raise FetchError("unreachable", "Its host could not be reached.") from None
-        if 300 <= fetched.status < 400 and not redirects_returned:  # noqa: PLR2004
-            raise FetchError("redirect", "It answers with a redirect, and redirects are not followed.")
-        return fetched
 
     async def close(self) -> None:
         """Give up what is under way."""

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from doorward.login.tries import Subject, Tries
 from doorward.oauth import limits
+from doorward.oauth.addresses import neighbourhood
 from doorward.oauth.tokens import digest
 from doorward.storage.authority import Authority
 
@@ -28,4 +29,6 @@ class SignInLimits:
         """
         # Without an address, as behind a socket of the file system, this would be the subject of the account in all.
         here = Subject(digest(f"sign-in\n{address or 'unknown'}\n{name}"), limits.FROM_ONE_ADDRESS, forgives=True)
-        return await self.tries.check(look, here, Subject(digest(f"sign-in\n\n{name}"), limits.IN_ALL))
+        everywhere = Subject(digest(f"sign-in\n\n{name}"), limits.IN_ALL)
+        network = digest(f"sign-in network\n{neighbourhood(address)}\n{name}")
+        return await self.tries.check(look, here, everywhere, network=network)

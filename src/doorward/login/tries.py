@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from doorward.errors import Unavailable
-from doorward.oauth import limits
+from doorward.oauth import limits, sign_in_turns
 from doorward.oauth.changes import Change, Decision, Insert, Replace, Stored
+from doorward.oauth.errors import Reason, TooManyRequests
 from doorward.oauth.records import FailedSignIns
 from doorward.storage.authority import Authority
 
@@ -60,21 +61,24 @@ class Tries:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def check(
-        self, look: Callable[[], Awaitable[Found | None]], subject: Subject, *others: Subject
+        self, look: Callable[[], Awaitable[Found | None]], subject: Subject, *others: Subject, network: str = ""
     ) -> Found | None:
         """Return what `look` finds; None is a wrong try.
 
-        The other subjects count only where the first has not succeeded lately.
+        The other subjects count only where the first has not succeeded lately. With a `network`, the first has turns
+        while the last subject is slowed down (`sign_in_turns`).
 
         Raises:
             TooManyRequests: too many wrong ones before it, or too many at this moment; nothing was looked at.
             Unavailable: the store cannot tell; nobody learns what was found.
         """
         # Whoever hangs up after the check and before its outcome is noted must not get it for nothing.
-        return await asyncio.shield(self._keep(self._check(look, (subject, *others))))
+        return await asyncio.shield(self._keep(self._check(look, (subject, *others), network)))
 
-    async def _check(self, look: Callable[[], Awaitable[Found | None]], subjects: tuple[Subject, ...]) -> Found | None:
-        this = await self._begin(subjects)
+    async def _check(
+        self, look: Callable[[], Awaitable[Found | None]], subjects: tuple[Subject, ...], network: str
+    ) -> Found | None:
+        this = await self._begin(subjects, network)
         try:
             found = await look()
         except Unavailable:  # nothing was looked at
@@ -88,11 +92,11 @@ class Tries:
             raise
         return found
 
-    async def _begin(self, subjects: tuple[Subject, ...]) -> _Try:
+    async def _begin(self, subjects: tuple[Subject, ...], network: str) -> _Try:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + WAIT_SECONDS
         try:
-            return await self._begin_now(subjects)
+            return await self._begin_now(subjects, network)
         except limits.TriesUnderWay as refused:
             no_room = refused
         # One of those that wait in this process asks the store; who stands behind it has a later deadline.
@@ -100,29 +104,63 @@ class Tries:
         async with turn:
             while loop.time() < deadline:
                 with contextlib.suppress(limits.TriesUnderWay):
-                    return await self._begin_now(subjects)
+                    return await self._begin_now(subjects, network)
                 await asyncio.sleep(ASK_AGAIN_SECONDS)
         raise no_room
 
-    async def _begin_now(self, subjects: tuple[Subject, ...]) -> _Try:
+    async def _begin_now(self, subjects: tuple[Subject, ...], network: str) -> _Try:
         try_id = self.authority.entropy.random_bytes(_TRY_ID_BYTES).hex()
 
-        async def attempt() -> Decision[_Try]:
+        async def attempt() -> Decision[_Try | TooManyRequests]:
             now = self.authority.clock.now()
             first = await self._get(subjects[0])
             noted = subjects[:1] if limits.is_trusted(_record(first), now=now) else subjects
             changes = []
             for each in noted:
                 stored = await self._get(each)
-                open_now = limits.begun(_record(stored), each.digest, try_id=try_id, now=now, delays=each.delays)
+                try:
+                    open_now = limits.begun(_record(stored), each.digest, try_id=try_id, now=now, delays=each.delays)
+                except TooManyRequests as refused:
+                    if network and each is not subjects[0]:
+                        return await self._by_turn(_Try(try_id, subjects), network, now, refused)
+                    raise
                 changes.append(_put(open_now, stored))
             return Decision(_Try(try_id, noted), tuple(changes))
 
         try:
-            return await self.authority.decide(attempt)
+            begun = await self.authority.decide(attempt)
         except Unavailable:  # it may be noted all the same
             self._settle_later(_Try(try_id, subjects), _taken_back)
             raise
+        if isinstance(begun, TooManyRequests):
+            raise begun
+        return begun
+
+    async def _by_turn(
+        self, this: _Try, network: str, now: int, refused: TooManyRequests
+    ) -> Decision[_Try | TooManyRequests]:
+        """Decide about a try that has to wait because of the tries of others.
+
+        Raises:
+            TooManyRequests: it has no turn.
+        """
+        here, everywhere = this.subjects[0], this.subjects[-1]
+        digests = (everywhere.digest, here.digest, network)
+        stored = [await self.authority.store.get(FailedSignIns, each) for each in digests]
+        known = [limits.known_now(_record(each), digest, now=now) for each, digest in zip(stored, digests, strict=True)]
+        if known[0].failures < everywhere.delays.free:
+            raise refused  # several right ones at one moment: there is room in a moment
+        turn = sign_in_turns.turn_of(sign_in_turns.Line(*known), try_id=this.try_id, now=now)
+        if turn is None:
+            raise refused
+        changes = tuple(
+            _put(after, before)
+            for before, after in zip(stored, turn.line, strict=True)
+            if before is None or before.record != after
+        )
+        if turn.wait_seconds:
+            return Decision(TooManyRequests(turn.wait_seconds, reason=Reason.SIGN_IN_SLOWED), changes)
+        return Decision(this, changes)
 
     async def _settle(self, this: _Try, outcome: _Outcome, *, only_open: bool = False) -> None:
         async def attempt() -> Decision[None]:

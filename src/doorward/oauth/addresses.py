@@ -117,3 +117,25 @@ def _is_global_v6(address: IPv6Address) -> bool:
         return False
     # An ISATAP interface id names the IPv4 address that a tunnel router would send the packet to.
     return int(address) >> 32 & 0xFFFF_FFFF not in _ISATAP_IDS
+
+
+def customer(address: str) -> str:
+    """Return what stands for one sender: an IPv4 address, or the network that one customer has in IPv6."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
+
+
+def neighbourhood(address: str) -> str:
+    """Return the network that one operator mostly has as a whole: 256 addresses in IPv4, a /48 in IPv6."""
+    try:
+        parsed = ip_address(customer(address))
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Address(int(parsed) >> 80 << 80))
+    return str(IPv4Address(int(parsed) >> 8 << 8))

@@ -23,6 +23,8 @@ TRUSTED_SECONDS = 30 * _DAY
 """For this long an address that has signed in is not slowed down by strangers elsewhere."""
 OPEN_SECONDS = 30
 """For this long a try whose outcome nobody has noted counts like a wrong one: many times what a check takes."""
+REMEMBERED_SECONDS = 3600
+"""Without another wrong password for this long, all is forgotten."""
 AT_WORK_SECONDS = 2
 """A younger one is most likely being checked now, so that waiting is worth it; an older one's process may have died."""
 
@@ -84,8 +86,7 @@ class Delays:
     free: int
     first_seconds: int
     longest_seconds: int
-    window_seconds: int = 3600
-    """Without another wrong password for this long, all is forgotten."""
+    window_seconds: int = REMEMBERED_SECONDS
 
     def after(self, failures: int) -> int:
         """Return how long to wait after so many wrong passwords."""
@@ -97,7 +98,7 @@ class Delays:
 
 FROM_ONE_ADDRESS = Delays(free=5, first_seconds=2, longest_seconds=900)
 IN_ALL = Delays(free=50, first_seconds=1, longest_seconds=30)
-"""Short even when many try: a stranger must not be able to keep somebody out of their own account."""
+"""Short even when many try. `sign_in_turns` lets an address without a wrong password in between."""
 
 
 class TriesUnderWay(TooManyRequests):
@@ -115,10 +116,10 @@ def begun(record: FailedSignIns | None, subject_digest: str, *, try_id: str, now
         TriesUnderWay: no room, and lately somebody took some: worth waiting for.
         TooManyRequests: too soon after a wrong one, or no room.
     """
-    known = _known(record, subject_digest, now=now)
+    known = known_now(record, subject_digest, now=now)
     if known.blocked_until > now:
         raise TooManyRequests(known.blocked_until - now, reason=Reason.SIGN_IN_SLOWED)
-    still_open = {each: at for each, at in known.open_tries.items() if abs(now - at) < OPEN_SECONDS}
+    still_open = {each: at for each, at in known.open_tries.items() if is_open(at, now)}
     room = max(delays.free - known.failures, 1)
     if len(still_open) >= room:
         free_at = sorted(still_open.values())[len(still_open) - room] + OPEN_SECONDS
@@ -132,7 +133,7 @@ def failed(
     record: FailedSignIns | None, subject_digest: str, *, try_id: str, now: int, delays: Delays
 ) -> FailedSignIns:
     """Note that a try was wrong, however long the answer took."""
-    known = _known(record, subject_digest, now=now)
+    known = known_now(record, subject_digest, now=now)
     failures = known.failures + 1
     wait = delays.after(failures)
     after = msgspec.structs.replace(
@@ -146,7 +147,7 @@ def failed(
 
 def succeeded(record: FailedSignIns | None, subject_digest: str, *, try_id: str, now: int) -> FailedSignIns:
     """Forget the wrong passwords from an address that has now sent the right one, and remember that it did."""
-    known = _known(record, subject_digest, now=now)
+    known = known_now(record, subject_digest, now=now)
     return msgspec.structs.replace(
         known,
         failures=0,
@@ -162,7 +163,13 @@ def taken_back(record: FailedSignIns, *, try_id: str) -> FailedSignIns:
     return msgspec.structs.replace(record, open_tries=_without(record, try_id))
 
 
-def _known(record: FailedSignIns | None, subject_digest: str, *, now: int) -> FailedSignIns:
+def is_open(begun_at: int, now: int) -> bool:
+    """Tell whether a try that began then and was not settled still counts like a wrong one."""
+    return abs(now - begun_at) < OPEN_SECONDS
+
+
+def known_now(record: FailedSignIns | None, subject_digest: str, *, now: int) -> FailedSignIns:
+    """Return what is still remembered of a subject."""
     if record is None or (record.expires_at or 0) <= now:
         return FailedSignIns(subject_digest=subject_digest)
     return record

@@ -363,6 +363,10 @@ class FailedSignIns(Record, frozen=True, kw_only=True, omit_defaults=True):
     """When the account was last signed in to from this address: strangers elsewhere cannot slow it down here."""
     open_tries: dict[str, int] = msgspec.field(default_factory=dict)
     """When each try began whose outcome is not noted yet; never more than could be wrong at once."""
+    turn_at: int = 0
+    """From then on this address may try once although others are slowed down; of a name: the last turn given."""
+    network_turn_at: int = 0
+    """The last turn given to the first address of a network."""
 
 
 RECORD_TYPES: tuple[type[Record], ...] = (

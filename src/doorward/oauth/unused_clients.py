@@ -1,8 +1,9 @@
-"""Room for clients that registered themselves and that nobody has used yet: a fixed number of places.
+"""Room for clients that registered or described themselves and that nobody has used yet: a fixed number of places.
 
 Registration is open, so anybody can fill whatever room there is. A further client therefore never is refused: it takes
 the place of one that waits for its first user, the oldest of a few that are looked at by chance, so an attacker mostly
-pushes out what the attacker put there. A client that somebody uses gives its place up and is never pushed out.
+pushes out what the attacker put there. A client that somebody uses gives its place up and is never pushed out. One that
+describes itself can be asked for again at any time, so it loses nothing.
 
 And the same words again from a public client get the same client, for a while: it has no secret, so sharing one is no
 more than what everybody does with a metadata document. A confidential client is never shared.
@@ -45,8 +46,8 @@ class Before:
 
 
 def is_unused(client: Client) -> bool:
-    """Tell whether a client registered itself and nobody has granted it anything."""
-    return client.source == "dynamic" and client.used_at is None and client.expires_at is not None
+    """Tell whether a client registered or described itself and nobody has granted it anything."""
+    return client.source != "registered" and client.used_at is None and client.expires_at is not None
 
 
 def content_digest(metadata: ClientMetadata) -> str:

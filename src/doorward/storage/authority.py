@@ -44,6 +44,15 @@ class ClientDocuments(Protocol):
         """
         ...
 
+    async def look_again(self, client_id: str, *, doubted: bool = False) -> bool:
+        """Ask for the document of a stored client if the copy is not fresh, or `doubted`; return whether it was asked.
+
+        Raises:
+            LocalAuthorizationError: the document is gone, or cannot be used any more.
+            FetchError: it cannot be had, and the copy is too old to prove a key by.
+        """
+        ...
+
     async def keys(self, client: Client, assertion: Assertion) -> Sequence[Key]:
         """Return the public keys of a client; asks for them again when none could have made the signature."""
         ...
@@ -81,7 +90,7 @@ class Authority:
     async def client(self, client_id: str) -> Stored[Client] | None:
         """Return the client as it describes itself now: where its id is a URL, its document may be asked for.
 
-        For the authorization endpoint and its pages; a token request is answered from what is stored.
+        For the authorization endpoint and its pages, where a client may be new.
 
         Raises:
             LocalAuthorizationError: the document cannot be had or used; says why.
