@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+import msgspec
 import pytest
 from fetching.hostile import Host, listening, local_fetcher, response
 from joserfc.jwk import ECKey
@@ -14,10 +16,11 @@ from doorward.clock import FixedClock
 from doorward.fetching.budget import HostBudget
 from doorward.fetching.client_documents import REFUSED_SECONDS, FetchedClientDocuments
 from doorward.fetching.errors import FetchError
-from doorward.oauth.changes import Insert
+from doorward.oauth.changes import Insert, Replace
 from doorward.oauth.client_assertion import Assertion
 from doorward.oauth.errors import InvalidClient, LocalAuthorizationError, Reason
 from doorward.oauth.policy import Policy
+from doorward.oauth.records import Client
 from doorward.storage.memory import MemoryStore
 
 POLICY = Policy(ISSUER, RESOURCE, ("mcp",))
@@ -26,19 +29,19 @@ REDIRECT_URIS = ["https://client.example/callback"]
 
 
 @asynccontextmanager
-async def documents():
+async def documents(policy: Policy = POLICY):
     store, clock = MemoryStore(), FixedClock()
     await store.open()
     async with listening() as host:
         fetcher = local_fetcher(budget=HostBudget(10_000))
-        yield FetchedClientDocuments(POLICY, store, clock, fetcher), host, clock
+        yield FetchedClientDocuments(policy, store, clock, fetcher), host, clock
     await store.close()
 
 
-def publish(host: Host, **changes) -> str:
-    url = host.url("/c.json")
+def publish(host: Host, path: str = "/c.json", **changes) -> str:
+    url = host.url(path)
     said = {"client_id": url, "client_name": "Notes", "redirect_uris": REDIRECT_URIS} | changes
-    host.answers["/c.json"] = response(json.dumps(said).encode(), cache_control="max-age=60")
+    host.answers[path] = response(json.dumps(said).encode(), cache_control="max-age=60")
     return url
 
 
@@ -149,3 +152,27 @@ async def test_an_answer_that_holds_no_keys_is_a_verdict(answer):
         with pytest.raises(InvalidClient) as refused:
             await known.keys(keyed(host), signed_by("one"))
         assert refused.value.reason is Reason.CLIENT_KEYS_UNAVAILABLE
+
+
+async def test_clients_that_describe_themselves_take_the_places_of_unused_ones():
+    async with documents(replace(POLICY, unused_clients_limit=5)) as (known, host, _):
+        used = await known.client(publish(host, "/used.json"))
+        grown = msgspec.structs.replace(used.record, used_at=1)
+        await known.store.apply([Replace(grown, used.version)])
+        for number in range(30):
+            assert await known.client(publish(host, f"/{number}.json")) is not None
+        stored = [each.record for each in await known.store.find(Client)]
+        assert sum(each.used_at is None for each in stored) <= 5
+        assert grown in stored
+        # One that had to make room is asked for again.
+        assert await known.client(host.url("/0.json")) is not None
+
+
+async def test_clients_that_are_read_again_and_again_do_not_outgrow_the_places():
+    async with documents(replace(POLICY, unused_clients_limit=3)) as (known, host, clock):
+        for _ in range(12):
+            for number in range(6):
+                await known.client(publish(host, f"/{number}.json"))
+            clock.advance(8 * 3600)
+            await known.store.purge(clock.now() - 24 * 3600)
+            assert len(await known.store.find(Client)) <= 3
