@@ -5,6 +5,8 @@ import json
 import pytest
 from door.fronts import MODERN, Front, Recording, legacy, modern, modern_headers
 
+from doorward.errors import UpstreamError
+
 UPSTREAM_ID = "4451aa"
 
 
@@ -287,6 +289,27 @@ async def test_a_hand_over_that_breaks_is_answered_once(starts, status):
     answer = await front.ask(legacy(), door=two, headers={"mcp-session-id": session})
     assert answer.status == status
     assert answer.is_complete is not starts
+
+
+@pytest.mark.parametrize(
+    ("part", "ends"), [(b": open\n\n", True), (b"data: half", False), (b"id: 7\ndata: \n\n", False)]
+)
+async def test_a_stream_whose_worker_dies_ends_with_an_error_unless_the_client_can_resume(part, ends):
+    class DyingPeers:
+        async def forward(self, worker_id, scope, body, receive, send):
+            head = [(b"content-type", b"text/event-stream"), (b"x-request-id", b"of the owner")]
+            await send({"type": "http.response.start", "status": 200, "headers": head})
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+            raise UpstreamError("reset", "The worker is gone.")
+
+    front, peers = await two_workers()
+    session = (await front.ask(legacy("initialize"), door=peers.workers["one"])).one("mcp-session-id")
+    two = front.another_worker(worker_id="two", sessions_in_process=True, peers=DyingPeers())
+    answer = await front.ask(legacy(rpc_id="q"), door=two, headers={"mcp-session-id": session})
+    assert answer.one("x-request-id") == "of the owner"
+    assert answer.body.startswith(part)
+    assert answer.is_complete is ends
+    assert (b'"id":"q","error"' in answer.body) is ends
 
 
 async def test_the_modern_era_needs_no_hand_over():

@@ -35,7 +35,7 @@ from doorward.door.refusals import Refusals
 from doorward.door.replies import Refused
 from doorward.door.route import owned_paths
 from doorward.door.sessions import McpSessions, append_session
-from doorward.door.stream import UpstreamReply
+from doorward.door.stream import PublicReply, UpstreamReply
 from doorward.errors import Unavailable, UpstreamError, is_shutdown
 from doorward.logs import log, request_id, trace_id
 from doorward.mcp.era import Legacy, Modern, classify, classify_bodiless
@@ -236,10 +236,7 @@ class McpDoor:
                 await exchange.refuse(_no_session(exchange))
                 return
             if not self._sessions.lives_here(session):
-                if not await self._sessions.forward(
-                    session, exchange.scope, exchange.body, exchange.receive, exchange.send
-                ):
-                    await exchange.refuse(_no_session(exchange))
+                await self._hand_over(exchange, era, session)
                 return
         headers = exchange.inbound.forwarded
         headers.append(ACCEPT_STREAM if exchange.scope["method"] == "GET" else ACCEPT_POST)
@@ -270,6 +267,15 @@ class McpDoor:
         )
         exchange.reply = reply
         await self._call(exchange, reply, era, session)
+
+    async def _hand_over(self, exchange: Exchange, era: Legacy, session: McpSession) -> None:
+        """Let the worker that holds the session answer."""
+        is_standing = era.method == _LISTEN
+        loop = asyncio.get_running_loop()
+        reply = PublicReply(exchange.send, loop, rpc_id=exchange.rpc_id, is_standing=is_standing)
+        exchange.reply = reply
+        if not await self._sessions.forward(session, exchange.scope, exchange.body, exchange.receive, reply.send):
+            await exchange.refuse(_no_session(exchange))
 
     async def _call(
         self, exchange: Exchange, reply: UpstreamReply, era: Modern | Legacy, session: McpSession | None

@@ -16,7 +16,7 @@ class Peers(Protocol):
     async def forward(self, worker_id: str, scope: Scope, body: bytes, receive: Receive, send: Send) -> bool:
         """Let another worker answer the original request, whose body was already read.
 
-        Returns False, with nothing sent, when that worker is gone. A worker that fails after it began to answer
-        ends the answer early; that is still True.
+        Returns False, with nothing sent, when that worker is gone. Raises when the worker fails after it began to
+        answer.
         """
         ...

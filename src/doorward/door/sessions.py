@@ -111,7 +111,11 @@ class McpSessions:
         return session.worker_id == self._worker_id
 
     async def forward(self, session: McpSession, scope: Scope, body: bytes, receive: Receive, send: Send) -> bool:
-        """Hand the request to the worker that holds the session; False when that worker is gone."""
+        """Hand the request to the worker that holds the session; False when that worker is gone.
+
+        Raises:
+            UpstreamError: the worker ended in the middle of its answer.
+        """
         if self._peers is None:
             return False
         started = False
@@ -123,11 +127,10 @@ class McpSessions:
 
         try:
             return await self._peers.forward(session.worker_id, scope, body, receive, note_start)
-        except Exception:
-            # Half an answer is out: all that is left to say is that it ends early.
+        except Exception as error:
             if not started:
                 raise
-            return True
+            raise UpstreamError("exited", "The process that held this session ended.") from error
 
     def _context(self, caller: Caller | None) -> bytes:
         return session_context(self._door_path, self._principal(caller))

@@ -169,6 +169,9 @@ class UpstreamReply:
             return
         self.started = True
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self._begin_body(is_stream=is_stream)
+
+    def _begin_body(self, *, is_stream: bool) -> None:
         if is_stream:
             self._stream = KeptAliveStream(self._send, self._scheduler)
             if self._rpc_id is not None:
@@ -201,6 +204,30 @@ class UpstreamReply:
         elif _LENGTH in acted_on:
             headers.append((_LENGTH, acted_on[_LENGTH]))
         return headers, False
+
+
+class PublicReply(UpstreamReply):
+    """The ASGI `send` for an answer that another worker has made for the client: it goes out as it comes.
+
+    Only its end is looked after, for the other worker may die within a stream.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, send: Send, scheduler: Scheduler, *, rpc_id: RpcId | None, is_standing: bool) -> None:
+        super().__init__(send, [], scheduler, None, rpc_id=rpc_id, is_standing=is_standing)
+
+    async def _start(self, message: Message) -> None:
+        self.status = message["status"]
+        self.started = True
+        await self._send(message)
+        kind = next((value for name, value in message["headers"] if name == _CONTENT_TYPE), b"")
+        self._begin_body(is_stream=kind[:17].lower() == _EVENT_STREAM)
+        self._event_ids = EventIds(_as_it_is)
+
+
+def _as_it_is(event_id: bytes) -> bytes:
+    return event_id
 
 
 def rejection(status: int) -> UpstreamError | None:

@@ -51,6 +51,9 @@ class WorkerPeers:
                 except UpstreamError:  # it ended before it answered, and its sessions with it
                     return False
                 await _answer(exchange, send)
+            except UpstreamError:
+                if not leaving.done():  # else the client went away
+                    raise
             finally:
                 leaving.cancel()
                 with suppress(asyncio.CancelledError):

@@ -17,6 +17,7 @@ from doorward.fetching.errors import FetchError
 
 HEAD_LIMIT_BYTES = 16 * 1024
 CHUNK_BYTES = 4096
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
 _OVERHEAD = 4
 """A chunked body of one-byte chunks spends five bytes of framing on each; beyond this share it is an attack."""
 
@@ -46,6 +47,9 @@ class Reading:
         self.limit_bytes = limit_bytes
         self.coded = coded
         self.received = 0
+        self._unfinished = 0
+        """Received since the head or the last piece of body."""
+        self._progressed = False
         self.parser: Any = httptools.HttpResponseParser(self)
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -57,7 +61,7 @@ class Reading:
     @property
     def ends_with_connection(self) -> bool:
         """Whether the body has no length of its own: it ends with its connection (RFC 9112 s6.3)."""
-        return self.head_complete and not {"content-length", "transfer-encoding"} & self.headers.keys()
+        return self.head_complete and not _FRAMING & self.headers.keys()
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes.
@@ -70,10 +74,15 @@ class Reading:
             self.head_complete or self.received <= HEAD_LIMIT_BYTES
         ):
             raise _too_large(self.limit_bytes)
+        self._progressed = False
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError):
             raise self.refused or FetchError("malformed", "The answer is not valid HTTP/1.1.") from None
+        # The parser keeps an unfinished trailer or extension whole, and copies it for each piece that is added.
+        self._unfinished = 0 if self._progressed else self._unfinished + len(data)
+        if self._unfinished > HEAD_LIMIT_BYTES:
+            raise FetchError("too_large", "The answer has chunk extensions or trailers without an end.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field of the head."""
@@ -88,9 +97,12 @@ class Reading:
             return
         status = self.parser.get_status_code()
         if status < 200:  # noqa: PLR2004
+            if _FRAMING & self.headers.keys():
+                # It cannot have a body (RFC 9112 s6.3); the parser would take the real answer for one.
+                self._refuse(FetchError("malformed", f"The answer begins with a {status} that has a body."))
             self.headers = {}
             return
-        self.status, self.head_complete = status, True
+        self.status, self.head_complete, self._progressed = status, True, True
         self._check_head()
 
     def _check_head(self) -> None:
@@ -102,8 +114,9 @@ class Reading:
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
-        if self.complete:
+        if self.complete or not self.head_complete:
             return
+        self._progressed = True
         self.body += body
         if len(self.body) > self.limit_bytes:
             self._refuse(_too_large(self.limit_bytes))
