@@ -1,7 +1,8 @@
 """`python -m fuzz`: every parser under atheris, drawn requests to every endpoint, the API by its OpenAPI document.
 
 `--runs N` inputs for each parser (800,000 before a release), `--pairs N` of redirect URIs (1,000,000), `--cases N`
-requests (a tenth as many by the document), `--examples N` for each operation under schemathesis, `--only WORDS` (a
+requests (a tenth as many by the document), `--sockets N` raw requests at the port of a door and as many raw answers of
+the server behind it (1,000,000), `--examples N` for each operation under schemathesis, `--only WORDS` (a
 regular expression). Exit code 1 when anything was found. Parsers and `administration` need the extra `fuzz`.
 """
 
@@ -18,7 +19,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fuzz import document, endpoints, redirect_pairs
+import uvloop
+
+from fuzz import document, endpoints, hostile_answers, redirect_pairs, sockets
 from fuzz.targets import TARGETS
 
 SLOW_MS = 100
@@ -30,8 +33,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=100_000, help="inputs for each parser")
     parser.add_argument("--pairs", type=int, default=100_000, help="pairs of redirect URIs that nearly match")
     parser.add_argument("--cases", type=int, default=20_000, help="requests to the endpoints")
+    parser.add_argument("--sockets", type=int, default=20_000, help="cases at the sockets of a door, in each direction")
     parser.add_argument("--examples", type=int, default=200, help="requests to each operation of the API")
-    parser.add_argument("--only", default="", help="parsers that match; pairs, endpoints, document, administration")
+    parser.add_argument(
+        "--only", default="", help="parsers that match; pairs, endpoints, document, sockets, administration"
+    )
     return parser.parse_args()
 
 
@@ -58,6 +64,8 @@ def show(name: str, line: dict[str, Any]) -> bool:
     """Print one row, and the finds below it; tell whether it is good."""
     slowest = line.get("slowest_ms", "-")
     print(ROW.format(name, line["inputs"], line["taken"], line["finds"], slowest, line["seconds"]), flush=True)
+    if "note" in line:
+        print(f"    {line['note']}")
     for find in line["kept"]:
         print(f"    {find['error']}  {find['input'][:200]}")
     return not line["finds"] and line.get("slowest_ms", 0) <= SLOW_MS
@@ -80,6 +88,9 @@ def main() -> int:
         good.append(show("endpoints", asyncio.run(endpoints.campaign(options.cases))))
     if re.search(options.only, "document"):
         good.append(show("document", asyncio.run(document.campaign(published(), options.cases // 10))))
+    for name, at_sockets in (("sockets of clients", sockets), ("sockets of the server", hostile_answers)):
+        if re.search(options.only, name):
+            good.append(show(name, uvloop.run(at_sockets.campaign(options.sockets))))
     if needed["schemathesis"]:
         from fuzz import api
 

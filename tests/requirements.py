@@ -27,6 +27,11 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("S-06", "Proxy variables, netrc and cookies never take part in an outgoing request.", "attack S-06"),
     Requirement("S-08", "A hostile host is left within the limits of time and size.", "attack S-08"),
     Requirement("S-09", "What a server says reaches a terminal as text, and a shell never.", "attack S-09"),
+    Requirement(
+        "H-04",
+        "Behind any proxy, each request gets one answer and its own; what is framed wrongly ends its connection.",
+        "attack H-04; RFC 9112 s11.2",
+    ),
     Requirement("S-10", "A check opens no port that a web page could talk to.", "attack S-10"),
     Requirement("R-09", "No host is asked more than a few times a minute on behalf of strangers.", "attack R-09"),
     Requirement("R4", "A missing scope is 403 and names every scope of the operation at once.", "RFC 6750 s3.1"),

@@ -202,7 +202,8 @@ def test_another_uvicorn_is_refused_with_what_to_install():
 
     class Cycle:
         def __init__(self):
-            self.keep_alive = self.response_complete = False
+            self.keep_alive = self.response_complete = self.disconnected = False
+            self.message_event = None
 
     with pytest.raises(StartError) as refused:
         require(Renamed, Cycle)

@@ -151,9 +151,10 @@ def read_answers(data: bytes, methods: Sequence[bytes], *, ended: bool) -> Answe
 
 
 def _skip_empty_lines(data: bytes, at: int) -> int:
-    while data[at : at + 1] == b"\n" or data[at : at + 2] == b"\r\n":
-        at += 1 if data[at : at + 1] == b"\n" else 2
-    return len(data) if data[at:] == b"\r" else at
+    """Return where the next request begins. Empty lines, and what is left of some, are no part of one."""
+    while data[at : at + 1] in {b"\r", b"\n"}:
+        at += 1
+    return at
 
 
 def _head(data: bytes, at: int) -> _Head:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -51,7 +52,11 @@ class Served:
     def bugs(self) -> list[str]:
         """Return the lines of the log that a fault of ours leaves."""
         marks = ("Traceback", '"bug"', "Exception in ASGI", "Task exception was never retrieved", "never awaited")
-        return [line[:400] for line in self.program.output().splitlines() if any(mark in line for mark in marks)]
+        return [
+            f"{line[:200]} ... {line[-900:]}"
+            for line in self.program.output().splitlines()
+            if any(mark in line for mark in marks)
+        ]
 
 
 @dataclass
@@ -103,8 +108,8 @@ async def served(
     async with contextlib.AsyncExitStack() as life:
         await life.enter_async_context(upstream.serving())
         target = str(Path(__file__).with_name("app.py")) if in_process else upstream.url
-        tests = str(Path(__file__).resolve().parents[1])
-        entered = _door(target, folder, {"FRAMING_SEEN": str(notes), "PYTHONPATH": tests}, launcher)
+        paths = os.pathsep.join([str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")])
+        entered = _door(target, folder, {"FRAMING_SEEN": str(notes), "PYTHONPATH": paths}, launcher)
         program, tokens = await asyncio.to_thread(entered.__enter__)
         life.push_async_callback(asyncio.to_thread, entered.__exit__, None, None, None)
 

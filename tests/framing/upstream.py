@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ Step = bytes | float | Literal["close", "abort", "end", "wait"]
 Steps = Sequence[Step]
 READ_EARLY: Final = b"early"
 """Odd answers whose names begin so are sent when the head has arrived, without a look at the body."""
+_REDIRECT: Final = re.compile(rb"HTTP/[0-9.]+ *30[1278]")
 SLOW_SECONDS: Final = 0.03
 
 
@@ -114,8 +116,8 @@ class _Connection(asyncio.Protocol):
             if asked is None:
                 return
             steps = self._upstream.odd(asked) if asked.odd else None
-            if asked.tag and not (steps and isinstance(steps[0], bytes) and steps[0].startswith(b"HTTP/1.1 30")):
-                self._upstream.seen[asked.user, asked.tag] += 1  # a redirect has not made the call
+            if asked.tag and not (steps and _redirects(steps)):
+                self._upstream.seen[asked.user, asked.tag] += 1
             if steps is not None:
                 self._busy = self._loop.create_task(self._play(steps))
                 self._busy.add_done_callback(self._played)
@@ -129,7 +131,7 @@ class _Connection(asyncio.Protocol):
 
     async def _play(self, steps: Steps) -> None:
         for step in steps:
-            if self._transport.is_closing():
+            if self._transport.is_closing() or self._ended:
                 return
             if isinstance(step, bytes):
                 self._transport.write(step)
@@ -155,7 +157,7 @@ class _Connection(asyncio.Protocol):
         fields: dict[bytes, bytes] = {}
         for line in head.split(b"\r\n")[1:]:
             name, _, value = line.partition(b": ")
-            if name in fields and name in {b"content-length", b"host", ODD_ANSWER}:
+            if name in fields and name in {b"content-length", b"host"}:
                 self._upstream.faults.append(f"the door sent {name!r} twice")
             fields[name] = value
         if b"transfer-encoding" in fields or b"upgrade" in fields or b"\n" in head.replace(b"\r\n", b""):
@@ -176,3 +178,8 @@ class _Connection(asyncio.Protocol):
             asked.rpc_id, asked.method = call.get("id"), call.get("method", "")
             asked.tag = str(call["params"]["arguments"]["tag"])
         return asked
+
+
+def _redirects(steps: Steps) -> bool:
+    """Tell whether the answer is a redirect: the call was not made, and the door may send it once more."""
+    return _REDIRECT.search(b"".join(step for step in steps if isinstance(step, bytes))) is not None

@@ -23,6 +23,7 @@ ODD_ANSWER: Final = b"x-answer"
 """The field with which a call asks the server behind the door for an answer that is not the usual one."""
 RESET: Final = b'"fault":"reset"'
 """In the answer to a call whose connection to the server behind the door broke: it must not be made again unasked."""
+_REFUSALS: Final = frozenset({400, 408, 431, 501, 505})
 _PASSING: Final = frozenset({b"host", b"authorization", b"content-type", b"accept", b"content-length", b"x-pad"})
 _SURE: Final = _PASSING | {b"transfer-encoding", b"connection"}
 
@@ -91,8 +92,9 @@ class Judge:
         if answers.rest == "wrong":
             faults.append(f"the answers are no HTTP/1.1: {answers.why}")
         faults += [f"interim status {each.status}" for each in answers.interim if each.status != 100]
+        refusal = _refusal(requests, answers)
         for number, answer in enumerate(answers.final):
-            if number < len(asked):
+            if number < len(asked) and number != refusal:
                 is_whole = number < len(requests.whole)
                 faults += [f"answer {number + 1}: {it}" for it in self._of_one(asked[number], answer, whole=is_whole)]
         faults += _surplus(requests, len(asked), answers)
@@ -109,10 +111,12 @@ class Judge:
         foreign = set(TAG.findall(answer.body)) - own
         if foreign:
             return [f"has {sorted(foreign)} and belongs to {sorted(own)}"]
+        if request.values(ODD_ANSWER):
+            return []
         if answer.status == 500:
             return [f"is 500: {answer.body[:200]!r}"]
         call = _call_in(request) if whole else None
-        if call is None or request.values(ODD_ANSWER):
+        if call is None:
             return []
         if answer.status == 502 and RESET in answer.body and not _only_lists(request):
             return []
@@ -169,6 +173,22 @@ def crossed(received: bytes, own: Collection[str]) -> list[str]:
     return [f"got what belongs to {sorted(foreign)}"] if foreign else []
 
 
+def _refusal(requests: Requests, answers: Answers) -> int:
+    """Return which answer refuses the whole connection, if one does.
+
+    A server that meets bytes which it must refuse may say so and close, whatever it has not answered by then.
+    """
+    last = answers.final[-1] if answers.final else None
+    refuses = last is not None and last.status in _REFUSALS and last.closes and _may_be_refused(requests)
+    return len(answers.final) - 1 if refuses else -1
+
+
+def _may_be_refused(requests: Requests) -> bool:
+    return requests.rest == "wrong" or not all(
+        each.strict for each in (*requests.whole, *filter(None, [requests.begun]))
+    )
+
+
 def _surplus(requests: Requests, asked: int, answers: Answers) -> list[str]:
     """Return the answers to requests that are not there. One refusal of what cannot be read is none."""
     surplus = answers.final[asked:]
@@ -179,13 +199,13 @@ def _surplus(requests: Requests, asked: int, answers: Answers) -> list[str]:
 
 def _absent(requests: Requests, answers: Answers, wire: Wire) -> list[str]:
     """Return the requests that a server had no reason to leave without an answer, and did."""
-    if not wire.server_ended or wire.client_ended:
+    if not wire.server_ended or wire.client_ended or _may_be_refused(requests):
         return []
     answered = len(answers.final)
     if any(each.closes or not each.whole for each in answers.final):
         return []
     missing = requests.whole[answered:]
-    if missing and missing[0].strict and answers.rest == "none":
+    if missing and answers.rest == "none":
         return [f"closed instead of an answer to {missing[0].method!r} {missing[0].target!r} {missing[0].body[:120]!r}"]
     return []
 

@@ -23,7 +23,10 @@ _KEPT = (
     *("cycle", "flow", "headers", "logger", "loop", "parser", "pipeline", "scope"),
     *("timeout_keep_alive", "timeout_keep_alive_task", "transport", "url"),
 )
-_KEPT_BY_A_CYCLE = ("keep_alive", "response_complete", "response_started")
+_KEPT_BY_A_CYCLE = (
+    *("disconnected", "keep_alive", "message_event"),
+    *("response_complete", "response_started"),
+)
 
 
 def require(protocol: type, cycle: type) -> None:

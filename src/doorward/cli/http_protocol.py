@@ -34,6 +34,8 @@ _LOOKS_PER_STALL: Final = 4
 _BLANKS: Final = b" \t"
 _INVALID: Final = "Invalid HTTP request received."
 _EXTENSIONS: Final[dict[str, dict[object, object]]] = {LIMITS_WRITES: {}}
+_NO_VERSION: Final = "0.9"
+"""What httptools reports of a request line without a version, whose headers it reads all the same."""
 _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -52,6 +54,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _unfinished_bytes = 0
     """Received since the last head or piece of a body."""
     _in_head = False
+    _in_body = False
+    """Whether a head was read whose body is not whole yet."""
     _went_on = False
     _head_again: bytes | None = None
     """The head to parse again, of a request that offers to switch protocols."""
@@ -61,6 +65,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """What the client had not taken at the last look, on both sides of the socket."""
     _stalls_since: float | None = None
     """Since when the client has taken nothing of that."""
+    _running: Any = None
+    """The request that the application answers now. `cycle` is the last one whose head was read."""
 
     def __init__(
         self, *arguments: Any, head_seconds: float = HEAD_SECONDS, write_seconds: float = WRITE_SECONDS, **more: Any
@@ -79,6 +85,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """Forget the connection."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._running is not None and not self._running.response_complete:
+            # uvicorn says so only to the request that it has read last. One before that would write on, and raise.
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
 
     def _look(self) -> None:
@@ -167,10 +177,15 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
 
     def _refuse_unreadable(self) -> None:
-        """Close; a 400 is sent only where no answer is under way that it would end up in."""
+        """Close; a 400 is sent only where it cannot be mistaken for the answer to a request, or end up in one."""
         self._is_deaf = True
         self.logger.warning(_INVALID)
-        if self.pipeline or (self._is_answering() and self.cycle.response_started):
+        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        has_begun = cycle is not None and cycle.response_started
+        if self._is_answering() and not self._in_body and not has_begun:
+            # Every request so far is whole. They are answered; what follows them is not.
+            self.cycle.keep_alive = False
+        elif self.pipeline or (has_begun and (self._in_body or self._is_answering())):
             self.transport.close()
         else:
             self.send_400_response(_INVALID)
@@ -195,17 +210,28 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Take the head as a whole."""
+        if self.parser.get_http_version() == _NO_VERSION:
+            raise HttpParserError("A request line without a version: RFC 9112 s3 has none.")
         offers_to_switch = self.parser.should_upgrade()
         if offers_to_switch and self.parser.get_method() != b"CONNECT":
             self._head_again = head_without_upgrade(self.parser, self.url, self.headers)
             return
-        self._in_head, self._went_on, self._waits_since = False, True, None
+        self._in_head, self._in_body, self._went_on, self._waits_since = False, True, True, None
         if not self.flow.write_paused:
             self._stalls_since = None
         super().on_headers_complete()
+        if not self.pipeline:
+            self._running = self.cycle
         if offers_to_switch:
             self._is_deaf = True
             self.cycle.keep_alive = False
+
+    def on_response_complete(self) -> None:
+        """Begin with the next request that has been read."""
+        following = self.pipeline[-1][0] if self.pipeline else None
+        super().on_response_complete()
+        if following is not None:
+            self._running = following
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -219,7 +245,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Take the end of a request; the connection of one that was answered before rests from here on."""
         if self._head_again is not None:
             return
-        self._went_on = True
+        self._in_body, self._went_on = False, True
         super().on_message_complete()
         if self.cycle.response_complete and not self.transport.is_closing():
             # uvicorn ends the rest that began with the answer as soon as more arrives, and begins no other.
