@@ -18,6 +18,7 @@ from doorward.cli.main import cli
 from doorward.config.schema import reference_table
 from doorward.doctor.rules import Rule, profiles, rules
 from doorward.doctor.run import STAGES
+from doorward.door import inbound
 from doorward.endpoints.administration import ROOT as ADMINISTRATION
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -51,6 +52,26 @@ are good, `doorward config show` where each comes from, and `doorward config sch
 
 """
 
+REQUEST_HEADERS = """# Request headers
+
+A header that a client sends reaches the upstream, except those below. `forward_headers` lets a name pass all the same;
+any client can send it with any value, so the upstream must not believe it. `upstream_headers` adds headers of your own,
+such as an API key for the upstream. With `log_level = "debug"` the log names each dropped header once.
+
+Dropped, because they belong to one hop, hold what clients sign in with, or claim who or where the caller is:
+
+- What the door reads itself: `authorization`, `dpop`, `host`, `origin`, `expect`, and the header in `token_header`.
+- By name: {exact}.
+- By their beginning: {prefixes}.
+- Every name with `_`, because many servers read it as `-`.
+- Every name that `Connection` lists.
+
+A name that ends in {facts} passes although it begins so: `X-User-Timezone` claims nothing.
+
+The upstream gets these from Doorward: `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`, `X-Request-Id`, and
+`X-Doorward-Identity` where `upstream_identity` is set.
+"""
+
 CLI = """# Command line
 
 Exit codes: 0 good, 1 found problems, 2 wrong usage or configuration, 3 could not run. Results go to standard output,
@@ -79,12 +100,19 @@ def pages() -> dict[Path, str]:
     sections = "\n".join(section(*each) for each in commands(cli, ("doorward",)))
     return {
         DOCS / "configuration.md": NOTE + CONFIGURATION + reference_table(flags).rstrip() + "\n",
+        DOCS / "request-headers.md": NOTE + request_headers(),
         DOCS / "cli.md": NOTE + CLI + sections.rstrip() + "\n",
         DOCS / "openapi.json": json.dumps(document(ADMINISTRATION), indent=1, ensure_ascii=False) + "\n",
         DOCS / "specs.md": NOTE + specs.page(),
         DOCS / "rules" / "index.md": NOTE + rule_index(),
         **{DOCS / "rules" / f"{rule.id}.md": NOTE + rule.page().rstrip() + "\n" for rule in rules().values()},
     }
+
+
+def request_headers() -> str:
+    """Say which headers of a request stay at the door."""
+    exact, prefixes, facts = (", ".join(f"`{name.decode()}`" for name in names) for names in inbound.DROPPED_NAMES)
+    return REQUEST_HEADERS.format(exact=exact, prefixes=prefixes, facts=facts)
 
 
 def rule_index() -> str:

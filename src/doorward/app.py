@@ -81,7 +81,7 @@ def upstream_of(config: Config) -> Upstream:
     """
     match config.target:
         case UrlTarget(url):
-            return HttpUpstream(url, timeout_seconds=config.upstream_timeout_seconds)
+            return HttpUpstream.configured(url, config)
         case CommandTarget(arguments):
             from doorward.upstreams.stdio import StdioUpstream
 
@@ -101,7 +101,7 @@ def upstream_of(config: Config) -> Upstream:
 def upstream_around(target: object, config: Config) -> Upstream:
     """Return the upstream for a Python object: a server, an ASGI app, or the URL of a remote one."""
     if isinstance(target, str):
-        return HttpUpstream(target, timeout_seconds=config.upstream_timeout_seconds)
+        return HttpUpstream.configured(target, config)
     app, _ = as_asgi(target, config.path)
     return AsgiUpstream(app, path=config.path, public_host=urlsplit(public_origin(config)).netloc)
 

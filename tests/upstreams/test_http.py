@@ -227,3 +227,23 @@ def test_an_unusable_address_is_refused_before_anything_starts(url: str) -> None
     with pytest.raises(ConfigError) as caught:
         HttpUpstream(url, timeout_seconds=1)
     assert "pw" not in str(caught.value)
+
+
+async def test_the_operators_headers_are_in_every_request() -> None:
+    seen: list[bytes] = []
+
+    async def keeping(visit: Visit) -> None:
+        for _ in range(2):
+            head, _ = await visit.request()
+            seen.append(head)
+            await visit.answer(b'{"jsonrpc":"2.0","id":1,"result":{}}')
+
+    async with hostile(keeping) as port:
+        headers = [(b"authorization", b"Bearer own"), (b"x-api-key", b"k")]
+        upstream = HttpUpstream(f"http://127.0.0.1:{port}/mcp", timeout_seconds=5, headers=headers)
+        await upstream.start()
+        for _ in range(2):
+            await ask(upstream, call({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}))
+        await upstream.stop()
+    assert len(seen) == 2
+    assert all(b"authorization: Bearer own\r\n" in head and b"x-api-key: k\r\n" in head for head in seen)

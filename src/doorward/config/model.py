@@ -174,6 +174,12 @@ class Config:
     five from one address, and a little after fifty from anywhere. All processes and nodes count these together."""
     owner_password: str | None = field(default=None, repr=False)
     """Password of the account `owner`, set at first start. Default: one is made and shown once."""
+    forward_headers: tuple[str, ...] = ()
+    """Request headers that reach the upstream although their names could claim who or where a caller is, such as
+    `X-Tenant-Id`: see [request headers](request-headers.md). Any client can send them with any value."""
+    upstream_headers: str | None = field(default=None, repr=False)
+    """Headers that every request to the upstream carries, such as its API key: lines `Name: value`. A client's own
+    headers of these names are dropped. For a target that is a URL only."""
     body_limit_bytes: int = 4 * 1024 * 1024
     """Largest request body that the door accepts."""
     head_timeout_seconds: int = 15

@@ -15,6 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from doorward.config.database import database
 from doorward.config.faults import Fault, shown
+from doorward.config.header_rules import forward_headers, upstream_headers
+from doorward.config.model import CommandTarget, UrlTarget
 from doorward.config.trusted_issuers import trusted_issuers
 from doorward.oauth.addresses import is_loopback_host
 from doorward.oauth.public_url import canonical_origin
@@ -243,6 +245,8 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "grant_days": _within(1, 3650, "After this long the user is asked again."),
     "refresh_repeat_seconds": _within(0, 300, "A thief who is faster than the client has this long."),
     "owner_password": _owner_password,
+    "forward_headers": forward_headers,
+    "upstream_headers": upstream_headers,
     "body_limit_bytes": _within(1, 2**31 - 1, "A door without a limit can be filled up by one request."),
     "limit_registrations_per_minute": _within(0, 1_000_000, "0 means: no limit."),
     "limit_authorizations_per_minute": _within(0, 1_000_000, "0 means: no limit."),
@@ -325,6 +329,24 @@ def _registration_without_a_token(values: Mapping[str, Any]) -> Iterator[tuple[t
         )
 
 
+def _headers_for_nobody(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
+    target = values["target"]
+    if values["upstream_headers"] is not None and target is not None and not isinstance(target, UrlTarget):
+        yield (
+            ("upstream_headers", "target"),
+            Fault(
+                "there is no request to add these headers to",
+                "The target runs in this process or as its child, and needs no credential for this door.",
+                "Take it out, or give the server a variable of its own environment.",
+            ),
+        )
+    if values["forward_headers"] and isinstance(target, CommandTarget):
+        yield (
+            ("forward_headers", "target"),
+            Fault("a command gets no headers at all", "It is reached by its standard input.", "Take it out."),
+        )
+
+
 def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
     """Yield what is wrong between settings, each with their names; the first was set by somebody and is to change."""
     host, public = values["host"], values["public_url"]
@@ -351,6 +373,7 @@ def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]
         )
     yield from _scopes_without_a_check(values)
     yield from _registration_without_a_token(values)
+    yield from _headers_for_nobody(values)
     if values["database"] == "memory://" and values["workers"] > 1:
         yield (
             ("workers", "database"),

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from itertools import count
 
 from doorward.clock import Clock, Entropy
+from doorward.config.header_rules import header_lines
 from doorward.config.model import Config
 from doorward.door import replies
 from doorward.door.accept import ACCEPT_POST, ACCEPT_STREAM, check_accept, check_content
@@ -86,7 +87,7 @@ class McpDoor:
         self._upstream = upstream
         self._upstream_name = upstream_name or f"The MCP server behind {config.path}"
         self._body_limit_bytes, self._write_seconds = config.body_limit_bytes, config.write_timeout_seconds
-        self._sorter = HeaderSorter(config.token_header)
+        self._sorter = _sorter(config)
         self._guard = Guard(policy.issuer, config)
         self._operations, self._identity = _operations(config, policy), identity
         self._possession = Possession(proofs, policy) if proofs is not None and config.auth == "oauth" else None
@@ -348,6 +349,11 @@ class McpDoor:
         if not exchange.has_started:
             await replies.send_upstream_fault(exchange.send, exchange.base, error, upstream=name, rpc_id=rpc_id)
         await exchange.end_stream(replies.upstream_fault_body(error, upstream=name, rpc_id=rpc_id))
+
+
+def _sorter(config: Config) -> HeaderSorter:
+    replaced = [name for name, _ in header_lines(config.upstream_headers or "")]
+    return HeaderSorter(config.token_header, forwarded=config.forward_headers, replaced=replaced)
 
 
 def _operations(config: Config, policy: Policy) -> OperationScopes | None:

@@ -9,13 +9,16 @@ Spec: RFC 9110 s7.6.1 (connection-specific fields); MCP 2026-07-28 basic/transpo
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from typing import Final
 
 from doorward.door.ports import Headers
+from doorward.logs import log
 from doorward.storage.dpop_proofs import CheckedProof
 
+LOGGER = logging.getLogger("doorward.door")
 FORWARD: Final = 0
 CAPTURE: Final = 1
 CAPTURE_AND_FORWARD: Final = 2
@@ -37,6 +40,11 @@ _CAPTURED = (
     b"x-forwarded-for",
     b"access-control-request-headers",
 )
+_FACTS = (
+    *(b"-timezone", b"-time-zone", b"-tz", b"-locale", b"-language", b"-lang", b"-currency", b"-units", b"-theme"),
+    *(b"-agent", b"-version"),
+)
+"""Endings of names that say nothing about who or where somebody is, whatever they begin with."""
 _LISTS = frozenset(
     {b"accept", b"access-control-request-headers", b"connection", b"content-encoding", b"expect", b"upgrade"}
     | {b"x-forwarded-for"}
@@ -61,6 +69,8 @@ _DROPPED_PREFIXES = (
     *(b"x-goog-authenticated-", b"x-goog-iap-", b"x-amzn-oidc-", b"x-ms-client-principal", b"x-ssl-", b"ssl-client-"),
     *(b"cf-access-", b"tailscale-user-", b"sec-", b"proxy-", b"access-control-"),
 )
+DROPPED_NAMES = _DROPPED, _DROPPED_PREFIXES, _FACTS
+"""What `docs/request-headers.md` lists."""
 _BLANKS = b" \t"
 _MOST_LEARNED = 512
 _LONGEST_LEARNED = 64
@@ -92,13 +102,28 @@ class Inbound:
         """The proof of possession, once it was found good and before it is used up."""
 
 
+def is_dropped(name: bytes) -> bool:
+    """Tell whether a header that the door does not read is kept from the upstream; `name` is in lower case."""
+    if name in _DROPPED or b"_" in name:
+        # Many servers read `_` as `-`, so a name with one is a second spelling of a header that was judged.
+        return True
+    return name.startswith(_DROPPED_PREFIXES) and not name.endswith(_FACTS)
+
+
 class HeaderSorter:
     """Sorts header lines by name. Names met before cost one dictionary look-up each."""
 
-    def __init__(self, token_header: str | None = None) -> None:
+    def __init__(
+        self, token_header: str | None = None, *, forwarded: Iterable[str] = (), replaced: Iterable[bytes] = ()
+    ) -> None:
         self._actions: dict[bytes, int] = dict.fromkeys(_CAPTURED, CAPTURE)
         self._actions |= dict.fromkeys(_CAPTURED_AND_FORWARDED, CAPTURE_AND_FORWARD)
-        self._actions |= dict.fromkeys(_DROPPED, DROP)
+        self._actions |= {name.encode("ascii"): FORWARD for name in forwarded}
+        self._replaced = frozenset(replaced)
+        """Names that the upstream gets with the operator's values, and with no client's."""
+        without = {FORWARD: DROP, CAPTURE_AND_FORWARD: CAPTURE}
+        known = {name: self._actions[name] for name in self._replaced & self._actions.keys()}
+        self._actions |= {name: without.get(action, action) for name, action in known.items()}
         if token_header is not None:
             self._actions[token_header.lower().encode("ascii")] = CAPTURE
         self._most = len(self._actions) + _MOST_LEARNED
@@ -129,10 +154,11 @@ class HeaderSorter:
         return inbound
 
     def _learn(self, name: bytes) -> int:
-        # Many servers read `_` as `-`, so a name with one is a second spelling of a header that was judged.
-        action = DROP if b"_" in name or name.startswith(_DROPPED_PREFIXES) else FORWARD
-        if len(name) <= _LONGEST_LEARNED and len(self._actions) < self._most:
+        action = DROP if is_dropped(name) or name in self._replaced else FORWARD
+        if name in _DROPPED or (len(name) <= _LONGEST_LEARNED and len(self._actions) < self._most):
             self._actions[name] = action
+            if action == DROP:
+                log(LOGGER, logging.DEBUG, "header_dropped", name=name.decode("latin-1"), allow="forward_headers")
         return action
 
 

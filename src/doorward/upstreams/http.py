@@ -10,9 +10,12 @@ Spec: RFC 9112; MCP 2025-11-25 and 2026-07-28, Streamable HTTP.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from doorward.config.header_rules import header_lines
+from doorward.config.model import Config
 from doorward.errors import ConfigError, Problem, UpstreamError
 from doorward.upstreams.http_exchange import Exchange
 from doorward.upstreams.http_pool import Pool, system_trust
@@ -65,6 +68,7 @@ class HttpUpstream:
         connect_timeout_seconds: float = 10,
         max_connections: int = 256,
         tls: ssl.SSLContext | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         self.url = url
         parts = _parse(url)
@@ -72,7 +76,8 @@ class HttpUpstream:
         default_port = 443 if parts.scheme == "https" else 80
         self._origin = f"{parts.scheme}://{parts.netloc}".lower()
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._host_line = b"host: " + parts.netloc.encode() + b"\r\n"
+        # The operator's own headers are in every request, like the host; the door lets no client send their names.
+        self._fixed_lines = [b"%b: %b\r\n" % line for line in ((b"host", parts.netloc.encode()), *headers)]
         self._secure = parts.scheme == "https"
         self._timeout_seconds = timeout_seconds
         self._pool = Pool(
@@ -82,6 +87,12 @@ class HttpUpstream:
             connect_timeout_seconds=connect_timeout_seconds,
             max_connections=max_connections,
         )
+
+    @classmethod
+    def configured(cls, url: str, config: Config) -> HttpUpstream:
+        """Return the upstream at a URL with the limits and headers of the settings."""
+        headers = header_lines(config.upstream_headers or "")
+        return cls(url, timeout_seconds=config.upstream_timeout_seconds, headers=headers)
 
     async def start(self) -> None:
         """Build the TLS context. An upstream that is down now may come up later, so nothing is connected yet."""
@@ -159,7 +170,7 @@ class HttpUpstream:
             target += ("&" if "?" in target else "?") + call.query_string.decode("latin-1")
         lines = [
             b"%b %b HTTP/1.1\r\n" % (call.method.encode(), target.encode("latin-1")),
-            self._host_line,
+            *self._fixed_lines,
             b"accept-encoding: identity\r\n",
         ]
         for name, value in call.headers:

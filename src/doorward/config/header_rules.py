@@ -1,0 +1,62 @@
+"""The rules of the settings about request headers: which names may pass to the upstream, and what may be added.
+
+Spec: RFC 9110 s5.1, s5.5, s7.6.1.
+"""
+
+from __future__ import annotations
+
+import re
+
+from doorward.config.faults import Fault, shown
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
+_OWN = re.compile(
+    r"host|origin|accept|accept-encoding|expect|forwarded|via|connection|upgrade|te|trailer|keep-alive|last-event-id"
+    r"|http2-settings|x-request-id|(content|mcp|x-forwarded|x-doorward|proxy|transfer|sec|access-control)-.*|proxy",
+    re.IGNORECASE,
+)
+"""Headers of the hop or the protocol, and those in which Doorward itself speaks to the upstream."""
+_CREDENTIALS = re.compile(r"authorization|dpop|cookie", re.IGNORECASE)
+
+
+def forward_headers(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names in lower case. Raises `Fault` for a name that no client may send on."""
+    for name in value:
+        _check_name(name)
+        if _CREDENTIALS.fullmatch(name.replace("_", "-")):
+            raise Fault(
+                f"{shown(name)} is never forwarded",
+                "It holds what clients sign in to this door with; the upstream could use it here.",
+                "Give the upstream a credential of its own with `upstream_headers`.",
+            )
+    return tuple(dict.fromkeys(name.lower() for name in value))
+
+
+def upstream_headers(value: str) -> str:
+    """Check the lines `Name: value`, of which the values are secret. Raises `Fault`."""
+    header_lines(value)
+    return value
+
+
+def header_lines(text: str) -> list[tuple[bytes, bytes]]:
+    """Read lines `Name: value` into header lines with lower-case names. Raises `Fault`, without any value."""
+    lines: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        name, colon, value = (part.strip() for part in line.partition(":"))
+        if not colon or not _VALUE.fullmatch(value):
+            raise Fault(f"line {number} is not a header", "", "Write one header on each line: X-API-Key: VALUE")
+        _check_name(name)
+        if name.lower() in lines:
+            raise Fault(f"{shown(name)} is set twice", "The upstream would read one of them.")
+        lines[name.lower()] = value
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in lines.items()]
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise Fault(f"{shown(name)} is not a header name", "", "Write for example X-API-Key.")
+    if _OWN.fullmatch(name.replace("_", "-")):
+        raise Fault(f"{shown(name)} has another meaning here", "Doorward or this hop of HTTP sets or drops it itself.")
