@@ -112,12 +112,13 @@ def refreshing_user(port: int, grant: Grant) -> User:
         yield None
 
 
-def flow_user(port: int, person: Person, *, stay_signed_in: bool) -> User:
+def flow_user(port: int, person: Person, *, stay_signed_in: bool, base_url: str = "") -> User:
     """Register, authorize, sign in, consent and redeem for ever, with a new client each time.
 
-    Someone who stays signed in keeps their cookies, so only the first flow asks for the password.
+    Someone who stays signed in keeps their cookies, so only the first flow asks for the password; of a door that takes
+    a public URL with a host of its own. Requests go to the port in any case.
     """
-    base_url = f"http://127.0.0.1:{port}"
+    base_url = base_url or f"http://127.0.0.1:{port}"
     registration = json.dumps(REGISTRATION).encode()
     cookies: dict[str, str] = {}
     while True:

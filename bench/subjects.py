@@ -28,6 +28,8 @@ AUTHORIZATION_SERVERS = {
 }
 """Peers that register, refresh and redeem. Only Cloudflare's stores durably; its consent and the SDK's ask nobody."""
 ON_POSTGRES = "door_postgres"
+PUBLIC, PUBLIC_URL = "door_public", "https://mcp.example.com"
+"""A door that believes to be at this address; nothing is sent there."""
 LEFT_OUT = {("whole flow", "fastmcp_oauth_proxy"), ("refresh", "oidc_provider"), ("whole flow", "oidc_provider")}
 """The proxy's consent is elsewhere; oidc-provider's store forgets a client after a thousand records."""
 NEEDS = {
@@ -78,12 +80,15 @@ def command(server: str, port: int, folder: Path, shared: Path, ports: dict[str,
         return [str(node.binary()), str(node.FOLDER / "oracle.mjs"), str(port), f"http://127.0.0.1:{port}/mcp"]
     if server.startswith("door_"):
         here = Path(__file__).parent
-        targets = {server: str(here / "target_raw.py") for server in ("door_raw", ON_POSTGRES)}
+        targets = {server: str(here / "target_raw.py") for server in ("door_raw", ON_POSTGRES, PUBLIC)}
         targets |= {"door_fastmcp": str(here / "target_fastmcp.py")}
         upstream = targets.get(server) or f"http://127.0.0.1:{ports['raw_upstream']}/mcp"
         place = ["--port", str(port), "--data-dir", str(folder), "--log-level", "warning"]
         auth = ["--auth", "none" if server == "door_open_proxy" else "oauth"]
-        return [PYTHON, "-m", "doorward", "serve", upstream, *place, *auth]
+        serve = [PYTHON, "-m", "doorward", "serve", upstream, *place, *auth]
+        if server == PUBLIC:
+            return ["env", "DOORWARD_SELF_CHECK=false", *serve, "--public-url", PUBLIC_URL]
+        return serve
     told = {"port": port, "folder": str(folder), "shared": str(shared), "ports": ports}
     return [PYTHON, "-m", "bench.serve", HELPERS.get(server, server), json.dumps(told)]
 
@@ -141,6 +146,13 @@ def flows_signed_in(live: Live) -> list[User]:
     return [oauth.flow_user(live.port, OWNER, stay_signed_in=True) for _ in range(live.connections)]
 
 
+def flows_signed_in_at_a_public_door(live: Live) -> list[User]:
+    """Go through the whole flow of a door that stays signed in: on a loopback address each flow takes a password."""
+    return [
+        oauth.flow_user(live.port, OWNER, stay_signed_in=True, base_url=PUBLIC_URL) for _ in range(live.connections)
+    ]
+
+
 def flows_with_password(live: Live) -> list[User]:
     """Go through the whole flow, password and all."""
     return [oauth.flow_user(live.port, OWNER, stay_signed_in=False) for _ in range(live.connections)]
@@ -194,8 +206,8 @@ SUBJECTS = (
     Subject("call, Doorward on Postgres", ON_POSTGRES, calls_with_grant, "raw ASGI behind Doorward, in process"),
     Subject(
         "whole flow, Doorward, signed in before",
-        "door_raw",
-        flows_signed_in,
+        PUBLIC,
+        flows_signed_in_at_a_public_door,
         "whole flow, Cloudflare",
         "6000",
         connections=4,  # more sign-ins of one account at once are taken for guessing
