@@ -12,14 +12,14 @@ from framing.stage import STRAIGHT, WAYS
 WEAK = """
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from doorward.cli import run_server
-from doorward.door import foreign_servers
+from doorward.door import door, foreign_servers
 
 class Bare(HttpToolsProtocol):
     def __init__(self, config, server_state, app_state, **limits):
         super().__init__(config, server_state, app_state)
 
 run_server.BoundedProtocol = Bare
-foreign_servers.closing = lambda send: send
+door.closing = foreign_servers.closing = lambda send: send
 from doorward.cli.main import main
 main()
 """
@@ -41,3 +41,14 @@ async def test_every_request_gets_its_own_answer_however_it_is_framed(tmp_path):
 async def test_the_same_holds_in_front_of_an_application_in_the_same_process(tmp_path):
     found = await campaign(tmp_path, ways=(STRAIGHT, "nginxws", "haproxyre"), in_process=True)
     assert found.faults() == {}
+
+
+@pytest.mark.requirement("H-04", weak=True)
+@pytest.mark.timeout(300)
+async def test_a_door_that_reads_a_body_as_a_request_is_noticed(tmp_path):
+    ways = (STRAIGHT, "caddy")
+    name = "upgrade, body later"
+    found = await campaign(tmp_path, ways=ways, only=lambda each: each == f"request {name}", launcher=("-c", WEAK))
+    for way in ways:
+        faults = found.tallies[way, "request", name].faults
+        assert any("behind the door" in each for each in faults), faults
