@@ -1,7 +1,7 @@
 """`python -m mutation`: tries the mutants that each attack row names, and mutants drawn by lot from the security core.
 
-A named mutant must be killed by the tests that carry its row; a drawn one by the tests that reach its line. Exit code 1
-when one survives. `--rotate N` tries N of the named mutants, others with every commit.
+A named mutant must be killed by the tests that carry its row, a drawn one by the tests that know its module. The exit
+code is 1 when one survives. `--rotate N` tries N of the named mutants, others with every commit.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 
 from mutation import named
+from mutation.known_tests import tests_of
 from mutation.named import ROOT, Named, load
 from mutation.pool import Outcome, Result, Trial, run_all, workers
 
@@ -109,24 +110,15 @@ def files_of(row: str) -> list[str]:
 
 
 def drawn_trials(asked: argparse.Namespace) -> list[Trial]:
-    """Return a trial for each drawn mutant, with the tests that reach its line."""
+    """Return a trial for each drawn mutant, with the tests that know its module."""
     from mutation.drawn import draw
-    from mutation.reach import reach, tests_of
 
-    found = reach(keep=asked.keep_map)
     places = [place for place in asked.lines.split(",") if place]
-    trials = []
-    for number, each in enumerate(draw(asked.draws, asked.seed)):
-        if places and not any(each.name.endswith(place) for place in places):
-            continue
-        tests = tests_of(each.path, each.line, found)
-        only = ROOT / "results" / "mutation" / f"{number}.txt"
-        only.parent.mkdir(parents=True, exist_ok=True)
-        only.write_text("\n".join(tests), encoding="utf-8")
-        files = dict.fromkeys(test.partition("::")[0] for test in tests)
-        arguments = ("-x", "--only", str(only), *files)
-        trials.append(Trial(each.name, arguments, each.path, each.mutated, seconds=420, note=each.change))
-    return trials
+    return [
+        Trial(each.name, ("-x", *tests_of(each.path)), each.path, each.mutated(), seconds=600, note=each.change)
+        for each in draw(asked.draws, asked.seed)
+        if not places or any(each.name.endswith(place) for place in places)
+    ]
 
 
 def table(results: list[Result], *, wanted: set[Outcome]) -> int:

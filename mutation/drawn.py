@@ -1,7 +1,7 @@
 """Mutants drawn by lot from the security core, made by the operators of mutmut.
 
 mutmut's own runner is not used. It replaces functions only, so that tables and constants of a module stay as they are,
-and it cannot run the tests of one attack row.
+and it cannot run chosen tests for each mutant.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ NOTHING_IGNORED: Final = IgnoredCode(set(), set(), set())
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One mutant: its module, its line, what changed, and the whole mutated source."""
+    """One mutant: where it is, and the nodes of the tree that it changes."""
 
     path: str
+    module: cst.Module
+    mutation: file_mutation.Mutation
     line: int
-    before: str
-    after: str
-    mutated: str
 
     @property
     def name(self) -> str:
@@ -43,7 +42,14 @@ class Drawn:
     @property
     def change(self) -> str:
         """The change in one line."""
-        return f"{' '.join(self.before.split())[:110]}  ->  {' '.join(self.after.split())[:110]}"
+        nodes = (self.mutation.original_node, self.mutation.mutated_node)
+        return "  ->  ".join(" ".join(self.module.code_for_node(node).split())[:110] for node in nodes)
+
+    def mutated(self) -> str:
+        """Return the whole source with the mutant in it; slow, so it is made for those only that were drawn."""
+        tree = file_mutation.deep_replace(self.module, self.mutation.original_node, self.mutation.mutated_node)
+        assert isinstance(tree, cst.Module)
+        return tree.code
 
 
 def modules() -> list[Path]:
@@ -58,22 +64,13 @@ def mutants_of(path: Path) -> list[Drawn]:
     wrapper = MetadataWrapper(cst.parse_module(path.read_text(encoding="utf-8")))
     visitor = file_mutation.MutationVisitor(mutation_operators, NOTHING_IGNORED)
     wrapper.visit(visitor)
-    module = wrapper.module
     positions = wrapper.resolve(PositionProvider)
-    found = []
-    for each in visitor.mutations:
-        if is_message(each.original_node):
-            continue
-        found.append(
-            Drawn(
-                path=str(path.relative_to(ROOT)),
-                line=positions[each.original_node].start.line,
-                before=module.code_for_node(each.original_node),
-                after=module.code_for_node(each.mutated_node),
-                mutated=file_mutation.deep_replace(module, each.original_node, each.mutated_node).code,
-            )
-        )
-    return found
+    name = str(path.relative_to(ROOT))
+    return [
+        Drawn(name, wrapper.module, each, positions[each.original_node].start.line)
+        for each in visitor.mutations
+        if not is_message(each.original_node)
+    ]
 
 
 def is_message(node: cst.CSTNode) -> bool:

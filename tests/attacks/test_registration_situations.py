@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from attacks.test_registration_attacks import JSON, clients, door_and_patient_host
-from endpoints.documents import publish
+from endpoints.documents import document, publish
 from endpoints.registering import CONFIDENTIAL, post
-from fetching.hostile import Names, Switchboard, listening
+from fetching.hostile import Names, Switchboard, listening, response
 from world import REDIRECT_URI, world
 
 from doorward.fetching.fetcher import Fetcher
@@ -130,6 +130,22 @@ async def test_no_client_id_leads_inside_whatever_its_name_resolves_to(tmp_path)
                 assert answer.status_code == 400
             assert names.lookups == ["client.example"]
     assert canary.connections == 0
+
+
+@pytest.mark.requirement("R-06")
+@pytest.mark.requirement("R-07")
+@pytest.mark.parametrize("status", [201, 203, 204, 206, 301, 302, 307, 308, 404, 410, 500])
+async def test_a_document_is_what_is_answered_with_200_and_no_redirect_is_followed(tmp_path, status):
+    async with door_and_patient_host(tmp_path) as (w, host), w.browser() as browser:
+        url = host.url("/client.json")
+        body = b"" if status == 204 else json.dumps(document(url)).encode()
+        host.answers["/client.json"] = response(body, status, location=host.url("/inside"))
+        host.answers["/inside"] = response(json.dumps(document(url)).encode())
+        answer = await browser.get("/authorize", params=w.authorize_parameters(url))
+        assert answer.status_code == 400
+        assert "location" not in answer.headers
+        assert host.asked("/inside") == 0
+        assert await clients(w) == []
 
 
 @pytest.mark.requirement("R-08")
