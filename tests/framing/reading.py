@@ -30,6 +30,7 @@ _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([0-9]{3}) ?([\t\x20-\x7e\x80
 _FIELD: Final = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]+)([ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?)")
 _TARGET: Final = re.compile(rb"/[!-~]*|\*")
+_LARGEST: Final = 2**62
 _PLAIN: Final = frozenset({b"GET", b"POST", b"PUT", b"DELETE", b"HEAD", b"OPTIONS", b"PATCH"})
 
 
@@ -276,6 +277,8 @@ def _chunks(data: bytes, at: int) -> tuple[bytes, int, bool]:
         if found is None:
             raise Wrong(f"no chunk size: {line[:40]!r}")
         size = int(found[1], 16)
+        if size > _LARGEST:
+            raise Wrong("a chunk that no server can count")
         strict &= not found[2] and len(found[1]) <= 8
         if size == 0:
             break

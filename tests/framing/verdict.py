@@ -23,6 +23,9 @@ ODD_ANSWER: Final = b"x-answer"
 """The field with which a call asks the server behind the door for an answer that is not the usual one."""
 RESET: Final = b'"fault":"reset"'
 """In the answer to a call whose connection to the server behind the door broke: it must not be made again unasked."""
+_USUAL_CALL: Final = re.compile(
+    rb'{"jsonrpc": "2.0", "id": 1, "method": "tools/(call|list)", "params": {"name": "echo", "arguments": {"tag": "tag:'
+)
 _REFUSALS: Final = frozenset({400, 408, 431, 501, 505})
 _PASSING: Final = frozenset({b"host", b"authorization", b"content-type", b"accept", b"content-length", b"x-pad"})
 _SURE: Final = _PASSING | {b"transfer-encoding", b"connection"}
@@ -148,6 +151,7 @@ class Judge:
             and fields.get(b"accept") == b"application/json, text/event-stream"
             and fields.get(b"connection", b"close") in {b"close", b"keep-alive"}
             and bool(self.user_of(request))
+            and _USUAL_CALL.match(request.body) is not None
             and len(request.body) < 100_000
         )
 
