@@ -6,6 +6,7 @@ The mutants of these rows (`mutants/outgoing.toml`) are what each test is for; i
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
@@ -134,6 +135,12 @@ async def test_no_spelling_of_a_path_reaches_another_route(tmp_path):
         assert {path: status for path in ways if (status := await status_of(w, "GET", path)) != 404} == {}
 
 
+async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer well, but after four times as long as the fetcher waits."""
+    await asyncio.sleep(2)
+    writer.write(response(b"{}"))
+
+
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
 CHUNK = b"400\r\n" + b" " * 1024 + b"\r\n"
@@ -156,6 +163,7 @@ CHUNK = b"400\r\n" + b" " * 1024 + b"\r\n"
         (response(b"{}", content_encoding="br"), "malformed"),
         (response(b"{}", content_encoding="x"), "malformed"),
         (drip, "timeout"),
+        (late, "timeout"),
     ],
 )
 async def test_each_way_to_send_too_much_meets_a_limit_of_its_own(answer, fault):
