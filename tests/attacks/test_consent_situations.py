@@ -147,6 +147,21 @@ async def test_a_form_is_for_its_own_request_and_person_and_silence_is_no(tmp_pa
         assert query_of(await browser.post(action, data=second | {"decision": "approve"}))["state"] == "two"
 
 
+@pytest.mark.requirement("B-04")
+@pytest.mark.requirement("B-14")
+async def test_a_form_is_for_its_own_request_although_the_cookie_of_the_request_is_gone(tmp_path):
+    """A browser keeps the cookies of twenty requests; beyond, a form is bound to the browser's own."""
+    async with world(tmp_path) as w, w.browser() as browser:
+        client_id = (await w.register())["client_id"]
+        pages = [await w.sign_in(browser, client_id), await opened(w, browser, client_id, state="two")]
+        for name in [name for name in browser.cookies if name.startswith("__Host-doorward-")]:
+            browser.cookies.delete(name)
+        (action, first), (_, second) = [form_of(await browser.get(str(page.url))) for page in pages]
+        crossed = second | {"form_token": first["form_token"], "decision": "approve"}
+        assert (await browser.post(action, data=crossed)).status_code == 403
+        assert query_of(await browser.post(action, data=second | {"decision": "approve"}))["state"] == "two"
+
+
 @pytest.mark.requirement("B-14")
 async def test_a_form_that_was_made_for_one_person_says_nothing_for_another(tmp_path):
     async with world(tmp_path) as w, w.browser() as browser:
@@ -254,7 +269,7 @@ async def test_an_issuer_names_people_for_its_own_clients_only(tmp_path):
     async with world(tmp_path, trusted_issuers=(issuer,)) as w:
         other = await operator_client(w, JWT_BEARER)
         assert (await asserted(w, client, assertion(w, client))).status_code == 200
-        assert (await asserted(w, other, assertion(w, other))).json()["error"] == "invalid_grant"
+        assert (await asserted(w, other, assertion(w, other, jti="another"))).json()["error"] == "invalid_grant"
 
 
 OWN_PAGES = ("/-/callback/google", "/-/consent", "/-/login", "/-", "/%2d/callback/x", "/%2D/consent", "/-/x/y?a=b")

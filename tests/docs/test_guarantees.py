@@ -35,6 +35,8 @@ def is_good(command: str) -> bool:
         given = shlex.split(dict(word.split("=", 1) for word in words[2:]).get("ARGS", ""))
         runs = {run for flag, run in pairwise(given) if flag == "--only"}
         return words[1] in RECIPES and runs <= set(ALL_RUNS)
+    if words[:3] == [".venv/bin/python", "-m", "mutation"]:
+        return exists("mutation/__main__.py") and words[3:] == ["--only", "named"]
     if words[:3] == [".venv/bin/python", "-m", "fuzz"]:
         return callable(parse)
     if words[:3] == ["PYTHONPATH=tests", ".venv/bin/python", "-m"]:
