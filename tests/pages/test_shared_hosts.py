@@ -96,6 +96,7 @@ async def test_the_cookies_of_a_live_session_open_nothing(tmp_path, issuer):
         assert "code" in query_of(await sent(browser, consent, decision="approve"))
 
 
+@pytest.mark.requirement("B-02")
 async def test_a_planted_flow_gives_nothing_to_the_program_that_planted_it(tmp_path):
     """It began the request itself, so it knows the request's id and cookie, and the person signs in for it."""
     async with world(tmp_path, public_url=ISSUER) as w, w.browser() as browser, w.browser() as thief:
