@@ -267,6 +267,17 @@ async def test_what_a_user_makes_a_server_print_answers_nobody_elses_request() -
         await bob.leave()
 
 
+@pytest.mark.parametrize("rest", ['"error":{"code":1,"message":"secret of ann"}', '"result":{"text":"secret of ann"}'])
+async def test_an_answer_that_names_nothing_reaches_nobody_in_a_child_that_served_others(rest: str) -> None:
+    async with scripted("modern") as upstream:
+        await ask(upstream, of(modern_tool("echo", 1), "ann"))
+        # It may come late, for a call of ann's that is over: bob's is the only one under way.
+        lines = [f'{{"jsonrpc":"2.0","id":null,{rest}}}', '{"jsonrpc":"2.0","id":{id},"result":{}}']
+        answer = await ask(upstream, of(modern_tool("say", 7, lines=lines), "bob"))
+        assert answer.message(7)["result"] == {}
+        assert b"secret" not in answer.body
+
+
 async def test_a_cancelled_request_ends_after_a_short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("doorward.upstreams.stdio_exchange.CANCEL_GRACE_SECONDS", 0.01)
     note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}

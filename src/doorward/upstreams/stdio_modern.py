@@ -253,8 +253,10 @@ class _Member:
             known = waiting_id(self._pending, message.rpc_id)
             known = waiting_id(self._abandoned, message.rpc_id) if known is None else known
             return known if isinstance(known, int) else None
-        # An answer that names nothing can only be for the one request that there is.
-        return next(iter(self._pending)) if len(self._pending) == 1 and not self._abandoned else None
+        # An answer that names nothing is for the one request that there is, or comes late for one that is over. In a
+        # child that has served others, the latter would be another user's.
+        is_certain = len(self._pending) == 1 and not self._abandoned and not self._served_others
+        return next(iter(self._pending)) if is_certain else None
 
     def _notify(self, message: ChildMessage) -> None:
         if message.subscription_id is not None:
