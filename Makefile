@@ -54,7 +54,7 @@ bench: $(STAMP) ## measure Doorward beside its peers, in one run
 scale: $(STAMP) ## measure a small store beside a big one (ARGS='--clients N --tokens N --postgres')
 	@$(BIN)/python -m bench.scale $(ARGS)
 
-judge: $(STAMP) ## kill, cut and race real doors, and check ten invariants (ARGS=--quick: minutes, not hours)
+judge: $(STAMP) ## kill, cut and race real doors, and check sixteen invariants (ARGS=--quick: minutes, not hours)
 	@PYTHONPATH=tests $(BIN)/python -m judge $(ARGS)
 
 framing: $(STAMP) ## odd framings through nginx, Caddy and HAProxy, in both directions (ARGS='--count 10000')

@@ -1,7 +1,8 @@
 """Judge this Doorward: `PYTHONPATH=tests python -m judge [--quick] [--only RUN] [--minutes M] ...`.
 
-Does every run at its full count, or at the counts given, prints a line as each one ends and the report at the end, and
-keeps the history of each failure under `results/`. Exit code 1 when an invariant broke or a planted bug was missed.
+Does every run at its full count, or at the counts given. Prints how far a run is and how long it will take, a line when
+it ends, and the report at the end. Keeps the history of each failure under `results/`. Exit code 1 when an invariant
+broke or a planted bug was missed.
 """
 
 # ruff: noqa: T201 (what it prints is its result)
@@ -20,6 +21,7 @@ from pathlib import Path
 from judge.judging import ALL_RUNS, Result, judge
 from judge.postgres_runs import POSTGRES_RUNS, server
 from judge.report import ROOT, keep_history, render
+from judge.traffic.weaknesses import TRAFFIC_WEAKNESSES
 from judge.weaknesses import WEAKNESSES
 from postgres_server import PostgresServer
 
@@ -39,8 +41,12 @@ FULL = {
     "rotated-kills": 200,
     "postgres-kills": 200,
     "cut-statements": 2000,
+    "cancellations": 300_000,
+    "odd-answers": 300_000,
+    "odd-children": 150_000,
+    "deaf-clients": 100_000,
 }
-"""The counts of the fault plan."""
+"""The counts of the fault plan; those of the data path take at most an hour each on two cores."""
 QUICK = {
     "race-codes": 500,
     "race-refreshes": 500,
@@ -57,6 +63,10 @@ QUICK = {
     "rotated-kills": 20,
     "postgres-kills": 5,
     "cut-statements": 160,
+    "cancellations": 3000,
+    "odd-answers": 3000,
+    "odd-children": 2000,
+    "deaf-clients": 500,
 }
 """Counts for some minutes."""
 FLAGS = {"codes": "race-codes", "refreshes": "race-refreshes", "kills": "random-kills", "flows": "two-nodes"}
@@ -69,6 +79,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=list(ALL_RUNS), help="this run; may be repeated")
     for flag, run in FLAGS.items():
         parser.add_argument(f"--{flag}", type=int, metavar="N", help=f"cases of {run}")
+    parser.add_argument("--count", type=int, metavar="N", help="cases of every run that is done")
     parser.add_argument("--minutes", type=float, help="begin no further run after this long")
     parser.add_argument("--racers", type=int, default=16)
     parser.add_argument("--clients", type=int, default=32, help="clients under whose load doors are killed")
@@ -83,6 +94,8 @@ async def main() -> int:
     given = arguments()
     counts = dict(QUICK if given.quick else FULL)
     counts |= {run: getattr(given, flag) for flag, run in FLAGS.items() if getattr(given, flag) is not None}
+    if given.count is not None:
+        counts = dict.fromkeys(counts, given.count)
     if given.planted:
         return await planted(given.seed)
     names = given.only or [name for name in ALL_RUNS if given.database == "postgres" or name not in POSTGRES_RUNS]
@@ -123,6 +136,7 @@ async def one(name: str, count: int, given: argparse.Namespace, its_server: Post
             racers=given.racers,
             clients=given.clients,
             server=its_server,
+            say=lambda line: print(line, flush=True),
         )
         print(
             f"{name}: {result.cases:,} cases, {len(result.verdict.breaks)} breaks, {result.seconds:.1f} s", flush=True
@@ -140,7 +154,7 @@ async def planted(seed: int) -> int:
     """Plant each bug in turn; print which invariant caught it."""
     missed = 0
     print("| planted bug | run | must break | broken | caught |\n|---|---|---:|---|---|")
-    for name, weakness in WEAKNESSES.items():
+    for name, weakness in (WEAKNESSES | TRAFFIC_WEAKNESSES).items():
         with tempfile.TemporaryDirectory(prefix="doorward-judge-") as directory:
             result = await judge(
                 weakness.caught_by,

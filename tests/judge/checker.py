@@ -1,4 +1,4 @@
-"""The ten invariants, checked against a history. Each has zero tolerance.
+"""The invariants of the authorization server, checked against a history. Each has zero tolerance.
 
  1  A code, or an assertion, is used at most once.          fed by: redeem, assert
  2  A refresh token has at most one line of successors.     fed by: refresh
@@ -37,7 +37,14 @@ NAMES = {
     8: "a store fault is no verdict",
     9: "no secret written",
     10: "back in time",
+    11: "an answer reaches who asked",
+    12: "at most one answer",
+    13: "a tool runs at most once",
+    14: "honest users are served",
+    15: "no bug",
+    16: "what one user holds is bounded",
 }
+"""Those of the data path, from 11, are checked by `judge.traffic.checker`."""
 REPEATED = {"register", "authorize", "sign_in", "consent", "page", "redeem", "refresh", "revoke"} | {
     "issue",
     "exchange",

@@ -109,7 +109,7 @@ async def random_kills(bench: Bench) -> int:
     installation, random = bench.installation, bench.actor.random
 
     async def kill() -> int:
-        for _ in range(bench.count):
+        for _ in bench.progress.through(range(bench.count)):
             await asyncio.sleep(random.random() * KILL_WITHIN_SECONDS)
             node = random.randrange(bench.nodes)
             await installation.kill(node)
@@ -135,15 +135,15 @@ async def fixed_points(bench: Bench) -> int:
     """Kill a node at every point of every step in turn, `count` times over; returns how often it really died."""
     died = 0
     places = [(step, point) for step in STEPS for point in POINTS if f"{step} {point}".startswith(bench.where)]
-    for repetition in range(bench.count):
-        for step, point in places:
-            doom = _Doom(bench, step, point, victim=repetition % bench.nodes)
-            try:
-                await _walk(bench, step, doom.before)
-            except (GaveUp, TurnedAway):
-                pass  # the history holds why
-            finally:
-                died += await doom.passed()
+    every = [(repetition, *place) for repetition in range(bench.count) for place in places]
+    for repetition, step, point in bench.progress.through(every):
+        doom = _Doom(bench, step, point, victim=repetition % bench.nodes)
+        try:
+            await _walk(bench, step, doom.before)
+        except (GaveUp, TurnedAway):
+            pass  # the history holds why
+        finally:
+            died += await doom.passed()
     return died
 
 
@@ -236,7 +236,7 @@ async def lost_replies(bench: Bench) -> int:
     }
     cases = [(step, wait) for step, times in waits.items() for wait in times]
     try:
-        for number in range(bench.count):
+        for number in bench.progress.through(range(bench.count)):
             step, wait = cases[number % len(cases)]
             await _lose(bench, actor, wire, proxies, step, wait, number)
     finally:
@@ -307,7 +307,7 @@ async def unknown_commits(bench: Bench) -> int:
         actor.before_retry = lambda: None
         return result
 
-    for number in range(bench.count):
+    for number in bench.progress.through(range(bench.count)):
         step = steps[number % len(steps)]
         browser = bench.browsers[number % GROUP]
         if not browser.cookie:
@@ -335,7 +335,7 @@ async def store_faults(bench: Bench) -> int:
     bench.actor.patience_clock = up_time = UpTime()
 
     async def fail() -> int:
-        for number in range(bench.count):
+        for number in bench.progress.through(range(bench.count)):
             await asyncio.sleep(bench.actor.random.random() * STORE_FAULT_SECONDS)
             with up_time.away(), recorder.operation("store_fault", kind=kinds[number % len(kinds)]) as fault:
                 stage.store_fault = kinds[number % len(kinds)]

@@ -16,11 +16,16 @@ from judge.installation import installed
 from judge.key_runs import KEY_RUNS
 from judge.model import Model
 from judge.postgres_runs import POSTGRES_RUNS
+from judge.progress import Progress
 from judge.runs import RUNS, Bench, revisit
+from judge.traffic.judging import judge_traffic
+from judge.traffic.runs import TRAFFIC_RUNS
 from postgres_server import PostgresServer
 
 Run = Callable[[Bench], Awaitable[int]]
-ALL_RUNS: dict[str, Run] = {**RUNS, **FURTHER_RUNS, **FAULT_RUNS, **KEY_RUNS, **POSTGRES_RUNS}
+AUTHORIZATION_RUNS: dict[str, Run] = {**RUNS, **FURTHER_RUNS, **FAULT_RUNS, **KEY_RUNS, **POSTGRES_RUNS}
+ALL_RUNS = (*AUTHORIZATION_RUNS, *TRAFFIC_RUNS)
+"""The names of all runs."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,15 @@ async def judge(
     weakness: str = "",
     server: PostgresServer | None = None,
     policy: Mapping[str, int] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Result:
-    """Do one run by name and judge it."""
+    """Do one run by name and judge it; `say` hears now and then how far it is."""
     began = time.monotonic()
+    progress = Progress(name, count, say)
+    if name in TRAFFIC_RUNS:
+        given = {"seed": seed, "where": where, "weakness": weakness, "patience_seconds": patience_seconds}
+        cases, verdict = await judge_traffic(name, count, directory, progress=progress, **given)
+        return Result(name, cases, time.monotonic() - began, verdict, directory)
     async with installed(directory, weakness=weakness, server=server, policy=policy) as installation:
         bench = Bench(
             installation,
@@ -63,9 +74,10 @@ async def judge(
             clients=clients,
             where=where,
             patience_seconds=patience_seconds,
+            progress=progress,
         )
         try:
-            cases = await ALL_RUNS[name](bench)
+            cases = await AUTHORIZATION_RUNS[name](bench)
             await revisit(bench)
         finally:
             await bench.close()

@@ -12,6 +12,7 @@ import sys
 from judge.clients import RETRY_SECONDS
 from judge.faults import KILL_WITHIN_SECONDS, under_load, unknown_commits
 from judge.node import ISSUER
+from judge.progress import Progress
 from judge.runs import Bench
 
 KINDS = ("encryption", "signing")
@@ -25,9 +26,10 @@ LEAD_SECONDS = 660
 async def key_rotation(bench: Bench) -> int:
     """Rotate, and lose the answers of redemptions and refreshes before, while and after the new key takes over."""
     wanted, repeats = bench.count, 10
+    progress, bench.progress = bench.progress, Progress("unknown-commits", 0)
 
     async def rotate() -> int:
-        for number in range(wanted):
+        for number in progress.through(range(wanted)):
             await _rotate(bench, KINDS[number % len(KINDS)])
             await asyncio.sleep(LEARNED_SECONDS)
             bench.installation.stage.advance(LEAD_SECONDS)
@@ -52,7 +54,7 @@ async def rotated_kills(bench: Bench) -> int:
 
     async def kill() -> int:
         rotation = asyncio.ensure_future(_rotate(bench, KINDS[0], "--now"))
-        for number in range(bench.count):
+        for number in bench.progress.through(range(bench.count)):
             if rotation.done() and number % KILLS_PER_KEY == 0:
                 await rotation
                 kind = KINDS[number // KILLS_PER_KEY % len(KINDS)]

@@ -44,7 +44,7 @@ async def postgres_kills(bench: Bench) -> int:
     bench.actor.patience_clock = up_time = UpTime()
 
     async def kill() -> int:
-        for _ in range(bench.count):
+        for _ in bench.progress.through(range(bench.count)):
             await asyncio.sleep(bench.actor.random.random() * LOAD_SECONDS)
             with up_time.away():
                 with bench.installation.recorder.operation("store_fault", kind="postgres") as fault:
@@ -78,7 +78,7 @@ async def cut_statements(bench: Bench) -> int:
     steps = ("register", "consent", "redeem", "refresh", "revoke")
     actions: tuple[Action, ...] = ("cut", "forward_then_drop_answer")
     cases = [(step, action, trip) for trip in range(ROUND_TRIPS) for step in steps for action in actions]
-    for number in range(bench.count):
+    for number in bench.progress.through(range(bench.count)):
         step, action, trip = cases[number % len(cases)]
         await _cut_off(bench, proxy, step, Rule("to_server", action, pattern=b"", skipped=trip), number)
     return proxy.cuts

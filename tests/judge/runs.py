@@ -13,6 +13,7 @@ from judge.clients import Actor, Client, GaveUp, Tokens
 from judge.installation import Installation, person
 from judge.node import HOST
 from judge.people import Browser, TurnedAway, allow
+from judge.progress import Progress
 from judge.wire import Wire
 
 END_WITHIN_SECONDS = 0.01
@@ -39,6 +40,7 @@ class Bench:
     """Tokens that somebody surely ended: they must not."""
     spent: list[Tokens] = field(default_factory=list)
     """Predecessors of kept tokens, to be reused after the window."""
+    progress: Progress = field(default_factory=lambda: Progress("", 0))
 
     def __post_init__(self) -> None:
         self.wire = Wire(self.installation.addresses, HOST)
@@ -67,10 +69,12 @@ class Bench:
     async def in_groups(self, work: Callable[[int], Awaitable[object]], count: int | None = None) -> None:
         """Do the work for every number, a group at a time; what gave up is in the history."""
         numbers = range(self.count if count is None else count)
+        self.progress.total = len(numbers)
         for start in range(0, len(numbers), GROUP):
             done = await asyncio.gather(
                 *[work(each) for each in numbers[start : start + GROUP]], return_exceptions=True
             )
+            self.progress.advance(len(done))
             for each in done:
                 if isinstance(each, BaseException) and not isinstance(each, GaveUp | TurnedAway):
                     raise each
