@@ -21,7 +21,7 @@ from doorward.login import browser_sessions
 from doorward.login.accounts import add_user
 from doorward.login.browser_sessions import BrowserCookie, signed_in_session
 from doorward.oauth.changes import Insert
-from doorward.oauth.records import BrowserSession, Grant
+from doorward.oauth.records import AuthorizationRequest, BrowserSession, Grant
 
 SHARED = ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:8000", "https://mcp.example.com:8443"]
 ISSUER = SHARED[0]
@@ -197,6 +197,7 @@ async def test_a_client_cannot_bring_a_page_key_into_a_request(tmp_path):
         key = parse_qs(urlsplit(str(page.url)).query)["page_key"][0]
         client_id = (await w.register())["client_id"]
         assert 'name="password"' in (await opened(w, browser, client_id, page_key=key)).text
+        assert [each.record.user_id for each in await w.door.store.find(AuthorizationRequest)] == [None]
 
 
 @pytest.mark.parametrize(
