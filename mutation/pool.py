@@ -80,7 +80,10 @@ class Worker:
         finally:
             if trial.path:
                 write_source(path, original)
-        return Result(trial, OUTCOMES.get(reply["code"], "broken"), reply["seconds"], reply["output"])
+        outcome = OUTCOMES.get(reply["code"], "broken")
+        if outcome == "broken" and trial.path and "\nE   AssertionError" in reply["output"]:
+            outcome = "killed"  # an assert of a test that is made when its file is read
+        return Result(trial, outcome, reply["seconds"], reply["output"])
 
     def _ask(self, run: dict[str, Any]) -> dict[str, Any]:
         assert self.process.stdin
