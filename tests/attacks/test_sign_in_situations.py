@@ -263,7 +263,7 @@ async def test_nobody_gets_a_code_who_did_not_finish_the_sign_in(tmp_path):
         assert await w.door.store.find(Grant, client_id=client_id) == []
 
 
-LOCAL = ("http://127.0.0.1:1234/cb", "http://localhost/cb", "http://[::1]:9/cb", "com.example.app:/cb", "cursor://x/cb")
+LOCAL = ("http://127.0.0.1:1234/cb", "http://localhost/cb", "http://[::1]:9/cb", "com.example.app:/cb")
 
 
 async def asked_again(w: World, client_id: str, redirect_uri: str) -> list[Any]:
