@@ -307,6 +307,8 @@ async def test_nothing_of_the_door_is_open_to_a_request_without_a_token(tmp_path
 
     async with world(tmp_path, app=app) as w, w.browser() as http:
         _, tokens = await signed_in(w)
+        assert reached == ["OPTIONS"]  # the door's own question at its start; it carries nothing of a client
+        reached.clear()
         methods = ("initialize", "ping", "tools/list", "tools/call", "notifications/initialized", "server/discover")
         versions = ({}, {"mcp-protocol-version": "2025-11-25"}, {"mcp-protocol-version": "2026-07-28"})
         credentials = ({}, {"authorization": ""}, {"authorization": "Basic b3duZXI6"}, {"mcp-session-id": "x"})
