@@ -33,6 +33,9 @@ READS_SHARE = 0.15
 REDIRECT_SHARE = 0.1
 LOGS_SHARE = 0.5
 LONGEST_LIMIT_MS = 25
+UNREAD_SHARE = 0.3
+UNREAD_SIZES = (5_000, 35_000)
+"""In tags: what the systems on the way keep for a client that does not read, and what the door keeps in addition."""
 MOST_BYTES_BEFORE_LEAVING = 40_000
 DEATH_SHARE = 0.04
 LEAVES_SHARE = 0.1
@@ -115,12 +118,24 @@ async def cancellations(crowd: Crowd) -> int:
             wanted = crowd.wanted(size)
             wanted.era = era or wanted.era
             if line.user == USERS[0] and number % 4:
+                if crowd.where == "unread" or random.random() < UNREAD_SHARE:
+                    await _leave_unread(line, wanted, random)
+                    return
                 _end_early(wanted, random)
             await line.ask(wanted)
 
         await crowd.drive(one, count)
         await site.stop()
     return crowd.count
+
+
+async def _leave_unread(line: Line, wanted: Wanted, random: Random) -> None:
+    """Read nothing until the request is ended: the door may then hold the whole rest of the answer."""
+    moment = random.random() * LONGEST_LIMIT_MS + LONGEST_LIMIT_MS
+    wanted.plan |= {"size": random.randrange(*UNREAD_SIZES), "wait_ms": 0, "gap_ms": 0}
+    wanted.headers |= {"x-time-limit-ms": f"{moment:.2f}"} if random.random() < 0.5 else {"x-cancels": "1"}
+    with suppress(OSError):
+        await line.be_deaf(wanted, lambda _: asyncio.sleep(2 * moment / 1000))
 
 
 def _end_early(wanted: Wanted, random: Random) -> None:
