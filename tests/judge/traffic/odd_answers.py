@@ -51,6 +51,8 @@ def _raw(make: Callable[[bytes, bytes], bytes], *, keeps: bool = False) -> Odd:
     async def give(request: Request) -> bool:
         request.ran()
         await request.write(make(request.message(), request.page(40)))
+        if not keeps:  # where the answer was whole, its connection rests already
+            request.recorder.note("closed", request.tag)
         return keeps
 
     return give
@@ -176,7 +178,10 @@ ODD: dict[str, Odd] = {
         lambda message, page: head("200 OK", JSON, CHUNKED) + chunk(message) + b"0\r\nx-trailer: " + page + b"\r\n\r\n",
         keeps=True,
     ),
-    "mark-first": _raw(lambda m, _: head("200 OK", STREAM, CHUNKED) + chunk(b"\xef\xbb\xbf" + event(m)) + LAST_CHUNK),
+    "mark-first": _raw(
+        lambda message, _: head("200 OK", STREAM, CHUNKED) + chunk(b"\xef\xbb\xbf" + event(message)) + LAST_CHUNK,
+        keeps=True,
+    ),
     "endless-trailer": _raw(
         lambda message, page: head("200 OK", JSON, CHUNKED) + chunk(message) + b"0\r\n" + b"a: %b\r\n" % page * 900
     ),

@@ -100,7 +100,7 @@ async def cancellations(crowd: Crowd) -> int:
     """Cancel requests at random points, from inside and outside, in front of each kind of upstream."""
     site = crowd.site
     url = await site.upstream.start()
-    shares = {"url": 6, "command": 3, "app": 1}
+    shares = {"url": 1} if crowd.where else {"url": 6, "command": 3, "app": 1}
     total = sum(shares.values())
     for kind, share in shares.items():
         count = crowd.count * share // total

@@ -222,8 +222,8 @@ def _buffers_without_end() -> None:
 
 
 TRAFFIC_WEAKNESSES: dict[str, TrafficWeakness] = {
-    "hands-late-bytes-on": TrafficWeakness("cancellations", 11, _hands_late_bytes_on),
-    "keeps-what-a-cancelled-call-left": TrafficWeakness("cancellations", 11, _keeps_unread_connections, "unread", 300),
+    "hands-late-bytes-on": TrafficWeakness("cancellations", 11, _hands_late_bytes_on, "url"),
+    "keeps-what-a-cancelled-call-left": TrafficWeakness("cancellations", 11, _keeps_unread_connections, "unread", 200),
     "keeps-unread-connections": TrafficWeakness("odd-answers", 11, _keeps_unread_connections),
     "remembers-any-redirect": TrafficWeakness("odd-answers", 11, _remembers_any_redirect),
     "resends-what-may-have-run": TrafficWeakness("odd-answers", 13, _resends_what_may_have_run, "closed-unanswered"),
