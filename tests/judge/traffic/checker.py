@@ -64,7 +64,8 @@ class _Checker:
         others = [tag for tag in each.tags if tag.rpartition("-")[0] != each.user]
         if others:
             yield Break(11, f"{each.user} received bytes of {', '.join(others[:3])}", (each,))
-        if each.strays:
+        # What a child says without an id answers the next call of a user whom it has served alone.
+        if each.strays and each.honest:
             yield Break(11, f"the answer speaks of {', '.join(each.strays[:3])}", (each,))
         if each.outcome == "served" and not each.intact:
             yield Break(11, "the answer is not the one that the upstream gave", (each,))

@@ -58,6 +58,11 @@ def test_a_log_line_may_speak_of_another_request_of_the_same_user():
     assert broken([ask(tags={"bob-1": 1, "bob-2": 1})]) == []
 
 
+def test_what_answers_a_user_who_asks_for_odd_things_may_speak_of_that_user_alone():
+    assert broken([ask(honest=False, strays=["bob-9"], tags={"bob-9": 1})]) == []
+    assert broken([ask(honest=False, strays=["alice-9"], tags={"alice-9": 1})]) == [11]
+
+
 def test_a_call_runs_once_and_a_read_at_most_twice():
     assert broken([ask()], fact("ran"), fact("ran")) == [13]
     assert broken([ask(reads=True)], fact("ran"), fact("ran")) == []
