@@ -14,7 +14,7 @@ from doorward.app import Door
 from doorward.cli import run_server
 from doorward.cli.http_protocol import BoundedProtocol, PeerProtocol
 from doorward.door.worker_peers import WorkerPeers
-from doorward.errors import StartError, Unavailable
+from doorward.errors import StartError, Unavailable, UpstreamError
 from doorward.oauth.records import User
 
 OWNER_ID = "0123abcd"
@@ -74,6 +74,71 @@ async def test_nobody_but_a_worker_can_name_another_address(tmp_path):
     async with listening(tmp_path / OWNER_ID, BoundedProtocol) as seen:
         await hand_over(tmp_path, client=("192.0.2.7", 1))
     assert seen[0]["client"] is None
+
+
+@asynccontextmanager
+async def ending_with(path, last_words):
+    """Run a worker that takes one whole request and ends with these bytes; yields the requests it took."""
+    taken = []
+
+    async def carry_out(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        taken.append((head, await reader.readexactly(2)))
+        writer.write(last_words)
+        if last_words:
+            await writer.drain()
+            writer.close()
+        else:
+            writer.transport.abort()
+
+    server = await asyncio.start_unix_server(carry_out, str(path))
+    try:
+        yield taken
+    finally:
+        server.close()
+
+
+def request(method):
+    return {"type": "http", "method": method, "path": "/mcp", "query_string": b"", "headers": []}
+
+
+async def unsent(message):
+    raise AssertionError(message)
+
+
+LAST_WORDS = [
+    b"",
+    b"HTTP/1.1 200 OK\r\ncontent-type: app",
+    b"no HTTP at all\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 200,
+]
+
+
+@pytest.mark.parametrize("last_words", LAST_WORDS, ids=["none", "half a head", "no HTTP", "too many headers"])
+async def test_a_call_that_the_owner_has_taken_is_never_answered_as_if_it_had_not_run(tmp_path, last_words):
+    async with ending_with(tmp_path / OWNER_ID, last_words) as taken:
+        with pytest.raises(UpstreamError) as caught:
+            await WorkerPeers(tmp_path).forward(OWNER_ID, request("POST"), b"{}", asyncio.Event().wait, unsent)
+    assert len(taken) == 1
+    assert caught.value.fault == "reset"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_session_whose_owner_ends_before_it_answers_is_gone_for_what_runs_nothing(tmp_path, method):
+    async with ending_with(tmp_path / OWNER_ID, b"") as taken:
+        assert not await WorkerPeers(tmp_path).forward(OWNER_ID, request(method), b"{}", asyncio.Event().wait, unsent)
+    assert len(taken) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("socket_left", [True, False])
+async def test_a_session_whose_owner_takes_no_request_is_gone(tmp_path, method, socket_left):
+    async with ending_with(tmp_path / OWNER_ID, b""):
+        pass
+    assert (tmp_path / OWNER_ID).exists()  # as after a crash
+    if not socket_left:
+        (tmp_path / OWNER_ID).unlink()
+    assert not await WorkerPeers(tmp_path).forward(OWNER_ID, request(method), b"{}", asyncio.Event().wait, unsent)
 
 
 def test_a_worker_that_cannot_listen_for_the_others_ends_with_its_door_closed(tmp_path):

@@ -12,6 +12,8 @@ from upstreams.recorder import Pending, ask, call
 from upstreams.servers import Visit
 
 from doorward.errors import UpstreamError
+from doorward.upstreams.http_connection import Connection
+from doorward.upstreams.http_exchange import HIGH_WATER_BYTES
 from doorward.upstreams.http_pool import Pool
 from doorward.upstreams.port import UpstreamCall
 
@@ -142,6 +144,51 @@ async def test_a_connection_on_which_something_arrived_while_it_rested_is_never_
             assert upstream._pool.opened == 2
         ended.set()
         thread.join()
+
+
+async def test_a_connection_on_which_a_request_is_still_being_sent_is_never_lent() -> None:
+    """Else the next user's request waits behind the rest of a body that nobody reads."""
+
+    async def handler(visit: Visit) -> None:
+        if visit.number == 1:
+            await visit.reader.readuntil(b"\r\n\r\n")
+            await visit.answer(RESULT, "400 Bad Request")  # early: the body is still on its way
+            await asyncio.Event().wait()
+        await visit.request()
+        await visit.answer(RESULT)
+
+    async with in_front_of(handler) as upstream:
+        assert (await ask(upstream, call(b"x" * 32_000_000))).status == 400
+        assert upstream._pool._idle == []
+        assert (await ask(upstream, call(LIST))).body == RESULT
+        assert upstream._pool.opened == 2
+
+
+async def test_a_request_that_only_the_kernel_still_holds_counts_as_being_sent() -> None:
+    """TLS buffers more than it says; what it holds waits behind a kernel that is full."""
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    rested = []
+    _, connection = await loop.create_connection(
+        lambda: Connection(loop, on_rest=lambda each, _: rested.append(each)), sock=ours
+    )
+    with theirs:
+        with connection.begin(b"POST / HTTP/1.1\r\n\r\n", b"x" * HIGH_WATER_BYTES) as exchange:
+            await loop.sock_sendall(theirs, b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n{}")
+            assert await exchange.read() == b"{}"
+            assert connection._transport is not None
+            assert connection._transport.get_write_buffer_size() == 0
+        assert not connection.alive
+    assert rested == []
+
+
+async def test_a_connection_whose_large_request_was_taken_whole_is_kept() -> None:
+    async with in_front_of(serve_result) as upstream:
+        await ask(upstream, call(b"x" * 4_000_000))
+        await ask(upstream, call(LIST))
+        assert upstream._pool.opened == 1
 
 
 async def test_an_upstream_that_states_its_limit_is_left_before_it() -> None:

@@ -12,10 +12,7 @@ Spec: RFC 9110 s5.5 (blanks around values), s6.5.1 (trailers are not merged), s1
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
-import struct
-import termios
 from typing import Any, Final
 
 from httptools import HttpParserError, HttpParserUpgrade
@@ -25,6 +22,7 @@ from doorward.cli.http_framing import head_without_upgrade, new_parser
 from doorward.door.foreign_servers import LIMITS_WRITES
 from doorward.door.worker_peers import CLIENT_ADDRESS
 from doorward.logs import log
+from doorward.upstreams.http_connection import unsent_by_kernel
 
 LOGGER = logging.getLogger("doorward")
 HEAD_LIMIT_BYTES: Final = 64 * 1024
@@ -121,7 +119,7 @@ class BoundedProtocol(HttpToolsProtocol):
             waiting = self.transport.get_write_buffer_size()
             if waiting:
                 # The kernel takes over only in large steps: alone, our own buffer makes a slow reader look stalled.
-                unsent = waiting + _unsent_by_kernel(self.transport)
+                unsent = waiting + unsent_by_kernel(self.transport)
                 if self._stalls_since is None or unsent < self._unsent_bytes:
                     self._stalls_since = now
                 self._unsent_bytes = unsent
@@ -134,7 +132,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Stop the application: the client takes less than is sent."""
         super().pause_writing()
         self._stalls_since = self.loop.time()
-        self._unsent_bytes = self.transport.get_write_buffer_size() + _unsent_by_kernel(self.transport)
+        self._unsent_bytes = self.transport.get_write_buffer_size() + unsent_by_kernel(self.transport)
 
     def resume_writing(self) -> None:
         """Let the application go on."""
@@ -268,12 +266,3 @@ class PeerProtocol(BoundedProtocol):
             self.scope["client"] = (value.decode("latin-1"), 0)
         else:
             super().on_header(name, value)
-
-
-def _unsent_by_kernel(transport: asyncio.Transport) -> int:
-    """Return how many bytes the other side has not taken from the kernel yet; 0 where that is not known."""
-    try:
-        found = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-    except (OSError, AttributeError):
-        return 0
-    return int(struct.unpack("i", found)[0])

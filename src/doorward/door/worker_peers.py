@@ -21,6 +21,7 @@ from doorward.upstreams.port import Receive, Scope, Send
 
 CLIENT_ADDRESS = b"x-doorward-client"
 """Names the client's address, between workers only: from anybody else it is a header like any other, and dropped."""
+_UNKNOWN_OUTCOME = "The process that holds this session ended before it answered. It may have carried out the request."
 _WORKER_ID = re.compile(r"[0-9a-f]{8}")
 _OF_THE_HOP = frozenset(
     {b"connection", b"content-length", b"expect", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
@@ -35,25 +36,30 @@ class WorkerPeers:
         self._directory = directory
 
     async def forward(self, worker_id: str, scope: Scope, body: bytes, receive: Receive, send: Send) -> bool:
-        """Let that worker answer; False, with nothing sent, when it is gone.
+        """Let that worker answer; False, with nothing sent, when it is gone and cannot have run a call.
+
+        False makes the client start a new session and send its call again. So once a POST is written, every failure
+        is a `reset`: the worker may have run the tool before it ended.
 
         Raises:
-            UpstreamError: it ended in the middle of its answer, or this worker has no room for another connection.
+            UpstreamError: it ended after it got the request, or this worker has no room for another connection.
         """
         connection = await self._connect(worker_id)
-        if connection is None:
+        if connection is None or not connection.alive:
             return False
         with connection.begin(_head(scope, body), body) as exchange:
             leaving = asyncio.create_task(_abort_when_left(receive, exchange), name="doorward-peer-watch")
             try:
-                try:
-                    await exchange.head()
-                except UpstreamError:  # it ended before it answered, and its sessions with it
-                    return False
+                await exchange.head()
                 await _answer(exchange, send)
-            except UpstreamError:
-                if not leaving.done():  # else the client went away
+            except UpstreamError as error:
+                if leaving.done():  # the client went away
+                    return True
+                if exchange.head_complete:
                     raise
+                if scope["method"] != "POST":  # a GET or DELETE runs nothing, and the session ended with its worker
+                    return False
+                raise UpstreamError("reset", _UNKNOWN_OUTCOME, evidence=error.fault) from error
             finally:
                 leaving.cancel()
                 with suppress(asyncio.CancelledError):

@@ -9,7 +9,10 @@ Spec: RFC 9112 s9.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import select
+import struct
+import termios
 from collections.abc import Callable
 
 from doorward.errors import UpstreamError
@@ -22,7 +25,10 @@ class Connection(asyncio.Protocol):
     `on_rest` is called when the connection may be lent again; without it, the connection carries one exchange only.
     """
 
-    __slots__ = ("_closed", "_exchange", "_loop", "_on_lost", "_on_rest", "_poll", "_transport", "rest_until")
+    __slots__ = (
+        *("_closed", "_exchange", "_is_large", "_loop", "_on_lost", "_on_rest", "_poll", "_transport"),
+        "rest_until",
+    )
 
     def __init__(
         self,
@@ -37,6 +43,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._closed = False
+        self._is_large = False
+        """Whether the request under way is too large to be surely in the kernel's buffer."""
         self._poll: select.poll | None = None
         self.rest_until = 0.0
         """When the pool closes the connection if nobody uses it, on the loop's clock."""
@@ -64,17 +72,18 @@ class Connection(asyncio.Protocol):
         assert self._exchange is None
         assert self._transport is not None
         exchange = self._exchange = Exchange(self._loop, self)
-        if len(body) < HIGH_WATER_BYTES:
+        self._is_large = len(body) >= HIGH_WATER_BYTES
+        if not self._is_large:
             self._transport.write(head + body)
         else:
             self._transport.writelines((head, body))
         return exchange
 
     def end(self, exchange: Exchange, *, reusable: bool) -> None:
-        """Rest after an exchange that was read to its end; close after any other."""
+        """Rest after an exchange that was read to its end and a request that was sent whole; close after any other."""
         assert self._exchange is exchange
         self._exchange = None
-        if reusable and self.alive and self._on_rest is not None:
+        if reusable and self.alive and self._on_rest is not None and not self._unsent():
             self._on_rest(self, exchange)
         else:
             self.abort()
@@ -101,6 +110,17 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._closed:
             self._transport.resume_reading()
 
+    def _unsent(self) -> bool:
+        """Return whether a part of the request still waits here, as after an answer that came before its end.
+
+        The next user's request would wait behind it for as long as the upstream does not read. TLS keeps a buffer that
+        the transport does not count; but it fills only behind a full one of the kernel, so that one is asked too.
+        """
+        assert self._transport is not None
+        if self._transport.get_write_buffer_size() > 0:
+            return True
+        return self._is_large and unsent_by_kernel(self._transport) > 0
+
     # asyncio's callbacks.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -126,3 +146,12 @@ class Connection(asyncio.Protocol):
             self._exchange.lost(exc)
         if self._on_lost is not None:
             self._on_lost(self)
+
+
+def unsent_by_kernel(transport: asyncio.Transport) -> int:
+    """Return how many bytes the other side has not taken from the kernel yet; 0 where that is not known."""
+    try:
+        found = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+    except (OSError, AttributeError):
+        return 0
+    return int(struct.unpack("i", found)[0])
