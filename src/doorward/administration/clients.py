@@ -273,6 +273,7 @@ ROTATE_SECRET = Operation(
     result=RotatedSecret,
     function=rotate_secret,
     commands=(("clients", "rotate-secret"),),
+    is_known=registered_clients.is_client,
 )
 REMOVE = Operation(
     name="clients.remove",
@@ -284,5 +285,6 @@ REMOVE = Operation(
     result=RemovedClient,
     function=remove,
     commands=(("clients", "remove"),),
+    is_known=registered_clients.is_client,
 )
 OPERATIONS = (ADD, LIST, SHOW, ROTATE_SECRET, REMOVE)

@@ -157,6 +157,7 @@ REVOKE = Operation(
     result=RevokedGrant,
     function=revoke,
     commands=(("grants", "revoke"),),
+    is_known=registered_clients.is_grant,
 )
 CONSENTS = Operation(
     name="grants.consents",

@@ -14,7 +14,7 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 import msgspec
 
 from doorward.clock import Clock, Entropy
-from doorward.errors import DoorwardError, NotAllowed, Problem
+from doorward.errors import DoorwardError, NotAllowed, NotFound, Problem
 from doorward.oauth.audit_events import AuditEvent
 from doorward.oauth.policy import Policy
 from doorward.storage.audit_log import AuditLog
@@ -76,6 +76,8 @@ class Operation(Generic[P_contra, R_co]):
     commands: tuple[tuple[str, ...], ...]
     """The words of the command line that run it."""
     status: int = 200
+    is_known: Callable[[Store, str], Awaitable[bool]] | None = None
+    """Whether a record goes by what stands in the path. Without it, a failure is audited without its subject."""
 
     @property
     def in_path(self) -> tuple[str, ...]:
@@ -100,14 +102,27 @@ async def run(operation: Operation[P_contra, R_co], here: Administration, parame
     """
     if operation.method == "GET":
         return await operation.function(here, parameters)
-    detail = {name: str(getattr(parameters, name)) for name in operation.in_path}
-    detail["operation"] = operation.name
+    subject = {name: str(getattr(parameters, name)) for name in operation.in_path}
+    named = {"operation": operation.name}
     try:
         result = await operation.function(here, parameters)
     except DoorwardError as error:
+        detail = {**await _known(operation, here, subject, error), **named}
         here.audit.write(
             AuditEvent(event="administration", outcome="failed", reason=type(error).__name__, detail=detail)
         )
         raise
-    here.audit.write(AuditEvent(event="administration", detail=detail))
+    here.audit.write(AuditEvent(event="administration", detail={**subject, **named}))
     return result
+
+
+async def _known(
+    operation: Operation[Any, Any], here: Administration, subject: dict[str, str], error: DoorwardError
+) -> dict[str, str]:
+    """Return the part of the subject that names a record. The rest may be a password that was pasted by mistake."""
+    if operation.is_known is None or isinstance(error, NotFound):
+        return {}
+    try:
+        return {name: value for name, value in subject.items() if await operation.is_known(here.store, value)}
+    except DoorwardError:  # the store cannot say
+        return {}

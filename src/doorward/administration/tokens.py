@@ -167,5 +167,6 @@ REVOKE = Operation(
     result=RevokedToken,
     function=revoke,
     commands=(("tokens", "revoke"),),
+    is_known=header_tokens.is_header_token,
 )
 OPERATIONS = (CREATE, LIST, REVOKE)

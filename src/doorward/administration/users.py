@@ -212,6 +212,7 @@ PASSWORD = Operation(
     result=NewPassword,
     function=set_password,
     commands=(("users", "password"),),
+    is_known=accounts.is_user,
 )
 DISABLE = Operation(
     name="users.disable",
@@ -223,6 +224,7 @@ DISABLE = Operation(
     result=UserAnswer,
     function=disable,
     commands=(("users", "disable"),),
+    is_known=accounts.is_user,
 )
 ENABLE = Operation(
     name="users.enable",
@@ -234,6 +236,7 @@ ENABLE = Operation(
     result=UserAnswer,
     function=enable,
     commands=(("users", "enable"),),
+    is_known=accounts.is_user,
 )
 REMOVE = Operation(
     name="users.remove",
@@ -245,5 +248,6 @@ REMOVE = Operation(
     result=UserAnswer,
     function=remove,
     commands=(("users", "remove"),),
+    is_known=accounts.is_user,
 )
 OPERATIONS = (ADD, LIST, SHOW, PASSWORD, DISABLE, ENABLE, REMOVE)

@@ -42,6 +42,11 @@ async def load_user(store: Store, user_id: str) -> Stored[User]:
     raise NotFound([Problem(f"there is no user {shown(user_id)}", fix=fix)])
 
 
+async def is_user(store: Store, user_id: str) -> bool:
+    """Return whether there is an account of this name."""
+    return await store.get(User, user_id) is not None
+
+
 async def add_user(store: Store, clock: Clock, user_id: str, *, kind: UserKind, password: str | None) -> User:
     """Add an account; a service account has no password, because nobody signs in as it.
 

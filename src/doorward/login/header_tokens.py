@@ -90,6 +90,11 @@ async def revoke_header_token(store: Store, handle: str) -> HeaderToken:
     return removed[0]
 
 
+async def is_header_token(store: Store, handle: str) -> bool:
+    """Return whether there is a token with this id or this name."""
+    return bool(await store.find(HeaderToken, token_id=handle) or await _with_name(store, handle))
+
+
 async def _with_name(store: Store, name: str) -> list[Stored[HeaderToken]]:
     found: list[Stored[HeaderToken]] = []
     after: Place | None = None

@@ -115,6 +115,16 @@ async def load_client(store: Store, client_id: str) -> Stored[Client]:
     raise NotFound([Problem(f"there is no client {shown(client_id)}", fix=fix)])
 
 
+async def is_client(store: Store, id_or_name: str) -> bool:
+    """Return whether there is a client with this id, or one that an operator registered with this name."""
+    return await store.get(Client, id_or_name) is not None or bool(await _with_name(store, id_or_name))
+
+
+async def is_grant(store: Store, grant_id: str) -> bool:
+    """Return whether there is a grant with this id."""
+    return await store.get(Grant, grant_id) is not None
+
+
 async def client_named(store: Store, id_or_name: str) -> Stored[Client]:
     """Return one client by its id or, where only one that an operator registered has it, by its name.
 
@@ -122,15 +132,17 @@ async def client_named(store: Store, id_or_name: str) -> Stored[Client]:
         ConfigError: there is none, or several have the name.
     """
     if await store.get(Client, id_or_name) is None:
-        named = [
-            each for each in await store.find(Client, source="registered") if each.record.client_name == id_or_name
-        ]
+        named = await _with_name(store, id_or_name)
         if len(named) == 1:
             return named[0]
         if named:
             ids = ", ".join(each.record.client_id for each in named)
             raise ConfigError([Problem(f"{len(named)} clients have the name {shown(id_or_name)}", fix=f"Ids: {ids}")])
     return await load_client(store, id_or_name)
+
+
+async def _with_name(store: Store, name: str) -> list[Stored[Client]]:
+    return [each for each in await store.find(Client, source="registered") if each.record.client_name == name]
 
 
 async def rotate_secret(
