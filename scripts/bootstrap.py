@@ -40,6 +40,9 @@ def main(arguments: Sequence[str]) -> int:
     except SetupError as problem:
         print(f"Doorward: {problem} Instead, in an environment of your own: {INSTEAD[lock]}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Doorward: stopped. The same command goes on where this one ended.", file=sys.stderr)
+        return 130
     return 0
 
 

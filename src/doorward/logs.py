@@ -15,6 +15,7 @@ import sys
 import time
 from typing import Any, Literal, TextIO
 
+from doorward.log_output import OutputHandler
 from doorward.secret_shapes import JWT_PATTERN, SECRET_PATTERN
 
 ROOT = "doorward"
@@ -91,13 +92,21 @@ class TextFormatter(logging.Formatter):
         return redact(line)
 
 
+def _handler(stream: TextIO) -> logging.Handler:
+    """Return a handler that never waits for the reader; a stream of this process alone needs none."""
+    try:
+        return OutputHandler(stream.fileno())
+    except (OSError, ValueError):
+        return logging.StreamHandler(stream)
+
+
 def configure(format_: LogFormat, level: str, stream: TextIO | None = None) -> None:
     """Send the events of Doorward and its server to `stream` (standard error by default).
 
     Called once, by the command line.
     """
     logger = logging.getLogger(ROOT)
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _handler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if format_ == "json" else TextFormatter())
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())

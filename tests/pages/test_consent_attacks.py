@@ -295,7 +295,7 @@ def may_be_framed(patch: pytest.MonkeyPatch) -> None:
 
 
 def keeps_the_cookie(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sign_in, "new_cookie_value", lambda entropy: "planted")
+    patch.setattr(sign_in, "new_session_value", lambda cookie, entropy: "planted")
 
 
 def never_expires(patch: pytest.MonkeyPatch) -> None:

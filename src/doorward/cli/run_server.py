@@ -34,6 +34,10 @@ from doorward.logs import configure, log
 LOGGER = logging.getLogger("doorward")
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 90
+_WITHOUT_TRUSTED_PROXIES = {
+    "why": "Limits count by address, so one client that guesses passwords slows everybody's sign-in.",
+    "fix": 'Set trusted_proxies to the address of the proxy that serves TLS, such as ["127.0.0.1"].',
+}
 Announce = Callable[[Door], None]
 
 
@@ -49,7 +53,7 @@ def run(config: Config, origins: Mapping[str, str] | None = None) -> None:
     if config.workers == 1:
         with listening:
             door = Door(config=config)
-            serve(door, listening, announce=lambda door: _announce(door, origins), looks=config.self_check)
+            serve(door, listening, announce=lambda door: announce_start(door, origins), looks=config.self_check)
         return
     from doorward.cli.supervisor import supervise
 
@@ -58,7 +62,7 @@ def run(config: Config, origins: Mapping[str, str] | None = None) -> None:
     try:
         _try_peer_socket(peer_dir)
         asyncio.run(_prepare(prepared))
-        _announce(prepared, origins)
+        announce_start(prepared, origins)
         supervise(config, listening, peer_dir)
     finally:
         listening.close()
@@ -133,7 +137,8 @@ def _peer_problem(error: OSError, path: Path) -> Problem:
     )
 
 
-def _announce(door: Door, origins: Mapping[str, str]) -> None:
+def announce_start(door: Door, origins: Mapping[str, str]) -> None:
+    """Print the first screen, and log that the door serves and what its place may be lacking."""
     from doorward.cli.first_start import render
 
     mcp_url = door.policy.resource
@@ -146,6 +151,8 @@ def _announce(door: Door, origins: Mapping[str, str]) -> None:
             colour=sys.stdout.isatty(),
         )
         print(text, flush=True)
+    if mcp_url.startswith("https:") and not door.config.trusted_proxies:
+        log(LOGGER, logging.WARNING, "all_clients_share_the_proxy_s_address", **_WITHOUT_TRUSTED_PROXIES)
     log(LOGGER, logging.INFO, "serving", url=mcp_url, auth=door.config.auth, pid=os.getpid(), settings=len(origins))
 
 
