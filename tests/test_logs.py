@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from doorward.doctor.masking import shown
-from doorward.logs import redact
+from doorward.logs import JsonFormatter, TextFormatter, redact
 from doorward.oauth import tokens
 
 JWT = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ4In0.c2lnbmF0dXJl"
@@ -33,3 +35,32 @@ def test_a_report_of_the_doctor_masks_every_kind_of_secret(prefix: str, line: st
 def test_a_signed_token_is_masked_wherever_it_stands(mask, line: str):
     assert "eyJpc3MiOiJ4In0" not in mask(line.format(JWT))
     assert "c2lnbmF0dXJl" not in mask(line.format(JWT))
+
+
+URLS = [
+    "https://mcp.example/mcp?token=Pa55/w@rd-4711",
+    "https://mcp.example/mcp?a=1&token=Pa55/w@rd-4711&b",
+    "https://mcp.example/mcp?Pa55/w@rd-4711",
+    "https://mcp.example/mcp#token=Pa55/w@rd-4711",
+    "https://user:Pa55w@rd-4711@mcp.example/mcp",
+    "https://Pa55w@rd-4711@mcp.example:8443/mcp?token=Pa55/w@rd-4711",
+]
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("place", ["{}", "cannot reach {} now", "location '{}'", "({})"])
+def test_the_credentials_of_a_url_are_masked_in_every_line(formatter, url: str, place: str):
+    text = place.format(url)
+    record = logging.LogRecord("doorward", logging.INFO, "", 0, text, None, None)
+    record.fields = {"url": text, "next": "kept"}
+    line = formatter.format(record)
+    assert "4711" not in line
+    assert line.count("mcp.example") == 2
+    assert "kept" in line
+    assert "Pa55" not in line
+
+
+def test_a_url_without_credentials_is_logged_as_it_is():
+    text = "https://mcp.example:8443/mcp/a@b/"
+    assert text in TextFormatter().format(logging.LogRecord("doorward", logging.INFO, "", 0, text, None, None))

@@ -16,7 +16,7 @@ import time
 from typing import Any, Literal, TextIO
 
 from doorward.log_output import OutputHandler
-from doorward.secret_shapes import JWT_PATTERN, SECRET_PATTERN
+from doorward.secret_shapes import JWT_PATTERN, SECRET_PATTERN, mask_urls
 
 ROOT = "doorward"
 _OTHERS = ("uvicorn", "asyncio")
@@ -43,6 +43,11 @@ def redact(text: str) -> str:
     return _SECRETS.sub(lambda found: f"{found[1] or found[2] or found[3] or ''}***", text)
 
 
+def redact_line(line: str) -> str:
+    """Mask the same in a line of the log, and the credentials of every URL in it."""
+    return redact(mask_urls(line) if "//" in line else line)
+
+
 def log(logger: logging.Logger, level: int, event: str, **fields: object) -> None:
     """Write one event with named fields."""
     if logger.isEnabledFor(level):
@@ -67,7 +72,7 @@ class JsonFormatter(logging.Formatter):
         entry.update(getattr(record, "fields", {}))
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return redact(json.dumps(entry, default=str, ensure_ascii=False))
+        return redact_line(json.dumps(entry, default=str, ensure_ascii=False))
 
 
 class TextFormatter(logging.Formatter):
@@ -89,7 +94,7 @@ class TextFormatter(logging.Formatter):
         line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(parts))
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
-        return redact(line)
+        return redact_line(line)
 
 
 def _handler(stream: TextIO) -> logging.Handler:

@@ -315,6 +315,22 @@ def test_the_settings_are_shown_with_their_origins_and_without_secrets(at, tmp_p
     assert "hunter2" not in at("config", "show")
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        'target = "https://mcp.example/mcp?key=hunter2&hunter2"',
+        'target = "https://mcp.example/mcp?key=hunter2&plain=hunter2"',
+        """target = ["npx", "mcp-remote", "https://u:hunter2@mcp.example/mcp?key=hunter2'hunter2"]""",
+        'database = "postgresql://u:hunter2@mcp.example/db?sslmode=require"',
+    ],
+)
+def test_the_settings_are_shown_without_the_credentials_of_their_urls(at, tmp_path, settings):
+    (tmp_path / "doorward.toml").write_text(settings + "\n")
+    for shown in (at("config", "show"), at("config", "show", "--json")):
+        assert "mcp.example" in str(shown)
+        assert "hunter2" not in str(shown)
+
+
 def test_the_settings_are_checked(at, tmp_path):
     assert at("config", "check", "--json") == {"good": True, "problems": []}
     (tmp_path / "doorward.toml").write_text("prot = 1\nport = 70000\n")

@@ -132,6 +132,20 @@ async def test_no_redirect_leads_to_another_origin_or_in_a_circle(status: str, l
     assert len(visits) == 1
 
 
+@pytest.mark.parametrize(
+    "location", ["http://u:hunter2@other.example/in?key=hunter2", "/login?key=hunter2", "/login#hunter2", "//h?hunter2"]
+)
+async def test_the_credentials_in_a_redirect_are_masked_in_the_evidence(location: str) -> None:
+    async def handler(visit: Visit) -> None:
+        await visit.request()
+        await visit.answer(b"", "302 X", more=f"location: {location}\r\n")
+
+    async with in_front_of(handler) as upstream:
+        fault = await fault_of(upstream)
+    assert "***" in str(fault)
+    assert "hunter2" not in str(fault)
+
+
 @pytest.mark.requirement("S-05", weak=True)
 async def test_a_hop_that_looks_only_at_the_path_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_reply, "_same_host", lambda *_: True)

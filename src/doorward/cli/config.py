@@ -81,23 +81,23 @@ def schema() -> None:
 
 
 def _value(loaded: Loaded, name: str) -> str:
-    from doorward.config.faults import without_credentials
     from doorward.config.settings import catalogue
     from doorward.config.targets import spelled
     from doorward.oauth.trusted_issuers import TrustedIssuer
+    from doorward.secret_shapes import mask_urls, mask_userinfo
 
     value = getattr(loaded.config, name)
     if value is None:
         return ""
     if name == "database":
-        # Its address is worth seeing; the password in it is the secret.
-        return without_credentials(value)
+        # Its address is worth seeing; the password in it is the secret. None of its options is one.
+        return mask_userinfo(value)
     if catalogue()[name].secret:
         return "***"
     if name == "target":
         return spelled(value)
     if isinstance(value, tuple):
-        return ", ".join(each.issuer if isinstance(each, TrustedIssuer) else str(each) for each in value)
+        return mask_urls(", ".join(each.issuer if isinstance(each, TrustedIssuer) else str(each) for each in value))
     if isinstance(value, dict):
         return ", ".join(f"{key}={' '.join(scopes)}" for key, scopes in value.items())
-    return str(value).lower() if isinstance(value, bool) else without_credentials(str(value))
+    return str(value).lower() if isinstance(value, bool) else mask_urls(str(value))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 
+from doorward.secret_shapes import mask_urls
+
 _SHOWN_CHARACTERS = 80
-_USERINFO = re.compile(r"//[^/@\s]*@")
 
 
 class Fault(ValueError):
@@ -22,15 +22,10 @@ class Fault(ValueError):
 
 def shown(value: object) -> str:
     """Quote a value for a message: no control characters, no credentials of a URL, not too long."""
-    text = without_credentials(value if isinstance(value, str) else json.dumps(value, default=str))
+    text = mask_urls(value if isinstance(value, str) else json.dumps(value, default=str))
     if len(text) > _SHOWN_CHARACTERS:
         text = text[:_SHOWN_CHARACTERS] + "..."
     return json.dumps(text, ensure_ascii=not text.isprintable()) if isinstance(value, str) else text
-
-
-def without_credentials(text: str) -> str:
-    """Mask user and password in the URLs of a text."""
-    return _USERINFO.sub("//***@", text)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:

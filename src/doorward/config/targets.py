@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from doorward.config.faults import Fault, shown
 from doorward.config.model import CommandTarget, PythonTarget, Target, UrlTarget
+from doorward.secret_shapes import mask_urls
 
 LABEL_CHARACTERS = 63
 """The longest part of a host name."""
@@ -48,14 +49,14 @@ def parse_target(given: str | Sequence[str], base: Path) -> Target:
 
 
 def spelled(target: Target) -> str:
-    """Return the target as it would be written."""
+    """Return the target as it would be written, with the credentials of its URLs masked."""
     match target:
         case PythonTarget(location, name):
             return f"{location}:{name}" if name else location
         case UrlTarget(url):
-            return url
+            return mask_urls(url)
         case CommandTarget(arguments):
-            return f"-- {shlex.join(arguments)}"
+            return f"-- {shlex.join(map(mask_urls, arguments))}"
 
 
 def _split(text: str) -> list[str]:

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from doorward.config.header_rules import header_lines
 from doorward.config.model import Config
 from doorward.errors import ConfigError, Problem, UpstreamError
+from doorward.secret_shapes import mask_urls
 from doorward.upstreams.http_exchange import Exchange
 from doorward.upstreams.http_pool import Pool, system_trust
 from doorward.upstreams.http_reply import Verdict, judge, reworded
@@ -254,4 +255,4 @@ def _parse(url: str) -> SplitResult:
 
 
 def _unusable(url: str, why: str) -> ConfigError:
-    return ConfigError([Problem(what=f"{url!r} cannot be used as an upstream", why=why, where="target")])
+    return ConfigError([Problem(what=f"{mask_urls(url)!r} cannot be used as an upstream", why=why, where="target")])

@@ -15,6 +15,7 @@ from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
 from doorward.errors import UpstreamError
+from doorward.secret_shapes import mask_reference
 from doorward.upstreams.port import UpstreamCall
 
 Headers = list[tuple[bytes, bytes]]
@@ -117,7 +118,7 @@ def _redirect(call: UpstreamCall, status: int, location: str, origin: str, targe
     refused = UpstreamError(
         "not_mcp",
         f"The upstream answers with a redirect ({status}); give the door the address it leads to.",
-        evidence=f"location {location[:_QUOTED_CHARACTERS]!r}",
+        evidence=f"location {mask_reference(location)[:_QUOTED_CHARACTERS]!r}",
     )
     if status not in _REDIRECTS or not location:
         raise refused

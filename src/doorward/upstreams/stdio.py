@@ -20,6 +20,7 @@ from typing import Final
 
 from doorward.errors import Problem, StartError, UpstreamError
 from doorward.logs import log
+from doorward.secret_shapes import mask_urls
 from doorward.upstreams.port import Era, Receive, Send, UpstreamCall
 from doorward.upstreams.stdio_child import UNREAD_LIMIT_BYTES, Child, environment, spawn
 from doorward.upstreams.stdio_children import Children
@@ -236,7 +237,7 @@ class StdioUpstream:
         raise StartError(problem)
 
     def _shown(self) -> str:
-        return shlex.join(self._arguments)
+        return shlex.join(map(mask_urls, self._arguments))
 
 
 def _shutting_down() -> UpstreamError:
