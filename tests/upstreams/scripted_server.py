@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 era = {"speaks": sys.argv[1]}
@@ -21,6 +22,7 @@ Json = dict[str, Any]
 held: list[Json] = []
 asked: dict[Any, Json] = {}
 cancelled: list[Any] = []
+calls = {"begun": 0}
 
 
 def write(**message: Any) -> None:
@@ -99,6 +101,17 @@ def die(request: Json, arguments: Json) -> None:
 def chatter(request: Json, arguments: Json) -> None:
     sys.stdout.write('plain text\n\n[1]\n{"jsonrpc":"2.0"}\n\xff\n')
     reply(request, {})
+
+
+def gate(request: Json, arguments: Json) -> None:
+    """Do nothing else until somebody opens the pipe for writing, then answer."""
+    Path(arguments["pipe"]).read_text()
+    reply(request, {})
+
+
+def count(request: Json, arguments: Json) -> None:
+    """Say how many calls came before."""
+    reply(request, {"before": calls["begun"] - 1})
 
 
 def say(request: Json, arguments: Json) -> None:
@@ -198,6 +211,8 @@ TOOLS: dict[str, Callable[[Json, Json], None]] = {
         orphan,
         stubborn,
         say,
+        gate,
+        count,
         tell,
         flood,
         deaf,
@@ -223,6 +238,7 @@ def listen(request: Json) -> None:
 
 
 def call_tool(request: Json) -> None:
+    calls["begun"] += 1
     tool = TOOLS.get(request["params"]["name"])
     if tool is None:
         fail(request, -32602)

@@ -10,10 +10,11 @@ from upstreams.stdio_upstreams import fault_of, gone, modern_tool, open_session,
 
 from doorward.errors import UpstreamError
 from doorward.upstreams.stdio import StdioUpstream
+from doorward.upstreams.stdio_apart import Apart
 from doorward.upstreams.stdio_child import spawn
 from doorward.upstreams.stdio_children import Children
 from doorward.upstreams.stdio_exchange import Exchange
-from doorward.upstreams.stdio_modern import _Member
+from doorward.upstreams.stdio_member import Member, Request
 
 
 async def test_modern_requests_share_children_without_sharing_ids() -> None:
@@ -145,7 +146,7 @@ async def test_initialize_in_an_envelope_is_a_method_that_does_not_exist_and_rea
 
 
 async def test_a_child_that_closed_its_input_is_still_heard_after_it_asks() -> None:
-    member, children = _Member(lambda *_: None), Children(1024)
+    member, children = Member(lambda *_: None), Children(1024)
     child = await spawn(
         [sys.executable, "-c", "input()"],
         env=None,
@@ -156,7 +157,7 @@ async def test_a_child_that_closed_its_input_is_still_heard_after_it_asks() -> N
     )
     member.child = child
     request = modern_tool("echo", "mine")
-    rpc_id = member.add(Exchange(request, None), request)
+    rpc_id = member.add(Request(Exchange(request, None), request))
     child._transport.get_pipe_transport(0).close()
     lines = f'{{"jsonrpc":"2.0","id":9,"method":"ping"}}\n{{"jsonrpc":"2.0","id":{rpc_id},"result":{{}}}}\n'
     child.pipe_data_received(1, lines.encode())
@@ -170,7 +171,7 @@ LINE = {"method": "notifications/message", "params": {"level": "info", "data": "
 
 
 def of(request: Any, user_id: str, client_id: str = "client-1") -> Any:
-    request.caller = caller(user_id=user_id, client_id=client_id)
+    request.caller, request.share = caller(user_id=user_id, client_id=client_id), user_id
     return request
 
 
@@ -278,6 +279,13 @@ async def test_an_answer_that_names_nothing_reaches_nobody_in_a_child_that_serve
         assert b"secret" not in answer.body
 
 
+async def test_half_a_message_ends_nobodys_call_in_a_child_that_served_others() -> None:
+    async with scripted("modern") as upstream:
+        await ask(upstream, of(modern_tool("echo", 1), "ann"))
+        lines = ['{"jsonrpc":"2.0","result":', '{"jsonrpc":"2.0","id":{id},"result":{}}']
+        assert (await ask(upstream, of(modern_tool("say", 7, lines=lines), "bob"))).message(7)["result"] == {}
+
+
 async def test_a_cancelled_request_ends_after_a_short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("doorward.upstreams.stdio_exchange.CANCEL_GRACE_SECONDS", 0.01)
     note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
@@ -314,9 +322,44 @@ async def test_a_user_whose_calls_end_the_child_takes_nobody_else_along() -> Non
             assert (await fault_of(upstream, of(modern_tool("die"), "ann"))).fault == "exited"
         assert not bob.task.done()
         assert not carl.task.done()
-        assert set(upstream._shared._members) == {None, ("bob", "client-1")}
+        assert set(upstream._shared._members) == {None, upstream._shared._key("bob")}
         for pending in (bob, carl):
             await pending.leave()
+
+
+async def test_a_user_with_many_clients_is_kept_apart_with_all_of_them() -> None:
+    async with scripted("modern") as upstream:
+        for n in range(3):
+            await fault_of(upstream, of(modern_tool("die"), "ann", f"client-{n}"))
+        bob = await waiting_reader(upstream, "bob")
+        await fault_of(upstream, of(modern_tool("die"), "ann", "client-3"))
+        assert not bob.task.done()
+        assert len(upstream._shared._members) == 1
+        await bob.leave()
+
+
+async def test_users_who_crash_in_turn_and_are_more_than_there_are_places_still_take_nobody_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("doorward.upstreams.stdio_apart.PLACES", 2)
+    async with scripted("modern") as upstream:
+        for user in ("ann", "carl", "dora"):
+            await fault_of(upstream, of(modern_tool("die"), user))
+        bob = await waiting_reader(upstream, "bob")
+        for user in ("ann", "carl", "dora"):
+            await fault_of(upstream, of(modern_tool("die"), user))
+        assert not bob.task.done()
+        await bob.leave()
+
+
+async def test_a_call_cancelled_long_ago_does_not_make_its_user_suspect(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scripted("modern") as upstream:
+        for user in ("bob", "carl"):
+            monkeypatch.setattr("doorward.upstreams.stdio_member._AT_WORK_SECONDS", 60.0 if user == "carl" else 0.0)
+            await (await waiting_reader(upstream, user)).leave()
+            await fault_of(upstream, of(modern_tool("die"), "ann"))
+            assert (upstream._shared._key(user) is None) is (user == "bob")
+            upstream._shared._apart = Apart()
 
 
 async def test_a_user_who_was_kept_apart_is_back_with_the_others_after_a_while(

@@ -26,8 +26,9 @@ from doorward.upstreams.stdio_child import UNREAD_LIMIT_BYTES, Child, environmen
 from doorward.upstreams.stdio_children import Children
 from doorward.upstreams.stdio_exchange import acknowledge, refuse
 from doorward.upstreams.stdio_legacy import LegacySession
+from doorward.upstreams.stdio_member import METHOD_NOT_FOUND
 from doorward.upstreams.stdio_message import ChildMessage
-from doorward.upstreams.stdio_modern import METHOD_NOT_FOUND, SharedChild
+from doorward.upstreams.stdio_modern import SharedChild
 from doorward.upstreams.stdio_probe import probe
 
 _log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class StdioUpstream:
         self._max_sessions = max_sessions
         self._sessions: dict[str, LegacySession] = {}
         self._children = Children(unread_limit_bytes)
-        self._shared = SharedChild(self._spawn)
+        self._shared = SharedChild(self._spawn, self._children)
         self._era: Era | None = None
         self._era_found_at = 0.0
         self._probing = asyncio.Lock()

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from doorward.errors import UpstreamError
 from doorward.mcp.jsonrpc import RpcId
-from doorward.upstreams.stdio_children import Children
+from doorward.upstreams.stdio_children import Children, Unread
 from doorward.upstreams.stdio_lines import LineReader
 from doorward.upstreams.stdio_log import ChildLog
 from doorward.upstreams.stdio_message import ChildMessage, cancellation
@@ -59,6 +59,7 @@ class Child(asyncio.SubprocessProtocol):
         self._on_end = on_end
         self._children = children
         self._transport: asyncio.SubprocessTransport | None = None
+        self._unread = Unread()
         self._lines = LineReader()
         self._parts: list[bytes] = []
         self._parts_bytes = 0
@@ -90,23 +91,35 @@ class Child(asyncio.SubprocessProtocol):
         pipe: Any = None if self._transport is None else self._transport.get_pipe_transport(_STDIN)
         return 0 if pipe is None else int(pipe.get_write_buffer_size())
 
-    def send(self, message: bytes) -> None:
-        """Write one message. Raises `UpstreamError` when the child is gone or has stopped reading."""
+    def unread_bytes_of(self, user: str) -> int:
+        """How much of that one user has sent."""
+        self._unread.settle(self.unread_bytes)
+        return self._unread.of(user)
+
+    def send(self, message: bytes, user: str | None = None, *, has_room: bool = False) -> None:
+        """Write one message, of its owner if no other user is named. `has_room`: it was counted while it waited.
+
+        Raises:
+            UpstreamError: the child is gone, or has stopped reading and too much of this user's waits already.
+        """
+        user = self.owner if user is None else user
         if not self.alive or self._transport is None:
             raise self.death()
         pipe: Any = self._transport.get_pipe_transport(_STDIN)
         if pipe is None or pipe.is_closing():
             raise self.death()
-        if not self._children.has_room(self, len(message)):
+        if not (has_room or self._children.has_room(self, len(message), user)):
             raise UpstreamError("timeout", "The server's process does not read its input.")
         # A line end inside a JSON text can only be white space between its parts.
         pipe.write(message.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n")
+        self._unread.add(user, len(message) + 1)
+        self._unread.settle(self.unread_bytes)
 
-    def cancel(self, rpc_id: RpcId, reason: str) -> None:
+    def cancel(self, rpc_id: RpcId, reason: str, user: str | None = None) -> None:
         """Tell the child, if it still listens, that nobody waits for this request."""
         if self.alive:
             with contextlib.suppress(UpstreamError):
-                self.send(cancellation(rpc_id, reason))
+                self.send(cancellation(rpc_id, reason), user)
 
     def death(self) -> UpstreamError:
         """Say how it ended; its last words are for the operator only."""

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from doorward.logs import log
@@ -75,29 +76,75 @@ for leader in watched:
 """
 
 
-class Children:
-    """The children that are alive, each with its owner.
+class Unread:
+    """What one child has not read yet, by user, in the order in which it was written."""
 
-    `unread_limit_bytes`: what may wait in this process for all of them. One user gets at most half of it, a second one
-    half of the rest, and so on, so that nobody's deaf children use up what others need.
+    __slots__ = ("_bytes_of", "_messages", "_total")
+
+    def __init__(self) -> None:
+        self._messages: deque[tuple[str, int]] = deque()
+        self._bytes_of: dict[str, int] = {}
+        self._total = 0
+
+    def add(self, user: str, size: int) -> None:
+        """Count a message that was written."""
+        self._messages.append((user, size))
+        self._bytes_of[user] = self._bytes_of.get(user, 0) + size
+        self._total += size
+
+    def settle(self, left: int) -> None:
+        """Take off what was read, so that no more is counted than is left and the message that was begun."""
+        while self._messages and self._total - self._messages[0][1] >= left:
+            user, size = self._messages.popleft()
+            self._total -= size
+            self._bytes_of[user] -= size
+            if not self._bytes_of[user]:
+                del self._bytes_of[user]
+
+    def of(self, user: str) -> int:
+        """Return how many bytes of this user are counted."""
+        return self._bytes_of.get(user, 0)
+
+
+class Children:
+    """The children that are alive, and whose bytes wait for them in this process.
+
+    `unread_limit_bytes`: what may wait for all of them, written or not. One user gets at most half of it, a second one
+    half of the rest, and so on, so that nobody's calls to children that do not read use up what others need.
     """
 
     def __init__(self, unread_limit_bytes: int) -> None:
         self._unread_limit_bytes = unread_limit_bytes
         self._alive: set[Child] = set()
+        self._held: dict[str, int] = {}
+        """By user: bytes of calls that wait for their turn, and were written to no child yet."""
         self._watcher: subprocess.Popen[bytes] | None = None
         self._cannot_watch = False
 
-    def has_room(self, child: Child, size: int) -> bool:
-        """Tell whether a message of this size may be written to a child."""
+    def has_room(self, child: Child, size: int, user: str) -> bool:
+        """Tell whether a message of this size and user may be written to a child."""
         if size <= _AT_ONCE_BYTES and not child.unread_bytes:
             return True
-        total = mine = 0
+        return self._is_within_share(user)
+
+    def hold(self, user: str, size: int) -> bool:
+        """Count a call that waits for its turn, until `let_go`; False if it may not."""
+        if not self._is_within_share(user):
+            return False
+        self._held[user] = self._held.get(user, 0) + size
+        return True
+
+    def let_go(self, user: str, size: int) -> None:
+        """Count a call as no longer waiting for its turn."""
+        self._held[user] -= size
+        if not self._held[user]:
+            del self._held[user]
+
+    def _is_within_share(self, user: str) -> bool:
+        total, mine = sum(self._held.values()), self._held.get(user, 0)
         for each in self._alive:
-            waiting = each.unread_bytes
-            total += waiting
-            if each.owner == child.owner:
-                mine += waiting
+            total += each.unread_bytes
+            mine += each.unread_bytes_of(user)
         return mine <= self._unread_limit_bytes - total
 
     def add(self, child: Child) -> None:

@@ -60,6 +60,11 @@ class Exchange:
         self._changed = asyncio.Event()
         self._started = False
 
+    def begin(self) -> None:
+        """Count the server's silence from now on: until now the request has waited for its turn."""
+        self._heard_at = self._loop.time()
+        self._changed.set()
+
     def put(self, message: bytes) -> None:
         """Add a message before the final one; dropped when the client takes JSON only."""
         self._heard_at = self._loop.time()

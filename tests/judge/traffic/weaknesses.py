@@ -131,7 +131,7 @@ def _takes_any_status() -> None:
 
 def _tells_logs_to_every_reader() -> None:
     """A log line that names no request goes to everybody who wants log lines."""
-    from doorward.upstreams.stdio_modern import _Member
+    from doorward.upstreams.stdio_member import Member
 
     def notify(self: Any, message: Any) -> None:
         if message.method == "notifications/message":
@@ -141,43 +141,44 @@ def _tells_logs_to_every_reader() -> None:
         else:
             rule(self, message)
 
-    rule = _Member._notify
-    _Member._notify = notify
+    rule = Member._notify
+    Member._notify = notify
 
 
 def _keeps_the_clients_ids() -> None:
     """The shared child sees the ids that the clients chose, and two clients choose the same."""
-    from doorward.upstreams.stdio_modern import _Member, _Request
+    from doorward.upstreams.stdio_member import Member
 
-    def add(self: Any, exchange: Any, call: Any) -> int:
-        self._pending[call.rpc_id] = _Request(exchange, call)
-        return int(call.rpc_id)
+    def add(self: Any, request: Any) -> int:
+        request.member, request.rpc_id = self, request.exchange.rpc_id
+        self._pending[request.rpc_id] = request
+        return int(request.rpc_id)
 
-    _Member.add = add
+    Member.add = add
 
 
 def _forgets_who_waits_at_a_death() -> None:
     """Calls that a dead child had are neither answered nor ended."""
-    from doorward.upstreams.stdio_modern import _Member
+    from doorward.upstreams.stdio_member import Member
 
     def on_child_end(self: Any) -> None:
-        self._on_end(self)
+        self._on_end(self, set())
 
-    _Member.on_child_end = on_child_end
+    Member.on_child_end = on_child_end
 
 
 def _answers_who_waits_alone() -> None:
     """An answer that names no request goes to the only one under way, whoever the child has served before."""
-    from doorward.upstreams.stdio_modern import _Member
+    from doorward.upstreams.stdio_member import Member
 
-    rule = _Member._answered
+    rule = Member._answered
 
     def answered(self: Any, message: Any) -> int | None:
         found = rule(self, message)
         alone = found is None and message.rpc_id is None and len(self._pending) == 1
         return next(iter(self._pending)) if alone else found
 
-    _Member._answered = answered
+    Member._answered = answered
 
 
 def _answers_twice() -> None:
