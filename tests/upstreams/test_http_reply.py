@@ -132,6 +132,17 @@ async def test_no_redirect_leads_to_another_origin_or_in_a_circle(status: str, l
     assert len(visits) == 1
 
 
+@pytest.mark.parametrize("status", ["404 Not Found", "400 Bad Request"])
+async def test_a_compressed_refusal_keeps_its_status_and_loses_its_body(status: str) -> None:
+    async def handler(visit: Visit) -> None:
+        await visit.request()
+        await visit.answer(b"\x1f\x8b not for us", status, more="content-encoding: gzip\r\n")
+
+    async with in_front_of(handler) as upstream:
+        answer = await ask(upstream, call(LIST))
+    assert (answer.status, answer.body) == (int(status[:3]), b"")
+
+
 @pytest.mark.parametrize(
     "location", ["http://u:hunter2@other.example/in?key=hunter2", "/login?key=hunter2", "/login#hunter2", "//h?hunter2"]
 )

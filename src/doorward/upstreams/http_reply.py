@@ -57,7 +57,7 @@ def judge(call: UpstreamCall, status: int, headers: Headers, origin: str, target
     """
     content_type = b""
     location = b""
-    empty = False
+    empty = compressed = False
     passed: Headers = []
     for name, value in headers:
         if name in _PASSED or name.startswith(_PASSED_PREFIXES):
@@ -68,13 +68,23 @@ def judge(call: UpstreamCall, status: int, headers: Headers, origin: str, target
             empty = value.strip() == b"0"
         elif name == b"location":
             location = value
-        elif name == b"content-encoding" and value.strip().lower() != b"identity":
-            raise UpstreamError("not_mcp", "The MCP server compresses answers although it was asked not to.")
+        elif name == b"content-encoding":
+            compressed |= value.strip().lower() != b"identity"
     if status < 300:  # noqa: PLR2004
+        if compressed:
+            raise _compressed()
         return _success(call, status, passed, content_type, empty=empty)
     if status < 400:  # noqa: PLR2004
         return _redirect(call, status, location.decode("latin-1"), origin, target)
-    return _failure(call, status, passed, content_type)
+    return _failure(call, status, passed, content_type, compressed=compressed)
+
+
+def _compressed() -> UpstreamError:
+    return UpstreamError(
+        "not_mcp",
+        "The MCP server compresses answers although it was asked not to. "
+        "Switch compression off for the path of its MCP endpoint, in it or in a proxy in front of it.",
+    )
 
 
 def _success(call: UpstreamCall, status: int, passed: Headers, content_type: bytes, *, empty: bool) -> Verdict:
@@ -98,12 +108,17 @@ def _success(call: UpstreamCall, status: int, passed: Headers, content_type: byt
     )
 
 
-def _failure(call: UpstreamCall, status: int, passed: Headers, content_type: bytes) -> Verdict:
+def _failure(call: UpstreamCall, status: int, passed: Headers, content_type: bytes, *, compressed: bool) -> Verdict:
     if status in {401, 407}:
         # Passed on, it would send the client to sign in again at a door that has just accepted it.
         raise UpstreamError(
             "not_mcp", f"The MCP server behind this door asks for credentials of its own ({status}); it has none set."
         )
+    if compressed and status < 500 and b"html" not in content_type:  # noqa: PLR2004
+        # Clients go by the status, such as the 404 of a session that is gone. Nobody can read the body.
+        return Verdict("empty", status, _without_body(status, passed))
+    if compressed:
+        raise _compressed()
     if content_type == b"application/json" or content_type.endswith(b"+json"):
         return Verdict("pass", status, passed)
     if call.method != "POST" and status in {404, 405}:
