@@ -59,6 +59,13 @@ async def test_a_large_message_passes_and_an_endless_one_ends_the_child() -> Non
         assert (await ask(upstream, modern_tool("echo"))).status == 200
 
 
+async def test_an_answer_that_is_cut_off_before_its_end_and_followed_by_silence_is_an_error() -> None:
+    async with scripted("modern") as upstream:
+        lines = ['{"jsonrpc":"2.0","id":{id},"result":{}']
+        answer = await asyncio.wait_for(ask(upstream, modern_tool("say", 7, lines=lines)), 20)
+        assert answer.message(7)["error"]["code"] == -32603
+
+
 async def test_a_pretty_printed_request_arrives_as_one_line() -> None:
     body = (
         b'{\r\n "jsonrpc": "2.0",\n "id": 1,\n "method": "tools/call",\n "params": {"name": "echo", "arguments": {}}}'

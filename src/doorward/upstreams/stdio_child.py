@@ -21,7 +21,7 @@ from typing import Any, Final
 from doorward.errors import UpstreamError
 from doorward.mcp.jsonrpc import RpcId
 from doorward.upstreams.stdio_children import Children, Unread
-from doorward.upstreams.stdio_lines import LineReader
+from doorward.upstreams.stdio_lines import Heard, LineReader
 from doorward.upstreams.stdio_log import ChildLog
 from doorward.upstreams.stdio_message import ChildMessage, cancellation
 
@@ -35,6 +35,8 @@ _WINDOW_UNASKED: Final = 1000
 """Messages that answer nothing, and lines that are no messages, in each window; then the child has to wait."""
 _WINDOW_BYTES: Final = 1024 * 1024
 """The same for bytes that bring no answer."""
+_REST_SECONDS: Final = 1.0
+"""After this silence a message that was begun is taken for one that was cut off."""
 _PR_SET_PDEATHSIG: Final = 1
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
@@ -69,6 +71,7 @@ class Child(asyncio.SubprocessProtocol):
         self._useless_bytes = {_STDOUT: 0, _STDERR: 0}
         self._paused: dict[int, bytes] = {}
         """Which pipes are not read for now, and what was read and not looked at."""
+        self._rest_timer: asyncio.TimerHandle | None = None
         self._has_exited = False
         self._finish_timer: asyncio.TimerHandle | None = None
         self._fault = ""
@@ -267,14 +270,28 @@ class Child(asyncio.SubprocessProtocol):
         """Read one line; return whether it brought an answer."""
         if self.ended.done():
             return False
-        heard = self._lines.feed(line)
+        answers = self._hear(self._lines.feed(line))
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
+        if self._lines.is_waiting:
+            self._rest_timer = self._loop.call_later(_REST_SECONDS, self._stop_waiting_for_the_rest)
+        if not answers:
+            self._unasked[_STDOUT] += 1
+            self._useless_bytes[_STDOUT] += len(line)
+        return answers
+
+    def _stop_waiting_for_the_rest(self) -> None:
+        self._rest_timer = None
+        if not self.ended.done() and _STDOUT not in self._paused and not self._parts:
+            self._hear(self._lines.flush())
+
+    def _hear(self, heard: Heard) -> bool:
+        """Pass on what a line brought; return whether that was an answer."""
         answers = False
         for message in heard.messages:
             answers |= message.kind in {"response", "unreadable"}
             self._on_message(message)
-        if not answers:
-            self._unasked[_STDOUT] += 1
-            self._useless_bytes[_STDOUT] += len(line)
         if heard.noise:
             self._log.note("the server wrote something other than JSON-RPC to its output", heard.noise)
         return answers

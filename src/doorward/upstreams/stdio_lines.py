@@ -59,6 +59,15 @@ class LineReader:
         heard = self._fresh(line)
         return Heard(given_up.messages + heard.messages, heard.noise or given_up.noise) if given_up.noise else heard
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a message was begun that may go on in the next line."""
+        return bool(self._held)
+
+    def flush(self) -> Heard:
+        """Stop waiting for the rest of a message that was begun."""
+        return self._give_up()
+
     def _fresh(self, line: bytes) -> Heard:
         stripped = line.strip()
         if b"{" not in stripped and stripped != b"[":
