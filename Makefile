@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.demo
 
+# Compiled modules are kept: the tests start hundreds of doors and servers.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test fast user lint types format bench scale judge framing fuzz mutants docs lock all clean
 

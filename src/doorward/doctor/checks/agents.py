@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.exchange import Request, Response, Together
-from doorward.doctor.messages import initialize
+from doorward.doctor.messages import discover, initialize
 from doorward.doctor.rules import Profile
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -26,7 +26,8 @@ def as_client(picture: Picture, request: Request, profile: Profile) -> Request:
 
 def agents(picture: Picture) -> Steps:
     """Ask with the agents of the clients, of a library, of a browser and of nobody known, and compare."""
-    request = initialize(picture)
+    # The same question for every agent. At an open server each handshake would open a session, often with a process.
+    request = discover(picture) if "mcp-session-id" in picture.initialize.headers else initialize(picture)
     asked: dict[str, Request] = {BROWSER: _with_agent(request, BROWSER)}
     users: dict[str, list[str]] = {}
     for profile in picture.clients.values():
