@@ -1,7 +1,8 @@
 """`python -m mutation`: tries the mutants that each attack row names, and mutants drawn by lot from the security core.
 
-A named mutant must be killed by the tests that carry its row, a drawn one by the tests that know its module. The exit
-code is 1 when one survives. `--rotate N` tries N of the named mutants, others with every commit.
+A named mutant must be killed by the tests that carry its row, a drawn one by the tests that know its module. Tests that
+fail on the unchanged source kill nothing. The exit code is 1 when a mutant survives or its tests fail without it.
+`--rotate N` tries N of the named mutants, others with every commit.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from typing import get_args
 
 from mutation import named
+from mutation.baseline import NOTICED, Baseline
 from mutation.known_tests import tests_of
 from mutation.named import ROOT, Named, load
-from mutation.pool import Outcome, Result, Trial, run_all, workers
+from mutation.pool import run_all, workers
+from mutation.trial import Outcome, Result, Trial
 
 sys.path.insert(0, str(ROOT / "tests"))
 LONG = ("flows/", "browser/", "judge/", "fuzzing/")
@@ -34,9 +39,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=20261128, help="the seed of the draw")
     parser.add_argument(
         "--lines", default="", help="of the drawn mutants those at these places, as oauth/pkce.py:30,..."
-    )
-    parser.add_argument(
-        "--keep-map", action="store_true", help="use the last map of lines to tests, though it is older"
     )
     parser.add_argument("--workers", type=int, default=2, choices=[1, 2], help="how many mutants are tried at once")
     return parser.parse_args()
@@ -61,7 +63,7 @@ def main() -> int:
             results = run_all(named_trials(mutants, tests), idle, asked.workers)
             survived += table(results, wanted={"survived"} if asked.honest else {"killed"})
         if drawn:
-            survived += table(run_all(drawn, idle, asked.workers), wanted={"killed", "broken", "timed out"})
+            survived += table(run_all(drawn, idle, asked.workers, Baseline()), wanted=NOTICED)
     return 1 if survived else 0
 
 
@@ -121,12 +123,12 @@ def drawn_trials(asked: argparse.Namespace) -> list[Trial]:
     ]
 
 
-def table(results: list[Result], *, wanted: set[Outcome]) -> int:
+def table(results: list[Result], *, wanted: AbstractSet[Outcome]) -> int:
     """Print how many mutants ended how, and those that did not end as they should; return how many these are."""
     other = [each for each in results if each.outcome not in wanted]
-    print(f"\n{'mutants':10}{len(results):5}")
-    for outcome in ("killed", "survived", "broken", "timed out", "no tests"):
-        print(f"{outcome:10}{sum(each.outcome == outcome for each in results):5}")
+    print(f"\n{'mutants':22}{len(results):5}")
+    for outcome in get_args(Outcome):
+        print(f"{outcome:22}{sum(each.outcome == outcome for each in results):5}")
     for each in other:
         print(f"\n{each.outcome}: {each.trial.name}\n    {each.trial.note}")
         if each.outcome != "survived":

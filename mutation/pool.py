@@ -14,37 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Literal
+from typing import Any
 
+from mutation.baseline import Baseline
 from mutation.copies import copy_tree, write_source
 from mutation.named import ROOT
+from mutation.trial import Outcome, Result, Trial
 
-Outcome = Literal["killed", "survived", "broken", "timed out", "no tests"]
 OUTCOMES: dict[int, Outcome] = {0: "survived", 1: "killed", -1: "timed out", 5: "no tests"}
 """By pytest's exit code; -1 is a run that had to be ended. Any other code means that no test could run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One mutant, and the tests that should fail with it. Without a path it is the source as it is."""
-
-    name: str
-    arguments: tuple[str, ...]
-    path: str = ""
-    mutated: str = ""
-    seconds: float = 120
-    note: str = ""
-    """What a table shows below the name of a survivor."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How one trial ended."""
-
-    trial: Trial
-    outcome: Outcome
-    seconds: float
-    output: str
 
 
 @dataclass(slots=True)
@@ -55,8 +33,7 @@ class Worker:
     process: subprocess.Popen[str] = field(init=False)
 
     def start(self) -> None:
-        """Make the copy and start the process, a little nicer than what a person waits for."""
-        copy_tree(self.copy)
+        """Start the process in the copy, a little nicer than what a person waits for."""
         self.process = subprocess.Popen(
             ["nice", "-n", "2", sys.executable, "-m", "mutation.worker", str(self.copy)],
             cwd=ROOT,
@@ -104,6 +81,7 @@ def workers(count: int) -> Iterator[SimpleQueue[Worker]]:
         started = [Worker(Path(folder) / str(number)) for number in range(count)]
         idle: SimpleQueue[Worker] = SimpleQueue()
         for worker in started:
+            copy_tree(worker.copy)
             worker.start()
             idle.put(worker)
         try:
@@ -113,14 +91,17 @@ def workers(count: int) -> Iterator[SimpleQueue[Worker]]:
                 worker.stop()
 
 
-def run_all(trials: list[Trial], idle: SimpleQueue[Worker], count: int) -> list[Result]:
-    """Run the trials on the workers and show each result when it is there."""
+def run_all(
+    trials: list[Trial], idle: SimpleQueue[Worker], count: int, baseline: Baseline | None = None
+) -> list[Result]:
+    """Run the trials on the workers, show each result as it comes, and compare it with the baseline if there is one."""
     progress = Progress(len(trials))
 
     def one(trial: Trial) -> Result:
         worker = idle.get()
         try:
-            return worker.run(trial)
+            result = worker.run(trial)
+            return result if baseline is None else baseline.compared(result, worker.run)
         finally:
             idle.put(worker)
 
