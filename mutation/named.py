@@ -87,7 +87,7 @@ def load() -> list[Named]:
     found = [
         each for path in FOLDER.glob("*.toml") for each in read(path.read_text(encoding="utf-8"), origin=path.name)
     ]
-    return sorted(found, key=lambda each: ("ABTRSU".find(each.row[0]), each.row))
+    return sorted(found, key=lambda each: ("ABTRSUH".find(each.row[0]), each.row))
 
 
 def misfits(mutants: list[Named], root: Path = ROOT) -> list[str]:

@@ -1,4 +1,4 @@
-"""What an attacker may try, a row each: on sign-in, consent, tokens, registration, outgoing requests and the door.
+"""What an attacker may try, a row each: from sign-in, consent and tokens to outgoing requests, the door and framing.
 
 Every row has a test that carries its id, and a weak twin: a door without that one defence, at which the same attack
 must be noticed. `test_rows.py` holds both. A row that is added here fails until it has them.
@@ -87,4 +87,7 @@ DOOR = {
     "U-09": "input that costs more than its size warrants",
     "U-10": "a crawl without any token",
 }
-ROWS = {**SIGN_IN, **CONSENT, **TOKENS, **REGISTRATION, **OUTGOING, **DOOR}
+FRAMING = {
+    "H-04": "bytes that a proxy, the door and the server read as different messages",
+}
+ROWS = {**SIGN_IN, **CONSENT, **TOKENS, **REGISTRATION, **OUTGOING, **DOOR, **FRAMING}

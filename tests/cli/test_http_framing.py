@@ -10,6 +10,7 @@ from doorward.cli.http_framing import require
 from doorward.cli.http_protocol import PeerProtocol
 from doorward.errors import StartError
 
+pytestmark = pytest.mark.requirement("H-04")
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n"
 WEBSOCKET = b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 INNER = b"GET /smuggled HTTP/1.1\r\nHost: door\r\n\r\n"

@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli.raw_sockets import Echo, serving
 
+pytestmark = pytest.mark.requirement("H-04")
 HEAD = b"POST /%b HTTP/1.1\r\nHost: door\r\n"
 FIRST = HEAD % b"first" + b"Content-Length: 2\r\n\r\n{}"
 SECOND = HEAD % b"second" + b"Content-Length: 2\r\n\r\n[]"
@@ -74,6 +75,7 @@ async def test_a_request_that_was_answered_early_gets_no_second_answer_for_its_b
     assert rest == b""
 
 
+@pytest.mark.timeout(30)
 async def test_a_client_that_leaves_is_noticed_by_the_request_that_is_being_answered_and_not_only_by_the_last_one():
     begun, left = asyncio.Event(), asyncio.Event()
 

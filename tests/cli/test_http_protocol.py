@@ -58,6 +58,7 @@ async def test_a_trailer_without_an_end_closes_the_connection():
         assert rest == b""
 
 
+@pytest.mark.requirement("H-04")
 async def test_a_field_after_the_body_is_no_header():
     seen = []
     async with connected(seen) as (reader, writer):

@@ -107,6 +107,7 @@ async def test_interim_responses_and_trailers_are_not_the_answer() -> None:
         assert upstream._pool.opened == 1
 
 
+@pytest.mark.requirement("H-04")
 async def test_a_second_response_is_never_taken_for_the_next_requests_answer() -> None:
     async def handler(visit: Visit) -> None:
         await visit.request()

@@ -167,6 +167,7 @@ async def give_up_at(upstream: HttpUpstream, at: int, ending: str) -> bool:
         return False
 
 
+@pytest.mark.requirement("H-04")
 @pytest.mark.parametrize("ending", ["cancelled", "closed"])
 @pytest.mark.parametrize("kept", [True, False], ids=["kept", "new"])
 @pytest.mark.parametrize("way", WAYS)
@@ -227,6 +228,7 @@ async def test_a_status_that_http_does_not_have_is_no_mcp(status: bytes) -> None
         assert (await fault_of(upstream)).fault == "not_mcp"
 
 
+@pytest.mark.requirement("H-04")
 @pytest.mark.parametrize("framing", [b"content-length: 3\r\n", b"transfer-encoding: chunked\r\n"])
 @pytest.mark.parametrize("status", [100, 103, 150])
 async def test_an_interim_response_with_a_body_is_no_http(status: int, framing: bytes) -> None:
@@ -333,6 +335,7 @@ async def test_pieces_of_a_body_count_with_what_python_keeps_for_each() -> None:
     assert bytes(pending.answer.body) == b"xy" * 8_000
 
 
+@pytest.mark.requirement("H-04")
 async def test_a_204_ends_with_its_head_whatever_length_it_states() -> None:
     async def handler(visit: Visit) -> None:
         while True:
