@@ -56,7 +56,8 @@ REQUEST_HEADERS = """# Request headers
 
 A header that a client sends reaches the upstream, except those below. `forward_headers` lets a name pass all the same;
 any client can send it with any value, so the upstream must not believe it. `upstream_headers` adds headers of your own,
-such as an API key for the upstream. With `log_level = "debug"` the log names each dropped header once.
+such as an API key for the upstream. The target must be a URL then: with a server in the same process, or a command, the
+door does not start. With `log_level = "debug"` the log names each dropped header once.
 
 Dropped, because they belong to one hop, hold what clients sign in with, or claim who or where the caller is:
 

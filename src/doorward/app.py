@@ -14,13 +14,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from doorward.administration.operation import Administration
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
-from doorward.config.addresses import mcp_url, policy_of, public_origin
+from doorward.config.addresses import mcp_url, policy_of
 from doorward.config.load import from_keywords
-from doorward.config.model import AuthMode, CommandTarget, Config, LoginKind, PythonTarget, UrlTarget
+from doorward.config.model import AuthMode, Config, LoginKind
 from doorward.door.client_address import ClientAddresses
 from doorward.door.door import McpDoor
 from doorward.door.foreign_servers import prepared
@@ -61,49 +60,15 @@ from doorward.storage.opening import open_store
 from doorward.storage.port import KEEP_EXPIRED_SECONDS, Store
 from doorward.storage.signing import JwtSigner
 from doorward.storage.stored_sealing import StoredSealer
-from doorward.upstreams.asgi import AsgiUpstream
+from doorward.upstreams.configured import upstream_for
 from doorward.upstreams.http import HttpUpstream
 from doorward.upstreams.port import Receive, Scope, Send, Upstream
-from doorward.upstreams.python_target import as_asgi, load_target
 
 if TYPE_CHECKING:
     from doorward.doctor.run import Report
 
 LOGGER = logging.getLogger("doorward")
 PURGE_EVERY_SECONDS = 3600
-
-
-def upstream_of(config: Config) -> Upstream:
-    """Return the upstream that the target describes; imports the user's module for a Python target.
-
-    Raises:
-        ConfigError, StartError: the target cannot be used; says why.
-    """
-    match config.target:
-        case UrlTarget(url):
-            return HttpUpstream.configured(url, config)
-        case CommandTarget(arguments):
-            from doorward.upstreams.stdio import StdioUpstream
-
-            return StdioUpstream(
-                arguments,
-                timeout_seconds=config.upstream_timeout_seconds,
-                session_idle_seconds=config.stdio_session_idle_seconds,
-                max_sessions=config.stdio_sessions_limit,
-                unread_limit_bytes=config.stdio_unread_limit_bytes,
-            )
-        case PythonTarget(location, name):
-            return upstream_around(load_target(location, name), config)
-        case None:
-            raise TypeError("a door needs something to stand in front of")
-
-
-def upstream_around(target: object, config: Config) -> Upstream:
-    """Return the upstream for a Python object: a server, an ASGI app, or the URL of a remote one."""
-    if isinstance(target, str):
-        return HttpUpstream.configured(target, config)
-    app, _ = as_asgi(target, config.path)
-    return AsgiUpstream(app, path=config.path, public_host=urlsplit(public_origin(config)).netloc)
 
 
 class Door:
@@ -150,7 +115,7 @@ class Door:
         if verify_token is not None and self.config.auth == "none":
             raise ConfigError([NOTHING_TO_VERIFY])
         self.policy = policy_of(self.config)
-        self.upstream = upstream or (upstream_of(self.config) if app is None else upstream_around(app, self.config))
+        self.upstream = upstream_for(self.config, app, upstream)
         self.clock = clock or SystemClock()
         self.entropy = entropy or SystemEntropy()
         self.peers = peers

@@ -19,6 +19,12 @@ _OWN = re.compile(
 """Headers of the hop or the protocol, and those in which Doorward itself speaks to the upstream."""
 _CREDENTIALS = re.compile(r"authorization|dpop|cookie", re.IGNORECASE)
 
+NO_REQUEST_TO_ADD_TO = Fault(
+    "there is no request to add these headers to",
+    "Only a target that is a URL gets its own requests; this one is called in this process, or is its child.",
+    "Take `upstream_headers` out, or give the server a variable of its own environment.",
+)
+
 
 def forward_headers(value: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names in lower case. Raises `Fault` for a name that no client may send on."""

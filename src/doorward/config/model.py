@@ -179,7 +179,7 @@ class Config:
     `X-Tenant-Id`: see [request headers](request-headers.md). Any client can send them with any value."""
     upstream_headers: str | None = field(default=None, repr=False)
     """Headers that every request to the upstream carries, such as its API key: lines `Name: value`. A client's own
-    headers of these names are dropped. For a target that is a URL only."""
+    headers of these names are dropped. For a target that is a URL; with any other the door does not start."""
     body_limit_bytes: int = 4 * 1024 * 1024
     """Largest request body that the door accepts."""
     head_timeout_seconds: int = 15

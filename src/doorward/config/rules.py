@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from doorward.config.database import database
 from doorward.config.faults import Fault, shown
-from doorward.config.header_rules import forward_headers, upstream_headers
+from doorward.config.header_rules import NO_REQUEST_TO_ADD_TO, forward_headers, upstream_headers
 from doorward.config.model import CommandTarget, UrlTarget
 from doorward.config.trusted_issuers import trusted_issuers
 from doorward.oauth.addresses import is_loopback_host
@@ -332,14 +332,7 @@ def _registration_without_a_token(values: Mapping[str, Any]) -> Iterator[tuple[t
 def _headers_for_nobody(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
     target = values["target"]
     if values["upstream_headers"] is not None and target is not None and not isinstance(target, UrlTarget):
-        yield (
-            ("upstream_headers", "target"),
-            Fault(
-                "there is no request to add these headers to",
-                "The target runs in this process or as its child, and needs no credential for this door.",
-                "Take it out, or give the server a variable of its own environment.",
-            ),
-        )
+        yield ("upstream_headers", "target"), NO_REQUEST_TO_ADD_TO
     if values["forward_headers"] and isinstance(target, CommandTarget):
         yield (
             ("forward_headers", "target"),
