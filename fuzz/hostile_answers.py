@@ -22,7 +22,7 @@ from framing.stage import Served
 from framing.upstream import READ_EARLY, Asked, Step, Steps, usual_answer
 from framing.verdict import TAG, Wire
 
-from fuzz.socket_lines import AS_IT_IS, PATIENCE_SECONDS, Line, Report, connect, result, segments, under_fire
+from fuzz.socket_lines import AS_IT_IS, PATIENCE_SECONDS, Line, Report, connect, result, segments, spoiled, under_fire
 
 WORKERS: Final = 24
 SMALL_BYTES: Final = 3000
@@ -69,36 +69,12 @@ def answer(draw: random.Random, asked: Asked) -> bytes:
     else:
         sent = draw.randbytes(draw.randrange(1, 60))
     if draw.random() < 0.55:
-        other = spoiled(draw, sent)
+        other = spoiled(draw, sent, PIECES)
         if {asked.tag.encode()}.issuperset(TAG.findall(other)):  # not one that has become another call's
             sent = other
     if draw.random() < 0.15:
         sent += draw.choice((usual_answer(asked), usual_stream(asked), usual_answer(asked)[:40], b"\r\n", b"garbage"))
     return sent
-
-
-def spoiled(draw: random.Random, sent: bytes) -> bytes:
-    """Return the bytes with some changes, most of them in the head."""
-    data = bytearray(sent)
-    for _ in range(draw.choice((1, 1, 2, 3))):
-        end = max(1, data.find(b"\r\n\r\n") + 4)
-        at = draw.randrange(end if draw.random() < 0.7 else max(1, len(data)))
-        what = draw.random()
-        if what < 0.4:
-            data[at:at] = draw.choice(PIECES)
-        elif what < 0.6:
-            data[at : at + draw.randrange(1, 4)] = draw.choice(PIECES)
-        elif what < 0.75:
-            del data[at : at + draw.randrange(1, 6)]
-        elif what < 0.85:
-            line_end = data.find(b"\n", at) + 1
-            begin = data.rfind(b"\n", 0, at) + 1
-            data[begin:begin] = data[begin:line_end]
-        elif what < 0.95:
-            data[at : at + 1] = draw.randbytes(1)
-        else:
-            del data[at:]
-    return bytes(data)
 
 
 def steps(draw: random.Random, asked: Asked) -> Steps:

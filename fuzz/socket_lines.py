@@ -93,6 +93,30 @@ def segments(draw: random.Random, data: bytes, most: int) -> list[bytes]:
     return [data[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
 
 
+def spoiled(draw: random.Random, sent: bytes, pieces: Sequence[bytes]) -> bytes:
+    """Return the bytes with some changes, most of them in the head; `pieces` are what is put in."""
+    data = bytearray(sent)
+    for _ in range(draw.choice((1, 1, 2, 3))):
+        end = max(1, data.find(b"\r\n\r\n") + 4)
+        at = draw.randrange(end if draw.random() < 0.7 else max(1, len(data)))
+        what = draw.random()
+        if what < 0.4:
+            data[at:at] = draw.choice(pieces)
+        elif what < 0.6:
+            data[at : at + draw.randrange(1, 4)] = draw.choice(pieces)
+        elif what < 0.75:
+            del data[at : at + draw.randrange(1, 6)]
+        elif what < 0.85:
+            line_end = data.find(b"\n", at) + 1
+            begin = data.rfind(b"\n", 0, at) + 1
+            data[begin:begin] = data[begin:line_end]
+        elif what < 0.95:
+            data[at : at + 1] = draw.randbytes(1)
+        else:
+            del data[at:]
+    return bytes(data)
+
+
 @dataclass
 class Report:
     """What a campaign has found so far."""

@@ -19,7 +19,7 @@ from framing.request_framings import CHUNKED, REQUESTS
 from framing.stage import VICTIMS, Served
 from framing.verdict import Wire
 
-from fuzz.socket_lines import AS_IT_IS, PATIENCE_SECONDS, Line, Report, connect, result, segments, under_fire
+from fuzz.socket_lines import AS_IT_IS, PATIENCE_SECONDS, Line, Report, connect, result, segments, spoiled, under_fire
 
 WORKERS: Final = 24
 SENDERS: Final = (ATTACKER, VICTIMS[0])
@@ -78,31 +78,7 @@ def request(draw: random.Random, make: Maker) -> bytes:
         sent = b"".join(step for step in steps if isinstance(step, bytes))
     else:
         sent = draw.randbytes(draw.randrange(1, 60))
-    return spoiled(draw, sent) if draw.random() < 0.4 else sent
-
-
-def spoiled(draw: random.Random, sent: bytes) -> bytes:
-    """Return the bytes with some changes, most of them in the head."""
-    data = bytearray(sent)
-    for _ in range(draw.choice((1, 1, 2, 3))):
-        end = max(1, data.find(b"\r\n\r\n") + 4)
-        at = draw.randrange(end if draw.random() < 0.7 else max(1, len(data)))
-        what = draw.random()
-        if what < 0.35:
-            data[at:at] = draw.choice(PIECES)
-        elif what < 0.55:
-            data[at : at + draw.randrange(1, 4)] = draw.choice(PIECES)
-        elif what < 0.7:
-            del data[at : at + draw.randrange(1, 6)]
-        elif what < 0.8:
-            line_end = data.find(b"\n", at) + 1
-            begin = data.rfind(b"\n", 0, at) + 1
-            data[begin:begin] = data[begin:line_end]
-        elif what < 0.9:
-            data[at : at + 1] = draw.randbytes(1)
-        else:
-            del data[at:]
-    return bytes(data)
+    return spoiled(draw, sent, PIECES) if draw.random() < 0.4 else sent
 
 
 def stream(draw: random.Random, make: Maker) -> bytes:

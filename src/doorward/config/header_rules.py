@@ -1,4 +1,4 @@
-"""The rules of the settings about request headers: which names may pass to the upstream, and what may be added.
+"""The rules of the settings about request headers: which may hold a token, pass to the upstream, or be added for it.
 
 Spec: RFC 9110 s5.1, s5.5, s7.6.1.
 """
@@ -26,11 +26,19 @@ NO_REQUEST_TO_ADD_TO = Fault(
 )
 
 
+def token_header(value: str) -> str:
+    """Return the name of the header. Raises `Fault` for one that holds something else already."""
+    _check_name(value)
+    if _is_credential(value):
+        raise Fault(f"{shown(value)} has another meaning in HTTP", "", "Write for example X-API-Key.")
+    return value
+
+
 def forward_headers(value: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names in lower case. Raises `Fault` for a name that no client may send on."""
     for name in value:
         _check_name(name)
-        if _CREDENTIALS.fullmatch(name.replace("_", "-")):
+        if _is_credential(name):
             raise Fault(
                 f"{shown(name)} is never forwarded",
                 "It holds what clients sign in to this door with; the upstream could use it here.",
@@ -59,6 +67,10 @@ def header_lines(text: str) -> list[tuple[bytes, bytes]]:
             raise Fault(f"{shown(name)} is set twice", "The upstream would read one of them.")
         lines[name.lower()] = value
     return [(name.encode("ascii"), value.encode("ascii")) for name, value in lines.items()]
+
+
+def _is_credential(name: str) -> bool:
+    return _CREDENTIALS.fullmatch(name.replace("_", "-")) is not None
 
 
 def _check_name(name: str) -> None:
