@@ -28,7 +28,8 @@ from bench.__main__ import OWNER, measure_once
 from bench.load import Crowd
 from bench.report import Row
 from bench.subjects import Live, Subject, calls_with_grant, refreshes, registrations
-from doorward.oauth.records import AccessToken, Client, Grant, Record, RefreshToken
+from doorward.records.oauth import AccessToken, Client, Grant, RefreshToken
+from doorward.records.record import Record
 
 TARGET = Path(__file__).parent / "target_raw.py"
 NOW = int(time.time())

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from flows.door import serving
 
-from doorward.oauth.tokens import HEADER_TOKEN, RANDOM_BYTES, mint
+from doorward.oauth.tokens.opaque import HEADER_TOKEN, RANDOM_BYTES, mint
 
 SERVER = Path("tests/flows/servers/fastmcp_server.py")
 P_LIMIT = 0.01

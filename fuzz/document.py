@@ -20,9 +20,10 @@ from jsonschema import Draft202012Validator
 
 from doorward import Door
 from doorward.administration.operation import CAPABILITIES
-from doorward.login.accounts import add_user
-from doorward.login.header_tokens import create_header_token
-from doorward.oauth.records import Client, Grant, HeaderToken
+from doorward.directory.accounts import add_user
+from doorward.directory.header_tokens import create_header_token
+from doorward.records.accounts import HeaderToken
+from doorward.records.oauth import Client, Grant
 from fuzz.endpoints import ISSUER, VALUES, nothing
 
 API = f"{ISSUER}/-/api/v1"

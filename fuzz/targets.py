@@ -21,22 +21,24 @@ from doorward.mcp.headers import read_mirrored
 from doorward.mcp.jsonrpc import Message, read_message
 from doorward.mcp.sessions import unseal_session_id
 from doorward.mcp.sse import EventTracker
-from doorward.oauth import bearer, tokens, uris
-from doorward.oauth.client_assertion import ASSERTION_TYPE
-from doorward.oauth.client_assertion import read_assertion as read_client_assertion
-from doorward.oauth.client_authentication import presented_client
-from doorward.oauth.client_id_metadata import check_document_url, read_document
-from doorward.oauth.client_keys import read_jwks
+from doorward.oauth import uris
+from doorward.oauth.clients.assertion import ASSERTION_TYPE
+from doorward.oauth.clients.assertion import read_assertion as read_client_assertion
+from doorward.oauth.clients.authentication import presented_client
+from doorward.oauth.clients.id_metadata import check_document_url, read_document
+from doorward.oauth.clients.keys import read_jwks
+from doorward.oauth.clients.redirect_uris import check_registrable, matches
 from doorward.oauth.compact_jws import read_compact
 from doorward.oauth.dpop import check_proof
 from doorward.oauth.errors import BearerError, OAuthError, Reason
-from doorward.oauth.id_jag import read_assertion as read_identity_assertion
+from doorward.oauth.grants.id_jag import read_assertion as read_identity_assertion
 from doorward.oauth.parameters import parse_form, parse_query, parse_scope
 from doorward.oauth.policy import Policy
-from doorward.oauth.redirect_uris import check_registrable, matches
 from doorward.oauth.resource_indicators import canonical
+from doorward.oauth.tokens import bearer
+from doorward.oauth.tokens import opaque as tokens
 from doorward.oauth.trusted_issuers import TrustedIssuer
-from doorward.upstreams.stdio_lines import LineReader
+from doorward.upstreams.stdio.lines import LineReader
 
 ISSUER = "https://door.example"
 IDP = "https://idp.example"

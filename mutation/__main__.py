@@ -38,7 +38,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--draws", type=int, default=150, help="how many mutants to draw")
     parser.add_argument("--seed", type=int, default=20261128, help="the seed of the draw")
     parser.add_argument(
-        "--lines", default="", help="of the drawn mutants those at these places, as oauth/pkce.py:30,..."
+        "--lines", default="", help="of the drawn mutants those at these places, as oauth/authorization/pkce.py:30,..."
     )
     parser.add_argument("--workers", type=int, default=2, choices=[1, 2], help="how many mutants are tried at once")
     return parser.parse_args()

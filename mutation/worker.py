@@ -32,7 +32,7 @@ PRELOADED = frozenset(
 """Packages to import before the fork. What is first of all a plugin of pytest is left to pytest."""
 OPTIONS = ("-q", "-p", "no:randomly", "-p", "mutation.selection", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 """anyio, which is imported before the fork, brings a plugin, and pytest would have rewritten its asserts."""
-FIRST = ("attacks/test_authorize_attacks.py", "attacks/test_outgoing_attacks.py", "oauth/test_id_jag.py")
+FIRST = ("attacks/test_authorize_attacks.py", "attacks/test_outgoing_attacks.py", "oauth/grants/test_id_jag.py")
 """Tests whose imports stand for those of most others."""
 
 

@@ -16,8 +16,8 @@ import specs
 from doorward.administration.openapi import document
 from doorward.cli.main import cli
 from doorward.config.schema import reference_table
-from doorward.doctor.rules import Rule, profiles, rules
-from doorward.doctor.run import STAGES
+from doorward.doctor.engine.rules import Rule, profiles, rules
+from doorward.doctor.engine.run import STAGES
 from doorward.door import inbound
 from doorward.endpoints.administration import ROOT as ADMINISTRATION
 
@@ -91,7 +91,7 @@ server: the one change that makes the good server of the [test bed](../../testbe
 `python -m testbed RULE-ID --port 8080` puts it on a port. Test: it is found there, and no other, by
 `pytest {test} -k 'RULE-ID'`.
 """
-RULE_TEST = "tests/doctor/test_rules.py"
+RULE_TEST = "tests/doctor/engine/test_rules.py"
 
 
 def pages() -> dict[Path, str]:

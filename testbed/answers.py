@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from doorward.doctor.exchange import Response
+from doorward.doctor.engine.requests import Response
 
 CORS = {
     "access-control-allow-origin": "*",

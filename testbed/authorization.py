@@ -11,7 +11,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
-from doorward.doctor.exchange import Request, Response, SignIn
+from doorward.doctor.engine.requests import Request, Response, SignIn
 from testbed.answers import page, reply
 
 TOKEN_SECONDS = 3600

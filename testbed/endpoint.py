@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from doorward.doctor.exchange import Request, Response
+from doorward.doctor.engine.requests import Request, Response
 from doorward.mcp.era import LEGACY_VERSIONS, MODERN_VERSIONS, VERSION_KEY
 from doorward.mcp.headers import disagreement, read_mirrored
 from testbed.answers import event, reply, result, rpc_error

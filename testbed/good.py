@@ -11,7 +11,7 @@ from email.utils import formatdate
 from typing import Any
 from urllib.parse import urlsplit
 
-from doorward.doctor.exchange import Request, Response, SignIn
+from doorward.doctor.engine.requests import Request, Response, SignIn
 from testbed.answers import reply
 from testbed.authorization import TOKEN_SECONDS, Authorization
 from testbed.endpoint import LEGACY, MODERN, Endpoint

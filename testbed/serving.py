@@ -19,7 +19,7 @@ from typing import Any
 
 import httptools
 
-from doorward.doctor.exchange import Request, Response, SignIn
+from doorward.doctor.engine.requests import Request, Response, SignIn
 from testbed.certificates import leaf_only
 from testbed.good import ORIGIN, Good
 

@@ -25,7 +25,7 @@ OF_THE_PROTOCOL = (
         "T14",
         "A subscription passes as it is: acknowledged first, under the client's own id, and ended with a result.",
         "MCP 2026-07-28 subscriptions",
-        (*KEPT, "upstreams/test_stdio_modern.py::test_a_subscription_carries_the_clients_own_id"),
+        (*KEPT, "upstreams/stdio/test_modern.py::test_a_subscription_carries_the_clients_own_id"),
     ),
     Requirement(
         "T15",
@@ -64,7 +64,7 @@ OF_THE_PROTOCOL = (
         (
             "config/test_targets.py::test_a_command_is_split_like_a_shell_does",
             "attacks/test_outgoing_attacks.py::test_no_text_of_anybody_reaches_a_shell",
-            "upstreams/test_stdio_child.py::test_the_doors_own_settings_are_hidden_from_children",
+            "upstreams/stdio/test_child.py::test_the_doors_own_settings_are_hidden_from_children",
         ),
     ),
     Requirement(
@@ -74,7 +74,7 @@ OF_THE_PROTOCOL = (
         (
             *KEPT,
             "flows/test_three_ways_in.py::test_progress_and_questions_pass_through_in_both_eras",
-            "upstreams/test_stdio_legacy.py::test_a_question_of_the_server_reaches_the_client_and_its_answer_the_server",
+            "upstreams/stdio/test_legacy.py::test_a_question_of_the_server_reaches_the_client_and_its_answer_the_server",
             "door/test_mcp_sessions.py::test_someone_else_s_session_does_not_exist",
         ),
     ),
@@ -100,7 +100,7 @@ OF_THE_PROTOCOL = (
         "MCP enterprise-managed-authorization",
         (
             "endpoints/test_official_extensions.py::test_the_sdk_calls_as_a_person_of_an_enterprise",
-            "oauth/test_id_jag.py::test_every_hostile_assertion_is_refused_for_its_own_reason",
+            "oauth/grants/test_id_jag.py::test_every_hostile_assertion_is_refused_for_its_own_reason",
             "endpoints/test_further_grants.py::test_sixteen_racers_use_an_assertion_once",
         ),
     ),

@@ -75,24 +75,24 @@ OF_PEERS = (
         "A registration is told what was stored: public, confidential, defaults, method.",
         "peers P-10; RFC 7591 s3.2.1",
         (
-            "oauth/test_registration.py::test_a_minimal_body_makes_a_confidential_client_with_truthful_defaults",
-            "oauth/test_registration.py::test_a_public_client_gets_no_secret",
-            "oauth/test_registration.py::test_a_chosen_method_is_kept_and_echoed",
+            "oauth/clients/test_registration.py::test_a_minimal_body_makes_a_confidential_client_with_truthful_defaults",
+            "oauth/clients/test_registration.py::test_a_public_client_gets_no_secret",
+            "oauth/clients/test_registration.py::test_a_chosen_method_is_kept_and_echoed",
         ),
     ),
     Requirement(
         "P-11",
         "A registration that could not be honoured is refused.",
         "peers P-11",
-        ("oauth/test_registration.py::test_metadata_that_cannot_be_honoured_is_refused",),
+        ("oauth/clients/test_registration.py::test_metadata_that_cannot_be_honoured_is_refused",),
     ),
     Requirement(
         "P-12",
         "Names and addresses in several languages are kept and checked alike.",
         "peers P-12; RFC 7591 s2.2",
         (
-            "oauth/test_registration.py::test_everything_a_client_says_about_itself_is_stored_and_echoed",
-            "oauth/test_registration.py::test_what_is_unknown_null_or_empty_is_ignored",
+            "oauth/clients/test_registration.py::test_everything_a_client_says_about_itself_is_stored_and_echoed",
+            "oauth/clients/test_registration.py::test_what_is_unknown_null_or_empty_is_ignored",
         ),
     ),
     Requirement(
@@ -111,7 +111,7 @@ OF_PEERS = (
         "peers P-14",
         (
             "endpoints/test_registration.py::test_a_client_lives_as_long_as_its_grants_and_a_while_longer",
-            "oauth/test_registration.py::test_an_operator_adds_a_client_that_never_expires",
+            "oauth/clients/test_registration.py::test_an_operator_adds_a_client_that_never_expires",
         ),
     ),
     Requirement(
@@ -125,7 +125,7 @@ OF_PEERS = (
         "Errors are redirected, with state and iss, only to a proved target.",
         "peers P-16",
         (
-            "oauth/test_authorization.py::test_without_a_trusted_target_the_error_stays_here",
+            "oauth/authorization/test_request.py::test_without_a_trusted_target_the_error_stays_here",
             "endpoints/test_flow.py::test_a_fault_of_a_trusted_client_goes_back_to_it_with_state_and_issuer",
         ),
     ),
@@ -134,8 +134,8 @@ OF_PEERS = (
         "A redirect URI with odd case, blanks, controls or no host is refused.",
         "peers P-17",
         (
-            "oauth/test_redirect_uris.py::test_there_are_two_hundred_hostile_variants",
-            "oauth/test_redirect_uris.py::test_a_dangerous_redirect_uri_is_refused_at_registration_and_again_at_use",
+            "oauth/clients/test_redirect_uris.py::test_there_are_two_hundred_hostile_variants",
+            "oauth/clients/test_redirect_uris.py::test_a_dangerous_redirect_uri_is_refused_at_registration_and_again_at_use",
         ),
     ),
     Requirement(
@@ -143,22 +143,22 @@ OF_PEERS = (
         "A loopback URI may have any port, and nothing else may differ.",
         "peers P-18; RFC 8252 s7.3",
         (
-            "oauth/test_redirect_uris.py::test_the_port_of_a_loopback_uri_may_differ",
-            "oauth/test_redirect_uris.py::test_everything_else_of_a_loopback_uri_must_be_the_same",
+            "oauth/clients/test_redirect_uris.py::test_the_port_of_a_loopback_uri_may_differ",
+            "oauth/clients/test_redirect_uris.py::test_everything_else_of_a_loopback_uri_must_be_the_same",
         ),
     ),
     Requirement(
         "P-19",
         "An approval looks at client and redirect URI again before anything is written.",
         "peers P-19",
-        ("oauth/test_authorization.py::test_an_answer_too_late_or_to_a_changed_client_goes_nowhere",),
+        ("oauth/authorization/test_request.py::test_an_answer_too_late_or_to_a_changed_client_goes_nowhere",),
     ),
     Requirement(
         "P-20",
         "A code needs the verifier of an S256 challenge, whoever the client is.",
         "peers P-20; RFC 7636 s4.6",
         (
-            "oauth/test_pkce.py::test_a_challenge_that_protects_nothing_is_refused",
+            "oauth/authorization/test_pkce.py::test_a_challenge_that_protects_nothing_is_refused",
             "oauth/grants/test_authorization_code.py::test_a_wrong_attempt_is_refused_and_does_not_burn_the_code",
         ),
     ),
@@ -183,8 +183,8 @@ OF_PEERS = (
         "peers P-23",
         (
             "oauth/test_parameters.py::test_a_repeated_parameter_is_never_resolved_by_position",
-            "oauth/test_client_authentication.py::test_malformed_or_double_credentials_are_refused",
-            "oauth/test_client_authentication.py::test_any_other_client_is_refused_with_401",
+            "oauth/clients/test_authentication.py::test_malformed_or_double_credentials_are_refused",
+            "oauth/clients/test_authentication.py::test_any_other_client_is_refused_with_401",
         ),
     ),
     Requirement(
@@ -239,7 +239,7 @@ OF_PEERS = (
         "An identity assertion is checked claim by claim, and its id kept where all nodes see it.",
         "peers P-29",
         (
-            "oauth/test_id_jag.py::test_every_hostile_assertion_is_refused_for_its_own_reason",
+            "oauth/grants/test_id_jag.py::test_every_hostile_assertion_is_refused_for_its_own_reason",
             "endpoints/test_further_grants.py::test_an_assertion_is_remembered_across_a_restart",
         ),
     ),
@@ -300,9 +300,9 @@ OF_PEERS = (
         "An access token is revoked alone, a refresh token with its grant, whatever the hint says.",
         "peers P-37; RFC 7009 s2",
         (
-            "oauth/test_revocation.py::test_an_access_token_takes_only_itself",
-            "oauth/test_revocation.py::test_a_refresh_token_takes_the_grant_and_all_its_tokens_along",
-            "oauth/test_revocation.py::test_what_is_unknown_or_anothers_is_left_alone_and_nobody_learns_of_it",
+            "oauth/tokens/test_revocation.py::test_an_access_token_takes_only_itself",
+            "oauth/tokens/test_revocation.py::test_a_refresh_token_takes_the_grant_and_all_its_tokens_along",
+            "oauth/tokens/test_revocation.py::test_what_is_unknown_or_anothers_is_left_alone_and_nobody_learns_of_it",
         ),
     ),
     Requirement(
@@ -329,7 +329,7 @@ OF_PEERS = (
         "peers P-40",
         (
             "attacks/test_registration_attacks.py::test_the_door_withstands",
-            "oauth/test_client_id_metadata.py::test_what_real_documents_say_is_accepted",
+            "oauth/clients/test_id_metadata.py::test_what_real_documents_say_is_accepted",
             "fetching/test_fetcher.py::test_a_hostile_host_ends_within_bounds",
         ),
     ),

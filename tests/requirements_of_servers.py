@@ -36,7 +36,7 @@ OF_SERVERS = (
         "F-04",
         "S256 is advertised, and nothing else is taken.",
         "frameworks F-04; RFC 7636 s4.3",
-        ("oauth/test_pkce.py::test_a_challenge_that_protects_nothing_is_refused",),
+        ("oauth/authorization/test_pkce.py::test_a_challenge_that_protects_nothing_is_refused",),
     ),
     Requirement(
         "F-05",
@@ -70,9 +70,9 @@ OF_SERVERS = (
         "frameworks F-08",
         (
             "endpoints/test_secret_rotation.py::test_the_old_secret_works_until_the_overlap_ends",
-            "oauth/test_client_secrets.py::test_at_most_two_secrets_are_good_and_the_earlier_one_until_its_time",
+            "oauth/clients/test_secrets.py::test_at_most_two_secrets_are_good_and_the_earlier_one_until_its_time",
             "flows/test_three_ways_in.py::test_a_pre_registered_client_signs_in_without_registering",
-            "login/test_declared_clients.py::test_a_declared_client_signs_in_with_its_secret_or_its_key",
+            "directory/test_declared_clients.py::test_a_declared_client_signs_in_with_its_secret_or_its_key",
             "endpoints/test_metadata_documents.py::test_keys_at_a_url_are_fetched_once_and_again_for_a_new_key",
         ),
     ),
@@ -111,7 +111,7 @@ OF_SERVERS = (
         "A consent is for one client and resource, can be withdrawn, and is always asked of self-registered clients.",
         "frameworks F-13",
         (
-            "oauth/test_consent.py::test_a_question_is_spared_only_where_nothing_is_in_doubt",
+            "oauth/authorization/test_consent.py::test_a_question_is_spared_only_where_nothing_is_in_doubt",
             "pages/test_connections.py::test_a_person_sees_what_is_connected_and_ends_it",
         ),
     ),
@@ -126,8 +126,8 @@ OF_SERVERS = (
         "Calls are limited by client, content and address, wrong passwords slow the next try, bodies have a bound.",
         "frameworks F-16",
         (
-            "endpoints/test_limits.py::test_an_address_has_a_bound_whatever_the_content",
-            "endpoints/test_limits.py::test_wrong_passwords_slow_one_address_down_before_anything_is_hashed",
+            "edge/test_limits.py::test_an_address_has_a_bound_whatever_the_content",
+            "edge/test_limits.py::test_wrong_passwords_slow_one_address_down_before_anything_is_hashed",
             "endpoints/test_answers.py::test_a_body_over_the_limit_is_refused",
         ),
     ),
@@ -136,7 +136,7 @@ OF_SERVERS = (
         "The audit log grows only at its end, says why, and holds no secret.",
         "frameworks F-17",
         (
-            "oauth/test_audit_chain.py::test_the_first_broken_place_is_named",
+            "audit/test_chain.py::test_the_first_broken_place_is_named",
             "endpoints/test_audit.py::test_no_secret_of_any_flow_or_error_path_is_written_anywhere",
         ),
     ),

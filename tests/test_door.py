@@ -15,7 +15,7 @@ from world import CALL, PASSWORD, echo_app
 
 from doorward import ConfigError, Door
 from doorward.errors import Unavailable
-from doorward.oauth.records import User
+from doorward.records.accounts import User
 from doorward.storage.memory import MemoryStore
 
 

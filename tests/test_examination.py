@@ -10,9 +10,9 @@ import pytest
 from world import ISSUER, RESOURCE, world
 
 from doorward import examination
-from doorward.doctor.exchange import Request, Response
+from doorward.doctor.engine.requests import Request, Response
 from doorward.doctor.own_door import examine_own
-from doorward.oauth.door_records import DoorExamination
+from doorward.records.doors import DoorExamination
 
 Proxy = Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]
 PEER = "10.0.0.9"

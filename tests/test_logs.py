@@ -6,9 +6,9 @@ import logging
 
 import pytest
 
-from doorward.doctor.masking import shown
+from doorward.doctor.engine.masking import shown
 from doorward.logs import JsonFormatter, TextFormatter, redact
-from doorward.oauth import tokens
+from doorward.oauth.tokens import opaque as tokens
 
 JWT = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ4In0.c2lnbmF0dXJl"
 PLACES = ["{}", "failed for {}", "('{}',)", '{{"token": "{}"}}', "/register/{}", "x{}", "_{}", "a%2F{}", "{}."]

@@ -8,9 +8,10 @@ import httpx2
 import pytest
 from world import ISSUER, PASSWORD, World, follow, query_of, world
 
-from doorward.login.registered_clients import add_client
-from doorward.oauth.audit_records import AuditEntry, AuditHead
-from doorward.oauth.records import RECORD_TYPES, Client
+from doorward.directory.clients import add_client
+from doorward.records.audit import AuditEntry, AuditHead
+from doorward.records.kinds import RECORD_TYPES
+from doorward.records.oauth import Client
 
 ACTING = {"/authorize", "/-/consent"}
 """A request begins at the first; at the second an earlier consent may answer it."""

@@ -15,7 +15,7 @@ import httpx2
 
 from doorward import Door
 from doorward.clock import FixedClock
-from doorward.login.registered_clients import add_client
+from doorward.directory.clients import add_client
 
 ISSUER = "https://mcp.example.com"
 RESOURCE = f"{ISSUER}/mcp"

@@ -12,10 +12,10 @@ from doorward.errors import ConfigError, DoorwardError, StartError
 
 if TYPE_CHECKING:
     from doorward.app import Door
-    from doorward.endpoints.error_hook import OAuthFault
-    from doorward.oauth.registration_policy import RegistrationRefused, RegistrationRequest
-    from doorward.oauth.token_terms import TokenRefused, TokenRequest, TokenTerms
-    from doorward.oauth.verified_token import CallRefused, VerifiedToken
+    from doorward.edge.error_hook import OAuthFault
+    from doorward.oauth.clients.registration_policy import RegistrationRefused, RegistrationRequest
+    from doorward.oauth.tokens.terms import TokenRefused, TokenRequest, TokenTerms
+    from doorward.oauth.tokens.verified import CallRefused, VerifiedToken
 
 __all__ = [
     "CallRefused",
@@ -43,19 +43,19 @@ def __getattr__(name: str) -> Any:
 
         return Door
     if name == "OAuthFault":
-        from doorward.endpoints.error_hook import OAuthFault
+        from doorward.edge.error_hook import OAuthFault
 
         return OAuthFault
     if name in {"RegistrationRefused", "RegistrationRequest"}:
-        from doorward.oauth import registration_policy
+        from doorward.oauth.clients import registration_policy
 
         return getattr(registration_policy, name)
     if name in {"TokenRefused", "TokenRequest", "TokenTerms"}:
-        from doorward.oauth import token_terms
+        from doorward.oauth.tokens import terms as token_terms
 
         return getattr(token_terms, name)
     if name in {"CallRefused", "VerifiedToken"}:
-        from doorward.oauth import verified_token
+        from doorward.oauth.tokens import verified as verified_token
 
         return getattr(verified_token, name)
     raise AttributeError(f"module 'doorward' has no attribute {name!r}")

@@ -16,11 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from doorward.administration.operation import Administration
+from doorward.audit.audited_store import AuditedStore
+from doorward.audit.log import AuditLog, Origin, origin
+from doorward.audit.purge import DAY_SECONDS, purge_audit
+from doorward.authority.authority import Authority
+from doorward.authority.dpop_proofs import DpopProofs
+from doorward.authority.kept_replies import wipe_all
+from doorward.authority.last_used import LastUsed
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
 from doorward.config.addresses import mcp_url, policy_of
 from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, Config, LoginKind
-from doorward.door.client_address import ClientAddresses
+from doorward.directory.declared_clients import read_declarations, store_declared
 from doorward.door.door import McpDoor
 from doorward.door.foreign_servers import prepared
 from doorward.door.foreign_tokens import NOTHING_TO_VERIFY, VerifyToken
@@ -28,44 +35,37 @@ from doorward.door.identity import UpstreamIdentity
 from doorward.door.ports import Peers
 from doorward.door.refusals import Refusals
 from doorward.door.replies import send_unavailable
+from doorward.edge.client_address import ClientAddresses
+from doorward.edge.error_hook import OnError
+from doorward.edge.frame import guarded
+from doorward.edge.router import reading
 from doorward.endpoints.administration import ROOT as ADMINISTRATION
 from doorward.endpoints.administration import administration_api
 from doorward.endpoints.counts import Counts
-from doorward.endpoints.error_hook import OnError
 from doorward.endpoints.metrics import PATH as METRICS
 from doorward.endpoints.metrics import Answers, MetricsEndpoint
 from doorward.endpoints.register import OnRegister
-from doorward.endpoints.responses import guarded
-from doorward.endpoints.routes import reading
 from doorward.endpoints.token_hook import OnToken
 from doorward.errors import ConfigError, StorageError
 from doorward.fetching.client_documents import FetchedClientDocuments
 from doorward.fetching.fetcher import Fetcher
 from doorward.fetching.issuer_keys import IssuerKeys
-from doorward.login.declared_clients import read_declarations, store_declared
+from doorward.keys.ring import Keys, open_with_keys
+from doorward.keys.rotation import Rotation
+from doorward.keys.signing import JwtSigner
+from doorward.keys.stored_sealing import StoredSealer
 from doorward.login.local import Owner, ensure_owner
 from doorward.logs import log, request_id
 from doorward.oauth.uris import parse_http
 from doorward.routing import router_for
-from doorward.storage.audit_log import AuditLog, Origin, origin
-from doorward.storage.audit_purge import DAY_SECONDS, purge_audit
-from doorward.storage.audited_store import AuditedStore
-from doorward.storage.authority import Authority
-from doorward.storage.dpop_proofs import DpopProofs
-from doorward.storage.kept_replies import wipe_all
-from doorward.storage.key_rotation import Rotation
-from doorward.storage.keys import Keys, open_with_keys
-from doorward.storage.last_used import LastUsed
 from doorward.storage.opening import open_store
 from doorward.storage.port import KEEP_EXPIRED_SECONDS, Store
-from doorward.storage.signing import JwtSigner
-from doorward.storage.stored_sealing import StoredSealer
 from doorward.upstreams.configured import upstream_for
-from doorward.upstreams.http import HttpUpstream
+from doorward.upstreams.http.upstream import HttpUpstream
 from doorward.upstreams.port import Receive, Scope, Send, Upstream
 
 if TYPE_CHECKING:
-    from doorward.doctor.run import Report
+    from doorward.doctor.engine.run import Report
 
 LOGGER = logging.getLogger("doorward")
 PURGE_EVERY_SECONDS = 3600

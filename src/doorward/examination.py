@@ -12,18 +12,18 @@ import msgspec
 from doorward.clock import Clock
 from doorward.config.addresses import mcp_url
 from doorward.config.model import Config
-from doorward.doctor.exchange import Request
+from doorward.doctor.engine.requests import Request
+from doorward.doctor.engine.run import Report
 from doorward.doctor.own_door import OwnDoor, examine_own
-from doorward.doctor.report import as_json
-from doorward.doctor.run import Report
+from doorward.doctor.report.formats import as_json
 from doorward.endpoints import arrival
 from doorward.endpoints.well_known import encoded
 from doorward.errors import Conflict
-from doorward.oauth.changes import Change, Insert, Replace
-from doorward.oauth.door_records import DoorExamination
+from doorward.keys.ring import Keys
 from doorward.oauth.policy import Policy
+from doorward.records.changes import Change, Insert, Replace
+from doorward.records.doors import DoorExamination
 from doorward.routing import arrival_for
-from doorward.storage.keys import Keys
 from doorward.storage.port import Store
 
 

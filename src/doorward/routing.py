@@ -8,27 +8,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from doorward.authority.authority import Authority
 from doorward.clock import Clock
 from doorward.config.model import Config
-from doorward.door.client_address import ClientAddresses
+from doorward.edge.client_address import ClientAddresses
+from doorward.edge.error_hook import OnError
+from doorward.edge.frame import Handler, guarded
+from doorward.edge.limits import RequestLimits
+from doorward.edge.router import Router, reading, static
 from doorward.endpoints.arrival import PATH as ARRIVAL
 from doorward.endpoints.arrival import Arrival
 from doorward.endpoints.authorize import AuthorizeEndpoint
 from doorward.endpoints.device_authorization import DeviceAuthorizationEndpoint
-from doorward.endpoints.error_hook import OnError
 from doorward.endpoints.introspect import IntrospectEndpoint
 from doorward.endpoints.jwks import JwkSet
-from doorward.endpoints.limits import RequestLimits
 from doorward.endpoints.par import PushEndpoint
 from doorward.endpoints.probes import Readiness, live
 from doorward.endpoints.register import OnRegister, RegisterEndpoint
 from doorward.endpoints.registration_management import management_routes
-from doorward.endpoints.responses import Handler, guarded
 from doorward.endpoints.revoke import RevokeEndpoint
-from doorward.endpoints.routes import Router, reading, static
 from doorward.endpoints.token import TokenEndpoint
 from doorward.endpoints.token_hook import OnToken
 from doorward.endpoints.well_known import documents
+from doorward.keys.ring import Keys
 from doorward.oauth.grant_types import DEVICE_AUTHORIZATION_PATH
 from doorward.oauth.metadata import JWKS_PATH
 from doorward.pages.connections import ConnectionsPage
@@ -37,8 +39,6 @@ from doorward.pages.device import DevicePage
 from doorward.pages.own_pages import DEVICE
 from doorward.pages.rendering import Pages, stylesheet
 from doorward.pages.sign_in import SignInPage
-from doorward.storage.authority import Authority
-from doorward.storage.keys import Keys
 from doorward.upstreams.port import ASGIApp
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorward.doctor.exchange import Certificate, Connect, Response
+from doorward.doctor.engine.requests import Certificate, Connect, Response
 from testbed.answers import reply, rpc_error
 from testbed.broken.registry import breaks
 from testbed.good import Good

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorward.doctor.exchange import Response
+from doorward.doctor.engine.requests import Response
 from testbed.answers import page, rpc_error
 from testbed.broken.registry import breaks
 from testbed.good import LegacyOpen, LegacyWithSignIn, Open

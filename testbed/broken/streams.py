@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from doorward.doctor.exchange import Response
+from doorward.doctor.engine.requests import Response
 from testbed.answers import event
 from testbed.broken.registry import breaks
 from testbed.good import LegacyOpen, Open

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from doorward.doctor.exchange import Response
+from doorward.doctor.engine.requests import Response
 from testbed.answers import reply, rpc_error
 from testbed.broken.registry import breaks
 from testbed.good import Good, Open

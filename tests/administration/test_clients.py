@@ -6,8 +6,8 @@ import pytest
 from world import ISSUER, world
 
 from doorward.administration.operation import CAPABILITIES
-from doorward.login.accounts import add_user
-from doorward.login.header_tokens import create_header_token
+from doorward.directory.accounts import add_user
+from doorward.directory.header_tokens import create_header_token
 
 REACHING = [
     {"name": "x", "service_account": "nightly"},

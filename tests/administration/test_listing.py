@@ -6,8 +6,8 @@ from storage.samples import least
 from doorward.administration.grants import ListGrants
 from doorward.administration.listing import MOST_READ, Page, cursor_after, page_of, read_cursor
 from doorward.errors import ConfigError
-from doorward.oauth.changes import Delete, Insert
-from doorward.oauth.records import Grant
+from doorward.records.changes import Delete, Insert
+from doorward.records.oauth import Grant
 from doorward.storage.memory import MemoryStore
 from doorward.storage.port import Place
 

@@ -15,9 +15,9 @@ from world import ISSUER, world
 from doorward.administration.catalogue import OPERATIONS
 from doorward.administration.operation import CAPABILITIES
 from doorward.cli.main import run
-from doorward.login.accounts import add_user
-from doorward.login.header_tokens import create_header_token
-from doorward.oauth.audit_records import AuditEntry
+from doorward.directory.accounts import add_user
+from doorward.directory.header_tokens import create_header_token
+from doorward.records.audit import AuditEntry
 from doorward.storage.sqlite import SqliteStore
 
 PASTED = "hunter2 MyP4ssword!"

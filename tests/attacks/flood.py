@@ -19,7 +19,7 @@ from typing import Any
 import httpx2
 from world import ISSUER, REDIRECT_URI, World, world
 
-from doorward.oauth.records import Client, RegisteredContent
+from doorward.records.oauth import Client, RegisteredContent
 
 FULL_COUNT = 100_000
 PER_SECOND = 200

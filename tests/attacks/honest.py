@@ -23,8 +23,8 @@ from mcp.server.mcpserver import MCPServer
 from world import RESOURCE, VERIFIER, World, world
 
 from doorward.clock import FixedClock
-from doorward.login.header_tokens import create_header_token
-from doorward.login.registered_clients import add_client
+from doorward.directory.clients import add_client
+from doorward.directory.header_tokens import create_header_token
 
 BOTH = "application/json, text/event-stream"
 INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "client", "version": "1"}}

@@ -14,11 +14,11 @@ import msgspec
 import pytest
 from attacks import weak
 from attacks.weak import Weaken
-from oauth.test_redirect_uris import GOOD, LOOK_ALIKES, NEVER
+from oauth.clients.test_redirect_uris import GOOD, LOOK_ALIKES, NEVER
 from world import ISSUER, PASSWORD, REDIRECT_URI, RESOURCE, VERIFIER, World, follow, form_of, query_of, world
 
-from doorward.oauth.changes import Replace
-from doorward.oauth.records import Client
+from doorward.records.changes import Replace
+from doorward.records.oauth import Client
 
 Attack = Callable[[World], Awaitable[bool]]
 FORM = {"content-type": "application/x-www-form-urlencoded"}

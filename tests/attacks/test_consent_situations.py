@@ -15,10 +15,10 @@ from endpoints.test_further_grants import TRUSTED, asserted, assertion, operator
 from pages.test_consent_attacks import arrive, opened, registered
 from world import ISSUER, PASSWORD, REDIRECT_URI, World, form_of, query_of, world
 
-from doorward.login.accounts import add_user, disable_user, enable_user, set_password
-from doorward.login.header_tokens import create_header_token
+from doorward.directory.accounts import add_user, disable_user, enable_user, set_password
+from doorward.directory.header_tokens import create_header_token
 from doorward.oauth.grant_types import JWT_BEARER
-from doorward.oauth.records import Grant
+from doorward.records.oauth import Grant
 
 SECOND = "https://client.example/second"
 REMEMBERS: dict[str, Any] = {"remember_consent": True, "tool_scopes": {"write": ("files:write",)}}

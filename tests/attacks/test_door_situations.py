@@ -17,13 +17,13 @@ from endpoints.test_further_grants import exchanged, operator_client
 from endpoints.test_introspect import tokens_of
 from world import CALL, ISSUER, REDIRECT_URI, RESOURCE, World, echo_app, world
 
+from doorward.directory.header_tokens import create_header_token, revoke_header_token
 from doorward.door.foreign_tokens import VerifiedToken
-from doorward.login.header_tokens import create_header_token, revoke_header_token
-from doorward.oauth.changes import Replace
 from doorward.oauth.grant_types import TOKEN_EXCHANGE
-from doorward.oauth.records import AccessToken
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
 from doorward.oauth.uris import URI_LIMIT_CHARS, InvalidUri, parse
+from doorward.records.changes import Replace
+from doorward.records.oauth import AccessToken
 
 OTHERS = (
     ISSUER,

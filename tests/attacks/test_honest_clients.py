@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from attacks.honest import PROFILES, goes_the_whole_way
 
-from doorward.oauth import authorization
+from doorward.oauth.authorization import request as authorization
 
 
 @pytest.mark.requirement("X-20")

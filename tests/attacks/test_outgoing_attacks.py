@@ -21,11 +21,11 @@ from attacks import weak_fetchers as weak
 from attacks.weak_fetchers import trusting
 from fetching.hostile import Host, Names, Switchboard, listening, response
 
-from doorward.doctor.check import Picture
-from doorward.doctor.network import Network
-from doorward.doctor.report import as_json, as_lines
-from doorward.doctor.rules import profiles
-from doorward.doctor.run import Report, examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.rules import profiles
+from doorward.doctor.engine.run import Report, examine
+from doorward.doctor.network.sending import Network
+from doorward.doctor.report.formats import as_json, as_lines
 from doorward.fetching.budget import HostBudget
 from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher

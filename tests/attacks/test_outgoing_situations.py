@@ -16,9 +16,9 @@ from attacks.weak_fetchers import trusting
 from fetching.hostile import Names, Switchboard, listening, response
 from world import world
 
-from doorward.doctor.callback import can_be_opened
-from doorward.doctor.callback import listening as listening_for_a_browser
-from doorward.doctor.masking import shown
+from doorward.doctor.engine.masking import shown
+from doorward.doctor.network.callback import can_be_opened
+from doorward.doctor.network.callback import listening as listening_for_a_browser
 from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher
 from doorward.oauth.addresses import reach

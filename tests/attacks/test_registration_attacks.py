@@ -22,7 +22,7 @@ from world import PASSWORD, REDIRECT_URI, World, world
 
 from doorward.fetching.budget import HostBudget
 from doorward.fetching.fetcher import Fetcher
-from doorward.oauth.records import Client
+from doorward.records.oauth import Client
 
 Attack = Callable[[Path], Awaitable[bool]]
 EVIL = "https://evil.example/"

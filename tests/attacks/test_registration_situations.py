@@ -17,7 +17,7 @@ from fetching.hostile import Names, Switchboard, listening, response
 from world import REDIRECT_URI, world
 
 from doorward.fetching.fetcher import Fetcher
-from doorward.oauth.client_id_metadata import is_document_url
+from doorward.oauth.clients.id_metadata import is_document_url
 
 UNLIMITED = {"limit_registrations_per_minute": 0, "limit_authorizations_per_minute": 0}
 PUBLIC = {"token_endpoint_auth_method": "none", "redirect_uris": [REDIRECT_URI]}

@@ -19,8 +19,8 @@ from pages.test_consent_attacks import arrive
 from world import ISSUER, PASSWORD, REDIRECT_URI, RESOURCE, World, form_of, query_of, world
 
 from doorward.clock import FixedClock
-from doorward.login.accounts import disable_user
-from doorward.oauth.records import Grant
+from doorward.directory.accounts import disable_user
+from doorward.records.oauth import Grant
 
 EVIL = "https://evil.example/cb"
 WRONG = (

@@ -16,9 +16,9 @@ from attacks.weak import Weaken
 from world import CALL, ISSUER, PASSWORD, RESOURCE, World, world
 
 from doorward.clock import FixedClock
-from doorward.oauth.changes import Replace
-from doorward.oauth.records import AccessToken
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.changes import Replace
+from doorward.records.oauth import AccessToken
 
 Attack = Callable[[World], Awaitable[bool]]
 MODERN = {

@@ -17,11 +17,11 @@ from endpoints.test_introspect import ask, confidential, resource_server, tokens
 from world import PASSWORD, REDIRECT_URI, RESOURCE, World, form_of, world
 
 from doorward.clock import FixedClock
-from doorward.login.header_tokens import create_header_token
-from doorward.login.registered_clients import load_client
-from doorward.oauth.changes import Replace
+from doorward.directory.clients import load_client
+from doorward.directory.header_tokens import create_header_token
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
-from doorward.oauth.records import AccessToken, Grant, RefreshToken
+from doorward.records.changes import Replace
+from doorward.records.oauth import AccessToken, Grant, RefreshToken
 
 OPERATORS_GRANTS = (CLIENT_CREDENTIALS, TOKEN_EXCHANGE, JWT_BEARER, DEVICE_CODE)
 

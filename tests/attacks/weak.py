@@ -17,16 +17,21 @@ import pytest
 
 from doorward import app, strict_json
 from doorward.door.bearer import Authenticator
-from doorward.endpoints import introspect, responses, revoke, routes, token
+from doorward.edge import frame as responses
+from doorward.edge import router as routes
+from doorward.edge.meter import Meter
+from doorward.endpoints import introspect, revoke, token
 from doorward.mcp import headers
-from doorward.oauth import authorization, bearer, token_reply
-from doorward.oauth.changes import Decision, Stored
+from doorward.oauth.authorization import request as authorization
+from doorward.oauth.clients.redirect_uris import matches
 from doorward.oauth.errors import BearerError
 from doorward.oauth.grants import authorization_code, refresh_token
-from doorward.oauth.limits import Meter
-from doorward.oauth.records import AccessToken, User
-from doorward.oauth.redirect_uris import matches
+from doorward.oauth.tokens import bearer
+from doorward.oauth.tokens import reply as token_reply
 from doorward.pages import consent, steps
+from doorward.records.accounts import User
+from doorward.records.changes import Decision, Stored
+from doorward.records.oauth import AccessToken
 from doorward.storage.sqlite import SqliteStore
 from doorward.upstreams.port import Caller
 

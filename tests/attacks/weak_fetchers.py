@@ -11,8 +11,8 @@ import pytest
 from fetching.hostile import CLIENT_TLS
 from starlette.datastructures import URL
 
-from doorward.doctor import check, run
-from doorward.doctor.network import Network
+from doorward.doctor.engine import check, run
+from doorward.doctor.network.sending import Network
 from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher
 from doorward.fetching.response import Fetched

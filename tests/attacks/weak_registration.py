@@ -12,13 +12,14 @@ from doorward.endpoints import register, registration_management
 from doorward.errors import Conflict
 from doorward.fetching import client_documents
 from doorward.fetching.errors import FetchError
-from doorward.oauth import authorization, client_metadata
-from doorward.oauth.changes import Decision
-from doorward.oauth.client_id_metadata import Document
-from doorward.oauth.client_metadata import read_metadata
+from doorward.oauth.authorization import request as authorization
+from doorward.oauth.clients import metadata as client_metadata
+from doorward.oauth.clients.id_metadata import Document
+from doorward.oauth.clients.metadata import read_metadata
+from doorward.oauth.clients.registration import MintedClient
+from doorward.oauth.clients.unused import content_digest
 from doorward.oauth.grants import authorization_code
-from doorward.oauth.registration import MintedClient
-from doorward.oauth.unused_clients import content_digest
+from doorward.records.changes import Decision
 
 
 def takes_any_number_of_redirect_uris(patch: pytest.MonkeyPatch) -> None:

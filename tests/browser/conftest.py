@@ -13,8 +13,8 @@ from browser.walking import PASSWORD
 from flows.processes import PYTHON, ROOT, Program, free_port, started
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import Client
+from doorward.records.changes import Insert
+from doorward.records.oauth import Client
 from doorward.storage.opening import open_store
 
 FLAGS = [

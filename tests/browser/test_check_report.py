@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from doorward.doctor.as_html import as_html
-from doorward.doctor.check import Picture
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.run import examine
+from doorward.doctor.report.as_html import as_html
 from testbed.answers import reply
 from testbed.broken import BROKEN
 

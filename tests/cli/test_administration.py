@@ -10,11 +10,12 @@ from argon2 import PasswordHasher
 
 from doorward.cli.main import COMMANDS, run
 from doorward.config.model import Config
-from doorward.oauth.changes import Insert
-from doorward.oauth.client_presets import CLIENT_PRESETS
-from doorward.oauth.consent import consent_id
-from doorward.oauth.records import AccessToken, Client, Consent, Grant, HeaderToken, RefreshToken, User
-from doorward.oauth.tokens import digest
+from doorward.oauth.authorization.consent import consent_id
+from doorward.oauth.clients.presets import CLIENT_PRESETS
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.accounts import HeaderToken, User
+from doorward.records.changes import Insert
+from doorward.records.oauth import AccessToken, Client, Consent, Grant, RefreshToken
 from doorward.storage.opening import open_store
 
 

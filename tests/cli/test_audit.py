@@ -10,11 +10,11 @@ import sqlite3
 import msgspec
 import pytest
 
+from doorward.audit.chain import entry_id
+from doorward.audit.events import AuditEvent
+from doorward.audit.log import AuditLog
 from doorward.cli.main import run
 from doorward.clock import FixedClock
-from doorward.oauth.audit_chain import entry_id
-from doorward.oauth.audit_events import AuditEvent
-from doorward.storage.audit_log import AuditLog
 from doorward.storage.sqlite import SqliteStore
 
 

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from doorward.cli.check_baseline import Memory
-from doorward.doctor.check import Picture
+from doorward.doctor.engine.check import Picture
 
 URL = "https://mcp.example.com/mcp"
 

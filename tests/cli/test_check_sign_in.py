@@ -7,8 +7,8 @@ import click
 import pytest
 
 from doorward.cli import check_sign_in
-from doorward.doctor.check import Picture
-from doorward.doctor.exchange import SignIn
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import SignIn
 
 
 @pytest.mark.parametrize("text", ["dwk_secret", " dwk_secret\n", "Bearer dwk_secret", "bearer  dwk_secret\r\n"])

@@ -17,8 +17,8 @@ from postgres_server import PASSWORD, PostgresServer, running_server
 from storage.samples import least
 
 from doorward.cli.main import run
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import Client
+from doorward.records.changes import Insert
+from doorward.records.oauth import Client
 from doorward.storage.opening import open_store
 from doorward.storage.postgres_migrations import packaged_migrations
 

@@ -15,7 +15,7 @@ from doorward.cli import run_server
 from doorward.cli.http_protocol import BoundedProtocol, PeerProtocol
 from doorward.door.worker_peers import WorkerPeers
 from doorward.errors import StartError, Unavailable, UpstreamError
-from doorward.oauth.records import User
+from doorward.records.accounts import User
 
 OWNER_ID = "0123abcd"
 

@@ -5,7 +5,7 @@ import pytest
 from doorward.config.addresses import policy_of
 from doorward.config.load import load
 from doorward.errors import ConfigError
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
 
 TOKEN = "an-initial-access-token"
 

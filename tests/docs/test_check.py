@@ -15,11 +15,11 @@ from doctor.on_a_port import on_a_port
 from flows.processes import ROOT
 
 from doorward.cli.check import command
-from doorward.doctor.check import Picture
-from doorward.doctor.report import as_lines
-from doorward.doctor.rules import profiles
-from doorward.doctor.run import examine
-from doorward.doctor.verdicts import GRADES
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.rules import profiles
+from doorward.doctor.engine.run import examine
+from doorward.doctor.report.formats import as_lines
+from doorward.doctor.report.verdicts import GRADES
 from testbed.broken import BROKEN
 from testbed.good import Good
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from doorward.doctor.check import Check, Finding, Picture
-from doorward.doctor.exchange import Request, Response, Together
+from doorward.doctor.engine.check import Check, Finding, Picture
+from doorward.doctor.engine.requests import Request, Response, Together
 
 
 def driven(check: Check, picture: Picture, answer: Callable[[Request], Response]) -> list[Finding]:

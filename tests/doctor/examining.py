@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from doorward.doctor.check import Finding, Picture
-from doorward.doctor.run import Report, examine
+from doorward.doctor.engine.check import Finding, Picture
+from doorward.doctor.engine.run import Report, examine
 from testbed.good import ORIGIN, Good
 
 URL = f"{ORIGIN}/mcp"

@@ -10,9 +10,9 @@ from email.utils import formatdate
 import pytest
 from doctor.examining import only, rules_of, signed_in
 
-from doorward.doctor.check import Picture
 from doorward.doctor.checks.access import read_jwt
-from doorward.doctor.exchange import Request
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Request
 from testbed.answers import page, reply
 from testbed.authorization import Authorization
 from testbed.broken import BROKEN

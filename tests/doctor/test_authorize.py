@@ -7,12 +7,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from doctor.driving import driven
 
-from doorward.doctor.check import Picture
 from doorward.doctor.checks.authorize import authorize
 from doorward.doctor.checks.pages import cookies_of, permits, walk
 from doorward.doctor.checks.registration import LOOPBACK, LOOPBACK_URIS
-from doorward.doctor.exchange import Request, Response
-from doorward.doctor.rules import profiles
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Request, Response
+from doorward.doctor.engine.rules import profiles
 from testbed.answers import page, reply
 from testbed.good import Good
 

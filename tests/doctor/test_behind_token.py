@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from doctor.examining import URL, only, rules_of
 
-from doorward.doctor.check import Picture
-from doorward.doctor.rules import profiles
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.rules import profiles
+from doorward.doctor.engine.run import examine
 from testbed.answers import reply, rpc_error
 from testbed.good import Good
 

@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from doorward.doctor.check import Picture
-from doorward.doctor.rules import profiles
-from doorward.doctor.run import Report, examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.rules import profiles
+from doorward.doctor.engine.run import Report, examine
 from testbed.answers import page
 from testbed.good import ORIGIN, Good
 

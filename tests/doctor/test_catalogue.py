@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from doctor.examining import URL, only, rules_of
 
-from doorward.doctor.check import Picture
 from doorward.doctor.checks.tool_calls import safe
-from doorward.doctor.exchange import Response
-from doorward.doctor.rules import profiles
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Response
+from doorward.doctor.engine.rules import profiles
+from doorward.doctor.engine.run import examine
 from testbed.answers import event, reply, rpc_error
 from testbed.good import Good, LegacyOpen, ModernOpen, Open
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flows.processes import ROOT
 
-from doorward.doctor.rules import profiles, rules
+from doorward.doctor.engine.rules import profiles, rules
 from testbed.broken import BROKEN
 
 CAUSES = """

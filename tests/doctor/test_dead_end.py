@@ -7,8 +7,8 @@ import json
 import pytest
 from doctor.examining import only, rules_of, signed_in
 
-from doorward.doctor.exchange import Response
-from doorward.doctor.rules import profiles
+from doorward.doctor.engine.requests import Response
+from doorward.doctor.engine.rules import profiles
 from testbed.answers import page, reply
 from testbed.good import Good, LegacyOpen
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from doctor.driving import driven
 
-from doorward.doctor.check import Picture
 from doorward.doctor.checks import discovery
 from doorward.doctor.checks.documents import PRM, kept_too_long
 from doorward.doctor.checks.inner_urls import why_inner
 from doorward.doctor.checks.metadata_documents import server
-from doorward.doctor.exchange import Request, Response
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Request, Response
+from doorward.doctor.engine.run import examine
 from testbed.answers import page, reply, rpc_error
 from testbed.authorization import Authorization
 from testbed.broken import BROKEN

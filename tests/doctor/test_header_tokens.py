@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from doorward.doctor.check import Picture
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.run import examine
 from testbed.answers import reply
 from testbed.good import ORIGIN, HeaderToken
 

@@ -7,13 +7,13 @@ from doctor.hostile import behind, bodies, documents, handshakes, heads, words  
 from doctor.hostile.guard import OnlyTheseNames, OnlyThisMachine
 from doctor.hostile.server import CASES, listening
 
-from doorward.doctor.as_html import as_html
-from doorward.doctor.as_junit import as_junit
-from doorward.doctor.check import Picture
-from doorward.doctor.network import Network
-from doorward.doctor.report import as_json, as_lines
-from doorward.doctor.rules import profiles
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.rules import profiles
+from doorward.doctor.engine.run import examine
+from doorward.doctor.network.sending import Network
+from doorward.doctor.report.as_html import as_html
+from doorward.doctor.report.as_junit import as_junit
+from doorward.doctor.report.formats import as_json, as_lines
 from testbed.good import Good
 
 PASSWORD = "pass-word-of-the-user"

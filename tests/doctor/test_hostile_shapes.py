@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from doorward.doctor.as_html import as_html
-from doorward.doctor.as_junit import as_junit
-from doorward.doctor.check import Picture
-from doorward.doctor.exchange import Request, Response
-from doorward.doctor.report import as_json, as_lines
-from doorward.doctor.rules import profiles
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Request, Response
+from doorward.doctor.engine.rules import profiles
+from doorward.doctor.engine.run import examine
+from doorward.doctor.report.as_html import as_html
+from doorward.doctor.report.as_junit import as_junit
+from doorward.doctor.report.formats import as_json, as_lines
 from testbed.answers import reply
 from testbed.good import GOOD, ORIGIN, Good
 

@@ -13,12 +13,12 @@ from doctor.hostile.documents import INSIDE
 from doctor.hostile.guard import OnlyTheseNames, OnlyThisMachine
 
 import doorward.doctor
-from doorward.doctor.check import Picture, challenge_of
-from doorward.doctor.exchange import Request, Response
-from doorward.doctor.masking import shown
-from doorward.doctor.network import Network
-from doorward.doctor.report import as_json, as_lines
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Picture, challenge_of
+from doorward.doctor.engine.masking import shown
+from doorward.doctor.engine.requests import Request, Response
+from doorward.doctor.engine.run import examine
+from doorward.doctor.network.sending import Network
+from doorward.doctor.report.formats import as_json, as_lines
 from testbed.answers import reply
 from testbed.good import ORIGIN, Good
 

@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 import pytest
 from doctor.every_report import SERVERS, report_of
 
-from doorward.doctor.as_html import as_html, lines
-from doorward.doctor.check import Picture, differing
-from doorward.doctor.run import Report, examine
+from doorward.doctor.engine.check import Picture, differing
+from doorward.doctor.engine.run import Report, examine
+from doorward.doctor.report.as_html import as_html, lines
 from testbed.answers import reply
 from testbed.broken import BROKEN
 from testbed.good import ORIGIN, Good

@@ -7,11 +7,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from doctor.every_report import SERVERS, report_of
 
-from doorward.doctor.as_junit import as_junit
-from doorward.doctor.check import Picture
-from doorward.doctor.report import exit_code
-from doorward.doctor.rules import profiles, rules
-from doorward.doctor.run import Report, examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.rules import profiles, rules
+from doorward.doctor.engine.run import Report, examine
+from doorward.doctor.report.as_junit import as_junit
+from doorward.doctor.report.formats import exit_code
 from testbed.answers import reply
 from testbed.broken import BROKEN
 from testbed.good import ORIGIN, Good

@@ -7,9 +7,9 @@ import json
 import pytest
 from doctor.examining import URL, only, rules_of, signed_in
 
-from doorward.doctor import baseline
-from doorward.doctor.check import Picture
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.run import examine
+from doorward.doctor.report import baseline
 from testbed.answers import reply
 from testbed.good import ORIGIN, Good, Open, SignedTokens
 from testbed.signing import key_set, new_key

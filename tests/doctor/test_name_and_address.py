@@ -9,11 +9,11 @@ import pytest
 from doctor.driving import driven
 from fetching.hostile import CA, CLIENT_TLS, listening, response
 
-from doorward.doctor.check import Picture
 from doorward.doctor.checks.name_and_address import network
-from doorward.doctor.exchange import Certificate, Connect, Request, Response
-from doorward.doctor.network import Network
-from doorward.doctor.run import STAGES, examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Certificate, Connect, Request, Response
+from doorward.doctor.engine.run import STAGES, examine
+from doorward.doctor.network.sending import Network
 
 REFUSED = Response(401, {"www-authenticate": "Bearer"})
 URL = "https://mcp.example.com/mcp"

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 from doctor.examining import URL
 
-from doorward.doctor.check import Picture
-from doorward.doctor.exchange import Response
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Response
+from doorward.doctor.engine.run import examine
 from testbed.good import Good, SignedTokens
 
 ODD = (

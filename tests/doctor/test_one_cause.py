@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from doorward.doctor.check import Picture
-from doorward.doctor.exchange import Request, Response
-from doorward.doctor.rules import profiles
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Request, Response
+from doorward.doctor.engine.rules import profiles
+from doorward.doctor.engine.run import examine
 from testbed.answers import page, reply
 from testbed.broken import BROKEN
 from testbed.good import Good

@@ -134,7 +134,7 @@ def test_nothing_heavy_is_loaded_before_it_is_used(run):
         import sys
 
         def test_what_is_loaded(mcp_door_check):
-            heavy = {"asyncio", "ssl", "msgspec", "jinja2", "httptools", "cryptography", "doorward.doctor.run"}
+            heavy = {"asyncio", "ssl", "msgspec", "jinja2", "httptools", "cryptography", "doorward.doctor.engine.run"}
             assert not heavy & set(sys.modules)
     """)
     done.assert_outcomes(passed=1)

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from doctor.examining import URL, only, rules_of, signed_in
 
-from doorward.doctor.check import Picture
-from doorward.doctor.exchange import Response
-from doorward.doctor.rules import profiles, rules
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Response
+from doorward.doctor.engine.rules import profiles, rules
+from doorward.doctor.engine.run import examine
 from testbed.answers import event, reply, result, rpc_error
 from testbed.good import Good, HeaderToken, LegacyOpen, LegacyWithSignIn, ModernOpen, ModernWithSignIn, Open
 

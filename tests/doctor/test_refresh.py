@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from doctor.examining import only, rules_of, signed_in
 
-from doorward.doctor.exchange import Response
+from doorward.doctor.engine.requests import Response
 from testbed.answers import page, reply
 from testbed.broken import BROKEN
 from testbed.good import ORIGIN, Good

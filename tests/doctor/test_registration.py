@@ -7,11 +7,11 @@ import json
 import pytest
 from doctor.driving import driven
 
-from doorward.doctor.check import Picture
 from doorward.doctor.checks.agents import BROWSER
 from doorward.doctor.checks.registration import LOOPBACK, forget, limits, register
-from doorward.doctor.exchange import Request, Response
-from doorward.doctor.rules import profiles
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Request, Response
+from doorward.doctor.engine.rules import profiles
 from testbed.answers import page, reply
 from testbed.good import Good
 

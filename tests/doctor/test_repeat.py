@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 from doctor.examining import URL, only, rules_of, signed_in
 
-from doorward.doctor.check import Picture
 from doorward.doctor.checks import repeat
-from doorward.doctor.exchange import Request, Response, Together
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Request, Response, Together
 from testbed.answers import page, reply
 from testbed.good import ORIGIN, Good
 

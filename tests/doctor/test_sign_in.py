@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 from doctor.examining import only, rules_of, signed_in
 
-from doorward.doctor.exchange import Response
+from doorward.doctor.engine.requests import Response
 from testbed.answers import page, reply
 from testbed.good import ORIGIN, Good, HeaderToken
 

@@ -7,10 +7,10 @@ import asyncio
 import httpx2
 import pytest
 
-from doorward.doctor.callback import listening
-from doorward.doctor.check import Picture
-from doorward.doctor.network import Network
-from doorward.doctor.run import Report, examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.run import Report, examine
+from doorward.doctor.network.callback import listening
+from doorward.doctor.network.sending import Network
 from testbed.broken import BROKEN
 from testbed.good import Good
 from testbed.serving import serving

@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 from doctor.examining import URL, only, rules_of
 
-from doorward.doctor.check import Picture
 from doorward.doctor.checks import streams
-from doorward.doctor.exchange import Response
-from doorward.doctor.network import Network
-from doorward.doctor.run import STAGES, Stage, examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Response
+from doorward.doctor.engine.run import STAGES, Stage, examine
+from doorward.doctor.network.sending import Network
 from testbed.answers import event, reply, rpc_error
 from testbed.good import Good, LegacyOpen, LegacyWithSignIn, ModernOpen, Open
 from testbed.serving import serving

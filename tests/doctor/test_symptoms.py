@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from doorward.doctor.check import Finding, Picture
-from doorward.doctor.exchange import Request, Response, SignIn
-from doorward.doctor.rules import profiles
-from doorward.doctor.run import examine
+from doorward.doctor.engine.check import Finding, Picture
+from doorward.doctor.engine.requests import Request, Response, SignIn
+from doorward.doctor.engine.rules import profiles
+from doorward.doctor.engine.run import examine
 from testbed.answers import page, reply
 from testbed.broken import BROKEN
 from testbed.good import ORIGIN, Good

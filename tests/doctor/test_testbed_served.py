@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from flows.processes import PYTHON, ROOT
 
-from doorward.doctor.exchange import Response
+from doorward.doctor.engine.requests import Response
 from testbed.__main__ import SERVERS, main
 from testbed.broken import BROKEN
 from testbed.good import Good

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs
 import pytest
 from doctor.driving import driven
 
-from doorward.doctor.check import Picture
 from doorward.doctor.checks.token import token
-from doorward.doctor.exchange import Request, Response
-from doorward.doctor.rules import profiles
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Request, Response
+from doorward.doctor.engine.rules import profiles
 from testbed.answers import reply
 
 TOKEN = "https://a.example/token"

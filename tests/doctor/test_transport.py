@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from doctor.driving import driven
 
-from doorward.doctor.check import Picture
 from doorward.doctor.checks import transport
 from doorward.doctor.checks.agents import agents, documents
 from doorward.doctor.checks.browsers import browsers, oauth_paths
-from doorward.doctor.exchange import Response
-from doorward.doctor.rules import profiles
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.requests import Response
+from doorward.doctor.engine.rules import profiles
 from testbed.answers import CORS, page, reply
 
 URL = "https://mcp.example.com/mcp"

@@ -11,12 +11,13 @@ from typing import Any
 from doorward.clock import CountingEntropy, FixedClock
 from doorward.config.model import Config
 from doorward.door.door import McpDoor
-from doorward.oauth import tokens
-from doorward.oauth.changes import Insert
+from doorward.keys.sealing import Sealer
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import AccessToken, HeaderToken
+from doorward.oauth.tokens import opaque as tokens
+from doorward.records.accounts import HeaderToken
+from doorward.records.changes import Insert
+from doorward.records.oauth import AccessToken
 from doorward.storage.memory import MemoryStore
-from doorward.storage.sealing import Sealer
 from doorward.upstreams.port import Receive, Send, UpstreamCall
 
 ORIGIN = "https://mcp.example.com"

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from door.fronts import ORIGIN, RESOURCE, Front, legacy
 
-from doorward.oauth import tokens
-from doorward.oauth.changes import DeleteAll
-from doorward.oauth.records import AccessToken
+from doorward.oauth.tokens import opaque as tokens
+from doorward.records.changes import DeleteAll
+from doorward.records.oauth import AccessToken
 from doorward.storage.memory import MemoryStore
 
 PLAIN = 'Bearer scope="mcp", resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp"'

@@ -6,10 +6,10 @@ import pytest
 from door.fronts import RESOURCE, Front, legacy
 from oauth.proofs import Holder
 
+from doorward.authority.dpop_proofs import DpopProofs
 from doorward.errors import Unavailable
-from doorward.oauth.records import SeenProof
-from doorward.storage.dpop_proofs import DpopProofs
-from doorward.storage.sealing import Sealer
+from doorward.keys.sealing import Sealer
+from doorward.records.oauth import SeenProof
 
 ANN = Holder()
 

@@ -11,7 +11,7 @@ from door.fronts import Answer, Front, legacy, modern, modern_headers
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.mcpserver import MCPServer
 
-from doorward.upstreams.asgi import AsgiUpstream
+from doorward.upstreams.asgi.upstream import AsgiUpstream
 
 LEGACY = {"mcp-protocol-version": "2025-11-25"}
 INITIALIZE = legacy(

@@ -12,7 +12,7 @@ from joserfc.jwk import ECKey
 from joserfc.jws import JWSRegistry
 from world import ISSUER, REDIRECT_URI, World, world
 
-from doorward.oauth.client_assertion import ASSERTION_TYPE
+from doorward.oauth.clients.assertion import ASSERTION_TYPE
 
 KEY = ECKey.generate_key("P-256", {"kid": "one"}, private=True)
 OTHER_KEY = ECKey.generate_key("P-256", {"kid": "two"}, private=True)

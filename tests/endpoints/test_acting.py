@@ -6,8 +6,8 @@ import pytest
 from endpoints.test_further_grants import credentials, exchanged, operator_client, other_with_user_token
 from world import World, world
 
-from doorward.login.accounts import add_user, disable_user, remove_user
-from doorward.login.registered_clients import remove_client
+from doorward.directory.accounts import add_user, disable_user, remove_user
+from doorward.directory.clients import remove_client
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from doorward.oauth.grants.token_exchange import ACCESS_TOKEN_TYPE
 

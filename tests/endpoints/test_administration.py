@@ -9,12 +9,12 @@ from world import ISSUER, world
 
 from doorward.administration.catalogue import OPERATIONS
 from doorward.administration.operation import CAPABILITIES
-from doorward.login.header_tokens import create_header_token
-from doorward.oauth.audit_records import AuditEntry
-from doorward.oauth.bearer import check_header_token
+from doorward.directory.header_tokens import create_header_token
 from doorward.oauth.errors import BearerError, Reason
-from doorward.oauth.records import HeaderToken
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.bearer import check_header_token
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.accounts import HeaderToken
+from doorward.records.audit import AuditEntry
 
 API = f"{ISSUER}/-/api/v1"
 FILLED = {"client_id": "nobody", "name": "nobody", "token": "nobody", "grant_id": "nobody"}

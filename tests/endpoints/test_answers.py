@@ -108,7 +108,7 @@ async def test_a_body_over_the_limit_is_refused(tmp_path, path, headers, body):
 )
 @pytest.mark.parametrize("parts", [0, 3])
 async def test_a_body_that_does_not_arrive_is_given_up(tmp_path, monkeypatch, path, parts):
-    monkeypatch.setattr("doorward.endpoints.responses.BODY_SECONDS", 0.01)
+    monkeypatch.setattr("doorward.edge.frame.BODY_SECONDS", 0.01)
     sent, left = [], iter(range(parts))
 
     async def receive():

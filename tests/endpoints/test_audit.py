@@ -12,10 +12,10 @@ import pytest
 from endpoints.registering import CONFIDENTIAL, post
 from world import PASSWORD, REDIRECT_URI, VERIFIER, form_of, query_of, world
 
+from doorward.audit.chain import CHAIN, Verification, entry_id
 from doorward.clock import FixedClock
 from doorward.logs import JsonFormatter
-from doorward.oauth.audit_chain import CHAIN, Verification, entry_id
-from doorward.oauth.audit_records import AuditEntry, AuditHead
+from doorward.records.audit import AuditEntry, AuditHead
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from oauth.proofs import Holder
 from world import CALL, ISSUER, REDIRECT_URI, RESOURCE, VERIFIER, World, query_of, world
 
-from doorward.oauth.changes import DeleteAll
-from doorward.oauth.records import AccessToken, SeenProof
+from doorward.records.changes import DeleteAll
+from doorward.records.oauth import AccessToken, SeenProof
 
 TOKEN_URL = f"{ISSUER}/token"
 ACCEPT = {"accept": "application/json, text/event-stream"}

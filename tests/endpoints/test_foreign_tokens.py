@@ -12,7 +12,7 @@ from world import ISSUER, RESOURCE, echo_app, world
 
 from doorward import CallRefused, ConfigError, Door, VerifiedToken
 from doorward.clock import FixedClock
-from doorward.oauth import tokens
+from doorward.oauth.tokens import opaque as tokens
 
 CLOCK = FixedClock()
 BOTH = "application/json, text/event-stream"

@@ -15,19 +15,20 @@ from oauth.given import MINTED, Wrapping
 from oauth.grants.id_jags import EC, IDP, KEYS, Forger, Place, claims, header, signed
 from world import ISSUER, REDIRECT_URI, RESOURCE, world
 
+from doorward.authority.authority import Authority
+from doorward.directory.accounts import add_user, disable_user, remove_user
+from doorward.directory.clients import add_client, list_grants, remove_client, revoke_grant
+from doorward.edge.frame import guarded, json_response
 from doorward.endpoints.further_grants import FurtherGrants
-from doorward.endpoints.responses import guarded, json_response
 from doorward.endpoints.token import TokenEndpoint
-from doorward.login.accounts import add_user, disable_user, remove_user
-from doorward.login.registered_clients import add_client, list_grants, remove_client, revoke_grant
-from doorward.oauth.changes import Replace
+from doorward.oauth.clients.operator_grants import OperatorGrants
 from doorward.oauth.errors import InvalidClient
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE
 from doorward.oauth.grants.token_exchange import ACCESS_TOKEN_TYPE
-from doorward.oauth.operator_grants import OperatorGrants
-from doorward.oauth.records import Client, Grant, User
 from doorward.oauth.trusted_issuers import TrustedIssuer
-from doorward.storage.authority import Authority
+from doorward.records.accounts import User
+from doorward.records.changes import Replace
+from doorward.records.oauth import Client, Grant
 
 TRUSTED = TrustedIssuer(issuer=IDP, keys=KEYS)
 

@@ -12,12 +12,12 @@ from oauth.proofs import Holder
 from storage.samples import least
 from world import ISSUER, REDIRECT_URI, RESOURCE, VERIFIER, World, world
 
-from doorward.login.header_tokens import create_header_token
-from doorward.login.registered_clients import add_client
-from doorward.oauth.changes import Delete, Insert
-from doorward.oauth.operator_grants import OperatorGrants
-from doorward.oauth.records import AccessToken, RefreshToken
-from doorward.oauth.tokens import digest
+from doorward.directory.clients import add_client
+from doorward.directory.header_tokens import create_header_token
+from doorward.oauth.clients.operator_grants import OperatorGrants
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.changes import Delete, Insert
+from doorward.records.oauth import AccessToken, RefreshToken
 
 JWT_TYPE = "application/token-introspection+jwt"
 INACTIVE = {"active": False}

@@ -14,7 +14,7 @@ from world import ISSUER, REDIRECT_URI, RESOURCE, VERIFIER, World, query_of, wor
 
 from doorward.clock import FixedClock
 from doorward.fetching.fetcher import Fetcher
-from doorward.oauth.records import Client
+from doorward.records.oauth import Client
 
 
 async def authorize(w: World, client_id: str, **changes: str) -> httpx2.Response:

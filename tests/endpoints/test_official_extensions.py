@@ -16,10 +16,10 @@ from oauth.grants.id_jags import RSA
 from world import CALL, ISSUER, RESOURCE, world
 
 from doorward.clock import SystemClock
-from doorward.oauth.changes import Replace
-from doorward.oauth.client_keys import read_jwks
+from doorward.oauth.clients.keys import read_jwks
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS, JWT_BEARER
-from doorward.oauth.records import Client
+from doorward.records.changes import Replace
+from doorward.records.oauth import Client
 
 
 class Memory:

@@ -8,9 +8,9 @@ import re
 import pytest
 from world import ISSUER, REDIRECT_URI, query_of, world
 
-from doorward.login.registered_clients import add_client
-from doorward.oauth.client_presets import CLIENT_PRESETS
-from doorward.oauth.records import Client
+from doorward.directory.clients import add_client
+from doorward.oauth.clients.presets import CLIENT_PRESETS
+from doorward.records.oauth import Client
 
 EVIL = "https://evil.example/phish"
 FAULTS = [{"response_type": "token"}, {"scope": "nothing"}, {"code_challenge": "-"}, {"resource": "https://a.example"}]

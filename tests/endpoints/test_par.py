@@ -9,7 +9,7 @@ import pytest
 from oauth.proofs import Holder
 from world import ISSUER, PASSWORD, REDIRECT_URI, World, follow, query_of, world
 
-from doorward.oauth.records import PushedRequest
+from doorward.records.oauth import PushedRequest
 
 URN = "urn:ietf:params:oauth:request_uri:"
 

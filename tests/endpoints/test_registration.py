@@ -12,7 +12,7 @@ from world import REDIRECT_URI, VERIFIER, World, world
 
 from doorward.clock import FixedClock
 from doorward.fetching.fetcher import Fetcher
-from doorward.oauth.records import Client
+from doorward.records.oauth import Client
 
 INITIAL = "an-initial-access-token"
 

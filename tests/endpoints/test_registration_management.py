@@ -6,7 +6,7 @@ import pytest
 from endpoints.registering import CONFIDENTIAL, post
 from world import ISSUER, REDIRECT_URI, VERIFIER, world
 
-from doorward.oauth.records import Client, Consent, Grant
+from doorward.records.oauth import Client, Consent, Grant
 from doorward.storage.sqlite import SqliteStore
 
 

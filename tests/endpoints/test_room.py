@@ -10,15 +10,15 @@ from typing import Any
 
 import httpx2
 import pytest
+from edge.test_limits import caller
 from endpoints.documents import door_and_host, publish
 from endpoints.test_further_grants import operator_client
-from endpoints.test_limits import caller
 from world import REDIRECT_URI, VERIFIER, World, follow, form_of
 
-from doorward.oauth.audit_records import AuditEntry, AuditHead
-from doorward.oauth.door_records import DoorExamination
 from doorward.oauth.grant_types import DEVICE_CODE
-from doorward.oauth.records import RECORD_TYPES
+from doorward.records.audit import AuditEntry, AuditHead
+from doorward.records.doors import DoorExamination
+from doorward.records.kinds import RECORD_TYPES
 
 LIMIT = 2
 OF_ADDRESS = 5 * LIMIT

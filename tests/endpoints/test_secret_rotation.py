@@ -6,8 +6,8 @@ from endpoints.test_audit import entries
 from world import REDIRECT_URI, world
 
 from doorward.administration.operation import CAPABILITIES
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import Client
+from doorward.records.changes import Insert
+from doorward.records.oauth import Client
 
 MINE = {"name": "Mine", "redirect_uris": ["https://client.example/callback"]}
 

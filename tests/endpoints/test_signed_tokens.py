@@ -11,12 +11,12 @@ from oauth.proofs import Holder
 from world import CALL, ISSUER, REDIRECT_URI, RESOURCE, VERIFIER, World, world
 
 from doorward.clock import CountingEntropy, FixedClock
+from doorward.directory.header_tokens import create_header_token
 from doorward.door.identity import LIFETIME_SECONDS, UpstreamIdentity
-from doorward.login.header_tokens import create_header_token
-from doorward.oauth.access_token_jwt import LIMIT_CHARS, is_shaped_like_one
-from doorward.oauth.records import AccessToken
-from doorward.storage.key_rotation import Rotation
-from doorward.storage.keys import Keys
+from doorward.keys.ring import Keys
+from doorward.keys.rotation import Rotation
+from doorward.oauth.tokens.access_token_jwt import LIMIT_CHARS, is_shaped_like_one
+from doorward.records.oauth import AccessToken
 from doorward.upstreams.port import Caller
 
 IDENTITY = "doorward-identity+jwt"

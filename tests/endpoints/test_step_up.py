@@ -8,8 +8,8 @@ import re
 import pytest
 from world import ISSUER, REDIRECT_URI, World, query_of, world
 
-from doorward.login.registered_clients import list_grants, remove_client, revoke_grant
-from doorward.oauth.records import Consent
+from doorward.directory.clients import list_grants, remove_client, revoke_grant
+from doorward.records.oauth import Consent
 
 DELETE = {"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "delete_file", "arguments": {}}}
 SETTINGS = {"tool_scopes": {"delete_*": ("files:write",)}}

@@ -10,7 +10,7 @@ from world import RESOURCE, world
 from doorward import TokenRefused, TokenRequest, TokenTerms
 from doorward.endpoints import token_hook
 from doorward.errors import Conflict, Unavailable
-from doorward.oauth.records import AccessToken, Grant, RefreshToken
+from doorward.records.oauth import AccessToken, Grant, RefreshToken
 
 SCOPES = ("read", "write")
 

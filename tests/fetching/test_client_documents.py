@@ -16,11 +16,11 @@ from doorward.clock import FixedClock
 from doorward.fetching.budget import HostBudget
 from doorward.fetching.client_documents import REFUSED_SECONDS, FetchedClientDocuments
 from doorward.fetching.errors import FetchError
-from doorward.oauth.changes import Insert, Replace
-from doorward.oauth.client_assertion import Assertion
+from doorward.oauth.clients.assertion import Assertion
 from doorward.oauth.errors import InvalidClient, LocalAuthorizationError, Reason
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import Client
+from doorward.records.changes import Insert, Replace
+from doorward.records.oauth import Client
 from doorward.storage.memory import MemoryStore
 
 POLICY = Policy(ISSUER, RESOURCE, ("mcp",))

@@ -9,7 +9,7 @@ from oauth.grants.id_jags import EC, IDP, RSA, Place, claims, header, signed
 from doorward.clock import FixedClock
 from doorward.errors import Unavailable
 from doorward.fetching.issuer_keys import IssuerKeys
-from doorward.oauth.id_jag import key_of, read_assertion
+from doorward.oauth.grants.id_jag import key_of, read_assertion
 from doorward.oauth.trusted_issuers import TrustedIssuer
 
 

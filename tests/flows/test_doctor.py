@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from flows.foreign import everything_server, python_server
 
-from doorward.doctor.check import Picture
-from doorward.doctor.network import Network
-from doorward.doctor.run import Report, examine
+from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.run import Report, examine
+from doorward.doctor.network.sending import Network
 
 # Starlette redirects the other spelling, and has no route for OPTIONS.
 STARLETTE = {("TRN-01", "risk"), ("CORS-01", "risk")}

@@ -14,7 +14,7 @@ from flows.processes import PYTHON, ROOT
 from flows.signing_in import check_with_login
 from flows.user_agent import Person
 
-from doorward.doctor.rules import rules
+from doorward.doctor.engine.rules import rules
 
 OWNER = Person("owner", PASSWORD)
 

@@ -7,7 +7,7 @@ from postgres_server import running_server
 from starlette.requests import Request
 from world import world
 
-from doorward.endpoints import responses
+from doorward.edge import frame as responses
 from fuzz.endpoints import Asked, ask, campaign
 
 CASES = 600

@@ -15,7 +15,8 @@ import msgspec
 from judge.checker import Break
 from judge.model import Model
 
-from doorward.oauth.records import RECORD_TYPES, AccessToken, AuthorizationCode, Client, Grant, RefreshToken
+from doorward.records.kinds import RECORD_TYPES
+from doorward.records.oauth import AccessToken, AuthorizationCode, Client, Grant, RefreshToken
 from doorward.storage.port import Store
 
 

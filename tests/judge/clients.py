@@ -19,7 +19,7 @@ from judge.wire import Lost, NotReached, Reply, Request, Wire, form
 
 from doorward.oauth.grant_types import DEVICE_CODE
 from doorward.oauth.policy import Policy
-from doorward.oauth.tokens import ACCESS_TOKEN, mint
+from doorward.oauth.tokens.opaque import ACCESS_TOKEN, mint
 
 REDIRECT_URI = "https://client.example/callback"
 RETRY_SECONDS = 0.01

@@ -28,14 +28,14 @@ from postgres_server import PostgresServer
 
 from doorward.app import Door
 from doorward.clock import SystemEntropy
-from doorward.login.accounts import add_user, disable_user, remove_user
+from doorward.directory.accounts import add_user, disable_user, remove_user
+from doorward.directory.clients import add_client, remove_client
 from doorward.login.local import hash_password
-from doorward.login.registered_clients import add_client, remove_client
-from doorward.oauth.changes import Insert
+from doorward.oauth.clients.operator_grants import OperatorGrants
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
-from doorward.oauth.operator_grants import OperatorGrants
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import User
+from doorward.records.accounts import User
+from doorward.records.changes import Insert
 from doorward.storage.memory import MemoryStore
 from doorward.storage.port import Store
 

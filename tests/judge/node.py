@@ -18,7 +18,7 @@ from judge.stores import Death, Mortal, Unsteady
 from doorward.app import Door
 from doorward.cli.run_server import bind, serve
 from doorward.logs import configure
-from doorward.oauth.client_keys import read_jwks, stored_keys
+from doorward.oauth.clients.keys import read_jwks, stored_keys
 from doorward.oauth.trusted_issuers import TrustedIssuer
 from doorward.storage.opening import DEFAULT_FILE
 from doorward.storage.port import Store

@@ -14,8 +14,8 @@ from typing import Any
 from judge.stage import Stage
 
 from doorward.errors import Unavailable
-from doorward.oauth.changes import Change, Stored
-from doorward.oauth.records import Record
+from doorward.records.changes import Change, Stored
+from doorward.records.record import Record
 from doorward.storage.port import Listed, Store
 
 

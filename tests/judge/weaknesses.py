@@ -19,19 +19,19 @@ from doorward.app import Door
 from doorward.clock import Clock
 from doorward.endpoints import token
 from doorward.errors import Conflict, Unavailable
-from doorward.oauth.changes import Change, Decision, Delete, DeleteAll, Expect, Insert, Replace, Stored
-from doorward.oauth.records import (
+from doorward.oauth.token import TokenReply
+from doorward.records.accounts import User
+from doorward.records.changes import Change, Decision, Delete, DeleteAll, Expect, Insert, Replace, Stored
+from doorward.records.oauth import (
     AccessToken,
     AuthorizationCode,
     Client,
     DeviceAuthorization,
     Grant,
-    Record,
     RefreshToken,
     SeenAssertion,
-    User,
 )
-from doorward.oauth.token import TokenReply
+from doorward.records.record import Record
 from doorward.storage.port import Store
 
 LATE_SECONDS = 0.05

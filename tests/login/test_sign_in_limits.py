@@ -3,12 +3,12 @@
 import pytest
 from oauth.given import POLICY, Wrapping
 
+from doorward.authority.authority import Authority
+from doorward.authority.dpop_proofs import DpopProofs
 from doorward.clock import CountingEntropy, FixedClock
+from doorward.login import delays as limits
 from doorward.login.sign_in_limits import SignInLimits
-from doorward.oauth import limits
 from doorward.oauth.errors import TooManyRequests
-from doorward.storage.authority import Authority
-from doorward.storage.dpop_proofs import DpopProofs
 from doorward.storage.memory import MemoryStore
 
 SOCKET_FILE = ""

@@ -8,16 +8,16 @@ from itertools import chain
 import pytest
 from oauth.given import POLICY, Wrapping
 
+from doorward.authority.authority import Authority
+from doorward.authority.dpop_proofs import DpopProofs
 from doorward.clock import CountingEntropy, FixedClock
 from doorward.errors import Unavailable
+from doorward.login import delays as limits
+from doorward.login.delays import Delays
 from doorward.login.tries import Subject, Tries
-from doorward.oauth import limits
-from doorward.oauth.changes import Insert
 from doorward.oauth.errors import TooManyRequests
-from doorward.oauth.limits import Delays
-from doorward.oauth.records import FailedSignIns
-from doorward.storage.authority import Authority
-from doorward.storage.dpop_proofs import DpopProofs
+from doorward.records.accounts import FailedSignIns
+from doorward.records.changes import Insert
 from doorward.storage.memory import MemoryStore
 
 HERE = Subject("here", Delays(free=5, first_seconds=2, longest_seconds=900), forgives=True)

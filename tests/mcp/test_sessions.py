@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from doorward.clock import CountingEntropy
+from doorward.keys.sealing import Sealer
 from doorward.mcp.sessions import LONGEST_ID, McpSession, seal_session_id, session_context, unseal_session_id
-from doorward.storage.sealing import Sealer
 
 SEALER = Sealer("mcp session", b"kid1", {b"kid1": bytes(32)}, CountingEntropy())
 CONTEXT = session_context("/mcp", ("ann", "client-1"))

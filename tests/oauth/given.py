@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from doorward.oauth.changes import Stored
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import AccessToken, AuthorizationCode, AuthorizationRequest, Client, Grant, RefreshToken
-from doorward.oauth.token_reply import MintedTokens
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
+from doorward.oauth.tokens.reply import MintedTokens
+from doorward.records.changes import Stored
+from doorward.records.oauth import AccessToken, AuthorizationCode, AuthorizationRequest, Client, Grant, RefreshToken
 
 NOW = 1_800_000_000
 ISSUER = "https://door.example"

@@ -11,9 +11,9 @@ from oauth.given import NOW, POLICY, a_client
 
 from doorward.fetching.caching import LEAST_SECONDS, MOST_SECONDS, fresh_seconds
 from doorward.oauth.addresses import reach
-from doorward.oauth.client_assertion import ASSERTION_TYPE, check_assertion, read_assertion
-from doorward.oauth.client_id_metadata import check_document_url, read_document
-from doorward.oauth.client_keys import candidates, read_jwks, stored_keys
+from doorward.oauth.clients.assertion import ASSERTION_TYPE, check_assertion, read_assertion
+from doorward.oauth.clients.id_metadata import check_document_url, read_document
+from doorward.oauth.clients.keys import candidates, read_jwks, stored_keys
 from doorward.oauth.errors import OAuthError
 
 quick = settings(max_examples=150, deadline=None)

@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from oauth.given import ISSUER, MINTED, NOW, POLICY, RESOURCE, Wrapping, a_client
 from oauth.grants.id_jags import EC, IDP, KEYS, Place, claims, encode, header, signed
 
-from doorward.oauth.changes import Stored
+from doorward.oauth.authorization.device import DeviceCodes, as_shown, begin, user_code_digest
 from doorward.oauth.compact_jws import read_compact
-from doorward.oauth.device import DeviceCodes, as_shown, begin, user_code_digest
 from doorward.oauth.errors import InvalidGrant, OAuthError
 from doorward.oauth.grant_types import OPERATOR_GRANTS
 from doorward.oauth.grants.client_credentials import client_credentials
 from doorward.oauth.grants.device_code import poll
+from doorward.oauth.grants.id_jag import check_assertion, read_assertion
 from doorward.oauth.grants.token_exchange import NOTHING, exchange
-from doorward.oauth.id_jag import check_assertion, read_assertion
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
 from doorward.oauth.trusted_issuers import TrustedIssuer
+from doorward.records.changes import Stored
 
 TRUSTING = replace(POLICY, trusted_issuers=(TrustedIssuer(issuer=IDP, keys=KEYS),))
 CLIENT = a_client(

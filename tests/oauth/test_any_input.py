@@ -4,15 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oauth.given import NOW, POLICY, REDIRECT_URI, a_client
 
-from doorward.oauth.authorization import trusted_client_target, validate
-from doorward.oauth.bearer import presented_token
-from doorward.oauth.client_authentication import presented_client
-from doorward.oauth.client_metadata import read_metadata
+from doorward.oauth.authorization.request import trusted_client_target, validate
+from doorward.oauth.clients.authentication import presented_client
+from doorward.oauth.clients.metadata import read_metadata
+from doorward.oauth.clients.redirect_uris import check_registrable, matches
+from doorward.oauth.clients.registration import MintedClient, register_client
 from doorward.oauth.errors import BearerError, LocalAuthorizationError, OAuthError
 from doorward.oauth.parameters import parse_form, parse_query
-from doorward.oauth.redirect_uris import check_registrable, matches
-from doorward.oauth.registration import MintedClient, register_client
 from doorward.oauth.resource_indicators import canonical
+from doorward.oauth.tokens.bearer import presented_token
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from doorward.oauth import errors
-from doorward.oauth.authorization_response import location
+from doorward.oauth.authorization.response import location
 from doorward.oauth.errors import BearerError, InvalidScope, OAuthError, Reason, RedirectAuthorizationError
 
 REGISTERED = {

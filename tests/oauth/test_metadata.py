@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from oauth.given import ISSUER, POLICY, RESOURCE
 
-from doorward.oauth.client_keys import SIGNING_ALGORITHMS
+from doorward.oauth.clients.keys import SIGNING_ALGORITHMS
 from doorward.oauth.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from doorward.oauth.metadata import authorization_server, locations, protected_resource, protected_resource_url
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from doorward.oauth.clients.redirect_uris import check_registrable, check_usable
 from doorward.oauth.errors import InvalidRedirectUri, Reason
-from doorward.oauth.redirect_uris import check_registrable, check_usable
 
 ISSUER = "https://door.example"
 

@@ -12,21 +12,14 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from oauth.given import NOW, POLICY, REDIRECT_URI, VERIFIER, Wrapping, a_client, a_request
 
 from doorward.errors import Conflict
-from doorward.oauth.authorization import approve
-from doorward.oauth.changes import Decision, Insert
+from doorward.oauth.authorization.request import approve
 from doorward.oauth.errors import OAuthError
-from doorward.oauth.records import (
-    AccessToken,
-    AuthorizationCode,
-    AuthorizationRequest,
-    Client,
-    Grant,
-    RefreshToken,
-    User,
-)
-from doorward.oauth.revocation import end_grant, revoke
 from doorward.oauth.token import MintedTokens, TokenReply, redeem_code, refresh
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
+from doorward.oauth.tokens.revocation import end_grant, revoke
+from doorward.records.accounts import User
+from doorward.records.changes import Decision, Insert
+from doorward.records.oauth import AccessToken, AuthorizationCode, AuthorizationRequest, Client, Grant, RefreshToken
 from doorward.storage.memory import MemoryStore
 
 CLIENTS = st.sampled_from(["c1", "c2"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from world import ISSUER, PASSWORD, form_of, query_of, world
 
-from doorward.login.accounts import add_user, disable_user
-from doorward.login.connections import disconnect, list_connections
-from doorward.login.registered_clients import list_grants
-from doorward.oauth.records import Consent
+from doorward.directory.accounts import add_user, disable_user
+from doorward.directory.clients import list_grants
+from doorward.directory.connections import disconnect, list_connections
+from doorward.records.oauth import Consent
 
 PAGE = "/-/connections"
 API = "/-/api/v1/connections"

@@ -17,16 +17,19 @@ import pytest
 from jinja2 import Environment, PackageLoader
 from world import ISSUER, PASSWORD, REDIRECT_URI, World, follow, form_of, query_of, world
 
-from doorward.login import accounts
-from doorward.login.accounts import disable_user
-from doorward.login.registered_clients import add_client
-from doorward.oauth import client_metadata, consent, redirect_uris
-from doorward.oauth.authorization import validate
-from doorward.oauth.changes import Stored
+from doorward.directory import accounts
+from doorward.directory.accounts import disable_user
+from doorward.directory.clients import add_client
+from doorward.oauth.authorization import consent
+from doorward.oauth.authorization.request import validate
+from doorward.oauth.clients import metadata as client_metadata
+from doorward.oauth.clients import redirect_uris
 from doorward.oauth.parameters import parse_form
-from doorward.oauth.records import AuthorizationRequest, BrowserSession, Client, Grant
 from doorward.pages import consent as consent_page
 from doorward.pages import rendering, sign_in, steps
+from doorward.records.accounts import BrowserSession
+from doorward.records.changes import Stored
+from doorward.records.oauth import AuthorizationRequest, Client, Grant
 
 OWN = "none"
 FOREIGN = "cross-site"
@@ -287,7 +290,7 @@ def escapes_nothing(patch: pytest.MonkeyPatch) -> None:
 
 def keeps_names_as_they_are(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(client_metadata, "clean_text", lambda text, limit_chars: text)
-    patch.setattr("doorward.oauth.registration.clean_text", lambda text, limit_chars: text)
+    patch.setattr("doorward.oauth.clients.registration.clean_text", lambda text, limit_chars: text)
 
 
 def may_be_framed(patch: pytest.MonkeyPatch) -> None:

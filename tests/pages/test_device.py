@@ -8,8 +8,8 @@ import pytest
 from endpoints.test_further_grants import operator_client
 from world import ISSUER, PASSWORD, follow, form_of, world
 
-from doorward.login.accounts import add_user, disable_user
-from doorward.login.registered_clients import list_grants, remove_client
+from doorward.directory.accounts import add_user, disable_user
+from doorward.directory.clients import list_grants, remove_client
 from doorward.oauth.grant_types import DEVICE_CODE
 
 

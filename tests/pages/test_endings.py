@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 from world import PASSWORD, World, form_of, query_of, world
 
-from doorward.login.accounts import disable_user, set_password
-from doorward.login.registered_clients import remove_client
-from doorward.oauth.changes import Change, Insert
-from doorward.oauth.records import BrowserSession, Grant, Record
+from doorward.directory.accounts import disable_user, set_password
+from doorward.directory.clients import remove_client
+from doorward.records.accounts import BrowserSession
+from doorward.records.changes import Change, Insert
+from doorward.records.oauth import Grant
+from doorward.records.record import Record
 from doorward.storage.port import Store
 
 Ending = Callable[[Store], Awaitable[object]]

@@ -7,7 +7,7 @@ from pages.test_tabs import COOKIE, opened, sent, signed_in
 from world import PASSWORD, follow, form_of, query_of, world
 
 from doorward.login.browser_sessions import FLOWS_LIMIT
-from doorward.oauth.records import Grant
+from doorward.records.oauth import Grant
 
 
 async def begun_at_the_same_moment(w, browser, *client_ids):

@@ -19,8 +19,8 @@ from pages.test_consent_attacks import (
 from world import ISSUER, World, world
 
 from doorward.login.browser_sessions import is_own_step
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import Client
+from doorward.records.changes import Insert
+from doorward.records.oauth import Client
 
 
 async def a_client_leads_back_to_our_own_beginning(w: World) -> bool:

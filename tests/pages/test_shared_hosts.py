@@ -17,11 +17,12 @@ from pages.test_consent_attacks import FOREIGN, OWN, arrive
 from pages.test_tabs import opened, sent, signed_in
 from world import PASSWORD, World, follow, form_of, query_of, world
 
+from doorward.directory.accounts import add_user
 from doorward.login import browser_sessions
-from doorward.login.accounts import add_user
 from doorward.login.browser_sessions import BrowserCookie, signed_in_session
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import AuthorizationRequest, BrowserSession, Grant
+from doorward.records.accounts import BrowserSession
+from doorward.records.changes import Insert
+from doorward.records.oauth import AuthorizationRequest, Grant
 
 SHARED = ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:8000", "https://mcp.example.com:8443"]
 ISSUER = SHARED[0]

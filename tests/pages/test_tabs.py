@@ -7,9 +7,10 @@ from typing import Any
 import httpx2
 from world import PASSWORD, World, follow, form_of, query_of, world
 
-from doorward.login.accounts import add_user
+from doorward.directory.accounts import add_user
 from doorward.login.browser_sessions import cookie_digest
-from doorward.oauth.records import BrowserSession, Grant
+from doorward.records.accounts import BrowserSession
+from doorward.records.oauth import Grant
 
 COOKIE = "__Host-doorward"
 

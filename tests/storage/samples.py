@@ -12,31 +12,27 @@ from typing import Any
 
 import msgspec
 
-from doorward.oauth.records import (
-    RECORD_TYPES,
+from doorward.records.accounts import BrowserSession, FailedSignIns, HeaderToken, User
+from doorward.records.audit import AuditEntry, AuditHead
+from doorward.records.doors import DoorExamination
+from doorward.records.keys import KeyRecord
+from doorward.records.kinds import RECORD_TYPES
+from doorward.records.oauth import (
     AccessToken,
-    AuditEntry,
-    AuditHead,
     AuthorizationCode,
     AuthorizationRequest,
-    BrowserSession,
     Client,
     Consent,
     DeviceAuthorization,
-    DoorExamination,
-    FailedSignIns,
     Grant,
-    HeaderToken,
-    KeyRecord,
     PushedRequest,
-    Record,
     RefreshToken,
     RegisteredContent,
     RegistrationSlot,
     SeenAssertion,
     SeenProof,
-    User,
 )
+from doorward.records.record import Record
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "records"
 RESOURCE = "https://mcp.example.com/mcp"

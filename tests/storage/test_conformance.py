@@ -8,8 +8,11 @@ import pytest
 from storage.samples import NOW, full, least
 
 from doorward.errors import Conflict, Unavailable
-from doorward.oauth.changes import Delete, DeleteAll, Expect, Insert, Replace, Stored
-from doorward.oauth.records import RECORD_TYPES, AccessToken, BrowserSession, Client, Grant, Record, RefreshToken, User
+from doorward.records.accounts import BrowserSession, User
+from doorward.records.changes import Delete, DeleteAll, Expect, Insert, Replace, Stored
+from doorward.records.kinds import RECORD_TYPES
+from doorward.records.oauth import AccessToken, Client, Grant, RefreshToken
+from doorward.records.record import Record
 from doorward.storage.port import Place
 
 

@@ -9,8 +9,9 @@ import pytest
 from storage.samples import GOLDEN, golden_samples, least
 
 from doorward.errors import Unavailable
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import Client, User
+from doorward.records.accounts import User
+from doorward.records.changes import Insert
+from doorward.records.oauth import Client
 from doorward.storage.sqlite import SqliteStore
 from doorward.storage.sqlite_schema import table_name
 

@@ -9,8 +9,9 @@ import pytest
 from storage.samples import least
 
 from doorward.errors import Conflict, Unavailable
-from doorward.oauth.changes import Expect, Insert
-from doorward.oauth.records import Client, User
+from doorward.records.accounts import User
+from doorward.records.changes import Expect, Insert
+from doorward.records.oauth import Client
 from doorward.storage.sqlite import SqliteStore
 
 

@@ -12,8 +12,10 @@ import pytest
 from storage.samples import least
 
 from doorward.errors import Conflict, Unavailable
-from doorward.oauth.changes import Change, Delete, DeleteAll, Expect, Insert, Replace
-from doorward.oauth.records import RECORD_TYPES, AccessToken, Client, Grant, RefreshToken, User
+from doorward.records.accounts import User
+from doorward.records.changes import Change, Delete, DeleteAll, Expect, Insert, Replace
+from doorward.records.kinds import RECORD_TYPES
+from doorward.records.oauth import AccessToken, Client, Grant, RefreshToken
 from doorward.storage.postgres import PostgresStore
 from doorward.storage.postgres_connection import connect
 from doorward.storage.postgres_schema import order_columns, page_sql, statements_for, table_name

@@ -13,8 +13,8 @@ from storage.cutting_proxy import cutting_proxy
 from storage.samples import least
 
 from doorward.errors import Conflict, Unavailable
-from doorward.oauth.changes import DeleteAll, Expect, Insert, Replace
-from doorward.oauth.records import AccessToken, Client, Grant, RefreshToken
+from doorward.records.changes import DeleteAll, Expect, Insert, Replace
+from doorward.records.oauth import AccessToken, Client, Grant, RefreshToken
 from doorward.storage.postgres import PostgresStore
 from doorward.storage.postgres_connection import MOST_WAITING
 

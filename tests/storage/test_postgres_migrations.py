@@ -15,8 +15,9 @@ from storage.cutting_proxy import cutting_proxy
 from storage.samples import least
 
 from doorward.errors import StartError
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import RECORD_TYPES, Client
+from doorward.records.changes import Insert
+from doorward.records.kinds import RECORD_TYPES
+from doorward.records.oauth import Client
 from doorward.storage.postgres import PostgresStore
 from doorward.storage.postgres_connection import connect
 from doorward.storage.postgres_migrations import migrate, packaged_migrations, schema_version

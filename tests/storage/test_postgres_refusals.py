@@ -11,8 +11,8 @@ from postgres_server import PASSWORD
 from storage.samples import least
 
 from doorward.errors import StartError
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import Client
+from doorward.records.changes import Insert
+from doorward.records.oauth import Client
 from doorward.storage.postgres import PostgresStore, refuse_old
 
 

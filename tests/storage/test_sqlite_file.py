@@ -13,8 +13,8 @@ import pytest
 from storage.samples import least
 
 from doorward.errors import StartError, Unavailable
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import Client
+from doorward.records.changes import Insert
+from doorward.records.oauth import Client
 from doorward.storage.sqlite import SqliteStore
 from doorward.storage.sqlite_file import open_database, use_write_ahead_log
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import AccessToken, Grant, User
+from doorward.records.accounts import User
+from doorward.records.changes import Insert
+from doorward.records.oauth import AccessToken, Grant
 from doorward.storage.sqlite import SqliteStore
 
 PROGRAMS = Path(__file__).parent / "programs"

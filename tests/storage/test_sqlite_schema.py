@@ -10,8 +10,9 @@ import pytest
 from storage.samples import least
 
 from doorward.errors import StartError
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import RECORD_TYPES, Client, Grant
+from doorward.records.changes import Insert
+from doorward.records.kinds import RECORD_TYPES
+from doorward.records.oauth import Client, Grant
 from doorward.storage.sqlite_schema import (
     APPLICATION_ID,
     TABLES,

@@ -11,7 +11,7 @@ from upstreams.recorder import ask, call
 from upstreams.servers import Handler, Visit, hostile
 
 from doorward.errors import UpstreamError
-from doorward.upstreams.http import HttpUpstream
+from doorward.upstreams.http.upstream import HttpUpstream
 
 TOOL_CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 1}}}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}

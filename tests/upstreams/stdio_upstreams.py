@@ -15,7 +15,7 @@ from upstreams.recorder import INITIALIZE, INITIALIZED, ask, call, modern
 
 from doorward.errors import UpstreamError
 from doorward.upstreams.port import Caller
-from doorward.upstreams.stdio import StdioUpstream
+from doorward.upstreams.stdio.upstream import StdioUpstream
 
 SCRIPT = str(Path(__file__).with_name("scripted_server.py"))
 

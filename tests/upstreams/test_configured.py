@@ -11,7 +11,7 @@ from doorward import Door
 from doorward.config.model import Config, PythonTarget, UrlTarget
 from doorward.errors import ConfigError
 from doorward.upstreams.configured import upstream_for
-from doorward.upstreams.http import HttpUpstream
+from doorward.upstreams.http.upstream import HttpUpstream
 
 URL = "http://127.0.0.1:9/mcp"
 HEADERS = "X-API-Key: swordfish"

@@ -11,8 +11,8 @@ import pytest
 from upstreams.recorder import Pending, ask, call, caller, modern
 from upstreams.stdio_upstreams import fault_of, modern_tool, scripted
 
-from doorward.upstreams.stdio import StdioUpstream
-from doorward.upstreams.stdio_modern import PLACES
+from doorward.upstreams.stdio.modern import PLACES
+from doorward.upstreams.stdio.upstream import StdioUpstream
 
 MEGABYTE = 1024 * 1024
 
@@ -62,7 +62,7 @@ async def test_many_calls_of_one_user_wait_in_the_door_and_the_next_user_comes_b
 async def test_large_calls_of_one_user_leave_room_for_those_of_another(
     places: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("doorward.upstreams.stdio_modern.PLACES", places)
+    monkeypatch.setattr("doorward.upstreams.stdio.modern.PLACES", places)
     async with scripted("modern", unread_limit_bytes=8 * MEGABYTE) as upstream:
         await ask(upstream, of(modern_tool("echo"), "ann"))
         gate = Gate(upstream, tmp_path, "ann")
@@ -84,8 +84,8 @@ async def test_large_calls_of_one_user_leave_room_for_those_of_another(
 async def test_calls_that_were_left_hold_their_places_while_the_child_may_work_on_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("doorward.upstreams.stdio_modern.PLACES", 4)
-    monkeypatch.setattr("doorward.upstreams.stdio_member._HOLD_SECONDS", 3600)
+    monkeypatch.setattr("doorward.upstreams.stdio.modern.PLACES", 4)
+    monkeypatch.setattr("doorward.upstreams.stdio.member._HOLD_SECONDS", 3600)
     async with scripted("modern") as upstream:
         await ask(upstream, of(modern_tool("echo"), "ann"))
         gate = Gate(upstream, tmp_path, "ann")
@@ -101,8 +101,8 @@ async def test_calls_that_were_left_hold_their_places_while_the_child_may_work_o
 
 
 async def test_calls_that_were_left_and_stay_unanswered_give_their_places_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doorward.upstreams.stdio_modern.PLACES", 2)
-    monkeypatch.setattr("doorward.upstreams.stdio_member._HOLD_SECONDS", 0.01)
+    monkeypatch.setattr("doorward.upstreams.stdio.modern.PLACES", 2)
+    monkeypatch.setattr("doorward.upstreams.stdio.member._HOLD_SECONDS", 0.01)
     async with scripted("modern") as upstream:
         left = Pending(upstream, of(modern_tool("never", 1, {"progressToken": 1}), "ann"))
         await left.answer.until(lambda a: a.body)
@@ -114,8 +114,8 @@ async def test_calls_that_were_left_and_stay_unanswered_give_their_places_back(m
 async def test_a_waiting_call_that_its_client_gives_up_never_reaches_the_child(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("doorward.upstreams.stdio_modern.PLACES", 2)
-    monkeypatch.setattr("doorward.upstreams.stdio_exchange.CANCEL_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("doorward.upstreams.stdio.modern.PLACES", 2)
+    monkeypatch.setattr("doorward.upstreams.stdio.exchange.CANCEL_GRACE_SECONDS", 0.5)
     async with scripted("modern") as upstream:
         await ask(upstream, of(modern_tool("echo"), "ann"))
         gate = Gate(upstream, tmp_path, "ann")
@@ -140,7 +140,7 @@ async def test_a_waiting_call_that_its_client_gives_up_never_reaches_the_child(
 async def test_calls_of_a_user_beyond_those_that_may_wait_are_refused_to_that_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("doorward.upstreams.stdio_modern.PLACES", 2)
+    monkeypatch.setattr("doorward.upstreams.stdio.modern.PLACES", 2)
     async with scripted("modern") as upstream:
         await ask(upstream, of(modern_tool("echo"), "ann"))
         gate = Gate(upstream, tmp_path, "ann")
@@ -155,7 +155,7 @@ async def test_calls_of_a_user_beyond_those_that_may_wait_are_refused_to_that_us
 
 
 async def test_streams_of_one_user_leave_room_for_those_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doorward.upstreams.stdio_modern._STREAMS", 4)
+    monkeypatch.setattr("doorward.upstreams.stdio.modern._STREAMS", 4)
     async with scripted("modern") as upstream:
 
         def listen(user_id: str) -> Any:

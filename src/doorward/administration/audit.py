@@ -14,7 +14,7 @@ from doorward.administration.operation import (
     Parameters,
     Result,
 )
-from doorward.oauth.audit_chain import (
+from doorward.audit.chain import (
     CHAIN,
     NUMBER_DIGITS,
     PAGE_ENTRIES,
@@ -23,7 +23,7 @@ from doorward.oauth.audit_chain import (
     entry_id,
     number_of,
 )
-from doorward.oauth.audit_records import AuditEntry, AuditHead
+from doorward.records.audit import AuditEntry, AuditHead
 from doorward.storage.port import Place, Store
 
 

@@ -14,13 +14,13 @@ from doorward.administration.operation import (
     Parameters,
     Result,
 )
+from doorward.audit.events import AuditEvent
+from doorward.directory import clients as registered_clients
 from doorward.errors import ConfigError, Problem
-from doorward.login import registered_clients
-from doorward.oauth.audit_events import AuditEvent
-from doorward.oauth.client_presets import CLIENT_PRESETS
+from doorward.oauth.clients.operator_grants import OperatorGrants
+from doorward.oauth.clients.presets import CLIENT_PRESETS
 from doorward.oauth.grant_types import OPERATOR_GRANTS
-from doorward.oauth.operator_grants import OperatorGrants
-from doorward.oauth.records import Client
+from doorward.records.oauth import Client
 
 LONGEST_OVERLAP_SECONDS = 90 * 86_400
 _REACHES_TOKENS = ("admin:tokens",)

@@ -10,7 +10,7 @@ from doorward.administration.listing import Cursor, Limit, Page, page_of
 from doorward.administration.operation import Administration, Operation, Parameters, Result
 from doorward.config.faults import shown
 from doorward.errors import NotFound, Problem
-from doorward.oauth.door_records import DoorExamination
+from doorward.records.doors import DoorExamination
 
 
 class DoorView(Result, frozen=True, kw_only=True):

@@ -13,8 +13,8 @@ from doorward.administration.operation import (
     Parameters,
     Result,
 )
-from doorward.login import registered_clients
-from doorward.oauth.records import Consent, Grant
+from doorward.directory import clients as registered_clients
+from doorward.records.oauth import Consent, Grant
 
 
 class GrantView(Result, frozen=True, kw_only=True):

@@ -6,9 +6,9 @@ from typing import Literal
 
 from doorward.administration.listing import Page
 from doorward.administration.operation import Administration, Operation, Parameters, Result
-from doorward.oauth.key_records import KeyRecord, KeyUse
-from doorward.storage.key_rotation import Rotation
-from doorward.storage.keys import ring_order
+from doorward.keys.ring import ring_order
+from doorward.keys.rotation import Rotation
+from doorward.records.keys import KeyRecord, KeyUse
 
 USES: tuple[KeyUse, ...] = ("encryption", "signing")
 

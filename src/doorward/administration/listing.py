@@ -16,7 +16,7 @@ import msgspec
 
 from doorward.administration.operation import Result
 from doorward.errors import ConfigError, Problem
-from doorward.oauth.record import Record
+from doorward.records.record import Record
 from doorward.storage.port import Place, Store
 
 PAGE_LIMIT = 200

@@ -13,12 +13,12 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 
 import msgspec
 
+from doorward.audit.events import AuditEvent
+from doorward.audit.log import AuditLog
 from doorward.clock import Clock, Entropy
 from doorward.errors import DoorwardError, NotAllowed, NotFound, Problem
-from doorward.oauth.audit_events import AuditEvent
+from doorward.keys.ring import Keys
 from doorward.oauth.policy import Policy
-from doorward.storage.audit_log import AuditLog
-from doorward.storage.keys import Keys
 from doorward.storage.port import Store
 
 Capability = Literal[

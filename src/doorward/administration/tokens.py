@@ -15,10 +15,10 @@ from doorward.administration.operation import (
     Parameters,
     Result,
 )
+from doorward.directory import header_tokens
 from doorward.errors import ConfigError, Problem
-from doorward.login import header_tokens
 from doorward.login.local import OWNER
-from doorward.oauth.records import HeaderToken
+from doorward.records.accounts import HeaderToken
 
 LONGEST_LIFETIME_SECONDS = 100 * 31_536_000
 Handle = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]

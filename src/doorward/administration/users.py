@@ -13,12 +13,12 @@ from doorward.administration.operation import (
     Parameters,
     Result,
 )
+from doorward.directory import accounts
+from doorward.directory.clients import list_grants
+from doorward.directory.header_tokens import list_header_tokens
 from doorward.errors import ConfigError, Problem
-from doorward.login import accounts
-from doorward.login.header_tokens import list_header_tokens
 from doorward.login.local import generate_password
-from doorward.login.registered_clients import list_grants
-from doorward.oauth.records import User
+from doorward.records.accounts import User
 
 UserId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Password = Annotated[str, msgspec.Meta(max_length=1024)]

@@ -12,9 +12,9 @@ from doorward.cli.check_sign_in import TOKEN_VARIABLE, bearer, somebody, token_f
 from doorward.cli.groups import HELP_OPTIONS
 
 if TYPE_CHECKING:
-    from doorward.doctor.check import Picture
-    from doorward.doctor.rules import Profile
-    from doorward.doctor.run import Report
+    from doorward.doctor.engine.check import Picture
+    from doorward.doctor.engine.rules import Profile
+    from doorward.doctor.engine.run import Report
 
 _TOTAL_SHARES, _BEHIND_SHARES, _REPEATED_SHARES = 6, 6, 24
 """The whole examination may take so many times the limit of one request; more with a sign-in, and with --repeat."""
@@ -84,7 +84,7 @@ def command(
     """
     from doorward.cli.check_baseline import Memory
     from doorward.cli.check_output import Output, destinations
-    from doorward.doctor.check import Picture
+    from doorward.doctor.engine.check import Picture
 
     sent, in_header = _headers(headers)
     picture = Picture(
@@ -111,9 +111,9 @@ def command(
 
 async def _examine(picture: Picture, *, seconds: float, allow_private: bool) -> Report:
     from doorward.cli.check_output import Progress
-    from doorward.doctor.network import Network
-    from doorward.doctor.run import examine
-    from doorward.doctor.target import look_up_target
+    from doorward.doctor.engine.run import examine
+    from doorward.doctor.network.sending import Network
+    from doorward.doctor.network.target import look_up_target
 
     picture.timeout_seconds = seconds
     target = await look_up_target(picture.url)
@@ -156,7 +156,7 @@ def _checked(url: str) -> str:
 
 def _chosen(client: str | None) -> dict[str, Profile]:
     from doorward.config.faults import suggestion
-    from doorward.doctor.rules import profiles
+    from doorward.doctor.engine.rules import profiles
 
     known = profiles()
     if client is None:

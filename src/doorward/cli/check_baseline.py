@@ -10,7 +10,7 @@ import click
 from doorward.cli.check_output import Destination
 
 if TYPE_CHECKING:
-    from doorward.doctor.check import Picture
+    from doorward.doctor.engine.check import Picture
 
 _LIMIT_BYTES = 4 * 1024 * 1024
 
@@ -27,7 +27,7 @@ class Memory:
         self._destination: Destination | None = None
         if name is None:
             return
-        from doorward.doctor import baseline
+        from doorward.doctor.report import baseline
 
         try:
             with Path(name).open("rb") as file:
@@ -45,7 +45,7 @@ class Memory:
         """Write what this run saw, where no earlier one has; a server that was not reached leaves nothing to keep."""
         if self._destination is None or not picture.remembered:
             return
-        from doorward.doctor import baseline
+        from doorward.doctor.report import baseline
 
         self._destination.write(baseline.as_text(picture.url, picture.remembered))
         self._destination = None

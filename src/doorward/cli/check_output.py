@@ -19,7 +19,7 @@ from doorward.clock import SystemClock
 from doorward.errors import Problem, StartError
 
 if TYPE_CHECKING:
-    from doorward.doctor.run import Report
+    from doorward.doctor.engine.run import Report
 
 _STREAMS = frozenset({"/dev/stdout", "/dev/stderr"})
 _WIDTH_MAX = 100
@@ -87,7 +87,7 @@ class Output:
 
     def show(self, report: Report) -> int:
         """Print the report and write the files; returns the exit code."""
-        from doorward.doctor import report as reporting
+        from doorward.doctor.report import formats as reporting
 
         if self.as_json:
             from doorward.cli.printing import emit
@@ -98,11 +98,11 @@ class Output:
                 click.echo(line)
         sys.stdout.flush()
         if self.html:
-            from doorward.doctor.as_html import as_html
+            from doorward.doctor.report.as_html import as_html
 
             self.html.write(as_html(report, examined_at=SystemClock().now()))
         if self.junit:
-            from doorward.doctor.as_junit import as_junit
+            from doorward.doctor.report.as_junit import as_junit
 
             self.junit.write(as_junit(report, strict=self.strict))
         return reporting.exit_code(report, strict=self.strict)
@@ -150,7 +150,7 @@ class Progress:
 
     def __call__(self, stage: str) -> None:
         """Note that a stage begins."""
-        from doorward.doctor.run import STAGES
+        from doorward.doctor.engine.run import STAGES
 
         self._count += 1
         if self._shown:

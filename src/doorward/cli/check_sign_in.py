@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from doorward.doctor.check import Picture
-    from doorward.doctor.exchange import SignIn
-    from doorward.doctor.run import Person
+    from doorward.doctor.engine.check import Picture
+    from doorward.doctor.engine.requests import SignIn
+    from doorward.doctor.engine.run import Person
 
 TOKEN_VARIABLE = "DOORWARD_CHECK_TOKEN"
 _LIMIT_BYTES = 64 * 1024
@@ -65,7 +65,7 @@ async def somebody(picture: Picture) -> AsyncIterator[Person | None]:
     if not picture.may_sign_in:
         yield None
         return
-    from doorward.doctor.callback import listening
+    from doorward.doctor.network.callback import listening
 
     async with listening(_tell, _open_page if sys.stderr.isatty() else None) as callback:
         picture.callback = callback.url

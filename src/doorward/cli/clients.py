@@ -13,7 +13,7 @@ from doorward.cli.installation import Place, as_json, at_a_place
 from doorward.cli.operations import every, perform
 from doorward.cli.printing import emit, facts, moment, plain, table
 from doorward.cli.tokens import Lifetime
-from doorward.oauth.client_presets import CLIENT_PRESETS, ClientPreset
+from doorward.oauth.clients.presets import CLIENT_PRESETS, ClientPreset
 from doorward.oauth.grant_types import OPERATOR_GRANTS
 
 if TYPE_CHECKING:

@@ -84,9 +84,9 @@ def purge(place: Place, *, as_json: bool) -> None:
 
 
 async def _purge(here: Installation) -> tuple[int, int]:
+    from doorward.audit.purge import DAY_SECONDS, purge_audit
+    from doorward.authority.kept_replies import wipe_all
     from doorward.cli.operations import administered
-    from doorward.storage.audit_purge import DAY_SECONDS, purge_audit
-    from doorward.storage.kept_replies import wipe_all
     from doorward.storage.port import KEEP_EXPIRED_SECONDS
 
     now, days = here.clock.now(), here.config.audit_retention_days

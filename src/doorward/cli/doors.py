@@ -41,7 +41,7 @@ def show(place: Place, *, name: str, as_json: bool) -> int:
     """Show what a door found when it last looked at itself from outside, as `doorward check` would say it."""
     from doorward.administration import doors
     from doorward.cli.check_output import coloured, width
-    from doorward.doctor.report import finding_lines, findings_of
+    from doorward.doctor.report.formats import finding_lines, findings_of
 
     door = perform(place, doors.SHOW, doors.ShowDoor(name=name))
     if as_json:

@@ -21,7 +21,7 @@ def command(rule_id: str | None) -> None:
     Without RULE_ID, every rule is listed.
     """
     from doorward.config.faults import suggestion
-    from doorward.doctor.rules import rules
+    from doorward.doctor.engine.rules import rules
 
     if rule_id is None:
         from doorward.cli.printing import table
@@ -41,7 +41,7 @@ def command(rule_id: str | None) -> None:
 def _for_reading(page: str) -> Iterator[str]:
     """Yield the page as a terminal shows it best: wrapped, and strong where Markdown says so."""
     from doorward.cli.check_output import coloured, width
-    from doorward.doctor.fitting import paragraph
+    from doorward.doctor.report.fitting import paragraph
 
     for block in page.splitlines():
         heading = block.startswith("# ")

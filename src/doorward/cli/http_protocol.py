@@ -22,7 +22,7 @@ from doorward.cli.http_framing import head_without_upgrade, new_parser
 from doorward.door.foreign_servers import LIMITS_WRITES
 from doorward.door.worker_peers import CLIENT_ADDRESS
 from doorward.logs import log
-from doorward.upstreams.http_connection import unsent_by_kernel
+from doorward.upstreams.http.connection import unsent_by_kernel
 
 LOGGER = logging.getLogger("doorward")
 HEAD_LIMIT_BYTES: Final = 64 * 1024

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from doorward.clock import Clock, Entropy
     from doorward.config.model import Config
     from doorward.errors import StartError
+    from doorward.keys.ring import Keys
     from doorward.oauth.policy import Policy
-    from doorward.storage.keys import Keys
     from doorward.storage.port import Store
 
 T = TypeVar("T")
@@ -123,8 +123,8 @@ def _not_here(why: str) -> StartError:
 async def _opened(config: Config, operation: Callable[[Installation], Awaitable[T]], *, creates: bool) -> T:
     from doorward.clock import SystemClock, SystemEntropy
     from doorward.config.database import is_postgres
+    from doorward.keys.ring import open_with_keys
     from doorward.storage.database_status import schema_version
-    from doorward.storage.keys import open_with_keys
     from doorward.storage.opening import open_store
 
     if not creates and is_postgres(config.database) and not await schema_version(config.database, config.data_dir):

@@ -54,8 +54,8 @@ def every(place: Place, operation: Operation[P, Any], parameters: P) -> list[dic
 async def administered(here: Installation, asked: Callable[[Administration], Awaitable[T]]) -> T:
     """Run something with all capabilities: whoever can read the database and the keys has them anyway."""
     from doorward.administration.operation import Administration
-    from doorward.storage.audit_log import AuditLog, Origin, origin
-    from doorward.storage.audited_store import AuditedStore
+    from doorward.audit.audited_store import AuditedStore
+    from doorward.audit.log import AuditLog, Origin, origin
 
     audit = AuditLog(here.store, here.clock)
     origin.set(Origin(audit, actor=f"cli:{_account()}"))

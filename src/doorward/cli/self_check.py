@@ -18,7 +18,7 @@ LOGGER = logging.getLogger("doorward")
 
 async def look(door: Door) -> None:
     """Examine the door at its public URL, and say what was found."""
-    from doorward.doctor.report import as_lines
+    from doorward.doctor.report.formats import as_lines
 
     try:
         report = await door.examine()

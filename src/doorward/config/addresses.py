@@ -5,7 +5,7 @@ from __future__ import annotations
 from doorward.config.model import Config
 from doorward.oauth.operation_scopes import further_scopes
 from doorward.oauth.policy import Policy
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
 
 _UNSPELLED_PORTS = (0, 80)
 """Left out of an address: 80 is what http means, and 0 is any free port, known only once it is bound."""

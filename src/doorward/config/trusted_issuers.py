@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from doorward.config.faults import Fault, shown, suggestion
-from doorward.oauth.client_keys import Key, read_jwks, stored_keys
+from doorward.oauth.clients.keys import Key, read_jwks, stored_keys
 from doorward.oauth.errors import OAuthError
 from doorward.oauth.trusted_issuers import TrustedIssuer
 from doorward.oauth.uris import InvalidUri, parse_http

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from doorward.doctor.check import Check, Finding, Picture, Steps, differing, found, seen
 from doorward.doctor.checks import transport
-from doorward.doctor.exchange import Request
-from doorward.doctor.network import Network
-from doorward.doctor.opened_sessions import Send
-from doorward.doctor.run import STAGES, Report, Stage, examine
-from doorward.doctor.target import look_up_target
+from doorward.doctor.engine.check import Check, Finding, Picture, Steps, differing, found, seen
+from doorward.doctor.engine.opened_sessions import Send
+from doorward.doctor.engine.requests import Request
+from doorward.doctor.engine.run import STAGES, Report, Stage, examine
+from doorward.doctor.network.sending import Network
+from doorward.doctor.network.target import look_up_target
 
 _CHAIN = ("network", "transport", "challenge", "resource", "server")
 _TIMEOUT_SECONDS = 10.0

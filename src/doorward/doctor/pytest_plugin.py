@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from doorward.doctor.check import Finding
-    from doorward.doctor.run import ClientVerdict, Report
+    from doorward.doctor.engine.check import Finding
+    from doorward.doctor.engine.run import ClientVerdict, Report
 
 
 class DoorReport(str):
@@ -33,7 +33,7 @@ class DoorReport(str):
     @property
     def good(self) -> bool:
         """Whether `doorward check` would exit with 0."""
-        from doorward.doctor.verdicts import exit_code
+        from doorward.doctor.report.verdicts import exit_code
 
         return exit_code(self._report, strict=self._strict) == 0
 
@@ -55,7 +55,7 @@ class DoorReport(str):
     @property
     def json(self) -> dict[str, Any]:
         """The report as `doorward check --json` prints it."""
-        from doorward.doctor.report import as_json
+        from doorward.doctor.report.formats import as_json
 
         return as_json(self._report)
 
@@ -85,7 +85,7 @@ def examined(
 
     with ThreadPoolExecutor(1) as elsewhere:
         found = elsewhere.submit(_examine, url, as_, token or "", timeout_seconds).result()
-    from doorward.doctor.report import as_lines
+    from doorward.doctor.report.formats import as_lines
 
     report = DoorReport("\n".join(as_lines(found, whole=True)))
     report._report, report._strict = found, strict  # noqa: SLF001 - a text is made before it can carry anything
@@ -95,11 +95,11 @@ def examined(
 def _examine(url: str, client: str | None, token: str, timeout_seconds: float) -> Report:
     import asyncio
 
-    from doorward.doctor.check import Picture
-    from doorward.doctor.network import Network
-    from doorward.doctor.rules import profiles
-    from doorward.doctor.run import examine
-    from doorward.doctor.target import look_up_target
+    from doorward.doctor.engine.check import Picture
+    from doorward.doctor.engine.rules import profiles
+    from doorward.doctor.engine.run import examine
+    from doorward.doctor.network.sending import Network
+    from doorward.doctor.network.target import look_up_target
 
     known = profiles()
     if client is not None and client not in known:

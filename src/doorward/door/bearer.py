@@ -9,20 +9,22 @@ Spec: RFC 6750 s2.1, s3; MCP 2026-07-28 basic/authorization (access token usage)
 
 from __future__ import annotations
 
+from doorward.authority.exchanged_tokens import actor_stands
+from doorward.authority.last_used import LastUsed
 from doorward.clock import Clock
 from doorward.config.model import AuthMode
 from doorward.door.foreign_tokens import ForeignTokens, VerifyToken
 from doorward.door.inbound import Inbound
 from doorward.door.ports import Headers
 from doorward.door.possession import Possession
-from doorward.oauth import bearer, tokens
-from doorward.oauth.access_token_jwt import is_shaped_like_one
 from doorward.oauth.errors import BearerError, Reason
 from doorward.oauth.metadata import protected_resource_url
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import AccessToken, HeaderToken
-from doorward.storage.exchanged_tokens import actor_stands
-from doorward.storage.last_used import LastUsed
+from doorward.oauth.tokens import bearer
+from doorward.oauth.tokens import opaque as tokens
+from doorward.oauth.tokens.access_token_jwt import is_shaped_like_one
+from doorward.records.accounts import HeaderToken
+from doorward.records.oauth import AccessToken
 from doorward.storage.port import Store
 from doorward.upstreams.port import Caller
 

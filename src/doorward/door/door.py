@@ -15,6 +15,9 @@ import logging
 from collections.abc import Mapping
 from itertools import count
 
+from doorward.authority.authority import Sealing
+from doorward.authority.dpop_proofs import DpopProofs
+from doorward.authority.last_used import LastUsed
 from doorward.clock import Clock, Entropy
 from doorward.config.header_rules import header_lines
 from doorward.config.model import Config
@@ -22,7 +25,6 @@ from doorward.door import replies
 from doorward.door.accept import ACCEPT_POST, ACCEPT_STREAM, check_accept, check_content
 from doorward.door.bearer import Authenticator
 from doorward.door.body import ClientGone, read_body
-from doorward.door.client_address import ClientAddresses
 from doorward.door.departure import Departure
 from doorward.door.exchange import DoorCounts, Exchange
 from doorward.door.foreign_servers import LIMITS_WRITES, closing, limited
@@ -37,6 +39,7 @@ from doorward.door.replies import Refused
 from doorward.door.route import owned_paths
 from doorward.door.sessions import McpSessions, append_session
 from doorward.door.stream import PublicReply, UpstreamReply
+from doorward.edge.client_address import ClientAddresses
 from doorward.errors import Unavailable, UpstreamError, is_shutdown
 from doorward.logs import log, request_id, trace_id
 from doorward.mcp.era import Legacy, Modern, classify, classify_bodiless
@@ -46,9 +49,6 @@ from doorward.mcp.sessions import McpSession
 from doorward.oauth.errors import BearerError
 from doorward.oauth.operation_scopes import OperationScopes
 from doorward.oauth.policy import Policy
-from doorward.storage.authority import Sealing
-from doorward.storage.dpop_proofs import DpopProofs
-from doorward.storage.last_used import LastUsed
 from doorward.storage.port import Store
 from doorward.upstreams.port import Receive, Scope, Send, Upstream, UpstreamCall
 

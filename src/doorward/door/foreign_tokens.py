@@ -15,11 +15,11 @@ from doorward.clock import Clock
 from doorward.door.replies import Refused
 from doorward.errors import Problem
 from doorward.hooks import HOOK_SECONDS, HookFailed, ask
-from doorward.oauth import tokens
 from doorward.oauth.compact_jws import read_compact
 from doorward.oauth.errors import BearerError, Reason
 from doorward.oauth.policy import Policy
-from doorward.oauth.verified_token import CallRefused, VerifiedToken, check_verified_token
+from doorward.oauth.tokens import opaque as tokens
+from doorward.oauth.tokens.verified import CallRefused, VerifiedToken, check_verified_token
 from doorward.upstreams.port import Caller
 
 VerifyToken = Callable[[str], VerifiedToken | Awaitable[VerifiedToken | None] | None]

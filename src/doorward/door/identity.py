@@ -14,7 +14,7 @@ Spec: RFC 7519 s4.1; RFC 7800 s3.1 (`cnf`); RFC 8725 s3.9, s3.11, s3.12 (one kin
 from __future__ import annotations
 
 from doorward.clock import Clock, Entropy
-from doorward.oauth.access_token_jwt import Sign
+from doorward.oauth.tokens.access_token_jwt import Sign
 from doorward.upstreams.port import Caller
 
 HEADER = b"x-doorward-identity"

@@ -14,9 +14,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from doorward.authority.dpop_proofs import CheckedProof
 from doorward.door.ports import Headers
 from doorward.logs import log
-from doorward.storage.dpop_proofs import CheckedProof
 
 LOGGER = logging.getLogger("doorward.door")
 FORWARD: Final = 0

@@ -8,14 +8,14 @@ Spec: RFC 9449 s4.3, s7, s9, s11.1.
 
 from __future__ import annotations
 
+from doorward.authority.dpop_proofs import CheckedProof, DpopProofs
 from doorward.door.inbound import Inbound
 from doorward.door.ports import Headers
-from doorward.oauth import bearer
 from doorward.oauth.dpop import target
 from doorward.oauth.errors import BearerError, InvalidDpopProof, OAuthError, Reason, UseDpopNonce
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import AccessToken
-from doorward.storage.dpop_proofs import CheckedProof, DpopProofs
+from doorward.oauth.tokens import bearer
+from doorward.records.oauth import AccessToken
 
 _NONCE = b"dpop-nonce"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from doorward.oauth.audit_events import AuditEvent
+from doorward.audit.events import AuditEvent
 from doorward.oauth.errors import Reason
 
 TELL_EVERY_SECONDS = 300

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from doorward.authority.authority import Sealing
 from doorward.door.inbound import Inbound
 from doorward.door.ports import Headers, Peers
 from doorward.door.replies import Refused
@@ -27,7 +28,6 @@ from doorward.mcp.sessions import (
     unseal_event_id,
     unseal_session_id,
 )
-from doorward.storage.authority import Sealing
 from doorward.upstreams.port import Caller, Message, Receive, Scope, Send
 
 _HEADER = b"mcp-session-id"

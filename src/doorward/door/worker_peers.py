@@ -15,8 +15,8 @@ from pathlib import Path
 
 from doorward.errors import UpstreamError
 from doorward.upstreams.exhaustion import exhausted, is_exhaustion
-from doorward.upstreams.http_connection import Connection
-from doorward.upstreams.http_exchange import Exchange
+from doorward.upstreams.http.connection import Connection
+from doorward.upstreams.http.exchange import Exchange
 from doorward.upstreams.port import Receive, Scope, Send
 
 CLIENT_ADDRESS = b"x-doorward-client"

@@ -21,15 +21,15 @@ from starlette.types import ASGIApp
 from doorward.administration.catalogue import OPERATIONS
 from doorward.administration.openapi import document
 from doorward.administration.operation import Administration, Operation, run
-from doorward.endpoints.responses import ONE_LINE, guarded, json_response, require_content_type
-from doorward.endpoints.routes import static_json
+from doorward.audit.log import origin
+from doorward.authority.last_used import LastUsed
+from doorward.edge.frame import ONE_LINE, guarded, json_response, require_content_type
+from doorward.edge.router import static_json
 from doorward.errors import AlreadyExists, ConfigError, NotAllowed, NotFound
 from doorward.oauth.errors import InsufficientScope, InvalidRequest, InvalidToken, Reason
 from doorward.oauth.parameters import parse_query
-from doorward.oauth.records import HeaderToken
-from doorward.oauth.tokens import HEADER_TOKEN, digest, is_well_formed
-from doorward.storage.audit_log import origin
-from doorward.storage.last_used import LastUsed
+from doorward.oauth.tokens.opaque import HEADER_TOKEN, digest, is_well_formed
+from doorward.records.accounts import HeaderToken
 from doorward.strict_json import InvalidJson, decode
 
 ROOT = "/-/api/v1"

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.clock import Clock
-from doorward.endpoints.responses import json_response
-from doorward.storage.sealing import Sealer
+from doorward.edge.frame import json_response
+from doorward.keys.sealing import Sealer
 
 PATH = "/-/arrival"
 PROOF_HEADER = "x-doorward-proof"

@@ -15,7 +15,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from doorward.endpoints.responses import NO_STORE
+from doorward.authority.authority import Authority
+from doorward.edge.frame import NO_STORE
 from doorward.errors import Conflict
 from doorward.login.browser_sessions import (
     PAGE_KEY,
@@ -27,15 +28,15 @@ from doorward.login.browser_sessions import (
     new_cookie_value,
     page_key_in,
 )
-from doorward.oauth import authorization
-from doorward.oauth.changes import Change, Insert, Stored
-from doorward.oauth.error_redirects import is_silent, may_go_unasked
+from doorward.oauth.authorization import request as authorization
+from doorward.oauth.authorization.error_redirects import is_silent, may_go_unasked
+from doorward.oauth.authorization.pushed_request import pushed_parameters, pushed_reference, require_pushed
 from doorward.oauth.errors import LocalAuthorizationError, Reason, RedirectAuthorizationError
 from doorward.oauth.parameters import Parameters, parse_query
-from doorward.oauth.pushed_request import pushed_parameters, pushed_reference, require_pushed
-from doorward.oauth.records import AuthorizationRequest, BrowserSession, PushedRequest
-from doorward.oauth.tokens import digest
-from doorward.storage.authority import Authority
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.accounts import BrowserSession
+from doorward.records.changes import Change, Insert, Stored
+from doorward.records.oauth import AuthorizationRequest, PushedRequest
 
 CONTINUE = "continue"
 STEPS = {"sign_in": "/-/login", "consent": "/-/consent"}

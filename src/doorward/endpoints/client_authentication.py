@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from doorward.authority.authority import Authority
 from doorward.errors import Conflict
-from doorward.oauth.changes import Insert
-from doorward.oauth.client_assertion import replayed
-from doorward.oauth.client_authentication import authenticate, presented_client, prove
-from doorward.oauth.client_id_metadata import is_document_url
-from doorward.oauth.client_keys import Key, stored_keys
+from doorward.oauth.clients.assertion import replayed
+from doorward.oauth.clients.authentication import authenticate, presented_client, prove
+from doorward.oauth.clients.id_metadata import is_document_url
+from doorward.oauth.clients.keys import Key, stored_keys
 from doorward.oauth.errors import InvalidClient, LocalAuthorizationError, Reason
-from doorward.oauth.records import Client
-from doorward.storage.authority import Authority
+from doorward.records.changes import Insert
+from doorward.records.oauth import Client
 
 _BY_THE_COPY = frozenset(
     {

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from doorward.audit.log import AuditLog
+from doorward.authority.authority import Authority
 from doorward.endpoints.metrics import Answers, Family, status_class
-from doorward.storage.audit_log import AuditLog
-from doorward.storage.authority import Authority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

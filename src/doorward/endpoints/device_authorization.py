@@ -8,13 +8,13 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authority.authority import Authority
+from doorward.edge.frame import json_response, require_content_type
 from doorward.endpoints.client_authentication import Caller
-from doorward.endpoints.responses import json_response, require_content_type
-from doorward.oauth.changes import Decision
-from doorward.oauth.device import DeviceCodes, begin, spell_user_code
+from doorward.oauth.authorization.device import DeviceCodes, begin, spell_user_code
 from doorward.oauth.parameters import parse_form
-from doorward.oauth.tokens import DEVICE_CODE, mint
-from doorward.storage.authority import Authority
+from doorward.oauth.tokens.opaque import DEVICE_CODE, mint
+from doorward.records.changes import Decision
 
 
 class DeviceAuthorizationEndpoint:

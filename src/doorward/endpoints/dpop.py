@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from doorward.oauth.changes import Decision
+from doorward.authority.authority import Authority
+from doorward.authority.dpop_proofs import CheckedProof
 from doorward.oauth.dpop import target
-from doorward.storage.authority import Authority
-from doorward.storage.dpop_proofs import CheckedProof
+from doorward.records.changes import Decision
 
 Reply = TypeVar("Reply")
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from doorward.authority.authority import Authority
+from doorward.authority.exchanged_tokens import actor_stands
 from doorward.oauth import grant_types
-from doorward.oauth.changes import Decision, Stored
-from doorward.oauth.client_keys import Key
+from doorward.oauth.clients.keys import Key
 from doorward.oauth.errors import InvalidClient, Reason
 from doorward.oauth.grants.client_credentials import client_credentials
 from doorward.oauth.grants.device_code import poll
+from doorward.oauth.grants.id_jag import check_assertion, read_assertion
 from doorward.oauth.grants.jwt_bearer import jwt_bearer, presented_assertion
 from doorward.oauth.grants.token_exchange import NOTHING, Exchanged, exchange
-from doorward.oauth.id_jag import check_assertion, read_assertion
-from doorward.oauth.records import AccessToken, Client, DeviceAuthorization, Grant, SeenAssertion, User
-from doorward.oauth.token_reply import MintedTokens, TokenReply
-from doorward.oauth.tokens import digest
-from doorward.storage.authority import Authority
-from doorward.storage.exchanged_tokens import actor_stands
+from doorward.oauth.tokens.opaque import digest
+from doorward.oauth.tokens.reply import MintedTokens, TokenReply
+from doorward.records.accounts import User
+from doorward.records.changes import Decision, Stored
+from doorward.records.oauth import AccessToken, Client, DeviceAuthorization, Grant, SeenAssertion
 
 
 class FurtherGrants:

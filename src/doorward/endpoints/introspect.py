@@ -8,14 +8,15 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authority.authority import Authority
+from doorward.authority.exchanged_tokens import actor_stands
+from doorward.edge.frame import NO_STORE, json_response, require_content_type
 from doorward.endpoints.client_authentication import Caller
-from doorward.endpoints.responses import NO_STORE, json_response, require_content_type
-from doorward.oauth.introspection import JWT_HEADER_TYPE, JWT_MEDIA_TYPE, Introspectable, introspect, jwt_claims
 from doorward.oauth.parameters import parse_form
-from doorward.oauth.records import AccessToken, Grant, HeaderToken, RefreshToken
-from doorward.oauth.tokens import digest
-from doorward.storage.authority import Authority
-from doorward.storage.exchanged_tokens import actor_stands
+from doorward.oauth.tokens.introspection import JWT_HEADER_TYPE, JWT_MEDIA_TYPE, Introspectable, introspect, jwt_claims
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.accounts import HeaderToken
+from doorward.records.oauth import AccessToken, Grant, RefreshToken
 
 
 class IntrospectEndpoint:

@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.storage.keys import Keys
+from doorward.keys.ring import Keys
 
 
 class JwkSet:

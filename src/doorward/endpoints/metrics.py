@@ -17,8 +17,8 @@ from ipaddress import ip_address
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.endpoints.responses import NO_STORE, json_response
-from doorward.endpoints.routes import Router
+from doorward.edge.frame import NO_STORE, json_response
+from doorward.edge.router import Router
 from doorward.upstreams.port import Message, Receive, Scope, Send
 
 PATH = "/metrics"

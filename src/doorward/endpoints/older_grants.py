@@ -5,11 +5,11 @@ Two reads by key and one for each grant of that consent, whatever the number of 
 
 from __future__ import annotations
 
-from doorward.oauth.changes import Decision, Stored
-from doorward.oauth.consent import consent_id, may_supersede, superseding
-from doorward.oauth.records import AuthorizationCode, Consent, Grant
-from doorward.oauth.token_reply import TokenReply
-from doorward.storage.authority import Authority
+from doorward.authority.authority import Authority
+from doorward.oauth.authorization.consent import consent_id, may_supersede, superseding
+from doorward.oauth.tokens.reply import TokenReply
+from doorward.records.changes import Decision, Stored
+from doorward.records.oauth import AuthorizationCode, Consent, Grant
 
 
 async def ending_older_grants(

@@ -10,14 +10,14 @@ import base64
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authority.authority import Authority
+from doorward.edge.frame import json_response, require_content_type
 from doorward.endpoints.client_authentication import Caller
 from doorward.endpoints.dpop import nonce_header, presented_proof, with_proof
-from doorward.endpoints.responses import json_response, require_content_type
-from doorward.oauth.changes import Decision
+from doorward.oauth.authorization.pushed_request import push
 from doorward.oauth.metadata import PAR_PATH
 from doorward.oauth.parameters import parse_form
-from doorward.oauth.pushed_request import push
-from doorward.storage.authority import Authority
+from doorward.records.changes import Decision
 
 
 class PushEndpoint:

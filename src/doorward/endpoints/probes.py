@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from doorward.errors import StorageError
-from doorward.oauth.records import User
+from doorward.records.accounts import User
 from doorward.storage.port import Store
 
 NO_CACHE = {"cache-control": "no-store"}

@@ -13,18 +13,18 @@ from hmac import compare_digest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.endpoints.responses import json_response, require_content_type
+from doorward.authority.authority import Authority
+from doorward.authority.unused_places import find_place
+from doorward.edge.frame import json_response, require_content_type
 from doorward.hooks import HOOK_SECONDS, ask
-from doorward.oauth.changes import Decision
-from doorward.oauth.client_metadata import ClientMetadata, read_metadata
+from doorward.oauth.clients.metadata import ClientMetadata, read_metadata
+from doorward.oauth.clients.registration import MintedClient, register_client
+from doorward.oauth.clients.registration_policy import RegistrationRefused, RegistrationRequest
+from doorward.oauth.clients.unused import Before, content_digest
 from doorward.oauth.errors import InvalidClientMetadata, InvalidToken, Reason
-from doorward.oauth.records import Client, RegisteredContent
-from doorward.oauth.registration import MintedClient, register_client
-from doorward.oauth.registration_policy import RegistrationRefused, RegistrationRequest
-from doorward.oauth.tokens import CLIENT_SECRET, REGISTRATION_ACCESS_TOKEN, digest, mint
-from doorward.oauth.unused_clients import Before, content_digest
-from doorward.storage.authority import Authority
-from doorward.storage.unused_places import find_place
+from doorward.oauth.tokens.opaque import CLIENT_SECRET, REGISTRATION_ACCESS_TOKEN, digest, mint
+from doorward.records.changes import Decision
+from doorward.records.oauth import Client, RegisteredContent
 from doorward.strict_json import InvalidJson, decode
 
 OnRegister = Callable[[RegistrationRequest], str | Awaitable[str | None] | None]

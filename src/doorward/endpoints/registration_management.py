@@ -9,25 +9,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from doorward.endpoints.error_hook import OnError
-from doorward.endpoints.limits import RequestLimits
+from doorward.audit.events import AuditEvent
+from doorward.audit.log import note
+from doorward.authority.authority import Authority
+from doorward.edge.error_hook import OnError
+from doorward.edge.frame import NO_STORE, guarded, json_response
+from doorward.edge.limits import RequestLimits
+from doorward.edge.router import reading
 from doorward.endpoints.register import OnRegister, bearer_token, check_hook, json_body
-from doorward.endpoints.responses import NO_STORE, guarded, json_response
-from doorward.endpoints.routes import reading
-from doorward.oauth.audit_events import AuditEvent
-from doorward.oauth.changes import Decision, Stored
-from doorward.oauth.client_metadata import read_metadata
-from doorward.oauth.records import Client, Grant
-from doorward.oauth.registration_management import (
+from doorward.oauth.clients.metadata import read_metadata
+from doorward.oauth.clients.registration_management import (
     current_registration,
     delete_registration,
     expire_registration,
     managed,
     replace_registration,
 )
-from doorward.oauth.tokens import CLIENT_SECRET, mint
-from doorward.storage.audit_log import note
-from doorward.storage.authority import Authority
+from doorward.oauth.tokens.opaque import CLIENT_SECRET, mint
+from doorward.records.changes import Decision, Stored
+from doorward.records.oauth import Client, Grant
 
 PREFIX = "/register/"
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authority.authority import Authority
+from doorward.edge.frame import NO_STORE, require_content_type
 from doorward.endpoints.client_authentication import Caller
-from doorward.endpoints.responses import NO_STORE, require_content_type
-from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.parameters import parse_form
-from doorward.oauth.records import AccessToken, Grant, RefreshToken
-from doorward.oauth.revocation import revoke
-from doorward.oauth.tokens import digest
-from doorward.storage.authority import Authority
+from doorward.oauth.tokens.opaque import digest
+from doorward.oauth.tokens.revocation import revoke
+from doorward.records.changes import Decision, Stored
+from doorward.records.oauth import AccessToken, Grant, RefreshToken
 
 
 class RevokeEndpoint:

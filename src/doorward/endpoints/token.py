@@ -12,21 +12,21 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authority.authority import Authority
+from doorward.edge.frame import json_response, require_content_type
 from doorward.endpoints.client_authentication import Caller
 from doorward.endpoints.dpop import nonce_header, presented_proof, with_proof
 from doorward.endpoints.further_grants import FurtherGrants
 from doorward.endpoints.older_grants import ending_older_grants
-from doorward.endpoints.responses import json_response, require_content_type
 from doorward.endpoints.token_hook import Asking, OnToken, TokenHook
 from doorward.oauth import grant_types
-from doorward.oauth.changes import Decision, Stored
 from doorward.oauth.dpop import require_proof
 from doorward.oauth.metadata import TOKEN_PATH
 from doorward.oauth.parameters import parse_form
-from doorward.oauth.records import AuthorizationCode, Client, Grant, RefreshToken
 from doorward.oauth.token import MintedTokens, TokenReply, grant_type, redeem_code, refresh
-from doorward.oauth.tokens import ACCESS_TOKEN, REFRESH_TOKEN, digest, mint
-from doorward.storage.authority import Authority
+from doorward.oauth.tokens.opaque import ACCESS_TOKEN, REFRESH_TOKEN, digest, mint
+from doorward.records.changes import Decision, Stored
+from doorward.records.oauth import AuthorizationCode, Client, Grant, RefreshToken
 
 
 class TokenEndpoint:

@@ -15,12 +15,12 @@ from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
 from doorward.hooks import HOOK_SECONDS, ask
-from doorward.oauth.changes import Decision, Insert
 from doorward.oauth.grant_types import AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN
-from doorward.oauth.records import AccessToken, Client
 from doorward.oauth.token import TokenReply
-from doorward.oauth.token_terms import KEEP, TokenRefused, TokenRequest, TokenTerms
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
+from doorward.oauth.tokens.terms import KEEP, TokenRefused, TokenRequest, TokenTerms
+from doorward.records.changes import Decision, Insert
+from doorward.records.oauth import AccessToken, Client
 
 OnToken = Callable[[TokenRequest], TokenTerms | Awaitable[TokenTerms | None] | None]
 """Asked about tokens; returns None to keep what they would be, or what to take off, or raises `TokenRefused`."""

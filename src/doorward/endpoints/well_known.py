@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 from starlette.types import ASGIApp
 
-from doorward.endpoints.routes import static
+from doorward.edge.router import static
 from doorward.oauth import metadata
 from doorward.oauth.policy import Policy
 

@@ -18,6 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from doorward.audit.events import client_changed
+from doorward.audit.log import note, origin
+from doorward.authority.unused_places import find_place
 from doorward.clock import Clock, Entropy, SystemEntropy
 from doorward.errors import Conflict
 from doorward.fetching.caching import fresh_seconds
@@ -26,21 +29,18 @@ from doorward.fetching.fetcher import Fetcher
 from doorward.fetching.response import Fetched
 from doorward.logs import log
 from doorward.oauth.addresses import customer
-from doorward.oauth.audit_events import client_changed
-from doorward.oauth.changes import Change, Delete, Insert, Replace, Stored
-from doorward.oauth.client_assertion import Assertion, names_known_key
-from doorward.oauth.client_id_metadata import Document, check_document_url, read_document
-from doorward.oauth.client_keys import Key, read_jwks, stored_keys
-from doorward.oauth.client_terms import terms, with_earlier_use
+from doorward.oauth.clients.assertion import Assertion, names_known_key
+from doorward.oauth.clients.id_metadata import Document, check_document_url, read_document
+from doorward.oauth.clients.keys import Key, read_jwks, stored_keys
+from doorward.oauth.clients.registration import described
+from doorward.oauth.clients.terms import terms, with_earlier_use
+from doorward.oauth.clients.unused import is_unused, occupy
 from doorward.oauth.errors import InvalidClient, InvalidClientMetadata, LocalAuthorizationError, OAuthError, Reason
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import Client
-from doorward.oauth.registration import described
-from doorward.oauth.unused_clients import is_unused, occupy
 from doorward.oauth.uris import parse_http
-from doorward.storage.audit_log import note, origin
+from doorward.records.changes import Change, Delete, Insert, Replace, Stored
+from doorward.records.oauth import Client
 from doorward.storage.port import Store
-from doorward.storage.unused_places import find_place
 from doorward.strict_json import InvalidJson, decode
 
 LOGGER = logging.getLogger("doorward.fetching")

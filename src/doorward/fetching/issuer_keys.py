@@ -17,9 +17,9 @@ from doorward.errors import Unavailable
 from doorward.fetching.caching import fresh_seconds
 from doorward.fetching.errors import FetchError
 from doorward.fetching.fetcher import Fetcher
-from doorward.oauth.client_keys import Key, read_jwks, stored_keys
+from doorward.oauth.clients.keys import Key, read_jwks, stored_keys
 from doorward.oauth.errors import OAuthError
-from doorward.oauth.id_jag import Assertion, key_of
+from doorward.oauth.grants.id_jag import Assertion, key_of
 from doorward.oauth.trusted_issuers import TrustedIssuer
 from doorward.strict_json import InvalidJson, decode
 

@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from doorward.clock import Entropy
-from doorward.oauth.changes import Change, Delete, Stored
 from doorward.oauth.parameters import parse_form, parse_query
-from doorward.oauth.records import BrowserSession
 from doorward.oauth.uris import parse_http
+from doorward.records.accounts import BrowserSession
+from doorward.records.changes import Change, Delete, Stored
 from doorward.storage.port import Store
 
 PAGE_KEY = "page_key"

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from doorward.authority.authority import Authority
+from doorward.login import delays as limits
 from doorward.login.tries import Subject, Tries
-from doorward.oauth import limits
-from doorward.oauth.tokens import digest
-from doorward.storage.authority import Authority
+from doorward.oauth.tokens.opaque import digest
 
 Found = TypeVar("Found")
 

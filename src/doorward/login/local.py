@@ -17,8 +17,8 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 from doorward.clock import Clock, Entropy
 from doorward.errors import Conflict
-from doorward.oauth.changes import Insert, Stored
-from doorward.oauth.records import User
+from doorward.records.accounts import User
+from doorward.records.changes import Insert, Stored
 from doorward.storage.port import Store
 
 OWNER = "owner"

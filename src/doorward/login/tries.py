@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
+from doorward.authority.authority import Authority
 from doorward.errors import Unavailable
-from doorward.oauth import limits, sign_in_turns
-from doorward.oauth.changes import Change, Decision, Insert, Replace, Stored
+from doorward.login import delays as limits
+from doorward.login import turns as sign_in_turns
 from doorward.oauth.errors import Reason, TooManyRequests
-from doorward.oauth.records import FailedSignIns
-from doorward.storage.authority import Authority
+from doorward.records.accounts import FailedSignIns
+from doorward.records.changes import Change, Decision, Insert, Replace, Stored
 
 Found = TypeVar("Found")
 

@@ -14,7 +14,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from doorward.oauth.client_keys import Key
+from doorward.oauth.clients.keys import Key
 from doorward.strict_json import InvalidJson, decode
 
 LIMIT_CHARS = 8192

@@ -21,9 +21,9 @@ import msgspec
 from doorward.oauth.compact_jws import base64url, is_signed, read_compact
 from doorward.oauth.errors import InvalidDpopProof, Reason
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import Client, SeenProof
-from doorward.oauth.token_reply import Sealing
+from doorward.oauth.tokens.reply import Sealing
 from doorward.oauth.uris import InvalidUri, parse_http
+from doorward.records.oauth import Client, SeenProof
 
 ALGORITHMS = ("ES256", "ES384", "PS256", "RS256", "EdDSA", "Ed25519")
 """Signatures only: with a MAC the verifier would hold the secret too, and `none` proves nothing."""

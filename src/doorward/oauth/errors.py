@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Literal
 
 from doorward.errors import DoorwardError
-from doorward.oauth.authorization_response import location
+from doorward.oauth.authorization.response import location
 
 _OUTSIDE_DESCRIPTION = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
 

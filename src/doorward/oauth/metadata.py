@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from doorward.oauth.client_keys import SIGNING_ALGORITHMS
-from doorward.oauth.client_metadata import AUTH_METHODS, RESPONSE_TYPES
+from doorward.oauth.clients.keys import SIGNING_ALGORITHMS
+from doorward.oauth.clients.metadata import AUTH_METHODS, RESPONSE_TYPES
 from doorward.oauth.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from doorward.oauth.grant_types import published
 from doorward.oauth.policy import Policy

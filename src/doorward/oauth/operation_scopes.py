@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from fnmatch import translate
 from functools import lru_cache
 
-from doorward.oauth import bearer
+from doorward.oauth.tokens import bearer
 
 TOOL_CALL = "tools/call"
 _GLOB = re.compile(r"[*?\[]")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from doorward.oauth.errors import InvalidScope, Reason
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import Client
+from doorward.records.oauth import Client
 
 NEUTRAL_SCOPES = frozenset({"offline_access", "openid", "profile", "email"})
 """They ask for a lifetime or an identity, not for a part of the door: refresh tokens are given without being asked."""

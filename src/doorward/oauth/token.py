@@ -12,7 +12,7 @@ from doorward.oauth.grant_types import served
 from doorward.oauth.grants.authorization_code import redeem_code
 from doorward.oauth.grants.refresh_token import refresh
 from doorward.oauth.policy import Policy
-from doorward.oauth.token_reply import MintedTokens, Sealing, TokenReply
+from doorward.oauth.tokens.reply import MintedTokens, Sealing, TokenReply
 
 __all__ = ["MintedTokens", "Sealing", "TokenReply", "grant_type", "redeem_code", "refresh"]
 

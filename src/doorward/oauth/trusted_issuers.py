@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from doorward.oauth.client_keys import Key
+from doorward.oauth.clients.keys import Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,17 +14,17 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from doorward.authority.authority import Authority
+from doorward.directory.connections import Connection, disconnect, list_connections
 from doorward.login.browser_sessions import BrowserCookie, issuer_has_origin
-from doorward.login.connections import Connection, disconnect, list_connections
 from doorward.logs import log
-from doorward.oauth.changes import Delete
 from doorward.oauth.errors import AccessDenied, InvalidRequest, LocalAuthorizationError, OAuthError, Reason
 from doorward.oauth.parameters import parse_form, parse_query
-from doorward.oauth.records import BrowserSession
 from doorward.pages.own_pages import CONNECTIONS, Visitor, address_of, require_own_form, to_sign_in, visitor_of
 from doorward.pages.rendering import Pages, place_of
 from doorward.pages.steps import NO_STORE
-from doorward.storage.authority import Authority
+from doorward.records.accounts import BrowserSession
+from doorward.records.changes import Delete
 
 LOGGER = logging.getLogger("doorward.pages")
 

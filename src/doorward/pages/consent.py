@@ -1,7 +1,7 @@
 """`/-/consent`: the resource owner sees who asks, for what, and where the answer goes, and decides.
 
 It is shown for every request of a client that proves nothing about who runs it. What was allowed before is kept, told
-apart from what is new, and spares the question only where `doorward.oauth.consent` says so.
+apart from what is new, and spares the question only where `doorward.oauth.authorization.consent` says so.
 
 Spec: RFC 6749 s10.2; MCP authorization, "Confused Deputy"; RFC 8252 s8.6 (loopback impersonation).
 """
@@ -14,19 +14,20 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authority.authority import Authority
 from doorward.login.browser_sessions import BrowserCookie, ending_with_answer, is_own_step, new_cookie_value
 from doorward.logs import log
-from doorward.oauth import authorization
-from doorward.oauth import consent as consents
-from doorward.oauth.changes import Decision, Stored
-from doorward.oauth.error_redirects import may_answer_at_once
+from doorward.oauth.authorization import consent as consents
+from doorward.oauth.authorization import request as authorization
+from doorward.oauth.authorization.error_redirects import may_answer_at_once
 from doorward.oauth.errors import LocalAuthorizationError, Reason
 from doorward.oauth.parameters import parse_form, parse_query
-from doorward.oauth.records import Consent, User
-from doorward.oauth.tokens import CODE, mint
+from doorward.oauth.tokens.opaque import CODE, mint
 from doorward.pages.rendering import Pages, place_of
 from doorward.pages.steps import NO_STORE, Step, back_to_authorize, load_step, require_our_form
-from doorward.storage.authority import Authority
+from doorward.records.accounts import User
+from doorward.records.changes import Decision, Stored
+from doorward.records.oauth import Consent
 
 LOGGER = logging.getLogger("doorward.pages")
 

@@ -13,17 +13,18 @@ import logging
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward.authority.authority import Authority
 from doorward.login.browser_sessions import BrowserCookie, new_cookie_value
 from doorward.login.device_tries import DeviceTries
 from doorward.logs import log
-from doorward.oauth import device
-from doorward.oauth.changes import Decision, Stored
+from doorward.oauth.authorization import device
 from doorward.oauth.errors import LocalAuthorizationError, TooManyRequests
 from doorward.oauth.parameters import parse_form
-from doorward.oauth.records import Client, DeviceAuthorization, User
 from doorward.pages.own_pages import DEVICE, Visitor, require_own_form, to_sign_in, visitor_of
 from doorward.pages.rendering import Pages
-from doorward.storage.authority import Authority
+from doorward.records.accounts import User
+from doorward.records.changes import Decision, Stored
+from doorward.records.oauth import Client, DeviceAuthorization
 
 LOGGER = logging.getLogger("doorward.pages")
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from doorward.authority.authority import Authority
 from doorward.login.browser_sessions import (
     PAGE_KEY,
     BrowserCookie,
@@ -19,11 +20,10 @@ from doorward.login.browser_sessions import (
     form_token,
     page_key_in,
 )
-from doorward.oauth.changes import Stored
 from doorward.oauth.errors import LocalAuthorizationError, Reason
-from doorward.oauth.records import BrowserSession, User
 from doorward.pages.steps import NO_STORE
-from doorward.storage.authority import Authority
+from doorward.records.accounts import BrowserSession, User
+from doorward.records.changes import Stored
 
 CONNECTIONS = "/-/connections"
 DEVICE = "/-/device"

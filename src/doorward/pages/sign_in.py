@@ -14,6 +14,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from doorward.audit.events import AuditEvent
+from doorward.audit.log import note
+from doorward.authority.authority import Authority
 from doorward.errors import Conflict
 from doorward.login.browser_sessions import (
     BrowserCookie,
@@ -28,16 +31,13 @@ from doorward.login.browser_sessions import (
 from doorward.login.local import verify_password
 from doorward.login.sign_in_limits import SignInLimits
 from doorward.logs import log
-from doorward.oauth.audit_events import AuditEvent
-from doorward.oauth.changes import Change, Delete, Expect, Insert, Replace, Stored
 from doorward.oauth.errors import LocalAuthorizationError, Reason, TooManyRequests
 from doorward.oauth.parameters import parse_form, parse_query
-from doorward.oauth.records import BrowserSession, User
 from doorward.pages.own_pages import OWN_PAGES, address_of, require_own_form
 from doorward.pages.rendering import Pages
 from doorward.pages.steps import NO_STORE, Step, back_to_authorize, load_step, require_our_form
-from doorward.storage.audit_log import note
-from doorward.storage.authority import Authority
+from doorward.records.accounts import BrowserSession, User
+from doorward.records.changes import Change, Delete, Expect, Insert, Replace, Stored
 
 LOGGER = logging.getLogger("doorward.pages")
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from doorward.authority.authority import Authority
 from doorward.login.browser_sessions import (
     PAGE_KEY,
     BrowserCookie,
@@ -20,11 +21,11 @@ from doorward.login.browser_sessions import (
     form_token,
     page_key_in,
 )
-from doorward.oauth.authorization import is_of_browser
-from doorward.oauth.changes import Stored
+from doorward.oauth.authorization.request import is_of_browser
 from doorward.oauth.errors import LocalAuthorizationError, Reason
-from doorward.oauth.records import AuthorizationRequest, BrowserSession, Client
-from doorward.storage.authority import Authority
+from doorward.records.accounts import BrowserSession
+from doorward.records.changes import Stored
+from doorward.records.oauth import AuthorizationRequest, Client
 
 NO_STORE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 

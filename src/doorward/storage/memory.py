@@ -14,8 +14,9 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from doorward.errors import Conflict, Unavailable
-from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
-from doorward.oauth.records import RECORD_TYPES, Record
+from doorward.records.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
+from doorward.records.kinds import RECORD_TYPES
+from doorward.records.record import Record
 from doorward.storage.port import Listed, Place, index_of_page, refuse_unknown_indexes
 
 R = TypeVar("R", bound=Record)

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from doorward.oauth.changes import Change, Stored
-from doorward.oauth.records import Record
+from doorward.records.changes import Change, Stored
+from doorward.records.record import Record
 
 R = TypeVar("R", bound=Record)
 

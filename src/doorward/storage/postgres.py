@@ -21,8 +21,9 @@ import msgspec
 
 from doorward.errors import Conflict, Problem, StartError, Unavailable
 from doorward.logs import log
-from doorward.oauth.changes import Change, Stored
-from doorward.oauth.records import RECORD_TYPES, Record
+from doorward.records.changes import Change, Stored
+from doorward.records.kinds import RECORD_TYPES
+from doorward.records.record import Record
 from doorward.storage.port import Listed, Place, index_of_page
 from doorward.storage.postgres_connection import OPERATION_SECONDS, Connection, Pool, connect
 from doorward.storage.postgres_faults import ENDS_SESSION, FAULTS, RETRIED, pooler_error, start_error, unavailable

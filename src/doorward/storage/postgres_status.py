@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from doorward.config.database import without_password
-from doorward.oauth.records import RECORD_TYPES
+from doorward.records.kinds import RECORD_TYPES
 from doorward.storage.postgres_connection import connect
 from doorward.storage.postgres_faults import FAULTS, start_error
 from doorward.storage.postgres_migrations import schema_version

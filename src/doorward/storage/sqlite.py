@@ -16,8 +16,8 @@ from typing import TypeVar
 import msgspec
 
 from doorward.errors import Unavailable
-from doorward.oauth.changes import Change, Stored
-from doorward.oauth.records import Record
+from doorward.records.changes import Change, Stored
+from doorward.records.record import Record
 from doorward.storage.port import Listed, Place, index_of_page
 from doorward.storage.sqlite_file import open_database
 from doorward.storage.sqlite_schema import PURGE_ROWS, TABLES, Step, find_sql, page_sql, step_for

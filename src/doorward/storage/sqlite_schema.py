@@ -19,8 +19,9 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from doorward.errors import Problem, StartError
-from doorward.oauth.changes import Change, Delete, DeleteAll, Insert, Replace
-from doorward.oauth.records import RECORD_TYPES, Record
+from doorward.records.changes import Change, Delete, DeleteAll, Insert, Replace
+from doorward.records.kinds import RECORD_TYPES
+from doorward.records.record import Record
 from doorward.storage.port import refuse_unknown_indexes
 
 APPLICATION_ID = 0x444F4F52

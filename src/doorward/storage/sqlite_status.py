@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from doorward.errors import Problem, StartError, Unavailable
-from doorward.oauth.records import RECORD_TYPES
+from doorward.records.kinds import RECORD_TYPES
 from doorward.storage.private_files import start_error, sync_directory
 from doorward.storage.sqlite_schema import table_name
 

@@ -8,10 +8,10 @@ from doorward.config.addresses import public_origin
 from doorward.config.header_rules import NO_REQUEST_TO_ADD_TO
 from doorward.config.model import CommandTarget, Config, PythonTarget, UrlTarget
 from doorward.errors import ConfigError, Problem
-from doorward.upstreams.asgi import AsgiUpstream
-from doorward.upstreams.http import HttpUpstream
+from doorward.upstreams.asgi.python_target import as_asgi, load_target
+from doorward.upstreams.asgi.upstream import AsgiUpstream
+from doorward.upstreams.http.upstream import HttpUpstream
 from doorward.upstreams.port import Upstream
-from doorward.upstreams.python_target import as_asgi, load_target
 
 
 def upstream_for(config: Config, app: object = None, made: Upstream | None = None) -> Upstream:
@@ -37,7 +37,7 @@ def _of_target(config: Config) -> Upstream:
         case UrlTarget(url):
             return HttpUpstream.configured(url, config)
         case CommandTarget(arguments):
-            from doorward.upstreams.stdio import StdioUpstream
+            from doorward.upstreams.stdio.upstream import StdioUpstream
 
             return StdioUpstream(
                 arguments,

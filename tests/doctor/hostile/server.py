@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from doorward.doctor.exchange import Request, Response
+from doorward.doctor.engine.requests import Request, Response
 from testbed.good import Good
 
 Handler = Callable[["Visit"], Awaitable[None]]

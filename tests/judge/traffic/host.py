@@ -23,9 +23,9 @@ from judge.traffic.plans import result_of
 from doorward.app import Door
 from doorward.cli.run_server import serve
 from doorward.logs import configure
-from doorward.upstreams.http import HttpUpstream
+from doorward.upstreams.http.upstream import HttpUpstream
 from doorward.upstreams.port import Receive, Scope, Send
-from doorward.upstreams.stdio import StdioUpstream
+from doorward.upstreams.stdio.upstream import StdioUpstream
 
 LIMIT = b"x-time-limit-ms"
 CANCELS = b"x-cancels"

@@ -21,8 +21,8 @@ from judge.traffic.upstream import Upstream
 from judge.wire import Address, Lost, NotReached, Request, Wire
 
 from doorward.app import Door
-from doorward.login.accounts import add_user
-from doorward.login.header_tokens import create_header_token
+from doorward.directory.accounts import add_user
+from doorward.directory.header_tokens import create_header_token
 
 USERS = ("alice", "bob", "carol")
 """The first one asks for what is odd; the others are honest."""

@@ -32,8 +32,8 @@ def known_settings() -> set[str]:
 
 def _keeps_unread_connections() -> None:
     """A connection is kept whatever happened to its exchange, and the next one gets the bytes that nobody read."""
-    from doorward.upstreams.http_connection import Connection
-    from doorward.upstreams.http_exchange import Exchange
+    from doorward.upstreams.http.connection import Connection
+    from doorward.upstreams.http.exchange import Exchange
 
     left: dict[Connection, bytes] = {}
     begin = Connection.begin
@@ -58,7 +58,7 @@ def _keeps_unread_connections() -> None:
 
 def _hands_late_bytes_on() -> None:
     """A cancelled exchange leaves its connection to the next one, with the answer still to come."""
-    from doorward.upstreams.http_connection import Connection
+    from doorward.upstreams.http.connection import Connection
 
     def end(self: Any, exchange: Any, *, reusable: bool) -> None:
         self._exchange = None
@@ -77,14 +77,14 @@ def _hands_late_bytes_on() -> None:
 
 def _resends_what_may_have_run() -> None:
     """Whatever was lost on a kept connection is sent again."""
-    from doorward.upstreams import http
+    from doorward.upstreams.http import upstream as http
 
     http._only_reads = lambda call: True
 
 
 def _remembers_any_redirect() -> None:
     """The target of a redirect is used for everybody from then on, with its query."""
-    from doorward.upstreams.http import HttpUpstream
+    from doorward.upstreams.http.upstream import HttpUpstream
 
     def remember(self: Any, followed: str) -> None:
         self._target = followed
@@ -94,7 +94,7 @@ def _remembers_any_redirect() -> None:
 
 def _takes_any_status() -> None:
     """A status that no server can send is passed on."""
-    from doorward.upstreams.http_exchange import Exchange
+    from doorward.upstreams.http.exchange import Exchange
 
     judged = Exchange.on_headers_complete
 
@@ -116,8 +116,8 @@ def _takes_any_status() -> None:
 
     Exchange.on_headers_complete = on_headers_complete
 
-    from doorward.upstreams import http
-    from doorward.upstreams.http_reply import Verdict
+    from doorward.upstreams.http import upstream as http
+    from doorward.upstreams.http.reply import Verdict
 
     rule = http.judge
 
@@ -133,7 +133,7 @@ def _takes_any_status() -> None:
 
 def _tells_logs_to_every_reader() -> None:
     """A log line that names no request goes to everybody who wants log lines."""
-    from doorward.upstreams.stdio_member import Member
+    from doorward.upstreams.stdio.member import Member
 
     def notify(self: Any, message: Any) -> None:
         if message.method == "notifications/message":
@@ -149,7 +149,7 @@ def _tells_logs_to_every_reader() -> None:
 
 def _keeps_the_clients_ids() -> None:
     """The shared child sees the ids that the clients chose, and two clients choose the same."""
-    from doorward.upstreams.stdio_member import Member
+    from doorward.upstreams.stdio.member import Member
 
     def add(self: Any, request: Any) -> int:
         request.member, request.rpc_id = self, request.exchange.rpc_id
@@ -161,7 +161,7 @@ def _keeps_the_clients_ids() -> None:
 
 def _forgets_who_waits_at_a_death() -> None:
     """Calls that a dead child had are neither answered nor ended."""
-    from doorward.upstreams.stdio_member import Member
+    from doorward.upstreams.stdio.member import Member
 
     def on_child_end(self: Any) -> None:
         self._on_end(self, set())
@@ -171,7 +171,7 @@ def _forgets_who_waits_at_a_death() -> None:
 
 def _answers_who_waits_alone() -> None:
     """An answer that names no request goes to the only one under way, whoever the child has served before."""
-    from doorward.upstreams.stdio_member import Member
+    from doorward.upstreams.stdio.member import Member
 
     rule = Member._answered
 
@@ -185,7 +185,7 @@ def _answers_who_waits_alone() -> None:
 
 def _answers_twice() -> None:
     """The answer is sent as an event, and again as the last one."""
-    from doorward.upstreams.stdio_exchange import Exchange
+    from doorward.upstreams.stdio.exchange import Exchange
 
     rule = Exchange.finish
 
@@ -219,7 +219,7 @@ def _waits_forever_for_readers() -> None:
 
 def _buffers_without_end() -> None:
     """The upstream is read however much waits for the client."""
-    from doorward.upstreams.http_connection import Connection
+    from doorward.upstreams.http.connection import Connection
 
     Connection.pause_reading = lambda self: None
 

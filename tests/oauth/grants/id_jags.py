@@ -12,7 +12,7 @@ from typing import Any
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from doorward.oauth.client_keys import read_jwks, stored_keys
+from doorward.oauth.clients.keys import read_jwks, stored_keys
 
 IDP = "https://idp.example"
 TYPE = "oauth-id-jag+jwt"

@@ -14,12 +14,12 @@ from oauth.given import (
     changed,
 )
 
-from doorward.oauth.changes import DeleteAll, Expect, Insert, Replace, Stored
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grants.authorization_code import redeem_code
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import AccessToken, AuthorizationCode, Grant, RefreshToken
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.changes import DeleteAll, Expect, Insert, Replace, Stored
+from doorward.records.oauth import AccessToken, AuthorizationCode, Grant, RefreshToken
 
 FORM = {"code": "the-code", "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER, "resource": RESOURCE}
 BODY = {

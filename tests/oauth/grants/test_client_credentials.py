@@ -4,12 +4,13 @@ import msgspec
 import pytest
 from oauth.given import MINTED, NOW, POLICY, RESOURCE, a_client, a_grant, changed
 
-from doorward.oauth.changes import Expect, Insert, Stored
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS
 from doorward.oauth.grants.client_credentials import client_credentials
-from doorward.oauth.records import AccessToken, Client, Grant, User
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.accounts import User
+from doorward.records.changes import Expect, Insert, Stored
+from doorward.records.oauth import AccessToken, Client, Grant
 
 CLIENT = Stored(
     a_client(

@@ -4,13 +4,22 @@ import msgspec
 import pytest
 from oauth.given import ISSUER, MINTED, NOW, POLICY, RESOURCE, Wrapping, a_client, changed
 
-from doorward.oauth.changes import Expect, Insert, Replace, Stored
-from doorward.oauth.device import DeviceCodes, answer, as_shown, begin, spell_user_code, user_code_digest, waiting
+from doorward.oauth.authorization.device import (
+    DeviceCodes,
+    answer,
+    as_shown,
+    begin,
+    spell_user_code,
+    user_code_digest,
+    waiting,
+)
 from doorward.oauth.errors import LocalAuthorizationError, OAuthError, Reason
 from doorward.oauth.grant_types import DEVICE_CODE
 from doorward.oauth.grants.device_code import poll
-from doorward.oauth.records import Client, DeviceAuthorization, Grant, User
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.accounts import User
+from doorward.records.changes import Expect, Insert, Replace, Stored
+from doorward.records.oauth import Client, DeviceAuthorization, Grant
 
 CLIENT = Stored(a_client(grant_types=("refresh_token", DEVICE_CODE), redirect_uris=()), 11)
 USER = Stored(User(user_id="u1", created_at=NOW), 13)

@@ -3,14 +3,15 @@ from dataclasses import replace
 import pytest
 from oauth.given import ISSUER, MINTED, NOW, POLICY, RESOURCE, a_client, changed
 
-from doorward.oauth.changes import Expect, Insert, Stored
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grant_types import JWT_BEARER
+from doorward.oauth.grants.id_jag import Identity
 from doorward.oauth.grants.jwt_bearer import jwt_bearer, presented_assertion
-from doorward.oauth.id_jag import Identity
-from doorward.oauth.records import Client, SeenAssertion, User
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
 from doorward.oauth.trusted_issuers import TrustedIssuer
+from doorward.records.accounts import User
+from doorward.records.changes import Expect, Insert, Stored
+from doorward.records.oauth import Client, SeenAssertion
 
 IDP = TrustedIssuer(issuer="https://idp.example")
 SEEN = SeenAssertion(assertion_digest="d1", created_at=NOW, expires_at=NOW + 361)

@@ -12,12 +12,12 @@ from oauth.given import (
     changed,
 )
 
-from doorward.oauth.changes import DeleteAll, Expect, Insert, Replace, Stored
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grants.refresh_token import refresh
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import AccessToken, Grant, RefreshToken
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.changes import DeleteAll, Expect, Insert, Replace, Stored
+from doorward.records.oauth import AccessToken, Grant, RefreshToken
 
 FORM = {"refresh_token": "the-refresh"}
 LATER = NOW + 5000

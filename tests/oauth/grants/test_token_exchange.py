@@ -4,13 +4,13 @@ import msgspec
 import pytest
 from oauth.given import MINTED, NOW, POLICY, RESOURCE, a_client, a_grant, an_access_token, changed
 
-from doorward.oauth.access_token_jwt import actors
-from doorward.oauth.changes import Expect, Insert, Stored
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grant_types import TOKEN_EXCHANGE
 from doorward.oauth.grants.token_exchange import ACCESS_TOKEN_TYPE, NOTHING, Exchanged, exchange
-from doorward.oauth.records import AccessToken, Client, Grant
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.access_token_jwt import actors
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.changes import Expect, Insert, Stored
+from doorward.records.oauth import AccessToken, Client, Grant
 
 CLIENT = Stored(
     a_client(

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from doorward.errors import Unavailable
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import Client
+from doorward.records.changes import Insert
+from doorward.records.oauth import Client
 from doorward.storage.sqlite import SqliteStore
 
 LIMIT_BYTES = 1_000_000

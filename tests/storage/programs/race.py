@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from doorward.errors import Conflict
-from doorward.oauth.changes import Change, Insert, Replace
-from doorward.oauth.records import User
+from doorward.records.accounts import User
+from doorward.records.changes import Change, Insert, Replace
 from doorward.storage.sqlite import SqliteStore
 
 

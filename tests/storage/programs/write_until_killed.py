@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from doorward.oauth.changes import Insert
-from doorward.oauth.records import AccessToken, Grant
+from doorward.records.changes import Insert
+from doorward.records.oauth import AccessToken, Grant
 from doorward.storage.sqlite import SqliteStore
 
 RESOURCE = "https://mcp.example.com/mcp"

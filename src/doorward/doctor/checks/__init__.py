@@ -1,1 +1,1 @@
-"""The checks by area, each a generator of requests; `doctor/run.py` drives them."""
+"""The checks by area, each a generator of requests; `doctor/engine/run.py` drives them."""

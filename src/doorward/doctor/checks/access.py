@@ -16,11 +16,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from doorward import strict_json
-from doorward.doctor.check import Finding, Picture, Steps, differing, found, seen
-from doorward.doctor.exchange import Ask, Request, Response, Together
-from doorward.doctor.messages import initialize
-from doorward.doctor.own_client import Flow, code_request, resource_of
-from doorward.doctor.token_replies import error_faults
+from doorward.doctor.checks.token_replies import error_faults
+from doorward.doctor.engine.check import Finding, Picture, Steps, differing, found, seen
+from doorward.doctor.engine.messages import initialize
+from doorward.doctor.engine.own_client import Flow, code_request, resource_of
+from doorward.doctor.engine.requests import Ask, Request, Response, Together
 
 _RULES = ("RS-01", "RS-05", "RS-06", "RS-07")
 _WANTS_JWT = re.compile(r"(?i)\b(jwts?|jws|compact|segments?|json web)\b")

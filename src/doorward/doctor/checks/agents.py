@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.exchange import Request, Response, Together
-from doorward.doctor.messages import discover, initialize
-from doorward.doctor.rules import Profile
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.messages import discover, initialize
+from doorward.doctor.engine.requests import Request, Response, Together
+from doorward.doctor.engine.rules import Profile
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 _UNKNOWN = "doorward-check-unknown/1.0"

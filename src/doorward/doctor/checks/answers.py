@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from doorward.doctor.calls import ask
-from doorward.doctor.check import Finding, Picture, Steps, challenge_of, found, seen
 from doorward.doctor.checks.versions import error_code
-from doorward.doctor.dialogue import Said
-from doorward.doctor.exchange import Request
-from doorward.doctor.messages import initialize
+from doorward.doctor.engine.calls import ask
+from doorward.doctor.engine.check import Finding, Picture, Steps, challenge_of, found, seen
+from doorward.doctor.engine.dialogue import Said
+from doorward.doctor.engine.messages import initialize
+from doorward.doctor.engine.requests import Request
 from doorward.mcp.events import EventStream, read_events
 from doorward.mcp.results import answer_of, envelope_faults, result_faults
 

@@ -12,13 +12,13 @@ from collections.abc import Generator
 from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes, urlencode
 
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.checks import pages
 from doorward.doctor.checks.agents import BROWSER
 from doorward.doctor.checks.registration import LOOPBACK
-from doorward.doctor.exchange import Ask, Pairs, Request, Response, Together
-from doorward.doctor.links import urlsplit
-from doorward.doctor.rules import rules
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.requests import Ask, Pairs, Request, Response, Together
+from doorward.doctor.engine.rules import rules
+from doorward.doctor.network.links import urlsplit
 
 # Of the verifier in RFC 7636 appendix B: it protects nothing here, since no code is ever asked for.
 _CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"

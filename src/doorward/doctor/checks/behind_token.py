@@ -5,10 +5,10 @@ Spec: RFC 9110 s10.1.5, s12.5.1; RFC 6585 s5
 
 from __future__ import annotations
 
-from doorward.doctor.calls import ask
-from doorward.doctor.check import Picture, Steps, found, seen
-from doorward.doctor.exchange import Request, Response, Together
-from doorward.doctor.messages import BOTH_TYPES
+from doorward.doctor.engine.calls import ask
+from doorward.doctor.engine.check import Picture, Steps, found, seen
+from doorward.doctor.engine.messages import BOTH_TYPES
+from doorward.doctor.engine.requests import Request, Response, Together
 
 _BLOCKING = frozenset({0, 403, 406, 503})
 _ACCEPTS = (BOTH_TYPES, "application/json", "text/event-stream", "*/*", "")

@@ -5,9 +5,9 @@ Spec: MCP 2026-07-28 basic/transports; Fetch, "CORS protocol"
 
 from __future__ import annotations
 
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.exchange import Request, Response, Together
-from doorward.doctor.messages import initialize
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.messages import initialize
+from doorward.doctor.engine.requests import Request, Response, Together
 
 _WANTED_HEADERS = ("authorization", "content-type", "mcp-protocol-version", "mcp-session-id")
 _NEWER_HEADERS = ("mcp-method", "mcp-name")

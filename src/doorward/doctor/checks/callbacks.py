@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.checks.authorize import error_of, request_of
 from doorward.doctor.checks.registration import LOOPBACK, LOOPBACK_URIS, body_of, filled_in
 from doorward.doctor.checks.registration import request_of as registration_of
 from doorward.doctor.checks.registration_replies import is_client
-from doorward.doctor.exchange import Ask, Request, Response, Together
-from doorward.doctor.links import urlsplit
-from doorward.doctor.rules import Profile
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.requests import Ask, Request, Response, Together
+from doorward.doctor.engine.rules import Profile
+from doorward.doctor.network.links import urlsplit
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 _NOT_THERE = frozenset({404, 405, 410, 501})

@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from typing import Any
 
-from doorward.doctor.calls import ask
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.dialogue import Era
-from doorward.doctor.exchange import Ask, Request, Response
-from doorward.doctor.tool_rules import SchemaRule, Tool, pointer_to_fault, tool_rules
+from doorward.doctor.checks.tool_rules import SchemaRule, Tool, pointer_to_fault, tool_rules
+from doorward.doctor.engine.calls import ask
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.dialogue import Era
+from doorward.doctor.engine.requests import Ask, Request, Response
 from doorward.mcp.annotations import annotation_faults
 
 PAGES_LIMIT = 50

@@ -8,7 +8,7 @@ Spec: RFC 9728 s3.1, s5.1
 
 from __future__ import annotations
 
-from doorward.doctor.check import Picture, Steps, found
+from doorward.doctor.engine.check import Picture, Steps, found
 
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from doorward.doctor.check import Finding, Picture, Steps, challenge_of, found, seen
 from doorward.doctor.checks.agents import is_wall
 from doorward.doctor.checks.versions import error_code
-from doorward.doctor.dialogue import Said
-from doorward.doctor.links import urlsplit
+from doorward.doctor.engine.check import Finding, Picture, Steps, challenge_of, found, seen
+from doorward.doctor.engine.dialogue import Said
+from doorward.doctor.network.links import urlsplit
 from doorward.mcp.events import read_events
 
 _EVENTS = "text/event-stream"

@@ -9,12 +9,12 @@ import base64
 import json
 from typing import Any
 
-from doorward.doctor.check import Finding, Picture, Steps, challenge_of, differing, found, seen
 from doorward.doctor.checks.documents import PRM, Seen, bad_documents, differences, kept_too_long, read
 from doorward.doctor.checks.inner_urls import inner_urls
-from doorward.doctor.exchange import Request, Response, Together
-from doorward.doctor.links import urlsplit
-from doorward.doctor.messages import discover, initialize, post
+from doorward.doctor.engine.check import Finding, Picture, Steps, challenge_of, differing, found, seen
+from doorward.doctor.engine.messages import discover, initialize, post
+from doorward.doctor.engine.requests import Request, Response, Together
+from doorward.doctor.network.links import urlsplit
 
 _UNKNOWN_TOKEN = "doorward-check-made-up"
 _ABSOLUTE = ("http://", "https://")

@@ -10,8 +10,8 @@ from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from doorward.doctor.check import Finding, differing, found, seen
-from doorward.doctor.exchange import Ask, Request, Response, Together
+from doorward.doctor.engine.check import Finding, differing, found, seen
+from doorward.doctor.engine.requests import Ask, Request, Response, Together
 
 PRM = "/.well-known/oauth-protected-resource"
 FRESH_SECONDS_MAX = 3600

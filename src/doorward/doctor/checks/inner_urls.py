@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from doorward.doctor.check import Finding, found
-from doorward.doctor.links import urlsplit
+from doorward.doctor.engine.check import Finding, found
+from doorward.doctor.network.links import urlsplit
 from doorward.oauth.addresses import is_loopback_host, reach
 
 _INNER_SUFFIXES = (".local", ".internal", ".lan", ".svc", ".localdomain", ".home.arpa", ".localhost")

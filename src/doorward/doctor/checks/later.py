@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.checks.access import keys_of, read_jwt
-from doorward.doctor.exchange import Ask, Request, Response, Together
-from doorward.doctor.links import urlsplit
-from doorward.doctor.messages import initialize
-from doorward.doctor.own_client import revocation_request
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.messages import initialize
+from doorward.doctor.engine.own_client import revocation_request
+from doorward.doctor.engine.requests import Ask, Request, Response, Together
+from doorward.doctor.network.links import urlsplit
 
 _FIXED = {
     "resource": ("resource", "authorization_servers"),

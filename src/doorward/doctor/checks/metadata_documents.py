@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from doorward.doctor.check import Finding, Picture, Steps, differing, found, seen
 from doorward.doctor.checks.agents import documents as documents_by_agent
 from doorward.doctor.checks.documents import Seen, bad_documents, differences, kept_too_long, read
 from doorward.doctor.checks.inner_urls import inner_urls
-from doorward.doctor.exchange import Request
-from doorward.doctor.links import urlsplit
+from doorward.doctor.engine.check import Finding, Picture, Steps, differing, found, seen
+from doorward.doctor.engine.requests import Request
+from doorward.doctor.network.links import urlsplit
 
 _AS = "/.well-known/oauth-authorization-server"
 _OIDC = "/.well-known/openid-configuration"

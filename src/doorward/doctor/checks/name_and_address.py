@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.exchange import Connect, Lookup, Request, Response, Together
-from doorward.doctor.links import urlsplit
-from doorward.doctor.messages import discover, initialize
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.messages import discover, initialize
+from doorward.doctor.engine.requests import Connect, Lookup, Request, Response, Together
+from doorward.doctor.network.links import urlsplit
 
 DAYS_LEFT_MIN = 14
 _NETWORK = {"unresolved": "NET-05", "tls": "TLS-01"}

@@ -11,9 +11,9 @@ import re
 from collections.abc import Generator
 from dataclasses import replace
 
-from doorward.doctor.check import Finding, Picture, found, seen
-from doorward.doctor.exchange import Ask, Request, Response
-from doorward.doctor.links import urljoin, urlsplit
+from doorward.doctor.engine.check import Finding, Picture, found, seen
+from doorward.doctor.engine.requests import Ask, Request, Response
+from doorward.doctor.network.links import urljoin, urlsplit
 
 Hops = list[tuple[Request, Response]]
 _HOPS_MAX = 5

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from doorward.doctor.calls import UNKNOWN_NAME, ask, compact
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.checks.versions import error_code, with_token
-from doorward.doctor.dialogue import Era
-from doorward.doctor.exchange import Request, Response, Together
-from doorward.doctor.messages import discover, initialize
-from doorward.doctor.rules import rules
+from doorward.doctor.engine.calls import UNKNOWN_NAME, ask, compact
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.dialogue import Era
+from doorward.doctor.engine.messages import discover, initialize
+from doorward.doctor.engine.requests import Request, Response, Together
+from doorward.doctor.engine.rules import rules
 from doorward.mcp.era import HEADER_MISMATCH
 
 STAGES = ("protocol", "catalogue", "sessions", "streams", "renewed")

@@ -11,11 +11,11 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.exchange import Ask, Request, Response, Together
-from doorward.doctor.messages import initialize
-from doorward.doctor.own_client import refresh_request, take
-from doorward.doctor.token_replies import error_of, reply_faults, tokens_of, without_tokens
+from doorward.doctor.checks.token_replies import error_of, reply_faults, tokens_of, without_tokens
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.messages import initialize
+from doorward.doctor.engine.own_client import refresh_request, take
+from doorward.doctor.engine.requests import Ask, Request, Response, Together
 
 _PAUSE_SECONDS = 5.0
 _SHRUNKEN_TO = 0.25

@@ -12,10 +12,10 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
-from doorward.doctor.check import Finding, Picture, found, seen
 from doorward.doctor.checks.agents import BROWSER, is_wall
 from doorward.doctor.checks.registration_replies import is_client
-from doorward.doctor.exchange import Ask, Pairs, Request, Response, Together, together
+from doorward.doctor.engine.check import Finding, Picture, found, seen
+from doorward.doctor.engine.requests import Ask, Pairs, Request, Response, Together, together
 
 _EXAMINED_MAX = 4
 _SWAPS = (("://127.0.0.1", "://localhost"),)

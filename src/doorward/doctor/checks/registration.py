@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.checks.agents import as_client
 from doorward.doctor.checks.inner_urls import inner_urls
 from doorward.doctor.checks.refusals import refusal
 from doorward.doctor.checks.registration_replies import is_client, of_an_invalid_body, reply_faults
-from doorward.doctor.exchange import Pairs, Request, Together, together
-from doorward.doctor.links import urlsplit
-from doorward.doctor.rules import Profile, rules
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.requests import Pairs, Request, Together, together
+from doorward.doctor.engine.rules import Profile, rules
+from doorward.doctor.network.links import urlsplit
 
 NAME = "doorward check (throw-away)"
 LOOPBACK = "loopback"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from doorward.doctor.check import Finding, found, seen
-from doorward.doctor.exchange import Request, Response
+from doorward.doctor.engine.check import Finding, found, seen
+from doorward.doctor.engine.requests import Request, Response
 
 _CREATED = 201
 _DEFAULT_METHOD = "client_secret_basic"

@@ -12,13 +12,12 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from doorward.doctor.check import Picture, Steps, found, seen
 from doorward.doctor.checks.pages import walk
 from doorward.doctor.checks.registration import body_of, filled_in, request_of
 from doorward.doctor.checks.sign_in import came_back, exchange
-from doorward.doctor.exchange import Ask, Request, Response, SignIn, Together
-from doorward.doctor.links import urlsplit
-from doorward.doctor.own_client import (
+from doorward.doctor.checks.token_replies import error_of
+from doorward.doctor.engine.check import Picture, Steps, found, seen
+from doorward.doctor.engine.own_client import (
     Flow,
     code_request,
     parameters_of,
@@ -26,7 +25,8 @@ from doorward.doctor.own_client import (
     resource_of,
     revocation_request,
 )
-from doorward.doctor.token_replies import error_of
+from doorward.doctor.engine.requests import Ask, Request, Response, SignIn, Together
+from doorward.doctor.network.links import urlsplit
 
 _AT_ONCE = 10
 _PAUSE_SECONDS = 60.0

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Generator
 from dataclasses import replace
 
-from doorward.doctor.calls import ask, bare
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.checks.versions import error_code
-from doorward.doctor.exchange import Ask, Request, Response, Together
-from doorward.doctor.messages import initialize
+from doorward.doctor.engine.calls import ask, bare
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.messages import initialize
+from doorward.doctor.engine.requests import Ask, Request, Response, Together
 
 _DEAD_ID = "doorward-check-made-up"
 _NO_METHOD = -32601

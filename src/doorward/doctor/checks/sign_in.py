@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from doorward.doctor.check import Finding, Picture, Steps, differing, found, seen
 from doorward.doctor.checks.registration import NAME, filled_in, request_of
-from doorward.doctor.exchange import Ask, Request, Response, SignIn
-from doorward.doctor.own_client import Flow, code_request, parameters_of, take
-from doorward.doctor.token_replies import error_of, reply_faults, tokens_of, without_tokens
+from doorward.doctor.checks.token_replies import error_of, reply_faults, tokens_of, without_tokens
+from doorward.doctor.engine.check import Finding, Picture, Steps, differing, found, seen
+from doorward.doctor.engine.own_client import Flow, code_request, parameters_of, take
+from doorward.doctor.engine.requests import Ask, Request, Response, SignIn
 
 OWN_CLIENT = "doorward"
 """Under this name the client that signs in is in `Picture.registered`."""

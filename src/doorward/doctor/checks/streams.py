@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import replace
 
-from doorward.doctor.calls import ask, bare
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.dialogue import Said
-from doorward.doctor.exchange import Ask, Request, Response
-from doorward.doctor.messages import initialize
+from doorward.doctor.engine.calls import ask, bare
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.dialogue import Said
+from doorward.doctor.engine.messages import initialize
+from doorward.doctor.engine.requests import Ask, Request, Response
 
 _LIMIT_SECONDS = 3.0
 _HELD_SECONDS = 130.0

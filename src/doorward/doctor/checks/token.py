@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.checks.agents import BROWSER, as_client, is_wall
 from doorward.doctor.checks.browsers import oauth_paths
-from doorward.doctor.exchange import Ask, Pairs, Request, Response, together
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.requests import Ask, Pairs, Request, Response, together
 
 # Verifier of RFC 7636 appendix B: the code beside it is made up, so it opens nothing.
 _VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

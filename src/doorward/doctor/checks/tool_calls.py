@@ -11,11 +11,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from doorward.doctor.calls import ask
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.exchange import Request, Response, Together
-from doorward.doctor.structured import first_misfit
-from doorward.doctor.tool_rules import Tool
+from doorward.doctor.checks.json_schema import first_misfit
+from doorward.doctor.checks.tool_rules import Tool
+from doorward.doctor.engine.calls import ask
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.requests import Request, Response, Together
 
 _CALLS = 5
 _PATIENCE_SECONDS = 75.0

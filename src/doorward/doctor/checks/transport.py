@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.checks.agents import agents
 from doorward.doctor.checks.browsers import browsers
 from doorward.doctor.checks.name_and_address import is_discovered
-from doorward.doctor.exchange import Ask, Request, Response, Together
-from doorward.doctor.links import urljoin, urlsplit
-from doorward.doctor.messages import BOTH_TYPES, discover, initialize
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.messages import BOTH_TYPES, discover, initialize
+from doorward.doctor.engine.requests import Ask, Request, Response, Together
+from doorward.doctor.network.links import urljoin, urlsplit
 
 _LOGIN_WORDS = ("login", "signin", "sign-in", "/sso", "cdn-cgi/access", ".cloudflareaccess.com", "accounts.google.com")
 _IN_FRONT = (

@@ -5,10 +5,10 @@ Spec: MCP 2026-07-28 basic/versioning; MCP 2025-11-25 basic/lifecycle
 
 from __future__ import annotations
 
-from doorward.doctor.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.dialogue import Said
-from doorward.doctor.exchange import Request, Response, Together
-from doorward.doctor.messages import discover, initialize
+from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
+from doorward.doctor.engine.dialogue import Said
+from doorward.doctor.engine.messages import discover, initialize
+from doorward.doctor.engine.requests import Request, Response, Together
 from doorward.mcp.era import LEGACY_VERSIONS, UNSUPPORTED_VERSION
 
 _FUTURE = "2099-01-01"

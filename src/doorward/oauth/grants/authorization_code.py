@@ -14,16 +14,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from doorward.oauth.changes import Decision, Replace, Stored
-from doorward.oauth.client_terms import still_hold
+from doorward.oauth.authorization.pkce import is_verifier, verify
+from doorward.oauth.clients.terms import still_hold
 from doorward.oauth.errors import InvalidGrant, InvalidRequest, OAuthError, Reason, UnauthorizedClient
 from doorward.oauth.parameters import parse_scope
-from doorward.oauth.pkce import is_verifier, verify
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import AuthorizationCode, Client, Grant
-from doorward.oauth.revocation import end_grant
 from doorward.oauth.scopes import kept
-from doorward.oauth.token_reply import (
+from doorward.oauth.tokens.reply import (
     MintedTokens,
     Sealing,
     TokenReply,
@@ -34,6 +31,9 @@ from doorward.oauth.token_reply import (
     repeat,
     repeated,
 )
+from doorward.oauth.tokens.revocation import end_grant
+from doorward.records.changes import Decision, Replace, Stored
+from doorward.records.oauth import AuthorizationCode, Client, Grant
 
 
 def redeem_code(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from doorward.oauth.changes import Decision, Expect, Stored
 from doorward.oauth.errors import Reason, UnauthorizedClient
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS
 from doorward.oauth.grants.standing import (
@@ -23,10 +22,12 @@ from doorward.oauth.grants.standing import (
 )
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import Client, Grant, User
 from doorward.oauth.resource_indicators import narrow
 from doorward.oauth.scopes import grantable
-from doorward.oauth.token_reply import MintedTokens, TokenReply
+from doorward.oauth.tokens.reply import MintedTokens, TokenReply
+from doorward.records.accounts import User
+from doorward.records.changes import Decision, Expect, Stored
+from doorward.records.oauth import Client, Grant
 
 
 def client_credentials(

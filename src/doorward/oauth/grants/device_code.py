@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from doorward.oauth.changes import Decision, Replace, Stored
 from doorward.oauth.errors import (
     AccessDenied,
     AuthorizationPending,
@@ -25,8 +24,7 @@ from doorward.oauth.errors import (
 from doorward.oauth.grant_types import DEVICE_CODE
 from doorward.oauth.grants.standing import require_grant_type
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import Client, DeviceAuthorization, Grant
-from doorward.oauth.token_reply import (
+from doorward.oauth.tokens.reply import (
     MintedTokens,
     Sealing,
     TokenReply,
@@ -36,6 +34,8 @@ from doorward.oauth.token_reply import (
     repeat,
     repeated,
 )
+from doorward.records.changes import Decision, Replace, Stored
+from doorward.records.oauth import Client, DeviceAuthorization, Grant
 
 SLOW_DOWN_SECONDS = 5
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from doorward.oauth.changes import Change, Decision, Expect, Insert, Stored
 from doorward.oauth.errors import InvalidGrant, InvalidRequest, InvalidScope, Reason
 from doorward.oauth.grant_types import JWT_BEARER
+from doorward.oauth.grants.id_jag import Identity
 from doorward.oauth.grants.standing import (
     access_token_only,
     require_confidential,
@@ -21,13 +21,14 @@ from doorward.oauth.grants.standing import (
     standing_grant,
     wanted_grant,
 )
-from doorward.oauth.id_jag import Identity
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import Client, Grant, SeenAssertion, User
 from doorward.oauth.resource_indicators import narrow
 from doorward.oauth.scopes import NEUTRAL_SCOPES
-from doorward.oauth.token_reply import MintedTokens, TokenReply
+from doorward.oauth.tokens.reply import MintedTokens, TokenReply
+from doorward.records.accounts import User
+from doorward.records.changes import Change, Decision, Expect, Insert, Stored
+from doorward.records.oauth import Client, Grant, SeenAssertion
 
 
 def presented_assertion(form: Mapping[str, str], client: Client) -> str:

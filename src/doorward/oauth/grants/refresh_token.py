@@ -13,14 +13,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from doorward.oauth.changes import Change, Decision, Replace, Stored
 from doorward.oauth.errors import InvalidGrant, InvalidRequest, Reason, UnauthorizedClient
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import Client, Grant, RefreshToken
-from doorward.oauth.revocation import end_grant
 from doorward.oauth.scopes import narrowed
-from doorward.oauth.token_reply import (
+from doorward.oauth.tokens.reply import (
     MintedTokens,
     Sealing,
     TokenReply,
@@ -31,6 +28,9 @@ from doorward.oauth.token_reply import (
     repeat,
     repeated,
 )
+from doorward.oauth.tokens.revocation import end_grant
+from doorward.records.changes import Change, Decision, Replace, Stored
+from doorward.records.oauth import Client, Grant, RefreshToken
 
 
 def refresh(

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from doorward.oauth.changes import Change, Decision, Expect, Insert, Stored
 from doorward.oauth.errors import Reason, UnauthorizedClient
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import AccessToken, Client, Grant
-from doorward.oauth.token_reply import MintedTokens, TokenReply, grant_ends_at, spell_access_token, token_type
-from doorward.oauth.tokens import digest
+from doorward.oauth.tokens.opaque import digest
+from doorward.oauth.tokens.reply import MintedTokens, TokenReply, grant_ends_at, spell_access_token, token_type
+from doorward.records.changes import Change, Decision, Expect, Insert, Stored
+from doorward.records.oauth import AccessToken, Client, Grant
 
 
 def require_grant_type(client: Client, grant_type: str) -> None:

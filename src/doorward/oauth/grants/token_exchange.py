@@ -13,16 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from doorward.oauth.changes import Change, Decision, Expect, Stored
 from doorward.oauth.errors import InvalidRequest, InvalidScope, InvalidTarget, Reason, UnauthorizedClient
 from doorward.oauth.grant_types import TOKEN_EXCHANGE
 from doorward.oauth.grants.standing import access_token_only, require_confidential, require_grant_type
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
-from doorward.oauth.records import AccessToken, Client, Grant
 from doorward.oauth.resource_indicators import canonical, narrow
 from doorward.oauth.scopes import narrowed
-from doorward.oauth.token_reply import MintedTokens, TokenReply, grant_ends_at
+from doorward.oauth.tokens.reply import MintedTokens, TokenReply, grant_ends_at
+from doorward.records.changes import Change, Decision, Expect, Stored
+from doorward.records.oauth import AccessToken, Client, Grant
 
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 

@@ -1,0 +1,64 @@
+"""A store that tells the audit log what its changes meant, once they are durable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from doorward.audit.events import events_of
+from doorward.audit.log import AuditLog
+from doorward.records.changes import Change, Stored
+from doorward.records.record import Record
+from doorward.storage.port import Listed, Place, Store
+
+R = TypeVar("R", bound=Record)
+
+
+class AuditedStore:
+    """A `Store` in front of another one, which whoever made it opens and closes."""
+
+    def __init__(self, store: Store, audit: AuditLog) -> None:
+        self._store = store
+        self._audit = audit
+
+    def open(self) -> Coroutine[Any, Any, None]:
+        """Open the store behind."""
+        return self._store.open()
+
+    def close(self) -> Coroutine[Any, Any, None]:
+        """Close the store behind."""
+        return self._store.close()
+
+    def get(self, record_type: type[R], key: str) -> Coroutine[Any, Any, Stored[R] | None]:
+        """Return the record, expired or not, or None. Raises `Unavailable`."""
+        return self._store.get(record_type, key)
+
+    def find(self, record_type: type[R], **index: str) -> Coroutine[Any, Any, list[Stored[R]]]:
+        """Return all records of a kind, or those whose named indexes all have the value. Raises `Unavailable`."""
+        return self._store.find(record_type, **index)
+
+    def page(
+        self, record_type: type[R], *, limit: int, after: Place | None = None, **index: str
+    ) -> Coroutine[Any, Any, list[Listed[R]]]:
+        """Return the first `limit` records behind a place, in order. Raises `Unavailable`."""
+        return self._store.page(record_type, limit=limit, after=after, **index)
+
+    def purge(self, before: int) -> Coroutine[Any, Any, int]:
+        """Remove records whose `expires_at` is earlier than `before`; return how many."""
+        return self._store.purge(before)
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Do all changes in one transaction, and queue what they mean. Raises `Conflict` or `Unavailable`."""
+        await self._audit.make_room()
+        try:
+            await self._store.apply(changes)
+        except asyncio.CancelledError:
+            # The transaction goes on without its caller.
+            for event in events_of(changes):
+                self._audit.write(msgspec.structs.replace(event, outcome="uncertain"))
+            raise
+        for event in events_of(changes):
+            self._audit.write(event)

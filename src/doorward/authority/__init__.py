@@ -1,0 +1,1 @@
+"""Load, decide, apply: what turns a pure decision into a transaction, and the records that only it keeps."""

@@ -1,0 +1,112 @@
+"""What a decision needs around it: policy, store, clock, randomness and sealing.
+
+Endpoints and pages hand `decide` a function that loads records and asks a pure function of `doorward.oauth` what to do.
+The answer is returned only after its changes are durable. The loop itself is in `deciding`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+from weakref import WeakValueDictionary
+
+from doorward.authority.deciding import Turns, decide
+from doorward.authority.dpop_proofs import DpopProofs
+from doorward.authority.kept_replies import KeptReplies
+from doorward.clock import Clock, Entropy
+from doorward.errors import KeyNotKnown
+from doorward.oauth.clients.assertion import Assertion
+from doorward.oauth.clients.id_metadata import is_document_url
+from doorward.oauth.clients.keys import Key
+from doorward.oauth.grants import id_jag
+from doorward.oauth.policy import Policy
+from doorward.oauth.tokens.access_token_jwt import Sign
+from doorward.oauth.tokens.reply import Sealing
+from doorward.records.changes import Decision, Stored
+from doorward.records.oauth import Client
+from doorward.storage.port import Store
+
+__all__ = ["Authority", "Sealing"]
+
+Reply = TypeVar("Reply")
+
+
+class ClientDocuments(Protocol):
+    """What is known of a client only from an address that it names itself."""
+
+    async def client(self, client_id: str) -> Stored[Client] | None:
+        """Return the client whose metadata document is at this URL; asks for it again when it is no longer fresh.
+
+        Raises:
+            LocalAuthorizationError: the document cannot be had or used; says why.
+        """
+        ...
+
+    async def look_again(self, client_id: str, *, doubted: bool = False) -> bool:
+        """Ask for the document of a stored client if the copy is not fresh, or `doubted`; return whether it was asked.
+
+        Raises:
+            LocalAuthorizationError: the document is gone, or cannot be used any more.
+            FetchError: it cannot be had, and the copy is too old to prove a key by.
+        """
+        ...
+
+    async def keys(self, client: Client, assertion: Assertion) -> Sequence[Key]:
+        """Return the public keys of a client; asks for them again when none could have made the signature."""
+        ...
+
+
+class IssuerKeys(Protocol):
+    """What identity providers publish."""
+
+    async def keys(self, assertion: id_jag.Assertion) -> Sequence[Key]:
+        """Return the keys that may have signed the assertion. Raises `Unavailable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The ports of one authorization server."""
+
+    policy: Policy
+    store: Store
+    clock: Clock
+    entropy: Entropy
+    sealing: Sealing
+    proofs: DpopProofs
+    sign: Sign
+    documents: ClientDocuments | None = None
+    """None: no document of anybody is ever asked for."""
+    issuer_keys: IssuerKeys | None = None
+    """None: identity providers are known by the keys that the settings hold, or not at all."""
+    turns: Turns = field(default_factory=WeakValueDictionary, repr=False)
+    kept: KeptReplies = field(default_factory=KeptReplies, repr=False)
+    """The replies that this process gave and that are kept for a retry."""
+    granted: Counter[str] = field(default_factory=Counter, repr=False)
+    """Token requests of this process that were granted, by `grant_type`."""
+
+    async def client(self, client_id: str) -> Stored[Client] | None:
+        """Return the client as it describes itself now: where its id is a URL, its document may be asked for.
+
+        For the authorization endpoint and its pages, where a client may be new.
+
+        Raises:
+            LocalAuthorizationError: the document cannot be had or used; says why.
+        """
+        if self.documents is not None and is_document_url(client_id):
+            return await self.documents.client(client_id)
+        return await self.store.get(Client, client_id)
+
+    async def decide(self, attempt: Callable[[], Awaitable[Decision[Reply]]]) -> Reply:
+        """Run `attempt` until its changes are applied, and return its reply.
+
+        Raises:
+            Unavailable: the store is down, or the record is changed faster than it can be decided on.
+        """
+        while True:
+            try:
+                return await decide(self.store, attempt, self.turns)
+            except KeyNotKnown as unknown:
+                await unknown.learn()

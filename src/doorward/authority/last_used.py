@@ -1,0 +1,69 @@
+"""When header tokens were last used: noted in memory while requests are served, written together once a minute.
+
+A request writes nothing and waits for nothing, and however often a token is used, it is written once a minute at most.
+What was noted since then is lost when the process is killed. A token that was revoked meanwhile stays revoked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from doorward.errors import Conflict, StorageError
+from doorward.logs import log
+from doorward.records.accounts import HeaderToken
+from doorward.records.changes import Replace
+from doorward.storage.port import Store
+
+LOGGER = logging.getLogger("doorward.storage")
+EVERY_SECONDS = 60
+_AT_ONCE = 100
+
+
+class LastUsed:
+    """What one process has seen."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: dict[str, int] = {}
+
+    def note(self, token: HeaderToken, now: int) -> None:
+        """Note a use of a token that was found good."""
+        if token.last_used_at is None or now - token.last_used_at >= EVERY_SECONDS:
+            self._seen[token.token_digest] = now
+
+    async def write(self) -> None:
+        """Write what was noted. Raises `Unavailable`; nothing noted is lost by that."""
+        while self._seen:
+            some = [self._seen.popitem() for _ in range(min(len(self._seen), _AT_ONCE))]
+            outcomes = await asyncio.gather(*[self._write(*each) for each in some], return_exceptions=True)
+            failures = [(each, error) for each, error in zip(some, outcomes, strict=True) if error is not None]
+            for (digest, at), _ in failures:
+                self._seen.setdefault(digest, at)
+            if failures:
+                raise failures[0][1]
+
+    async def write_regularly(self) -> None:
+        """Write it for ever, until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            await self.try_to_write()
+
+    async def try_to_write(self) -> None:
+        """Write what was noted, if the store can take it now."""
+        try:
+            await self.write()
+        except StorageError as error:
+            log(LOGGER, logging.WARNING, "last_used_delayed", tokens=len(self._seen), detail=str(error))
+
+    async def _write(self, token_digest: str, at: int) -> None:
+        stored = await self._store.get(HeaderToken, token_digest)
+        if stored is None or (stored.record.last_used_at or 0) >= at:
+            return
+        try:
+            await self._store.apply([Replace(msgspec.structs.replace(stored.record, last_used_at=at), stored.version)])
+        except Conflict:
+            # Another process has just written it, or the token is gone. Either is as well.
+            return

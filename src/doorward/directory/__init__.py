@@ -1,0 +1,1 @@
+"""What operators and people do with clients, accounts, header tokens and connections."""

@@ -1,0 +1,227 @@
+"""What an administrator does with OAuth clients and grants: register, list, remove, revoke.
+
+The rules for a client's metadata are those of `doorward.oauth.clients.registration`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from doorward.authority.deciding import settle
+from doorward.clock import Clock, Entropy
+from doorward.config.faults import shown, suggestion
+from doorward.directory.accounts import COMPARED, load_user
+from doorward.directory.connections import withdrawn_with
+from doorward.errors import ConfigError, Conflict, NotFound, Problem
+from doorward.oauth.clients.keys import read_jwks
+from doorward.oauth.clients.operator_grants import NONE_GIVEN, OperatorGrants
+from doorward.oauth.clients.registration import pre_register
+from doorward.oauth.clients.secrets import with_new_secret
+from doorward.oauth.errors import OAuthError
+from doorward.oauth.policy import Policy
+from doorward.oauth.tokens.opaque import CLIENT_SECRET, mint
+from doorward.oauth.tokens.revocation import end_grant
+from doorward.records.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
+from doorward.records.oauth import Client, Consent, Grant
+from doorward.storage.port import Store
+from doorward.strict_json import InvalidJson, decode
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """A client just registered, with the secret that is shown this one time; None for a public client."""
+
+    client: Client
+    client_secret: str | None
+
+
+async def add_client(
+    store: Store,
+    clock: Clock,
+    entropy: Entropy,
+    *,
+    name: str,
+    redirect_uris: Sequence[str],
+    confidential: bool,
+    policy: Policy,
+    given: OperatorGrants = NONE_GIVEN,
+    jwks: bytes | None = None,
+    jwks_uri: str | None = None,
+) -> NewClient:
+    """Register a client by hand.
+
+    Raises:
+        ConfigError: the metadata is refused, for instance a redirect URI without https, the key set is none, or the
+            service account that it is given is none.
+    """
+    if given.service_user_id is not None:
+        await _require_service_account(store, given.service_user_id)
+    keys = jwks is not None or jwks_uri is not None
+    secret = mint(CLIENT_SECRET, entropy.random_bytes(32)) if confidential and not keys else None
+    try:
+        client = pre_register(
+            client_id=f"client_{entropy.random_bytes(8).hex()}",
+            client_name=name,
+            redirect_uris=tuple(redirect_uris),
+            client_secret=secret,
+            now=clock.now(),
+            policy=policy,
+            given=given,
+            jwks=read_jwks(decode(jwks)) if jwks is not None else None,
+            jwks_uri=jwks_uri,
+        )
+    except OAuthError as error:
+        raise ConfigError([Problem(f"the client cannot be registered: {error.description}")]) from None
+    except InvalidJson as error:
+        raise ConfigError([Problem(f"the key set cannot be read: {error}")]) from None
+    try:
+        await store.apply([Insert(client)])
+    except Conflict:
+        raise ConfigError([Problem(f"the client id {shown(client.client_id)} is taken")]) from None
+    return NewClient(client, secret)
+
+
+async def _require_service_account(store: Store, user_id: str) -> None:
+    user = await load_user(store, user_id)
+    if user.record.user_kind != "service":
+        raise ConfigError(
+            [
+                Problem(
+                    f"{shown(user_id)} is a person",
+                    "A client that acts by itself acts as a service account, so that nobody is blamed for it.",
+                    "doorward users add NAME --service",
+                )
+            ]
+        )
+
+
+async def load_client(store: Store, client_id: str) -> Stored[Client]:
+    """Return one client.
+
+    Raises:
+        ConfigError: there is none, with the id that was probably meant.
+    """
+    stored = await store.get(Client, client_id)
+    if stored:
+        return stored
+    clients = [each.stored.record for each in await store.page(Client, limit=COMPARED, source="registered")]
+    named = [client.client_id for client in clients if client.client_name == client_id]
+    meant = named[0] if named else suggestion(client_id, [client.client_id for client in clients])
+    fix = f"Did you mean {meant}?" if meant else "doorward clients list"
+    raise NotFound([Problem(f"there is no client {shown(client_id)}", fix=fix)])
+
+
+async def is_client(store: Store, id_or_name: str) -> bool:
+    """Return whether there is a client with this id, or one that an operator registered with this name."""
+    return await store.get(Client, id_or_name) is not None or bool(await _with_name(store, id_or_name))
+
+
+async def is_grant(store: Store, grant_id: str) -> bool:
+    """Return whether there is a grant with this id."""
+    return await store.get(Grant, grant_id) is not None
+
+
+async def client_named(store: Store, id_or_name: str) -> Stored[Client]:
+    """Return one client by its id or, where only one that an operator registered has it, by its name.
+
+    Raises:
+        ConfigError: there is none, or several have the name.
+    """
+    if await store.get(Client, id_or_name) is None:
+        named = await _with_name(store, id_or_name)
+        if len(named) == 1:
+            return named[0]
+        if named:
+            ids = ", ".join(each.record.client_id for each in named)
+            raise ConfigError([Problem(f"{len(named)} clients have the name {shown(id_or_name)}", fix=f"Ids: {ids}")])
+    return await load_client(store, id_or_name)
+
+
+async def _with_name(store: Store, name: str) -> list[Stored[Client]]:
+    return [each for each in await store.find(Client, source="registered") if each.record.client_name == name]
+
+
+async def rotate_secret(
+    store: Store, clock: Clock, entropy: Entropy, id_or_name: str, *, overlap_seconds: int
+) -> NewClient:
+    """Give a client a new secret; the one it has stays good for the overlap, and one before that ends at once.
+
+    Raises:
+        ConfigError: no such client, it registered itself, a program declares it, or it has no secret.
+    """
+    secret = mint(CLIENT_SECRET, entropy.random_bytes(32))
+    done: list[Client] = []
+
+    async def attempt() -> list[Change]:
+        stored = await client_named(store, id_or_name)
+        client = stored.record
+        if client.source != "registered":
+            raise ConfigError([Problem(f"{shown(client.client_id)} registered itself", fix="It registers again.")])
+        if client.is_declared:
+            fix = "Replace it in the declaration: the next start would bring this one back."
+            raise ConfigError([Problem(f"{shown(client.client_id)} is declared by a program", fix=fix)])
+        if client.secret_digest is None:
+            fix = "A client with keys publishes a second key first; a public client has nothing to rotate."
+            raise ConfigError([Problem(f"{shown(client.client_id)} has no secret", fix=fix)])
+        done[:] = [with_new_secret(client, secret, now=clock.now(), overlap_seconds=overlap_seconds)]
+        return [Replace(done[0], stored.version)]
+
+    await settle(store, attempt)
+    return NewClient(done[0], secret)
+
+
+async def remove_client(store: Store, clock: Clock, client_id: str) -> int:
+    """Remove a client and end its grants; returns how many grants ended.
+
+    It expires first: a consent that is being given at that moment may add a grant unseen, and after that none can.
+
+    Raises:
+        ConfigError: no such client.
+    """
+    ended: dict[str, int] = {}
+
+    async def attempt(step: str) -> list[Change]:
+        stored = await load_client(store, client_id)
+        live = [grant for grant in await store.find(Grant, client_id=client_id) if grant.record.revoked_at is None]
+        ended[step] = len(live)
+        endings = [change for grant in live for change in end_grant(grant, reason="client_removed", now=clock.now())]
+        if step == "expire":
+            expired = msgspec.structs.replace(stored.record, expires_at=clock.now())
+            return [Replace(expired, stored.version), *endings]
+        return [Delete(Client, client_id, stored.version), DeleteAll(Consent, "client_id", client_id), *endings]
+
+    for step in ("expire", "delete"):
+        await settle(store, functools.partial(attempt, step))
+    return sum(ended.values())
+
+
+async def list_grants(store: Store, *, user_id: str | None = None, client_id: str | None = None) -> list[Grant]:
+    """Return grants, oldest first, narrowed to a user, a client or both."""
+    index = {"user_id": user_id} if user_id else {"client_id": client_id} if client_id else {}
+    found = [stored.record for stored in await store.find(Grant, **index)]
+    matching = [grant for grant in found if client_id is None or grant.client_id == client_id]
+    return sorted(matching, key=lambda grant: (grant.created_at, grant.grant_id))
+
+
+async def revoke_grant(store: Store, clock: Clock, grant_id: str) -> bool:
+    """End a grant with all its tokens, and withdraw the consent behind it; False when it had ended already.
+
+    Raises:
+        ConfigError: no such grant.
+    """
+    live = [False]
+
+    async def attempt() -> list[Change]:
+        stored = await store.get(Grant, grant_id)
+        if stored is None:
+            raise NotFound([Problem(f"there is no grant {shown(grant_id)}", fix="doorward grants list")])
+        live[0] = stored.record.revoked_at is None
+        ended = end_grant(stored, reason="administrator", now=clock.now()) if live[0] else ()
+        return [*ended, *await withdrawn_with(store, stored.record)]
+
+    await settle(store, attempt)
+    return live[0]

@@ -1,0 +1,109 @@
+"""The clients that a person is connected to: what they may do, when they last came, and how to disconnect them.
+
+A connection is what a user has with one client: its live grants and the consents behind them. Its last use is when a
+token was last made for it, so it is right to within the lifetime of an access token; a call writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from doorward.authority.deciding import settle
+from doorward.clock import Clock
+from doorward.oauth.authorization.consent import consent_id
+from doorward.oauth.tokens.revocation import end_grant
+from doorward.records.changes import Change, Delete, Stored
+from doorward.records.oauth import AccessToken, Client, Consent, Grant, RefreshToken
+from doorward.storage.port import Store
+
+DISCONNECTED = "disconnected_by_user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One client as its user sees it."""
+
+    client_id: str
+    client_name: str
+    is_verified: bool
+    """An operator added the client; nobody vouches for the name of another."""
+    redirect_uris: tuple[str, ...]
+    scopes: tuple[str, ...]
+    connected_at: int
+    last_used_at: int | None
+    grant_ids: tuple[str, ...]
+    """Its live grants; empty when only the consent is left."""
+
+
+async def list_connections(store: Store, clock: Clock, user_id: str) -> list[Connection]:
+    """Return a user's connections, the one used last first."""
+    now = clock.now()
+    grants: defaultdict[str, list[Grant]] = defaultdict(list)
+    for grant in await _live_grants(store, user_id, now):
+        grants[grant.record.client_id].append(grant.record)
+    consents: defaultdict[str, list[Consent]] = defaultdict(list)
+    for consent in await store.find(Consent, user_id=user_id):
+        if consent.record.expires_at is None or consent.record.expires_at > now:
+            consents[consent.record.client_id].append(consent.record)
+    found = [await _connection(store, each, grants[each], consents[each]) for each in {**grants, **consents}]
+    return sorted(found, key=lambda each: (-(each.last_used_at or each.connected_at), each.client_id))
+
+
+async def disconnect(store: Store, clock: Clock, user_id: str, client_id: str) -> bool:
+    """End all that a user has allowed a client; False when there was nothing."""
+    found = [False]
+
+    async def attempt() -> list[Change]:
+        now = clock.now()
+        grants = [each for each in await _live_grants(store, user_id, now) if each.record.client_id == client_id]
+        consents = await store.find(Consent, user_id=user_id, client_id=client_id)
+        found[0] = bool(grants or consents)
+        changes = [change for each in grants for change in end_grant(each, reason=DISCONNECTED, now=now)]
+        # Whoever approves in another window at this moment relies on the same consent, and decides again.
+        return [*changes, *(Delete(Consent, each.record.key, each.version) for each in consents)]
+
+    await settle(store, attempt)
+    return found[0]
+
+
+async def withdrawn_with(store: Store, grant: Grant) -> list[Change]:
+    """Return the change that withdraws the consent behind a grant, so that it is not renewed without a question."""
+    if not grant.redirect_uri:
+        return []
+    key = consent_id(
+        user_id=grant.user_id, client_id=grant.client_id, redirect_uri=grant.redirect_uri, resource=grant.resource
+    )
+    consent = await store.get(Consent, key)
+    return [Delete(Consent, key, consent.version)] if consent else []
+
+
+async def _live_grants(store: Store, user_id: str, now: int) -> list[Stored[Grant]]:
+    return [
+        each
+        for each in await store.find(Grant, user_id=user_id)
+        if each.record.revoked_at is None and (each.record.expires_at is None or each.record.expires_at > now)
+    ]
+
+
+async def _connection(store: Store, client_id: str, grants: list[Grant], consents: list[Consent]) -> Connection:
+    stored = await store.get(Client, client_id)
+    both: list[Grant | Consent] = [*grants, *consents]
+    return Connection(
+        client_id=client_id,
+        client_name=stored.record.client_name if stored else "",
+        is_verified=stored is not None and stored.record.source == "registered",
+        redirect_uris=tuple(dict.fromkeys(each.redirect_uri for each in both if each.redirect_uri)),
+        scopes=tuple(dict.fromkeys(scope for each in grants or consents for scope in each.scopes)),
+        connected_at=min(each.created_at for each in both),
+        last_used_at=await _last_used_at(store, grants),
+        grant_ids=tuple(each.grant_id for each in grants),
+    )
+
+
+async def _last_used_at(store: Store, grants: list[Grant]) -> int | None:
+    moments: list[int] = []
+    for grant in grants:
+        moments += [each.record.created_at for each in await store.find(AccessToken, grant_id=grant.grant_id)]
+        moments += [each.record.created_at for each in await store.find(RefreshToken, grant_id=grant.grant_id)]
+    return max(moments, default=None)

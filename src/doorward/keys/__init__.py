@@ -1,0 +1,1 @@
+"""Signing and sealing keys: the ring in memory, the master key that protects them, and their rotation."""

@@ -1,0 +1,103 @@
+"""New keys in place of old ones, without anything that a key has sealed or signed becoming invalid.
+
+A new key is stored first and becomes active some time later, when every process knows it and caches of the published
+keys have been renewed. The one before stays until all that it made is over. Of several processes that rotate at the
+same moment one wins, because each would replace the same record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from doorward.clock import Clock
+from doorward.errors import Conflict, StartError, StorageError, Unavailable
+from doorward.keys.ring import Keys, ring_order
+from doorward.logs import log
+from doorward.oauth.policy import Policy
+from doorward.records.changes import Change, Insert, Replace, Stored
+from doorward.records.keys import KeyRecord, KeyUse
+from doorward.storage.port import Store
+
+REFRESH_SECONDS = 5.0
+"""How often each process looks for keys that others have made."""
+LEAD_SECONDS: Mapping[KeyUse, int] = {"encryption": 60, "signing": 600}
+"""How long a key is known before it is used: processes look often, but a published key set is cached for minutes."""
+_DAY = 86_400
+_ATTEMPTS = 5
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What rotating takes: the ring, where it is stored, and how long what it has made may live."""
+
+    store: Store
+    keys: Keys
+    clock: Clock
+    policy: Policy
+
+    async def rotate(self, use: KeyUse, *, at_once: bool = False) -> KeyRecord:
+        """Make a new key of this use and return its record; `at_once`: it is active from now on.
+
+        A key that waits to become active already is not overtaken by a second one.
+
+        Raises:
+            Unavailable: the store cannot answer, or others rotate all the time.
+        """
+        for _ in range(_ATTEMPTS):
+            now = self.clock.now()
+            newest = await self._newest(use)
+            record, changes = self._decide(use, newest, now, at_once=at_once)
+            try:
+                await self.store.apply(changes)
+            except Conflict:
+                continue
+            await self.keys.refresh()
+            return record
+        raise Unavailable("too many processes rotate keys at once")
+
+    async def rotate_when_old(self, use: KeyUse, days: int) -> None:
+        """Make a new key where the newest one is this old. Raises `Unavailable`."""
+        newest = (await self._newest(use)).record
+        if days and self.clock.now() >= newest.active_at + days * _DAY:
+            record = await self.rotate(use)
+            log(_logger, logging.INFO, "key_rotated", use=use, kid=record.kid, active_at=record.active_at)
+
+    async def tend(self, days: int) -> None:
+        """Take in new keys, and make them in time, until cancelled."""
+        while True:
+            try:
+                await self.keys.refresh()
+                await self.rotate_when_old("signing", days)
+            except (StorageError, StartError) as error:
+                log(_logger, logging.WARNING, "keys_not_refreshed", detail=str(error))
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    async def _newest(self, use: KeyUse) -> Stored[KeyRecord]:
+        stored = {each.record.kid: each for each in await self.store.find(KeyRecord)}
+        ring = ring_order([each.record for each in stored.values()], use, self.clock.now())
+        return stored[max(ring, key=lambda record: record.active_at).kid]
+
+    def _decide(
+        self, use: KeyUse, newest: Stored[KeyRecord], now: int, *, at_once: bool
+    ) -> tuple[KeyRecord, tuple[Change, ...]]:
+        if newest.record.active_at > now:
+            if not at_once:
+                return newest.record, ()
+            hurried = msgspec.structs.replace(newest.record, active_at=now)
+            return hurried, (Replace(hurried, newest.version),)
+        # Later than the one before, even within one second: the order of keys follows from it.
+        active_at = max(now if at_once else now + LEAD_SECONDS[use], newest.record.active_at + 1)
+        record = self.keys.new_record(use, active_at=active_at)
+        ends = msgspec.structs.replace(newest.record, expires_at=record.active_at + self._overlap_seconds(use))
+        return record, (Insert(record), Replace(ends, newest.version))
+
+    def _overlap_seconds(self, use: KeyUse) -> int:
+        """Return how long a key is needed after it made its last value, with a day for clocks and caches."""
+        longest = self.policy.access_token_seconds if use == "signing" else self.policy.grant_absolute_seconds
+        return longest + _DAY

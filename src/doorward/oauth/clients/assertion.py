@@ -1,0 +1,149 @@
+"""`private_key_jwt`: a client proves who it is by signing a short statement, for this server, once.
+
+The header of the assertion chooses among the client's registered keys and nothing more: a key, URL or certificate in it
+is never looked at. Which ids were seen before is for the caller to know; `seen` names the record that decides it.
+
+Implements RFC 7523 s3, OpenID Connect Core s9, RFC 8725 s3. Does not know where keys come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from doorward.oauth.clients.keys import SIGNING_ALGORITHMS, Key, candidates
+from doorward.oauth.compact_jws import CompactJws, is_signed, read_compact
+from doorward.oauth.errors import InvalidClient, Reason
+from doorward.oauth.policy import Policy
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.oauth import Client, SeenAssertion
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+_TEXT_LIMIT_CHARS = 2048
+_KEYS_TRIED = 5
+_LIFETIME_SECONDS = 3600
+"""What a widely used client library asks for unless told otherwise; an assertion counts once all the same."""
+_SKEW_SECONDS = 30
+_TYPES: Final = frozenset({"", "jwt", "client-authentication+jwt", "application/client-authentication+jwt"})
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """A client assertion taken apart; nothing of it is proved yet."""
+
+    jws: CompactJws = field(repr=False)
+    alg: str
+    kid: str | None
+    claims: Mapping[str, object] = field(repr=False)
+    client_id: str
+    """Its subject, who must be its issuer too."""
+
+
+def read_assertion(assertion_type: str | None, compact: str) -> Assertion:
+    """Take an assertion apart.
+
+    Raises:
+        InvalidClient: of another type, not a signed JWT, or signed in a way that is not accepted.
+
+    Spec: RFC 7521 s4.2, RFC 7523 s2.2
+    """
+    if assertion_type != ASSERTION_TYPE:
+        raise _refused(f"client_assertion_type must be {ASSERTION_TYPE}.")
+    jws = read_compact(compact)
+    if jws is None:
+        raise _refused("client_assertion is not a signed JWT.")
+    header, claims = jws.header, jws.claims
+    alg, kid = header.get("alg"), header.get("kid")
+    if "crit" in header or str(header.get("typ", "")).lower() not in _TYPES or not isinstance(kid, str | None):
+        raise _refused("client_assertion has a header that is not understood.")
+    alg = "EdDSA" if alg == "Ed25519" else alg
+    if alg not in SIGNING_ALGORITHMS:
+        raise InvalidClient(
+            f"client_assertion must be signed with {', '.join(SIGNING_ALGORITHMS)}.", Reason.ASSERTION_ALGORITHM
+        )
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= _TEXT_LIMIT_CHARS or claims.get("iss") != subject:
+        raise _refused("iss and sub of client_assertion must both be the client_id.")
+    return Assertion(jws, str(alg), kid, claims, subject)
+
+
+def check_assertion(
+    assertion: Assertion, *, client: Client, keys: Iterable[Key], now: int, policy: Policy
+) -> SeenAssertion:
+    """Accept an assertion of this client; whoever inserts the returned record first has used it.
+
+    Raises:
+        InvalidClient: with the reason of the first check that fails.
+
+    Spec: RFC 7523 s3
+    """
+    if assertion.client_id != client.client_id:
+        raise InvalidClient("client_assertion is another client's.", Reason.CLIENT_ID_MISMATCH)
+    if not any(is_signed(assertion.jws, key, assertion.alg) for key in _tried(assertion, keys)):
+        raise InvalidClient("client_assertion is not signed with a key of this client.", Reason.ASSERTION_SIGNATURE)
+    _check_audience(assertion.claims.get("aud"), policy)
+    expires_at = _check_time(assertion.claims, now)
+    jti = assertion.claims.get("jti")
+    if not isinstance(jti, str) or not 0 < len(jti) <= _TEXT_LIMIT_CHARS:
+        raise _refused("client_assertion has no jti.")
+    return SeenAssertion(
+        assertion_digest=digest(f"client_assertion\n{client.client_id}\n{jti}"),
+        created_at=now,
+        expires_at=expires_at + _SKEW_SECONDS + 1,
+    )
+
+
+def replayed() -> InvalidClient:
+    """Return the refusal of an assertion that was used before."""
+    return InvalidClient("client_assertion was used before. Sign a new one.", Reason.ASSERTION_REPLAYED)
+
+
+def names_known_key(assertion: Assertion, keys: Iterable[Key]) -> bool:
+    """Tell whether one of the keys may have signed it; if not, the client may have a new one."""
+    return bool(candidates(keys, kid=assertion.kid, alg=assertion.alg))
+
+
+def audiences(policy: Policy) -> frozenset[str]:
+    """Return what an assertion may name as its audience. Spec: RFC 7523 s3 (3), RFC 9126 s2."""
+    return frozenset({policy.issuer, f"{policy.issuer}/token", f"{policy.issuer}/par"})
+
+
+def _tried(assertion: Assertion, keys: Iterable[Key]) -> tuple[Key, ...]:
+    return candidates(keys, kid=assertion.kid, alg=assertion.alg)[:_KEYS_TRIED]
+
+
+def _check_audience(audience: object, policy: Policy) -> None:
+    named = [audience] if isinstance(audience, str) else audience
+    # Every one of them: with another server among them, that server could use the assertion here.
+    if not isinstance(named, list) or not named or not all(each in audiences(policy) for each in named):
+        raise InvalidClient(f"aud of client_assertion must be {policy.issuer}.", Reason.ASSERTION_AUDIENCE)
+
+
+def _check_time(claims: Mapping[str, object], now: int) -> int:
+    expires_at = _instant(claims, "exp")
+    if expires_at is None or expires_at <= now - _SKEW_SECONDS:
+        raise InvalidClient("client_assertion has expired, or does not say when.", Reason.ASSERTION_EXPIRED)
+    if expires_at > now + _LIFETIME_SECONDS + _SKEW_SECONDS:
+        raise InvalidClient(
+            f"client_assertion must expire within {_LIFETIME_SECONDS} seconds.", Reason.ASSERTION_LIFETIME
+        )
+    for name in ("iat", "nbf"):
+        instant = _instant(claims, name)
+        if instant is not None and instant > now + _SKEW_SECONDS:
+            raise InvalidClient("client_assertion is from the future. Check the clock.", Reason.ASSERTION_EARLY)
+    return expires_at
+
+
+def _instant(claims: Mapping[str, object], name: str) -> int | None:
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 40:
+        raise _refused(f"{name} of client_assertion is not an instant.")
+    return int(value)
+
+
+def _refused(description: str) -> InvalidClient:
+    return InvalidClient(description, Reason.ASSERTION_MALFORMED)

@@ -1,0 +1,185 @@
+"""Dynamic client registration, and the same record made by an operator.
+
+A self-registered client expires unless somebody grants it something. Its secret is returned once and stored as a
+digest; `client_id` in the body is ignored, so nobody can choose one that belongs to another.
+
+Implements RFC 7591 s3. Does not know who may register or how often.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from doorward.oauth.clients.keys import read_jwks_uri
+from doorward.oauth.clients.metadata import ClientMetadata, check_redirect_uris, clean_text
+from doorward.oauth.clients.operator_grants import NONE_GIVEN, OperatorGrants, with_operator_grants
+from doorward.oauth.clients.unused import Before, Place, known_again, occupy, remember
+from doorward.oauth.errors import InvalidClientMetadata, Reason
+from doorward.oauth.policy import Policy
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.changes import Change, Decision, Insert
+from doorward.records.oauth import Client, ClientAuthMethod
+
+
+@dataclass(frozen=True, slots=True)
+class MintedClient:
+    """A fresh id and fresh secrets, used only as far as the client gets them."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    registration_access_token: str = field(repr=False)
+
+
+def register_client(
+    metadata: ClientMetadata,
+    *,
+    minted: MintedClient,
+    now: int,
+    policy: Policy,
+    place: Place | None = None,
+    before: Before | None = None,
+) -> Decision[dict[str, object]]:
+    """Register a client that nobody vouches for; the reply echoes what is stored, and nothing else.
+
+    A public client gets no registration access token: its words may get the same client for somebody else.
+
+    Raises:
+        InvalidClientMetadata: it wants to sign, and sends no keys.
+
+    Spec: RFC 7591 s3.1, s3.2.1
+    """
+    again = known_again(before, now=now, policy=policy)
+    if again is not None:
+        return Decision(registration_reply(again, policy=policy))
+    public = metadata.token_endpoint_auth_method == "none"
+    client = described(
+        Client(
+            client_id=minted.client_id,
+            source="dynamic",
+            created_at=now,
+            expires_at=now + policy.unused_client_seconds,
+            secret_digest=digest(minted.client_secret) if has_secret(metadata.token_endpoint_auth_method) else None,
+            management_digest=None if public else digest(minted.registration_access_token),
+        ),
+        metadata,
+    )
+    changes: tuple[Change, ...] = (Insert(client),)
+    if place is not None:
+        changes += occupy(place, client, now=now)
+    if before is not None and public:
+        changes += (remember(before, client, now=now, policy=policy),)
+    secrets = None if public else minted
+    return Decision(registration_reply(client, policy=policy, minted=secrets), changes)
+
+
+def described(client: Client, metadata: ClientMetadata) -> Client:
+    """Return the record with what the client says about itself.
+
+    Raises:
+        InvalidClientMetadata: it wants to sign, and sends no keys.
+    """
+    if metadata.token_endpoint_auth_method == "private_key_jwt" and metadata.jwks is None and client.jwks_uri is None:
+        # A URL from whoever registers would be a request that anybody can make this server send.
+        raise InvalidClientMetadata(
+            "With private_key_jwt, send the public keys in jwks; no jwks_uri is asked for keys here.",
+            Reason.UNSUPPORTED_METADATA,
+        )
+    return msgspec.structs.replace(
+        client,
+        client_name=metadata.client_name,
+        redirect_uris=metadata.redirect_uris,
+        grant_types=metadata.grant_types,
+        response_types=metadata.response_types,
+        token_endpoint_auth_method=metadata.token_endpoint_auth_method,
+        auth_method_defaulted=metadata.auth_method_defaulted,
+        scope=metadata.scope,
+        application_type=metadata.application_type,
+        dpop_bound_access_tokens=metadata.dpop_bound_access_tokens,
+        metadata=metadata.display,
+        jwks=metadata.jwks,
+    )
+
+
+def has_secret(method: ClientAuthMethod) -> bool:
+    """Tell whether a client that registered this method has a secret."""
+    return method in {"client_secret_basic", "client_secret_post"}
+
+
+def pre_register(
+    *,
+    client_id: str,
+    client_name: str,
+    redirect_uris: tuple[str, ...] | list[str],
+    client_secret: str | None,
+    auth_method: ClientAuthMethod | None = None,
+    now: int,
+    policy: Policy,
+    given: OperatorGrants = NONE_GIVEN,
+    jwks: str | None = None,
+    jwks_uri: str | None = None,
+) -> Client:
+    """Build the record of a client that an operator adds; it never expires.
+
+    Without `auth_method` a client with a secret may send it by Basic or in the body. One that is `given` a grant
+    without a redirect, or only asks about tokens, needs no redirect URI.
+
+    Raises:
+        InvalidRedirectUri: a redirect URI cannot be used.
+        InvalidClientMetadata: secret, method and grants contradict each other.
+    """
+    keys = jwks is not None or jwks_uri is not None
+    unsaid: ClientAuthMethod = "client_secret_basic" if client_secret else "private_key_jwt" if keys else "none"
+    method = auth_method or unsaid
+    if has_secret(method) != bool(client_secret) or (method == "private_key_jwt") != keys:
+        raise InvalidClientMetadata(
+            "A client has a secret or keys exactly if its authentication method wants them.",
+            Reason.UNSUPPORTED_METADATA,
+        )
+    redirects = bool(redirect_uris) or not (given.grant_types or given.may_introspect)
+    client = Client(
+        client_id=client_id,
+        source="registered",
+        created_at=now,
+        client_name=clean_text(client_name, limit_chars=policy.client_name_chars),
+        redirect_uris=check_redirect_uris(redirect_uris, policy=policy) if redirects else (),
+        token_endpoint_auth_method=method,
+        auth_method_defaulted=auth_method is None and bool(client_secret),
+        secret_digest=digest(client_secret) if client_secret else None,
+        jwks=jwks,
+        jwks_uri=read_jwks_uri(jwks_uri),
+    )
+    return with_operator_grants(client, given)
+
+
+def registration_reply(client: Client, *, policy: Policy, minted: MintedClient | None = None) -> dict[str, object]:
+    """Return what a client is told of its registration; secrets only in the reply that has made them.
+
+    Spec: RFC 7591 s3.2.1, RFC 7592 s3
+    """
+    reply: dict[str, object] = {"client_id": client.client_id, "client_id_issued_at": client.created_at}
+    if minted is not None:
+        if has_secret(client.token_endpoint_auth_method) and minted.client_secret:
+            reply |= {"client_secret": minted.client_secret, "client_secret_expires_at": 0}
+        reply |= {
+            "registration_access_token": minted.registration_access_token,
+            "registration_client_uri": f"{policy.issuer}/register/{client.client_id}",
+        }
+    # Members without a value are left out: several clients refuse a null where they expect a string.
+    if client.client_name:
+        reply["client_name"] = client.client_name
+    reply |= {
+        "redirect_uris": list(client.redirect_uris),
+        "grant_types": list(client.grant_types),
+        "response_types": list(client.response_types),
+        "token_endpoint_auth_method": client.token_endpoint_auth_method,
+        "application_type": client.application_type,
+    }
+    if client.scope is not None:
+        reply["scope"] = client.scope
+    if client.dpop_bound_access_tokens:
+        reply["dpop_bound_access_tokens"] = True
+    if client.jwks is not None:
+        reply["jwks"] = msgspec.json.decode(client.jwks)
+    return reply | client.metadata

@@ -1,0 +1,33 @@
+"""The secret of a client, and the one before it: a rotation lets both be good for a while, so that no call fails.
+
+At most two secrets are good at any time. Does not know how a secret is presented, or who may rotate it.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+
+import msgspec
+
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.oauth import Client
+
+
+def is_secret_of(client: Client, presented: str, *, now: int) -> bool:
+    """Tell whether a presented secret is the client's, or an earlier one that is still good."""
+    until = client.earlier_secret_until
+    earlier = client.earlier_secret_digest if until is not None and now < until else None
+    sent = digest(presented)
+    # Both are always compared, so that the time taken does not tell which; a missing digest is no digest's equal.
+    matching = [compare_digest(sent, known or "") for known in (client.secret_digest, earlier)]
+    return any(matching)
+
+
+def with_new_secret(client: Client, client_secret: str, *, now: int, overlap_seconds: int) -> Client:
+    """Return the client with a new secret; an overlap of 0 leaves no other secret good, whatever was before."""
+    return msgspec.structs.replace(
+        client,
+        secret_digest=digest(client_secret),
+        earlier_secret_digest=client.secret_digest if overlap_seconds else None,
+        earlier_secret_until=now + overlap_seconds if overlap_seconds else None,
+    )

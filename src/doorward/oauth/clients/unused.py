@@ -1,0 +1,125 @@
+"""Room for clients that registered or described themselves and that nobody has used yet: a fixed number of places.
+
+Registration is open, so anybody can fill whatever room there is. A further client therefore never is refused: it takes
+the place of one that waits for its first user, the oldest of a few that are looked at by chance, so an attacker mostly
+pushes out what the attacker put there. A client that somebody uses gives its place up and is never pushed out. One that
+describes itself can be asked for again at any time, so it loses nothing.
+
+And the same words again from a public client get the same client, for a while: it has no secret, so sharing one is no
+more than what everybody does with a metadata document. A confidential client is never shared.
+
+Does not know how many places are looked at, nor where chance comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from doorward.oauth.clients.metadata import ClientMetadata
+from doorward.oauth.policy import Policy
+from doorward.oauth.tokens.opaque import digest
+from doorward.records.changes import Change, Delete, Expect, Insert, Replace, Stored
+from doorward.records.oauth import Client, RegisteredContent, RegistrationSlot
+
+_STEP_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place that was looked at: what is written there, and the client that this names, if it still exists."""
+
+    slot: str
+    taken: Stored[RegistrationSlot] | None = None
+    holder: Stored[Client] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the same words were registered as the last time, and that client, if it still exists."""
+
+    content_digest: str
+    content: Stored[RegisteredContent] | None = None
+    client: Stored[Client] | None = None
+
+
+def is_unused(client: Client) -> bool:
+    """Tell whether a client registered or described itself and nobody has granted it anything."""
+    return client.source != "registered" and client.used_at is None and client.expires_at is not None
+
+
+def content_digest(metadata: ClientMetadata) -> str:
+    """Return a digest of everything that a registration says and that counts here."""
+    return digest(msgspec.json.encode(metadata, order="sorted").decode())
+
+
+def is_free(place: Place, *, now: int) -> bool:
+    """Tell whether nobody would be pushed out."""
+    taken, holder = place.taken, place.holder
+    expired = taken is None or (taken.record.expires_at or 0) <= now
+    return expired or holder is None or not is_unused(holder.record)
+
+
+def best_place(places: Iterable[Place], *, now: int) -> Place:
+    """Return a free place, else that of the client that has waited longest."""
+    return min(
+        places, key=lambda place: (not is_free(place, now=now), place.taken.record.taken_at if place.taken else 0)
+    )
+
+
+def occupy(place: Place, client: Client, *, now: int) -> tuple[Change, ...]:
+    """Return the changes that give the place to a new client and push out whoever waited there."""
+    slot = RegistrationSlot(slot=place.slot, client_id=client.client_id, taken_at=now, expires_at=client.expires_at)
+    if place.taken is None:
+        return (Insert(slot),)
+    changes: tuple[Change, ...] = (Replace(slot, place.taken.version),)
+    if place.holder is not None and is_unused(place.holder.record):
+        # With its version: had somebody used it meanwhile, this would be a conflict and decided anew.
+        changes += (Delete(Client, place.holder.record.client_id, place.holder.version),)
+    return changes
+
+
+def keep(client: Stored[Client], *, grant_ends_at: int, now: int, policy: Policy, redirect_uri: str = "") -> Change:
+    """Return the change by which a client outlives a grant that is made now, or at least is still there when it is.
+
+    `redirect_uri` is where the answer goes; if it is a web address, it counts as used from now on.
+
+    It stays for some time after its last grant, so that whoever comes back late need not register again. The date is
+    moved in steps of a day, so that the users of one popular client do not wait for each other.
+    """
+    owner = client.record
+    until = grant_ends_at + policy.unused_client_seconds
+    used = owner.used_redirect_uris
+    if redirect_uri.startswith("https:") and redirect_uri not in used:
+        used = (*used, redirect_uri)
+    is_recent = owner.used_at is not None and (owner.expires_at or 0) >= until - _STEP_SECONDS
+    if owner.expires_at is None or (is_recent and used == owner.used_redirect_uris):
+        return Expect(Client, owner.client_id, client.version)
+    kept = msgspec.structs.replace(
+        owner,
+        expires_at=max(until, owner.expires_at),
+        used_at=owner.used_at or now,
+        used_redirect_uris=used,
+    )
+    return Replace(kept, client.version)
+
+
+def known_again(before: Before | None, *, now: int, policy: Policy) -> Client | None:
+    """Return the client that the same words have made a short while ago, if it is still everybody's."""
+    if before is None or before.content is None or before.client is None:
+        return None
+    client = before.client.record
+    is_the_same = before.content.record.client_id == client.client_id and client.token_endpoint_auth_method == "none"
+    is_recent = now < client.created_at + policy.same_client_seconds
+    is_alive = client.expires_at is not None and client.expires_at > now
+    return client if is_the_same and is_recent and is_alive and is_unused(client) else None
+
+
+def remember(before: Before, client: Client, *, now: int, policy: Policy) -> Change:
+    """Return the change that lets the same words be recognised."""
+    content = RegisteredContent(
+        content_digest=before.content_digest, client_id=client.client_id, expires_at=now + policy.same_client_seconds
+    )
+    return Insert(content) if before.content is None else Replace(content, before.content.version)

@@ -1,0 +1,1 @@
+"""Tokens: how they are spelled, issued, judged, introspected and revoked."""

@@ -1,0 +1,151 @@
+"""The protected resource: is this token good here and now, and if not, what the challenge says.
+
+Runs on every call, so it does no more than compare. Without a token the challenge names no error; a bad one is
+`invalid_token`, always 401; a missing scope is 403 and names every scope of the operation at once.
+
+Implements RFC 6750 s2.1 and s3, RFC 9449 s7, RFC 9728 s5.1, RFC 8707 s2. Does not know where records come
+from; a store that cannot answer never reaches this module.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from doorward.oauth.dpop import ALGORITHMS as DPOP_ALGORITHMS
+from doorward.oauth.errors import BearerError, Reason
+from doorward.records.accounts import HeaderToken
+from doorward.records.oauth import AccessToken
+
+_TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*").fullmatch
+_UNQUOTABLE = re.compile(r"[^\x20-\x7e]")
+
+
+def presented_token(authorization: bytes | None) -> str | None:
+    """Return the token of an `Authorization` header; None when there is none or its scheme is not Bearer.
+
+    Raises:
+        BearerError: the scheme is Bearer, but no token follows it.
+
+    Spec: RFC 6750 s2.1
+    """
+    return _presented(authorization, "Bearer")
+
+
+def presented_dpop_token(authorization: bytes | None) -> str | None:
+    """Return the token of an `Authorization` header whose scheme is DPoP; None when it is another or none.
+
+    Raises:
+        BearerError: the scheme is DPoP, but no token follows it.
+
+    Spec: RFC 9449 s7.1
+    """
+    return _presented(authorization, "DPoP")
+
+
+def _presented(authorization: bytes | None, scheme: Literal["Bearer", "DPoP"]) -> str | None:
+    name, _, rest = (authorization or b"").partition(b" ")
+    if name.lower() != scheme.lower().encode():
+        return None
+    token = rest.strip(b" ")
+    if _TOKEN(token) is None:
+        raise BearerError(Reason.MALFORMED_TOKEN, "The access token is malformed.", scheme=scheme)
+    return token.decode("ascii")
+
+
+def check_bound(record: AccessToken) -> None:
+    """Accept a token that was presented by the scheme DPoP only if it is bound to a key.
+
+    Raises:
+        BearerError: it is a bearer token; taken here, it would look protected and not be.
+
+    Spec: RFC 9449 s7.1
+    """
+    if record.dpop_jkt is None:
+        raise BearerError(Reason.UNPROVED_TOKEN, "This is a bearer token: send it as Bearer.", scheme="DPoP")
+
+
+def check_access_token(record: AccessToken | None, *, now: int, resource: str) -> AccessToken:
+    """Return the record if it is alive and meant for this door.
+
+    Raises:
+        BearerError: unknown or revoked, expired, or made for another resource.
+
+    Spec: RFC 6750 s3.1, RFC 8707 s2
+    """
+    if record is None:
+        raise BearerError(Reason.UNKNOWN_TOKEN, "The access token is not valid.")
+    if record.expires_at is not None and record.expires_at <= now:
+        raise BearerError(Reason.EXPIRED_TOKEN, "The access token has expired.")
+    if record.resource != resource:
+        raise BearerError(Reason.WRONG_RESOURCE, "The access token is for another resource.")
+    return record
+
+
+def unproved_token() -> BearerError:
+    """Return the verdict on a bound token that was presented as if it were a bearer token. Spec: RFC 9449 s7.2."""
+    return BearerError(Reason.UNPROVED_TOKEN, "The access token is bound to a key: send it as DPoP, with a proof.")
+
+
+def check_header_token(record: HeaderToken | None, *, now: int) -> HeaderToken:
+    """Return the record of an operator's token if it is alive; it may have no expiry.
+
+    Raises:
+        BearerError: unknown, revoked, expired, or made for administration.
+    """
+    if record is None:
+        raise BearerError(Reason.UNKNOWN_TOKEN, "The token is not valid.")
+    if record.expires_at is not None and record.expires_at <= now:
+        raise BearerError(Reason.EXPIRED_TOKEN, "The token has expired.")
+    if record.capabilities:
+        raise BearerError(Reason.ADMINISTRATION_TOKEN, "This token is for the administration API only.")
+    return record
+
+
+def check_scopes(scopes: tuple[str, ...], required: tuple[str, ...]) -> None:
+    """Accept a token that has every scope the operation needs.
+
+    Raises:
+        BearerError: 403, naming all required scopes and not only the missing ones, so one step-up is enough.
+
+    Spec: RFC 6750 s3.1
+    """
+    for scope in required:
+        if scope not in scopes:
+            raise BearerError(
+                Reason.MISSING_SCOPE,
+                "The access token lacks a scope that this needs.",
+                status=403,
+                error="insufficient_scope",
+                scopes=required,
+            )
+
+
+def challenge(
+    error: BearerError | None, *, resource_metadata: str | None, scope: str, offers_dpop: bool = False
+) -> str:
+    """Build the value of `WWW-Authenticate`. An error that names its own scopes overrides `scope`.
+
+    The scheme is the one the token was presented by. DPoP is named besides where it is demanded, or the token is bound.
+
+    Spec: RFC 6750 s3, RFC 9449 s7.1, RFC 9728 s5.1
+    """
+    scheme = "Bearer" if error is None else error.scheme
+    algorithms = " ".join(DPOP_ALGORITHMS)
+    parameters: dict[str, str | None] = {}
+    if error is not None and error.error is not None:
+        parameters = {"error": error.error, "error_description": error.description}
+        scope = " ".join(error.scopes) or scope
+    if scheme == "DPoP":
+        parameters["algs"] = algorithms
+    parameters |= {"scope": scope, "resource_metadata": resource_metadata}
+    text = " ".join(
+        (scheme, ", ".join(f"{name}={_quoted(value)}" for name, value in parameters.items() if value))
+    ).rstrip()
+    is_bound = error is not None and error.reason is Reason.UNPROVED_TOKEN
+    return f"{text}, DPoP algs={_quoted(algorithms)}" if scheme == "Bearer" and (offers_dpop or is_bound) else text
+
+
+def _quoted(value: str) -> str:
+    clean = _UNQUOTABLE.sub("?", value)
+    return '"' + clean.replace("\\", "\\\\").replace('"', '\\"') + '"'

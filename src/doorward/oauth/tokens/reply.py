@@ -1,0 +1,227 @@
+"""What the token endpoint answers, and the tokens behind a successful answer.
+
+An answer is kept sealed with the spent code or refresh token, so that an honest repeat gets the identical one.
+
+Implements RFC 6749 s5.1. Does not know how a grant was proved, nor how sealing works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from doorward.oauth.errors import InvalidGrant, OAuthError, Reason
+from doorward.oauth.policy import Policy
+from doorward.oauth.resource_indicators import narrow
+from doorward.oauth.tokens import access_token_jwt
+from doorward.oauth.tokens.opaque import digest
+from doorward.oauth.tokens.terms import KEEP, TokenTerms
+from doorward.records.changes import Change, Decision, Expect, Insert, Stored
+from doorward.records.oauth import AccessToken, AuthorizationCode, Client, DeviceAuthorization, Grant, RefreshToken
+
+Source = AuthorizationCode | RefreshToken | DeviceAuthorization
+"""What tokens are made from, and what keeps the sealed reply."""
+StoredSource = Stored[AuthorizationCode] | Stored[RefreshToken] | Stored[DeviceAuthorization]
+
+
+@dataclass(frozen=True, slots=True)
+class MintedTokens:
+    """Fresh secrets, used only if the decision is a success."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    dpop_jkt: str | None = None
+    """Thumbprint of the key that the request has proved; what is issued is bound to it. Spec: RFC 9449 s5."""
+    sign: access_token_jwt.Sign | None = None
+    """Where access tokens are JWTs: signs one."""
+    terms: TokenTerms = KEEP
+    """What the operator's function takes off the tokens of a user's grant."""
+
+
+class Sealing(Protocol):
+    """Authenticated encryption. `context` must be the same on both sides."""
+
+    def seal(self, plaintext: bytes, /, context: bytes = b"") -> bytes:
+        """Encrypt."""
+        ...
+
+    def unseal(self, sealed: bytes, /, context: bytes = b"") -> bytes | None:
+        """Decrypt, or return None when it was changed or its key is gone. Raises `KeyNotKnown`: to be learned first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReply:
+    """Either the body of a success or the error of a refusal that changed something."""
+
+    body: dict[str, object] | None = field(default=None, repr=False)
+    error: OAuthError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """A success in the making: the reply, its sealed copy and the records it adds."""
+
+    body: dict[str, object] = field(repr=False)
+    sealed: bytes = field(repr=False)
+    changes: tuple[Change, ...]
+
+
+def issue(
+    *,
+    source: Source,
+    scopes: tuple[str, ...],
+    client: Client,
+    grant: Stored[Grant],
+    now: int,
+    minted: MintedTokens,
+    sealing: Sealing,
+    policy: Policy,
+) -> Issue:
+    """Make an access token and, if the client registered for it, a refresh token, from a code or refresh token.
+
+    The records expire no later than the grant, and are written only while the grant is as it was read.
+
+    Raises:
+        InvalidScope: the operator's terms leave none of the scopes.
+
+    Spec: RFC 6749 s5.1, s6
+    """
+    ends_at = grant_ends_at(grant.record, policy=policy)
+    scopes = minted.terms.of_scopes(scopes)
+    access_ends_at = min(now + minted.terms.of_access(policy.access_token_seconds), ends_at)
+    access_token, access = spell_access_token(
+        AccessToken(
+            access_digest="",
+            grant_id=source.grant_id,
+            client_id=source.client_id,
+            user_id=source.user_id,
+            scopes=scopes,
+            resource=source.resource,
+            created_at=now,
+            expires_at=access_ends_at,
+        ),
+        minted=minted,
+        policy=policy,
+    )
+    body: dict[str, object] = {
+        "access_token": access_token,
+        "token_type": token_type(access),
+        "expires_in": access_ends_at - now,
+        "scope": " ".join(scopes),
+    }
+    changes: tuple[Change, ...] = (Expect(Grant, grant.record.grant_id, grant.version), Insert(access))
+    idle_seconds = minted.terms.of_refresh(policy.refresh_idle_seconds)
+    if "refresh_token" in client.grant_types and idle_seconds:
+        body["refresh_token"] = minted.refresh_token
+        expires_at = min(now + idle_seconds, ends_at)
+        changes += (Insert(_successor(source, minted, client=client, now=now, expires_at=expires_at)),)
+    return Issue(body, sealing.seal(msgspec.json.encode(body), context=source.key.encode()), changes)
+
+
+def spell_access_token(draft: AccessToken, *, minted: MintedTokens, policy: Policy) -> tuple[str, AccessToken]:
+    """Return the access token in the format of this installation, and its record: `draft` with digest and key.
+
+    Spec: RFC 9068 s2, RFC 9449 s6
+    """
+    draft = msgspec.structs.replace(draft, dpop_jkt=minted.dpop_jkt)
+    text = minted.access_token
+    if minted.sign is not None:
+        said = access_token_jwt.claims(draft, jti=digest(text)[:32], issuer=policy.issuer)
+        text = minted.sign(said, header_type=access_token_jwt.HEADER_TYPE)
+    return text, msgspec.structs.replace(draft, access_digest=digest(text))
+
+
+def token_type(record: AccessToken) -> str:
+    """Return how the token is to be presented. Spec: RFC 6750 s4, RFC 9449 s5."""
+    return "Bearer" if record.dpop_jkt is None else "DPoP"
+
+
+def _successor(source: Source, minted: MintedTokens, *, client: Client, now: int, expires_at: int) -> RefreshToken:
+    # A confidential client proves itself at each refresh, so its key may change; others are held to it.
+    jkt = minted.dpop_jkt if client.token_endpoint_auth_method == "none" else None
+    return RefreshToken(
+        refresh_digest=digest(minted.refresh_token),
+        grant_id=source.grant_id,
+        client_id=source.client_id,
+        user_id=source.user_id,
+        scopes=source.scopes,
+        resource=source.resource,
+        created_at=now,
+        expires_at=expires_at,
+        dpop_jkt=jkt,
+        predecessor_digest=source.refresh_digest if isinstance(source, RefreshToken) else None,
+    )
+
+
+def repeat(source: StoredSource, *, sealing: Sealing) -> dict[str, object] | None:
+    """Return the identical body that this spent code or refresh token gave, if it can still be told."""
+    sealed = source.record.sealed_reply
+    plaintext = None if sealed is None else sealing.unseal(sealed, context=source.record.key.encode())
+    return None if plaintext is None else msgspec.json.decode(plaintext, type=dict[str, object])
+
+
+def reply_window_ends_at(source: Source, *, policy: Policy) -> int:
+    """Return the first instant at which no repeat of a spent code or refresh token gets its reply any more."""
+    if isinstance(source, RefreshToken):
+        return (source.rotated_at or 0) + policy.refresh_replay_seconds + 1
+    return (source.redeemed_at or 0) + policy.code_replay_seconds + 1
+
+
+def repeated(source: StoredSource, grant: Stored[Grant], body: dict[str, object]) -> Decision[TokenReply]:
+    """Answer with an identical body, provided that neither the grant nor the window has closed meanwhile."""
+    record = source.record
+    return Decision(
+        TokenReply(body),
+        (Expect(Grant, grant.record.grant_id, grant.version), Expect(type(record), record.key, source.version)),
+    )
+
+
+def grant_ends_at(grant: Grant, *, policy: Policy) -> int:
+    """Return the instant after which nothing made from the grant may live."""
+    absolute = grant.created_at + policy.grant_absolute_seconds
+    return absolute if grant.expires_at is None else min(absolute, grant.expires_at)
+
+
+def live_grant(grant: Stored[Grant] | None, grant_id: str, *, now: int, policy: Policy) -> Stored[Grant]:
+    """Return the grant if tokens may still be made from it.
+
+    Raises:
+        InvalidGrant: it was revoked, has run out, or is gone.
+    """
+    if (
+        grant is None
+        or grant.record.grant_id != grant_id
+        or grant.record.revoked_at is not None
+        or grant_ends_at(grant.record, policy=policy) <= now
+    ):
+        raise InvalidGrant("The authorization has ended. Ask the user again.", Reason.GRANT_ENDED)
+    return grant
+
+
+def check_key(bound_to: str | None, proved: str | None) -> None:
+    """Accept what is bound to no key, or to the one that the request has proved.
+
+    Raises:
+        InvalidGrant: another key, or none; nothing is spent.
+
+    Spec: RFC 9449 s5, s10
+    """
+    if bound_to is not None and bound_to != proved:
+        raise InvalidGrant("This is bound to another DPoP key, or came without a proof.", Reason.FOREIGN_KEY)
+
+
+def check_resource(form: Mapping[str, str], granted: str, *, policy: Policy) -> None:
+    """Accept a token request for the resource that was granted, named or not.
+
+    Raises:
+        InvalidTarget: it names another resource; nothing is spent.
+        InvalidGrant: the door has a new address since, so its tokens would be refused: the client must ask again.
+
+    Spec: RFC 8707 s2.2
+    """
+    if narrow(form.get("resource"), policy=policy) != granted:
+        raise InvalidGrant("The door has moved. Ask the user again.", Reason.WRONG_RESOURCE)

@@ -1,0 +1,163 @@
+"""The kept connections of one upstream: opening, lending, taking back, letting go.
+
+Calls share a number of places and queue for them; standing streams (GET, `subscriptions/listen`) have places of their
+own, because a few hundred silent streams must not starve the calls. Both are shared fairly among users. A connection
+comes back here only from an exchange that was read to its end, and is lent only if nothing has arrived since.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import socket
+import ssl
+
+from doorward.errors import UpstreamError
+from doorward.upstreams.exhaustion import exhausted, is_exhaustion, sockets_are_exhausted
+from doorward.upstreams.fair_places import FairPlaces
+from doorward.upstreams.http.connection import Connection
+from doorward.upstreams.http.exchange import Exchange
+
+KEEP_SECONDS = 4.0
+"""How long a connection rests before it is closed: shorter than the 5 s after which uvicorn and Node close theirs, so
+a request is seldom sent into a connection that is just being closed."""
+_CLOSE_EARLIER_SECONDS = 1.0
+"""An upstream that states its own limit (`Keep-Alive: timeout=5`) is left this much before it."""
+MOST_STREAMS = 8192
+"""Standing streams at once, of all users."""
+
+
+@functools.cache
+def system_trust() -> ssl.SSLContext:
+    """Return the one client context that trusts what the system trusts; building it costs some 50 ms."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Pool:
+    """Connections to one host and port."""
+
+    def __init__(
+        self, host: str, port: int, *, tls: ssl.SSLContext | None, connect_timeout_seconds: float, max_connections: int
+    ) -> None:
+        self.address = (host, port)
+        self.tls = tls
+        self.opened = 0
+        """How many connections were opened so far."""
+        self.places = FairPlaces(max_connections)
+        self.streams = FairPlaces(MOST_STREAMS)
+        self._connect_timeout_seconds = connect_timeout_seconds
+        self._idle: list[Connection] = []
+        self._all: set[Connection] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def idle(self) -> Connection | None:
+        """Lend the connection that was used last, if one rests here on which nothing has arrived meanwhile."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.alive:
+                continue
+            assert self._loop is not None
+            if connection.rest_until > self._loop.time() and connection.is_quiet:
+                return connection
+            connection.abort()
+        return None
+
+    async def connect(self) -> Connection:
+        """Open a new connection. Raises `UpstreamError`."""
+        loop = self._loop = asyncio.get_running_loop()
+        host, port = self.address
+        try:
+            async with asyncio.timeout(self._connect_timeout_seconds):
+                transport, connection = await loop.create_connection(
+                    lambda: Connection(loop, on_lost=self._lost, on_rest=self._rest),
+                    host,
+                    port,
+                    ssl=self.tls,
+                    server_hostname=host if self.tls else None,
+                )
+        except TimeoutError:
+            reason = f"no connection within {self._connect_timeout_seconds:g} s"
+        except ssl.SSLError as error:
+            reason = f"TLS failed: {getattr(error, 'verify_message', '') or error.reason or error}"
+        except ConnectionRefusedError:
+            reason = "connection refused"
+        except socket.gaierror:
+            if sockets_are_exhausted():
+                raise exhausted() from None
+            reason = "its host name does not resolve"
+        except UnicodeError:
+            reason = "its host name is none: a part of it is empty or too long"
+        except OSError as error:
+            if is_exhaustion(error):
+                raise exhausted(error) from None
+            reason = error.strerror or type(error).__name__
+        else:
+            _keep_alive(transport.get_extra_info("socket"))
+            self._all.add(connection)
+            self.opened += 1
+            return connection
+        raise UpstreamError(
+            "unreachable", f"The MCP server behind this door cannot be reached: {reason}.", evidence=f"{host}:{port}"
+        )
+
+    async def enter(self, user: str, *, standing: bool) -> FairPlaces:
+        """Take a place among the calls under way, or among the standing streams; return where to give it back.
+
+        Raises:
+            UpstreamError: `overloaded`. No place became free in time, or this user holds as many streams as fit.
+        """
+        if standing:
+            if not self.streams.try_take(user):
+                raise UpstreamError("overloaded", "Too many streams to the MCP server are open already.")
+            return self.streams
+        if not await self.places.take(user, self._connect_timeout_seconds):
+            raise UpstreamError("overloaded", "The MCP server is busy: too many calls wait for it already.")
+        return self.places
+
+    def close(self) -> None:
+        """Close every connection, busy ones too."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for connection in tuple(self._all):
+            connection.fail(UpstreamError("reset", "The door is shutting down."))
+        self._idle.clear()
+
+    def _rest(self, connection: Connection, exchange: Exchange) -> None:
+        """Keep a connection whose exchange was read to its end."""
+        assert self._loop is not None
+        seconds = KEEP_SECONDS
+        if exchange.rest_limit_seconds is not None:
+            seconds = min(seconds, exchange.rest_limit_seconds - _CLOSE_EARLIER_SECONDS)
+        connection.rest_until = self._loop.time() + seconds
+        self._idle.append(connection)
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(seconds, self._sweep)
+
+    def _lost(self, connection: Connection) -> None:
+        self._all.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def _sweep(self) -> None:
+        assert self._loop is not None
+        self._sweeper = None
+        now = self._loop.time()
+        expired = [connection for connection in self._idle if connection.rest_until <= now]
+        self._idle = [connection for connection in self._idle if connection.rest_until > now]
+        for connection in expired:
+            connection.abort()
+        if self._idle:
+            wait = min(connection.rest_until for connection in self._idle) - now
+            self._sweeper = self._loop.call_later(wait, self._sweep)
+
+
+def _keep_alive(connected: socket.socket) -> None:
+    """Have the kernel notice a dead peer: a standing stream has no other way to see one."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
