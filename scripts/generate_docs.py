@@ -71,6 +71,27 @@ A name that ends in {facts} passes although it begins so: `X-User-Timezone` clai
 
 The upstream gets these from Doorward: `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host`, `X-Request-Id`, and
 `X-Doorward-Identity` where `upstream_identity` is set.
+
+## Answers that are compressed
+
+The door asks the upstream for answers as they are: it sends `Accept-Encoding: identity`, and an app in the same process
+sees no `Accept-Encoding`. It reads answers to hide session ids and to find the end of a stream, and it does not unpack
+them. A proxy in front of the door may compress for the client.
+
+Some servers and proxies compress every answer all the same. The door then answers 502 with this message:
+
+```text
+The MCP server behind /mcp: The MCP server compresses answers although it was asked not to. Switch compression off for
+the path of its MCP endpoint, in it or in a proxy in front of it.
+```
+
+The log has `upstream_failed` with the same words. A compressed 4xx of a server with a URL keeps its status and loses
+its body. To fix it, turn compression off for the path of the MCP endpoint, or make the server honour `Accept-Encoding`:
+
+- nginx: `gzip off;` in the `location` of the endpoint.
+- Caddy: a matcher that leaves the path out, `@rest not path /mcp*` and `encode @rest gzip`.
+- Apache: `SetEnv no-gzip 1` in the `<Location>` of the endpoint.
+- Express: `compression({{ filter: (req, res) => req.path !== "/mcp" && compression.filter(req, res) }})`.
 """
 
 CLI = """# Command line

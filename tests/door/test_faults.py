@@ -62,6 +62,32 @@ async def test_a_bug_is_answered_with_an_id_that_is_in_the_log(caplog):
     assert answer.one("x-request-id") == error_id
 
 
+@pytest.mark.parametrize("status", [200, 404, 500])
+@pytest.mark.parametrize("kind", [b"application/json", b"text/event-stream"])
+async def test_an_answer_that_is_compressed_although_none_was_asked_for_is_a_fault_that_names_the_cause(status, kind):
+    async def handle(call, receive, send):
+        assert b"accept-encoding" not in dict(call.headers)
+        headers = [(b"content-type", kind), (b"Content-Encoding", b"gzip")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"\x1f\x8b..."})
+
+    front = Front(Recording(handle), auth="none")
+    answer = await front.ask(legacy(), headers={"accept-encoding": "gzip"})
+    assert answer.status == 502
+    assert "Switch compression off" in answer.json["error"]["message"]
+    assert not answer.one("content-encoding")
+
+
+async def test_an_answer_that_names_no_coding_but_identity_passes():
+    async def handle(call, receive, send):
+        headers = [(b"content-type", b"application/json"), (b"content-encoding", b"Identity")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    answer = await Front(Recording(handle), auth="none").ask(legacy())
+    assert (answer.status, answer.body) == (200, b"{}")
+
+
 async def silent(call, receive, send) -> None:
     """Give no answer."""
 

@@ -20,6 +20,7 @@ from doorward.mcp.event_ids import EventIds
 from doorward.mcp.jsonrpc import RpcId
 from doorward.mcp.sse import WithoutMark
 from doorward.mcp.stream_end import ResponseWatch, error_event
+from doorward.upstreams.http.reply import compression_fault
 from doorward.upstreams.port import Message, Send
 
 SessionSealer = Callable[[bytes], bytes]
@@ -40,13 +41,14 @@ _DROPPED = frozenset(
     }
 )
 _DROPPED_PREFIXES = (b"access-control-", b"x-accel-", b"proxy-")
-_CONTENT_TYPE, _SESSION, _CACHE_CONTROL, _LENGTH = (
+_CONTENT_TYPE, _SESSION, _CACHE_CONTROL, _LENGTH, _CODING = (
     b"content-type",
     b"mcp-session-id",
     b"cache-control",
     b"content-length",
+    b"content-encoding",
 )
-_ACTED_ON = frozenset({_CONTENT_TYPE, _SESSION, _CACHE_CONTROL, _LENGTH})
+_ACTED_ON = frozenset({_CONTENT_TYPE, _SESSION, _CACHE_CONTROL, _LENGTH, _CODING})
 
 _BODYLESS = frozenset({204, 205, 304})
 """Answers that end with their head (RFC 9110 s15.3.5, s15.3.6, s15.4.5)."""
@@ -186,6 +188,7 @@ class UpstreamReply:
                 acted_on[name] = line[1]
             elif name not in _DROPPED and not name.startswith(_DROPPED_PREFIXES):
                 headers.append(line)
+        _require_identity(acted_on.get(_CODING, b"identity"))
         content_type = acted_on.get(_CONTENT_TYPE)
         # An accepted notification has no body, and strict clients try to parse one that has a type.
         if content_type is not None and status != 202:  # noqa: PLR2004
@@ -228,6 +231,12 @@ class PublicReply(UpstreamReply):
 
 def _as_it_is(event_id: bytes) -> bytes:
     return event_id
+
+
+def _require_identity(coding: bytes) -> None:
+    """Refuse a packed answer: nothing has asked for it, and comments and event ids would go between packed bytes."""
+    if coding.strip().lower() != b"identity":
+        raise compression_fault()
 
 
 def rejection(status: int) -> UpstreamError | None:

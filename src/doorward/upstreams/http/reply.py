@@ -72,14 +72,15 @@ def judge(call: UpstreamCall, status: int, headers: Headers, origin: str, target
             compressed |= value.strip().lower() != b"identity"
     if status < 300:  # noqa: PLR2004
         if compressed:
-            raise _compressed()
+            raise compression_fault()
         return _success(call, status, passed, content_type, empty=empty)
     if status < 400:  # noqa: PLR2004
         return _redirect(call, status, location.decode("latin-1"), origin, target)
     return _failure(call, status, passed, content_type, compressed=compressed)
 
 
-def _compressed() -> UpstreamError:
+def compression_fault() -> UpstreamError:
+    """Return the fault of an upstream that compresses what was asked for as it is."""
     return UpstreamError(
         "not_mcp",
         "The MCP server compresses answers although it was asked not to. "
@@ -118,7 +119,7 @@ def _failure(call: UpstreamCall, status: int, passed: Headers, content_type: byt
         # Clients go by the status, such as the 404 of a session that is gone. Nobody can read the body.
         return Verdict("empty", status, _without_body(status, passed))
     if compressed:
-        raise _compressed()
+        raise compression_fault()
     if content_type == b"application/json" or content_type.endswith(b"+json"):
         return Verdict("pass", status, passed)
     if call.method != "POST" and status in {404, 405}:
