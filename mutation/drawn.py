@@ -20,6 +20,7 @@ from mutmut.mutation.pragma_handling import IgnoredCode
 from mutation.named import ROOT
 
 SOURCE: Final = ROOT / "src" / "doorward"
+FOLDERS: Final = ("oauth", "login", "directory", "authority", "keys", "records")
 DOOR: Final = ("guard", "bearer", "body", "inbound", "sessions", "possession", "foreign_tokens", "accept")
 MCP: Final = ("era", "headers", "jsonrpc", "sessions", "event_ids")
 NOTHING_IGNORED: Final = IgnoredCode(set(), set(), set())
@@ -54,9 +55,9 @@ class Drawn:
 
 def modules() -> list[Path]:
     """Return the modules that mutants are drawn from."""
-    folders = [*sorted((SOURCE / "oauth").rglob("*.py")), *sorted((SOURCE / "login").rglob("*.py"))]
-    single = [SOURCE / "door" / f"{name}.py" for name in DOOR] + [SOURCE / "mcp" / f"{name}.py" for name in MCP]
-    return [path for path in (*folders, *single) if path.exists()]
+    found = [path for folder in FOLDERS for path in sorted((SOURCE / folder).rglob("*.py"))]
+    found += [SOURCE / "door" / f"{name}.py" for name in DOOR] + [SOURCE / "mcp" / f"{name}.py" for name in MCP]
+    return found
 
 
 def mutants_of(path: Path) -> list[Drawn]:
