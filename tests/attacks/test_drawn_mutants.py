@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mutation import known_tests
 from mutation.drawn import modules
-from mutation.known_tests import tests_of
 
 
 def test_every_module_that_mutants_are_drawn_from_is_there():
@@ -21,10 +21,10 @@ def test_every_module_that_mutants_are_drawn_from_is_there():
     ],
 )
 def test_the_tests_of_a_module_begin_with_its_own(module, nearest):
-    assert tests_of(f"src/doorward/{module}")[0] == nearest
+    assert known_tests.tests_of(f"src/doorward/{module}")[0] == nearest
 
 
 def test_a_module_without_tests_of_its_own_is_known_by_those_of_its_folder():
-    known = tests_of("src/doorward/door/body.py")
+    known = known_tests.tests_of("src/doorward/door/body.py")
     assert {"tests/door/test_requests.py", "tests/door/test_faults.py"} <= {*known}
-    assert "tests/door/test_requests.py" not in tests_of("src/doorward/door/guard.py")
+    assert "tests/door/test_requests.py" not in known_tests.tests_of("src/doorward/door/guard.py")
