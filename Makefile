@@ -43,6 +43,7 @@ lint: $(STAMP) ## ruff, layer contracts, file and function limits
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python scripts/check_limits.py
+	@$(BIN)/python scripts/check_tests.py
 
 types: $(STAMP) ## mypy strict
 	@$(BIN)/mypy

@@ -12,7 +12,7 @@ OF_PEERS = (
         "P-01",
         "What contradicts itself in the settings is refused before anything starts.",
         "peers P-01",
-        ("test_door.py::test_every_setting_that_cannot_be_used_is_named_at_once",),
+        ("test_app.py::test_every_setting_that_cannot_be_used_is_named_at_once",),
     ),
     Requirement(
         "P-02",

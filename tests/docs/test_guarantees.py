@@ -54,7 +54,7 @@ def test_the_command_names_what_exists(command: str):
     [
         "make nothing",
         "make judge ARGS='--only nothing'",
-        ".venv/bin/pytest tests/test_door.py::test_nothing",
+        ".venv/bin/pytest tests/test_app.py::test_nothing",
         "pytest",
         "PYTHONPATH=tests .venv/bin/python -m attacks.nothing",
     ],
