@@ -1,10 +1,11 @@
-"""The judge in small: every run on the real server breaks nothing, and every planted bug is caught by its invariant."""
+"""The judge in small: every run on the real server breaks nothing, and planted bugs are caught by their invariants."""
 
 from __future__ import annotations
 
 import pytest
 from judge.judging import judge
 from judge.report import render
+from judge.rotation import this_time
 from judge.weaknesses import WEAKNESSES
 from postgres_server import running_server
 
@@ -63,7 +64,7 @@ async def test_a_node_that_dies_at_any_point_of_a_step_loses_nothing(tmp_path, s
     assert result.cases >= 8
 
 
-@pytest.mark.parametrize("name", WEAKNESSES)
+@pytest.mark.parametrize("name", this_time(WEAKNESSES))
 async def test_a_planted_bug_is_caught_by_its_invariant(tmp_path, name):
     weakness = WEAKNESSES[name]
     broken: set[int] = set()

@@ -58,7 +58,7 @@ def tomorrow(tmp_path):
         yield lock, url
 
 
-@pytest.mark.parametrize("installer", ["oldest pip", "this Python's own pip", "uv"])
+@pytest.mark.parametrize("installer", ["oldest pip", "uv"])
 def test_a_newer_release_of_everything_changes_nothing(tmp_path, tomorrow, installer):
     lock, index = tomorrow
     python = python_with_pip(tmp_path / "outer", oldest=installer == "oldest pip")
