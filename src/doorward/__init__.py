@@ -12,7 +12,7 @@ from doorward.errors import ConfigError, DoorwardError, StartError
 
 if TYPE_CHECKING:
     from doorward.app import Door
-    from doorward.edge.error_hook import OAuthFault
+    from doorward.hooks import OAuthFault
     from doorward.oauth.clients.registration_policy import RegistrationRefused, RegistrationRequest
     from doorward.oauth.tokens.terms import TokenRefused, TokenRequest, TokenTerms
     from doorward.oauth.tokens.verified import CallRefused, VerifiedToken
@@ -43,7 +43,7 @@ def __getattr__(name: str) -> Any:
 
         return Door
     if name == "OAuthFault":
-        from doorward.edge.error_hook import OAuthFault
+        from doorward.hooks import OAuthFault
 
         return OAuthFault
     if name in {"RegistrationRefused", "RegistrationRequest"}:

@@ -30,13 +30,12 @@ from doorward.config.model import AuthMode, Config, LoginKind
 from doorward.directory.declared_clients import read_declarations, store_declared
 from doorward.door.door import McpDoor
 from doorward.door.foreign_servers import prepared
-from doorward.door.foreign_tokens import NOTHING_TO_VERIFY, VerifyToken
+from doorward.door.foreign_tokens import NOTHING_TO_VERIFY
 from doorward.door.identity import UpstreamIdentity
 from doorward.door.ports import Peers
 from doorward.door.refusals import Refusals
 from doorward.door.replies import send_unavailable
 from doorward.edge.client_address import ClientAddresses
-from doorward.edge.error_hook import OnError
 from doorward.edge.frame import guarded
 from doorward.edge.router import reading
 from doorward.endpoints.administration import ROOT as ADMINISTRATION
@@ -44,12 +43,11 @@ from doorward.endpoints.administration import administration_api
 from doorward.endpoints.counts import Counts
 from doorward.endpoints.metrics import PATH as METRICS
 from doorward.endpoints.metrics import Answers, MetricsEndpoint
-from doorward.endpoints.register import OnRegister
-from doorward.endpoints.token_hook import OnToken
 from doorward.errors import ConfigError, StorageError
 from doorward.fetching.client_documents import FetchedClientDocuments
 from doorward.fetching.fetcher import Fetcher
 from doorward.fetching.issuer_keys import IssuerKeys
+from doorward.hooks import Hooks, OnError, OnRegister, OnToken, VerifyToken
 from doorward.keys.ring import Keys, open_with_keys
 from doorward.keys.rotation import Rotation
 from doorward.keys.signing import JwtSigner
@@ -123,10 +121,7 @@ class Door:
         loopback = parse_http(self.policy.issuer).is_loopback
         self.fetcher = fetcher or Fetcher(allow_loopback=loopback)
         """Asks for what strangers name; on a developer's machine only, that machine may be named too."""
-        self.on_register = on_register
-        self.on_token = on_token
-        self.on_error = on_error
-        self.verify_token = verify_token
+        self.hooks = Hooks(on_register=on_register, on_token=on_token, on_error=on_error, verify_token=verify_token)
         self.declared_clients = read_declarations(clients, now=self.clock.now(), policy=self.policy)
         self.store: Store = open_store(
             self.config.database, self.config.data_dir, connections=self.config.database_connections
@@ -268,10 +263,10 @@ class _Running:
             identity=_identity_for(door, authority) if config.upstream_identity == "jwt" else None,
             refusals=self.refusals,
             last_used=self.last_used,
-            verify_token=door.verify_token,
+            hooks=door.hooks,
         )
         self.door_paths = self.door.paths
-        self.router = router_for(authority, config, keys, door.on_register, door.on_token, on_error=door.on_error)
+        self.router = router_for(authority, config, keys, door.hooks)
         here = Administration(policy, store, door.clock, door.entropy, keys, self.audit, mcp_url(config))
         self.router.mounts = {f"{ADMINISTRATION}/": administration_api(here, self.last_used)}
         self.answers = self._counted(door, authority)

@@ -1,10 +1,10 @@
-"""Functions of the operator: one way to call them, one time limit, one wording for what goes wrong.
+"""The operator's own functions: which there are, and one way to call them, with one time limit and one wording.
 
 A coroutine function runs on the event loop. Any other function runs in a thread, because it may block, and nothing of
 the operator's may hold up the other requests. A function that never returns keeps its thread. If all threads are kept,
 further calls fail by the time limit, so nothing is ever allowed because a function hangs.
 
-Knows neither what is asked nor what follows from the answer.
+`Hooks` is handed to the parts that ask. Each part decides what follows from the answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from doorward.oauth.clients.registration_policy import RegistrationRefused, RegistrationRequest
+from doorward.oauth.tokens.terms import TokenRefused, TokenRequest, TokenTerms
+from doorward.oauth.tokens.verified import CallRefused, VerifiedToken
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -31,6 +36,91 @@ class HookFailed(Exception):
     """The function raised, took too long or returned the wrong type. A bug of the operator's."""
 
 
+@dataclass(frozen=True, slots=True)
+class OAuthFault:
+    """One error that is about to be answered. Holds no secret."""
+
+    error: str
+    """The code, as on the wire."""
+    status: int
+    """303: it goes back to the client with the browser."""
+    reason: str
+    """Why, precisely; never on the wire. `store_unavailable`, `fetch_failed` and `bug` are no verdicts."""
+    endpoint: str
+    """The first part of the path."""
+    request_id: str
+    """As in the log, and in the header `X-Request-Id`."""
+    client_id: str
+    """The client that the request names, proved or not. Empty: none that can be read."""
+
+
+OnRegister = Callable[[RegistrationRequest], str | Awaitable[str | None] | None]
+"""Decide about a registration: return None to allow it, return the sentence that refuses it, or raise
+`RegistrationRefused` to refuse it with another code and status."""
+OnToken = Callable[[TokenRequest], TokenTerms | Awaitable[TokenTerms | None] | None]
+"""Decide about new tokens: return None to keep them as they are, return what to take off, or raise `TokenRefused`."""
+OnError = Callable[[OAuthFault], str | Awaitable[str | None] | None]
+"""Hear of an error: return None, or what to say instead if the answer is a 4xx."""
+VerifyToken = Callable[[str], VerifiedToken | Awaitable[VerifiedToken | None] | None]
+"""Verify a bearer token of another issuer: return whom it names, None if it is invalid, or raise `CallRefused`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """The functions that an operator has given to the server. A missing one answers None."""
+
+    on_register: OnRegister | None = None
+    on_token: OnToken | None = None
+    on_error: OnError | None = None
+    verify_token: VerifyToken | None = None
+
+    async def register(self, question: RegistrationRequest) -> str | None:
+        """Ask `on_register`, and return the sentence that refuses the registration, or None.
+
+        Raises:
+            RegistrationRefused: the function refuses it.
+            HookFailed: as for `ask`.
+        """
+        return await _answer(self.on_register, question, "on_register", str, RegistrationRefused)
+
+    async def token(self, question: TokenRequest) -> TokenTerms | None:
+        """Ask `on_token`, and return what it takes off the tokens, or None.
+
+        Raises:
+            TokenRefused: the function refuses them.
+            HookFailed: as for `ask`.
+        """
+        return await _answer(self.on_token, question, "on_token", TokenTerms, TokenRefused)
+
+    async def error(self, fault: OAuthFault) -> str | None:
+        """Report a fault to `on_error`, and return what it wants said, or None. Raises `HookFailed`."""
+        return await _answer(self.on_error, fault, "on_error", str)
+
+    async def verify(self, presented: str) -> VerifiedToken | None:
+        """Ask `verify_token`, and return what the token stands for, or None.
+
+        Raises:
+            CallRefused: the function refuses the call.
+            HookFailed: as for `ask`.
+        """
+        return await _answer(self.verify_token, presented, "verify_token", VerifiedToken, CallRefused)
+
+
+NO_HOOKS = Hooks()
+
+
+async def _answer(
+    hook: Callable[[Question], Answer | Awaitable[Answer | None] | None] | None,
+    question: Question,
+    name: str,
+    answer: type[Answer],
+    *refusals: type[Exception],
+) -> Answer | None:
+    if hook is None:
+        return None
+    return await ask(hook, question, name=name, answer=answer, refusals=refusals, seconds=HOOK_SECONDS)
+
+
 async def ask(
     hook: Callable[[Question], Answer | Awaitable[Answer | None] | None],
     question: Question,
@@ -38,7 +128,7 @@ async def ask(
     name: str,
     answer: type[Answer],
     refusals: tuple[type[Exception], ...] = (),
-    seconds: float = HOOK_SECONDS,
+    seconds: float,
 ) -> Answer | None:
     """Call a function of the operator and return its answer: an `answer`, or None.
 

@@ -12,7 +12,6 @@ from doorward.authority.authority import Authority
 from doorward.clock import Clock
 from doorward.config.model import Config
 from doorward.edge.client_address import ClientAddresses
-from doorward.edge.error_hook import OnError
 from doorward.edge.frame import Handler, guarded
 from doorward.edge.limits import RequestLimits
 from doorward.edge.router import Router, reading, static
@@ -24,12 +23,12 @@ from doorward.endpoints.introspect import IntrospectEndpoint
 from doorward.endpoints.jwks import JwkSet
 from doorward.endpoints.par import PushEndpoint
 from doorward.endpoints.probes import Readiness, live
-from doorward.endpoints.register import OnRegister, RegisterEndpoint
+from doorward.endpoints.register import RegisterEndpoint
 from doorward.endpoints.registration_management import management_routes
 from doorward.endpoints.revoke import RevokeEndpoint
 from doorward.endpoints.token import TokenEndpoint
-from doorward.endpoints.token_hook import OnToken
 from doorward.endpoints.well_known import documents
+from doorward.hooks import Hooks
 from doorward.keys.ring import Keys
 from doorward.oauth.grant_types import DEVICE_AUTHORIZATION_PATH
 from doorward.oauth.metadata import JWKS_PATH
@@ -47,15 +46,7 @@ def arrival_for(config: Config, keys: Keys, clock: Clock) -> Arrival:
     return Arrival(keys.sealer("arrival"), clock, ClientAddresses(config.trusted_proxies).trusts)
 
 
-def router_for(
-    authority: Authority,
-    config: Config,
-    keys: Keys,
-    on_register: OnRegister | None = None,
-    on_token: OnToken | None = None,
-    *,
-    on_error: OnError | None = None,
-) -> Router:
+def router_for(authority: Authority, config: Config, keys: Keys, hooks: Hooks) -> Router:
     """Return the table of everything but the door; without OAuth there is nothing to sign in to."""
     routes: dict[str, Mapping[str, ASGIApp]] = {
         "/livez": reading(guarded(live)),
@@ -70,9 +61,9 @@ def router_for(
     open_routes: dict[str, Mapping[str, ASGIApp]] = {
         path: reading(app) for path, app in documents(authority.policy).items()
     }
-    told = partial(guarded, on_error=on_error)
+    told = partial(guarded, hooks=hooks)
     open_routes |= {
-        "/token": {"POST": told(limits.redeeming(TokenEndpoint(authority, on_token)), cors=True)},
+        "/token": {"POST": told(limits.redeeming(TokenEndpoint(authority, hooks)), cors=True)},
         "/revoke": {"POST": told(limits.redeeming(RevokeEndpoint(authority)), cors=True)},
         "/introspect": {"POST": told(limits.redeeming(IntrospectEndpoint(authority)), cors=True)},
         "/par": {"POST": told(limits.pushing(PushEndpoint(authority)), cors=True)},
@@ -81,13 +72,11 @@ def router_for(
         begin = told(limits.device(DeviceAuthorizationEndpoint(authority)), cors=True)
         open_routes[DEVICE_AUTHORIZATION_PATH] = {"POST": begin}
     if authority.policy.registration != "off":
-        open_routes["/register"] = {
-            "POST": told(limits.registering(RegisterEndpoint(authority, on_register)), cors=True)
-        }
+        open_routes["/register"] = {"POST": told(limits.registering(RegisterEndpoint(authority, hooks)), cors=True)}
     routes |= open_routes
     routes |= {"/authorize": {"GET": told(limits.authorizing(AuthorizeEndpoint(authority)), render_error=pages.error)}}
     routes |= _page_routes(authority, pages, limits)
-    management = management_routes(authority, limits, on_register, on_error)
+    management = management_routes(authority, limits, hooks)
     return Router(routes, open_to_browsers=frozenset(open_routes), prefixes=management)
 
 

@@ -8,8 +8,7 @@ import logging
 import pytest
 from world import REDIRECT_URI, world
 
-from doorward import OAuthFault
-from doorward.edge import error_hook
+from doorward import OAuthFault, hooks
 from doorward.errors import Unavailable
 
 CODE = {"grant_type": "authorization_code", "code": "dwc_unknown", "code_verifier": "v" * 64}
@@ -113,7 +112,7 @@ async def test_what_the_function_does_wrong_is_logged_and_changes_nothing(tmp_pa
 
 
 async def test_a_function_that_never_answers_holds_up_no_answer(tmp_path, monkeypatch):
-    monkeypatch.setattr(error_hook, "HOOK_SECONDS", 0)
+    monkeypatch.setattr(hooks, "HOOK_SECONDS", 0)
 
     async def never(fault):
         await asyncio.Event().wait()

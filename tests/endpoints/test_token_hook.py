@@ -7,8 +7,7 @@ import asyncio
 import pytest
 from world import RESOURCE, world
 
-from doorward import TokenRefused, TokenRequest, TokenTerms
-from doorward.endpoints import token_hook
+from doorward import TokenRefused, TokenRequest, TokenTerms, hooks
 from doorward.errors import Conflict, Unavailable
 from doorward.records.oauth import AccessToken, Grant, RefreshToken
 
@@ -125,7 +124,7 @@ async def test_a_function_that_breaks_is_a_bug_that_spends_nothing(tmp_path, ans
 
 
 async def test_a_function_that_never_answers_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(token_hook, "HOOK_SECONDS", 0)
+    monkeypatch.setattr(hooks, "HOOK_SECONDS", 0)
 
     async def never(request):
         await asyncio.Event().wait()

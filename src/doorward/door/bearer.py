@@ -13,10 +13,11 @@ from doorward.authority.exchanged_tokens import actor_stands
 from doorward.authority.last_used import LastUsed
 from doorward.clock import Clock
 from doorward.config.model import AuthMode
-from doorward.door.foreign_tokens import ForeignTokens, VerifyToken
+from doorward.door.foreign_tokens import ForeignTokens
 from doorward.door.inbound import Inbound
 from doorward.door.ports import Headers
 from doorward.door.possession import Possession
+from doorward.hooks import NO_HOOKS, Hooks
 from doorward.oauth.errors import BearerError, Reason
 from doorward.oauth.metadata import protected_resource_url
 from doorward.oauth.policy import Policy
@@ -43,7 +44,7 @@ class Authenticator:
         scopes_by_operation: bool = False,
         possession: Possession | None = None,
         last_used: LastUsed | None = None,
-        verify_token: VerifyToken | None = None,
+        hooks: Hooks = NO_HOOKS,
     ) -> None:
         self._mode = mode
         self._policy = policy
@@ -54,7 +55,7 @@ class Authenticator:
         self._demanded = () if scopes_by_operation else policy.scopes
         self._possession = possession
         self._last_used = last_used
-        self._foreign = None if verify_token is None else ForeignTokens(verify_token, policy, clock)
+        self._foreign = None if hooks.verify_token is None else ForeignTokens(hooks, policy, clock)
         self._token_header = token_header.lower().encode("ascii") if token_header is not None else None
         # Metadata names an authorization server; where only header tokens count, it would lead clients astray.
         self._resource_metadata = protected_resource_url(policy.resource) if mode == "oauth" else None

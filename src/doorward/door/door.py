@@ -28,7 +28,6 @@ from doorward.door.body import ClientGone, read_body
 from doorward.door.departure import Departure
 from doorward.door.exchange import DoorCounts, Exchange
 from doorward.door.foreign_servers import LIMITS_WRITES, closing, limited
-from doorward.door.foreign_tokens import VerifyToken
 from doorward.door.guard import Guard, cors_headers, preflight_headers
 from doorward.door.identity import UpstreamIdentity
 from doorward.door.inbound import HeaderSorter, Inbound, trace_of
@@ -41,6 +40,7 @@ from doorward.door.sessions import McpSessions, append_session
 from doorward.door.stream import PublicReply, UpstreamReply
 from doorward.edge.client_address import ClientAddresses
 from doorward.errors import Unavailable, UpstreamError, is_shutdown
+from doorward.hooks import NO_HOOKS, Hooks
 from doorward.logs import log, request_id, trace_id
 from doorward.mcp.era import Legacy, Modern, classify, classify_bodiless
 from doorward.mcp.headers import read_mirrored
@@ -80,7 +80,7 @@ class McpDoor:
         identity: UpstreamIdentity | None = None,
         refusals: Refusals | None = None,
         last_used: LastUsed | None = None,
-        verify_token: VerifyToken | None = None,
+        hooks: Hooks = NO_HOOKS,
     ) -> None:
         self.paths = owned_paths(config.path)
         """The decoded request paths that belong to this door."""
@@ -100,7 +100,7 @@ class McpDoor:
             scopes_by_operation=self._operations is not None,
             possession=self._possession,
             last_used=last_used,
-            verify_token=verify_token,
+            hooks=hooks,
         )
         self._sessions = McpSessions(
             sealer, door_path=config.path, worker_id=worker_id, in_process=sessions_in_process, peers=peers

@@ -9,21 +9,17 @@ Spec: RFC 6750 s2.1, s3.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Callable
 
 from doorward.clock import Clock
 from doorward.door.replies import Refused
 from doorward.errors import Problem
-from doorward.hooks import HOOK_SECONDS, HookFailed, ask
+from doorward.hooks import HookFailed, Hooks
 from doorward.oauth.compact_jws import read_compact
 from doorward.oauth.errors import BearerError, Reason
 from doorward.oauth.policy import Policy
 from doorward.oauth.tokens import opaque as tokens
 from doorward.oauth.tokens.verified import CallRefused, VerifiedToken, check_verified_token
 from doorward.upstreams.port import Caller
-
-VerifyToken = Callable[[str], VerifiedToken | Awaitable[VerifiedToken | None] | None]
-"""Asked about each bearer token that is not ours; None: it is not good."""
 
 NOTHING_TO_VERIFY = Problem(
     "`auth = none` and a function that verifies tokens exclude each other",
@@ -40,8 +36,8 @@ _FORBIDDEN, _TOO_MANY = 403, 429
 class ForeignTokens:
     """The rule of one door."""
 
-    def __init__(self, verify: VerifyToken, policy: Policy, clock: Clock) -> None:
-        self._verify = verify
+    def __init__(self, hooks: Hooks, policy: Policy, clock: Clock) -> None:
+        self._hooks = hooks
         self._policy = policy
         self._clock = clock
 
@@ -69,14 +65,7 @@ class ForeignTokens:
 
     async def _ask(self, presented: str) -> VerifiedToken | None:
         try:
-            return await ask(
-                self._verify,
-                presented,
-                name="verify_token",
-                answer=VerifiedToken,
-                refusals=(CallRefused,),
-                seconds=HOOK_SECONDS,
-            )
+            return await self._hooks.verify(presented)
         except CallRefused as refusal:
             raise _verdict(refusal) from None
         except HookFailed as failure:

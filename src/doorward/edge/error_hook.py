@@ -1,4 +1,4 @@
-"""The operator's own function that is told about every error that an OAuth endpoint answers.
+"""What follows from `on_error`, which hears of every error that an OAuth endpoint answers.
 
 It may say a refusal in other words, and nothing else: code and status are what they are, and its own faults are logged
 and change no answer. It is told no secret, and nothing that a client could not be told but the reason.
@@ -9,12 +9,10 @@ Spec: RFC 6749 s5.2.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from doorward.hooks import HOOK_SECONDS, HookFailed, ask
+from doorward.hooks import HookFailed, Hooks, OAuthFault
 from doorward.logs import redact
 from doorward.oauth.clients.authentication import presented_client
 from doorward.oauth.parameters import parse_form, parse_query
@@ -22,32 +20,10 @@ from doorward.oauth.parameters import parse_form, parse_query
 LOGGER = logging.getLogger("doorward.endpoints")
 
 
-@dataclass(frozen=True, slots=True)
-class OAuthFault:
-    """One error that is about to be answered."""
-
-    error: str
-    """The code, as on the wire."""
-    status: int
-    """303: it goes back to the client with the browser."""
-    reason: str
-    """Why, precisely; never on the wire. `store_unavailable`, `fetch_failed` and `bug` are no verdicts."""
-    endpoint: str
-    """The first part of the path."""
-    request_id: str
-    """As in the log, and in the header `X-Request-Id`."""
-    client_id: str
-    """Whom the request names, proved or not. Empty: nobody that can be read."""
-
-
-OnError = Callable[[OAuthFault], str | Awaitable[str | None] | None]
-"""Told about an error; returns None, or what to say instead where it is a 4xx."""
-
-
-async def other_words(on_error: OnError, fault: OAuthFault) -> str | None:
-    """Tell the function, and return what it wants said; a status that is no 4xx keeps its words."""
+async def other_words(hooks: Hooks, fault: OAuthFault) -> str | None:
+    """Report a fault to `on_error`, and return what it wants said; a status that is no 4xx keeps its words."""
     try:
-        answer = await ask(on_error, fault, name="on_error", answer=str, seconds=HOOK_SECONDS)
+        answer = await hooks.error(fault)
     except HookFailed:
         LOGGER.exception("on_error_failed")
         return None

@@ -21,9 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from doorward.audit.events import AuditEvent
 from doorward.audit.log import note
-from doorward.edge.error_hook import OAuthFault, OnError, named_client, other_words
+from doorward.edge.error_hook import named_client, other_words
 from doorward.errors import StorageError, is_shutdown
 from doorward.fetching.errors import FetchError
+from doorward.hooks import NO_HOOKS, Hooks, OAuthFault
 from doorward.logs import log, request_id
 from doorward.oauth.errors import (
     InvalidClient,
@@ -141,13 +142,13 @@ def guarded(
     *,
     cors: bool = False,
     render_error: RenderError | None = None,
-    on_error: OnError | None = None,
+    hooks: Hooks = NO_HOOKS,
     one_line: frozenset[str] = ONE_LINE,
 ) -> ASGIApp:
     """Make an ASGI app of an endpoint in which everything that can be raised has exactly one answer.
 
-    With `render_error` the answers are pages for a person; without it they are JSON for a program. `on_error` is told
-    of each, before it is answered. `one_line` names the headers that may have one line only.
+    With `render_error` the answers are pages for a person; without it they are JSON for a program. `on_error` of
+    the hooks hears of each before it is answered. `one_line` names the headers that may have one line only.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,7 +158,7 @@ def guarded(
             body = await _read_body(receive)
             response = await handler(Request(scope, _replay(body)))
         except Exception as error:  # noqa: BLE001  the one frame that answers for every bug
-            said = None if on_error is None else await _tell(on_error, error, request, body)
+            said = None if hooks.on_error is None else await _report(hooks, error, request, body)
             response = _answer(error, request, render_error, said)
         except asyncio.CancelledError as error:
             if not is_shutdown(error):
@@ -189,7 +190,7 @@ def _replay(body: bytes) -> Receive:
     return receive
 
 
-async def _tell(on_error: OnError, error: Exception, request: Request, body: bytes) -> str | None:
+async def _report(hooks: Hooks, error: Exception, request: Request, body: bytes) -> str | None:
     match error:
         case ClientDisconnect():
             return None
@@ -204,7 +205,7 @@ async def _tell(on_error: OnError, error: Exception, request: Request, body: byt
         case _:
             code, status, reason = "server_error", 500, "bug"
     fault = OAuthFault(code, status, reason, _endpoint(request), request_id.get(), named_client(request, body))
-    said = await other_words(on_error, fault)
+    said = await other_words(hooks, fault)
     return None if said is None else plain_description(said)
 
 

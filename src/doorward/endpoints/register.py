@@ -6,7 +6,6 @@ Spec: RFC 7591 s3.
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from hmac import compare_digest
 
@@ -16,10 +15,10 @@ from starlette.responses import Response
 from doorward.authority.authority import Authority
 from doorward.authority.unused_places import find_place
 from doorward.edge.frame import json_response, require_content_type
-from doorward.hooks import HOOK_SECONDS, ask
+from doorward.hooks import NO_HOOKS, Hooks
 from doorward.oauth.clients.metadata import ClientMetadata, read_metadata
 from doorward.oauth.clients.registration import MintedClient, register_client
-from doorward.oauth.clients.registration_policy import RegistrationRefused, RegistrationRequest
+from doorward.oauth.clients.registration_policy import RegistrationRequest
 from doorward.oauth.clients.unused import Before, content_digest
 from doorward.oauth.errors import InvalidClientMetadata, InvalidToken, Reason
 from doorward.oauth.tokens.opaque import CLIENT_SECRET, REGISTRATION_ACCESS_TOKEN, digest, mint
@@ -27,24 +26,20 @@ from doorward.records.changes import Decision
 from doorward.records.oauth import Client, RegisteredContent
 from doorward.strict_json import InvalidJson, decode
 
-OnRegister = Callable[[RegistrationRequest], str | Awaitable[str | None] | None]
-"""Asked about each registration; returns None to allow it, or the sentence with which it is refused, or raises
-`RegistrationRefused` to refuse it with a code and a status of its own."""
-
 
 class RegisterEndpoint:
     """Serves `/register` for one authorization server."""
 
-    def __init__(self, authority: Authority, on_register: OnRegister | None = None) -> None:
+    def __init__(self, authority: Authority, hooks: Hooks = NO_HOOKS) -> None:
         self.authority = authority
-        self.on_register = on_register
+        self.hooks = hooks
 
     async def __call__(self, request: Request) -> Response:
         """Register one client."""
         self._check_token(bearer_token(request))
         body = await request.body()
         metadata = read_metadata(json_body(request, body), policy=self.authority.policy)
-        await check_hook(self.on_register, metadata, body)
+        await check_hook(self.hooks, metadata, body)
         authority = self.authority
 
         async def attempt() -> Decision[dict[str, object]]:
@@ -105,20 +100,18 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-async def check_hook(hook: OnRegister | None, metadata: ClientMetadata, body: bytes) -> None:
+async def check_hook(hooks: Hooks, metadata: ClientMetadata, body: bytes) -> None:
     """Ask the operator's own policy about a body that was read; whatever it raises lets nobody in.
 
     Raises:
         InvalidClientMetadata, RegistrationRefused: it says no.
         HookFailed: there is no answer to go by.
     """
-    if hook is None:
+    if hooks.on_register is None:
         return
     # Read again, so that nothing which the function does with it reaches what is stored.
     sent = {name: value for name, value in decode(body).items() if name != "client_secret"}
     question = RegistrationRequest(**asdict(metadata), body=sent)
-    refusal = await ask(
-        hook, question, name="on_register", answer=str, refusals=(RegistrationRefused,), seconds=HOOK_SECONDS
-    )
+    refusal = await hooks.register(question)
     if refusal is not None:
         raise InvalidClientMetadata(refusal, Reason.REGISTRATION_POLICY)

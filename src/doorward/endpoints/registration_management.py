@@ -12,11 +12,11 @@ from starlette.types import ASGIApp
 from doorward.audit.events import AuditEvent
 from doorward.audit.log import note
 from doorward.authority.authority import Authority
-from doorward.edge.error_hook import OnError
 from doorward.edge.frame import NO_STORE, guarded, json_response
 from doorward.edge.limits import RequestLimits
 from doorward.edge.router import reading
-from doorward.endpoints.register import OnRegister, bearer_token, check_hook, json_body
+from doorward.endpoints.register import bearer_token, check_hook, json_body
+from doorward.hooks import NO_HOOKS, Hooks
 from doorward.oauth.clients.metadata import read_metadata
 from doorward.oauth.clients.registration_management import (
     current_registration,
@@ -32,23 +32,21 @@ from doorward.records.oauth import Client, Grant
 PREFIX = "/register/"
 
 
-def management_routes(
-    authority: Authority, limits: RequestLimits, on_register: OnRegister | None, on_error: OnError | None
-) -> dict[str, dict[str, ASGIApp]]:
+def management_routes(authority: Authority, limits: RequestLimits, hooks: Hooks) -> dict[str, dict[str, ASGIApp]]:
     """Return the routes by prefix, for `Router`."""
-    management = RegistrationManagement(authority, on_register)
-    show = guarded(management.show, on_error=on_error)
+    management = RegistrationManagement(authority, hooks)
+    show = guarded(management.show, hooks=hooks)
     changing = {"PUT": limits.registering(management.replace), "DELETE": limits.registering(management.delete)}
-    others = {method: guarded(handler, on_error=on_error) for method, handler in changing.items()}
+    others = {method: guarded(handler, hooks=hooks) for method, handler in changing.items()}
     return {PREFIX: {**reading(show), **others}}
 
 
 class RegistrationManagement:
     """Serves every address under `/register/` for one authorization server."""
 
-    def __init__(self, authority: Authority, on_register: OnRegister | None = None) -> None:
+    def __init__(self, authority: Authority, hooks: Hooks = NO_HOOKS) -> None:
         self.authority = authority
-        self.on_register = on_register
+        self.hooks = hooks
 
     async def show(self, request: Request) -> Response:
         """Answer what is registered."""
@@ -60,7 +58,7 @@ class RegistrationManagement:
         await self._managed(request)
         sent = await request.body()
         body = json_body(request, sent)
-        await check_hook(self.on_register, read_metadata(body, policy=self.authority.policy), sent)
+        await check_hook(self.hooks, read_metadata(body, policy=self.authority.policy), sent)
 
         async def attempt() -> Decision[dict[str, object]]:
             client, token = await self._managed(request)

@@ -18,7 +18,8 @@ from doorward.endpoints.client_authentication import Caller
 from doorward.endpoints.dpop import nonce_header, presented_proof, with_proof
 from doorward.endpoints.further_grants import FurtherGrants
 from doorward.endpoints.older_grants import ending_older_grants
-from doorward.endpoints.token_hook import Asking, OnToken, TokenHook
+from doorward.endpoints.token_hook import Asking, TokenHook
+from doorward.hooks import NO_HOOKS, Hooks
 from doorward.oauth import grant_types
 from doorward.oauth.dpop import require_proof
 from doorward.oauth.metadata import TOKEN_PATH
@@ -32,9 +33,9 @@ from doorward.records.oauth import AuthorizationCode, Client, Grant, RefreshToke
 class TokenEndpoint:
     """Serves `/token` for one authorization server."""
 
-    def __init__(self, authority: Authority, on_token: OnToken | None = None) -> None:
+    def __init__(self, authority: Authority, hooks: Hooks = NO_HOOKS) -> None:
         self.authority = authority
-        self.hook = on_token and TokenHook(on_token)
+        self.hook = None if hooks.on_token is None else TokenHook(hooks)
         self.decisions = {
             grant_types.AUTHORIZATION_CODE: self._redeem,
             grant_types.REFRESH_TOKEN: self._refresh,

@@ -14,26 +14,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
-from doorward.hooks import HOOK_SECONDS, ask
+from doorward.hooks import Hooks
 from doorward.oauth.grant_types import AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN
 from doorward.oauth.token import TokenReply
 from doorward.oauth.tokens.opaque import digest
-from doorward.oauth.tokens.terms import KEEP, TokenRefused, TokenRequest, TokenTerms
+from doorward.oauth.tokens.terms import KEEP, TokenRequest, TokenTerms
 from doorward.records.changes import Decision, Insert
 from doorward.records.oauth import AccessToken, Client
 
-OnToken = Callable[[TokenRequest], TokenTerms | Awaitable[TokenTerms | None] | None]
-"""Asked about tokens; returns None to keep what they would be, or what to take off, or raises `TokenRefused`."""
 Draft = Callable[[TokenTerms], Awaitable[Decision[TokenReply]]]
 
 _CREDENTIALS = {AUTHORIZATION_CODE: "code", REFRESH_TOKEN: "refresh_token", DEVICE_CODE: "device_code"}
 
 
 class TokenHook:
-    """One function, and whose turn it is to ask it."""
+    """`on_token`, and whose turn it is to ask it."""
 
-    def __init__(self, function: OnToken) -> None:
-        self._function = function
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @staticmethod
@@ -47,14 +45,14 @@ class TokenHook:
         grant_type = form["grant_type"]
         credential = digest(form.get(_CREDENTIALS[grant_type], ""))
         async with self._turns.setdefault(credential, asyncio.Lock()):
-            yield Asking(self._function, grant_type)
+            yield Asking(self._hooks, grant_type)
 
 
 class Asking:
     """One request. A decision that lost a race is taken again with the same answer."""
 
-    def __init__(self, function: OnToken, grant_type: str) -> None:
-        self._function = function
+    def __init__(self, hooks: Hooks, grant_type: str) -> None:
+        self._hooks = hooks
         self._grant_type = grant_type
         self._terms: TokenTerms | None = None
 
@@ -86,12 +84,4 @@ class Asking:
             grant_id=access.grant_id,
             grant_type=self._grant_type,
         )
-        answer = await ask(
-            self._function,
-            question,
-            name="on_token",
-            answer=TokenTerms,
-            refusals=(TokenRefused,),
-            seconds=HOOK_SECONDS,
-        )
-        return answer or KEEP
+        return await self._hooks.token(question) or KEEP
