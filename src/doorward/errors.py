@@ -64,7 +64,7 @@ class AlreadyExists(ConfigError):
 
 
 class NotAllowed(ConfigError):
-    """Whoever asks may not hand out what they do not have."""
+    """The caller asked to hand out a permission that it does not have."""
 
 
 class StartError(DoorwardError):

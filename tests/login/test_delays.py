@@ -172,7 +172,7 @@ ACTS = st.lists(
 
 
 class Guesser:
-    """Whoever guesses as fast as they are let, on a server that they can also make crash."""
+    """An attacker who guesses as fast as the server lets them, and can also make it crash."""
 
     def __init__(self, delays: Delays) -> None:
         self.delays = delays

@@ -58,7 +58,7 @@ class CreateToken(Parameters, frozen=True, kw_only=True):
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
     """What it is for, such as the machine that will hold it."""
     user: str = OWNER
-    """Whom it acts for."""
+    """The user that it acts for."""
     scopes: tuple[str, ...] = ()
     """None given: those of the door."""
     capabilities: tuple[Capability, ...] = ()

@@ -57,7 +57,7 @@ class NewPassword(Result, frozen=True, kw_only=True):
 
 
 class UserAnswer(Result, frozen=True, kw_only=True):
-    """Whom it was done to."""
+    """The user that was changed."""
 
     user: str
 

@@ -18,7 +18,7 @@ R = TypeVar("R", bound=Record)
 
 
 class AuditedStore:
-    """A `Store` in front of another one, which whoever made it opens and closes."""
+    """A `Store` in front of another one, which its creator opens and closes."""
 
     def __init__(self, store: Store, audit: AuditLog) -> None:
         self._store = store

@@ -1,9 +1,9 @@
 """The chain of the audit log: numbers, hashes, and how a gap, a change or a cut is found.
 
 Each entry's hash covers all its fields and the hash before it; the head holds the last number and hash. So a changed,
-removed, added or moved entry breaks the chain at its place, and a cut at the end contradicts the head. Whoever can
-rewrite the whole database can write a new chain as well: against that, keep the head elsewhere (`doorward audit verify`
-prints it).
+removed, added or moved entry breaks the chain at its place, and a cut at the end contradicts the head. An attacker who
+can rewrite the whole database can write a new chain as well: against that, keep the head elsewhere (`doorward audit
+verify` prints it).
 
 Old entries may be taken out from the beginning. An entry further on, the anchor, then says up to which number and what
 the last hash was, so the first one that is left can be verified like any other.

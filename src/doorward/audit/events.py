@@ -1,7 +1,7 @@
 """What happened, read off the changes of a decision: whatever is stored is audited, without a word at its own place.
 
 A change says what it does with which record, so sign-ins, consents, grants, tokens, registrations and accounts need no
-line of code elsewhere. What leaves no change (a refusal, a wrong password) is said by whoever refuses.
+line of code elsewhere. What leaves no change (a refusal, a wrong password) is recorded by the code that refuses.
 
 No value of a secret is looked at: records hold digests only, and of those a few characters are shown to tell two apart.
 """

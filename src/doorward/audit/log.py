@@ -1,9 +1,9 @@
 """The audit log: events are queued during a request and appended in batches by a task, within a second.
 
 Every node and worker appends to one chain: a batch is one transaction that replaces the head, so of several writers
-one is first and the others hash again behind it. The queue is bounded: when it is full, whoever wants to change
-something writes it out first, and where that cannot be done nothing is changed. Refusals of one kind that wait together
-become one entry with a count, so that a flood of them does not fill the disk.
+one is first and the others hash again behind it. The queue is bounded: when it is full, the next change writes it out
+first, and if that fails nothing is changed. Refusals of one kind that wait together become one entry with a count, so
+that a flood of them does not fill the disk.
 
 Spec: attack K-01 (no secret is ever written), G-09.
 """
@@ -133,7 +133,7 @@ class AuditLog:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write out all that is waiting. Whoever is cancelled meanwhile does not cancel the writing.
+        """Write out all that is waiting. Cancelling the caller does not cancel the writing.
 
         Raises:
             Unavailable: the store cannot take it now; nothing is lost.

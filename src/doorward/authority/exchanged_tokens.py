@@ -1,7 +1,7 @@
 """Whether a token that was exchanged still has everybody who acts with it.
 
 It hangs on the grant of the user it acts for, so ending an actor ends neither that grant nor the token. Such tokens are
-few; whoever accepts one looks the actors up as well: clients by their id, and the accounts of `actor_token`s.
+few; the code that accepts one looks the actors up as well: clients by their id, and the accounts of `actor_token`s.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for what a client may do without a redirect."""
 
     @click.option("--grant", "grants", type=click.Choice(list(OPERATOR_GRANTS)), multiple=True, help="A further grant.")
-    @click.option("--service-account", metavar="NAME", help="Whom the client acts as; gives it client_credentials.")
+    @click.option("--service-account", metavar="NAME", help="Account it acts as; gives it client_credentials.")
     @click.option("--may-exchange", is_flag=True, help="It may exchange tokens of other clients (token_exchange).")
     @click.option("--introspect", is_flag=True, help="It is a resource server: it may ask about every token.")
     @click.option("--scope", "scopes", multiple=True, help="Only this scope; may be repeated.  [default: all]")

@@ -255,7 +255,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class PeerProtocol(BoundedProtocol):
-    """A connection of another worker, which says for whom it asks, and limits how long that client may not read."""
+    """A connection of another worker, which names the client, and limits how long that client may not read."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **{**more, "write_seconds": float("inf")})

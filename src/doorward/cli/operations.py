@@ -52,7 +52,7 @@ def every(place: Place, operation: Operation[P, Any], parameters: P) -> list[dic
 
 
 async def administered(here: Installation, asked: Callable[[Administration], Awaitable[T]]) -> T:
-    """Run something with all capabilities: whoever can read the database and the keys has them anyway."""
+    """Run something with all capabilities: an operator who can read the database and the keys has them anyway."""
     from doorward.administration.operation import Administration
     from doorward.audit.audited_store import AuditedStore
     from doorward.audit.log import AuditLog, Origin, origin

@@ -179,7 +179,7 @@ class DoorServer(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 backlog=BACKLOG,
-                # Longer than proxies keep theirs: whoever closes first loses the request that is on its way.
+                # Longer than proxies keep theirs: a request that is on its way is lost when this side closes first.
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=door.config.drain_seconds,
             )

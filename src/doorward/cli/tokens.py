@@ -41,7 +41,7 @@ def command() -> None:
 
 @command.command()
 @click.option("--name", required=True, help="What it is for, such as the machine that will hold it.")
-@click.option("--user", default="owner", show_default=True, help="Whom it acts for.")
+@click.option("--user", default="owner", show_default=True, help="The user that it acts for.")
 @click.option("--scope", "scopes", multiple=True, help="A scope; may be repeated.  [default: those of the door]")
 @click.option("--capability", "capabilities", multiple=True, help="For the administration API, such as admin:read.")
 @click.option("--expires", type=Lifetime(), default="never", show_default=True, metavar="90d", help="Lifetime.")

@@ -11,7 +11,7 @@ _SHOWN_CHARACTERS = 80
 
 
 class Fault(ValueError):
-    """One value cannot be used. Its place is added by whoever knows where the value came from."""
+    """One value cannot be used. Its place is added by the caller, which knows where the value came from."""
 
     def __init__(self, what: str, why: str = "", fix: str = "") -> None:
         self.what = what

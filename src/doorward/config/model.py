@@ -93,7 +93,7 @@ class Config:
     method_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Further scopes that a method needs, by its name or a glob: `resources/read`, `prompts/*`."""
     scope_implies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Broader scopes, each with the narrower ones it stands for: whoever holds the broader one need not have them."""
+    """Broader scopes, each with the narrower ones that it includes. A token with the broader one needs no others."""
     remember_consent: bool = False
     """Let a client that you have added yourself skip the question that its user has answered before, for the same
     redirect URI and scopes, when the person opened the sign-in and no other site's page did. Other clients always
@@ -109,7 +109,7 @@ class Config:
     tables `[[trusted_issuers]]` with `issuer`, either `jwks_uri` or `jwks`, and if wanted `clients`, `scopes` and
     `create_users = false`."""
     access_token_format: Literal["opaque", "jwt"] = "opaque"
-    """What access tokens look like. `jwt`: RFC 9068, signed with the published keys, for whoever else wants to verify
+    """What access tokens look like. `jwt`: RFC 9068, signed with the published keys, so that other servers can verify
     them. The door looks either up in its store, so that a revocation acts at once, and never forwards it."""
     upstream_identity: Literal["none", "jwt"] = "none"
     """`jwt`: tell the upstream who is calling in the header `X-Doorward-Identity`, a JWT of five minutes signed with

@@ -163,7 +163,7 @@ def _registration_token(value: str) -> str:
     if any(len(each) < _REGISTRATION_TOKEN_CHARACTERS for each in value.split()):
         raise Fault(
             "the token is too short",
-            f"Whoever guesses it can register clients; at least {_REGISTRATION_TOKEN_CHARACTERS} characters.",
+            f"Anyone who guesses it can register clients; at least {_REGISTRATION_TOKEN_CHARACTERS} characters.",
         )
     return value
 
@@ -197,7 +197,7 @@ def _owner_password(value: str) -> str:
     if len(value) < _PASSWORD_CHARACTERS:
         raise Fault(
             "the password is too short",
-            f"Whoever knows it may let any client in; at least {_PASSWORD_CHARACTERS} characters.",
+            f"Anyone who guesses it can let any client in; at least {_PASSWORD_CHARACTERS} characters.",
         )
     return value
 
@@ -226,7 +226,7 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "database_connections": _within(1, 1000, "Each process needs at least one connection."),
     "master_key": _master_key,
     "key_rotation_days": _within(0, 3650, "0 means: never by itself."),
-    "access_token_minutes": _within(1, 1440, "Whoever should stay signed in for longer refreshes."),
+    "access_token_minutes": _within(1, 1440, "A client that stays signed in for longer refreshes it."),
     "refresh_idle_days": _within(1, 3650, "A client on a computer that is off over a weekend needs some days."),
     "grant_days": _within(1, 3650, "After this long the user is asked again."),
     "refresh_repeat_seconds": _within(0, 300, "A thief who is faster than the client has this long."),
@@ -239,7 +239,7 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "limit_token_calls_per_minute": _within(0, 1_000_000, "0 means: no limit."),
     "limit_sign_ins_per_minute": _within(0, 1_000_000, "0 means: no limit."),
     "audit_retention_days": _within(0, 36_500, "0 means: for ever."),
-    "head_timeout_seconds": _within(1, 3_600, "Whoever sends a byte now and then would hold connections for ever."),
+    "head_timeout_seconds": _within(1, 3_600, "A client that sends a byte now and then would hold connections."),
     "write_timeout_seconds": _within(1, 3_600, "Clients that do not read would hold connections and calls forever."),
     "upstream_timeout_seconds": _within(1, 86_400, "A silent upstream would hold its caller for ever."),
     "stdio_sessions_limit": _within(1, 100_000, "Each session is a process, which takes memory."),

@@ -65,7 +65,7 @@ def _url(table: Mapping[str, Any], key: str) -> str:
     except InvalidUri as error:
         raise Fault(f"{key} of a trusted issuer is not an address: {shown(value)}", str(error)) from None
     if parsed.scheme != "https" and not parsed.is_plain_loopback:
-        raise Fault(f"{shown(value)} is not https", "Whoever is in between could name themselves anybody.")
+        raise Fault(f"{shown(value)} is not https", "Anyone on the way there could pose as any user.")
     assert isinstance(value, str)
     return value
 

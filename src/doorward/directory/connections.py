@@ -60,7 +60,7 @@ async def disconnect(store: Store, clock: Clock, user_id: str, client_id: str) -
         consents = await store.find(Consent, user_id=user_id, client_id=client_id)
         found[0] = bool(grants or consents)
         changes = [change for each in grants for change in end_grant(each, reason=DISCONNECTED, now=now)]
-        # Whoever approves in another window at this moment relies on the same consent, and decides again.
+        # An approval in another window at this moment relies on the same consent, and is decided again.
         return [*changes, *(Delete(Consent, each.record.key, each.version) for each in consents)]
 
     await settle(store, attempt)

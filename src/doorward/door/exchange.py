@@ -111,7 +111,7 @@ class Exchange:
         self.outcome = (outcome, status, self.era, "")
 
     def note_served(self, era: Era, status: int) -> None:
-        """Log an answer of the upstream, for whoever wants every request in the log."""
+        """Log an answer of the upstream, for operators who want every request in the log."""
         self.outcome = ("served", status, era, "")
         if LOGGER.isEnabledFor(logging.DEBUG):
             log(

@@ -56,7 +56,7 @@ class KeptAliveStream:
     async def send_body(self, message: Message) -> None:
         """Pass on the next part of the body."""
         if self._comment is not None:
-            # Shielded: whoever is cancelled here must not tear the comment.
+            # Shielded: a caller that is cancelled here must not tear the comment.
             await asyncio.shield(self._comment)
         self._tracker.feed(message.get("body", b""))
         self._spoke_at = self._scheduler.time()

@@ -77,7 +77,7 @@ class McpSessions:
     def event_sealer(self, caller: Caller | None, session: McpSession | None) -> EventSealer:
         """Return what turns the ids of an answer's events into the client's, given the session that the answer names.
 
-        Whoever named another session's event could be sent what was meant for others: not every server looks.
+        A client that names another session's event could get what was meant for others: not every server checks.
         """
         mine = self._principal(caller)
 

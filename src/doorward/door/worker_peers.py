@@ -1,9 +1,9 @@
 """The other worker processes of this installation, reached over sockets in a directory that only they can open.
 
 An `mcp_session` of an in-process app or of a stdio child lives in the memory of one worker, while the kernel hands a
-connection to any of them. Whoever gets the request passes it on whole, credential included, and the owner serves it as
-if it had come from the client: it trusts the other worker with nothing but the client's address, which a socket of this
-machine does not tell.
+connection to any of them. The worker that gets the request passes it on whole, credential included, and the owner
+serves it as if it had come from the client: it trusts the other worker with nothing but the client's address, which a
+socket of this machine does not show.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class RequestLimits:
         return customer(self._address_of(request.scope))
 
     def registering(self, handler: Handler) -> Handler:
-        """Limit `/register` and changes of a registration: whoever registered a client may change it."""
+        """Limit `/register` and changes of a registration, which the client itself may make."""
 
         async def limited(request: Request) -> Response:
             now, address = self._clock.now(), self.address(request)
@@ -125,7 +125,7 @@ class RequestLimits:
         return limited
 
     def signing_in(self, handler: Handler) -> Handler:
-        """Limit the tries to sign in from one address, whoever they are for; each may cost a password hash."""
+        """Limit the tries to sign in from one address, to any account; each may cost a password hash."""
 
         async def limited(request: Request) -> Response:
             self._sign_ins_of_address.admit(self.address(request), self._clock.now())

@@ -39,7 +39,7 @@ class Meter:
         if not self._interval_seconds:
             return
         at_rest_at = max(self._at_rest_at.pop(subject, 0.0), now) + self._interval_seconds
-        # Whoever keeps trying does not have to wait longer than a minute after the last try.
+        # A client that keeps trying has to wait for at most a minute after its last try.
         self._at_rest_at[subject] = min(at_rest_at, now + self._tolerance_seconds + self._interval_seconds)
         if len(self._at_rest_at) > self._subjects_limit:
             self._forget(now)

@@ -1,8 +1,8 @@
 """`/-/api/v1/...`: the operations of an administrator over HTTP, for holders of a header token with capabilities.
 
 A browser cannot be made to call it for somebody: no cookie is looked at, and no other origin may read an answer.
-Whoever has no such token is not even told which addresses exist. Which capability an address takes is data, in the
-catalogue.
+Without such a token, a caller cannot even learn which addresses exist. Which capability an address takes is data, in
+the catalogue.
 
 Spec: RFC 6750 s2.1, s3; attack G-09.
 """

@@ -34,7 +34,7 @@ _BY_THE_COPY = frozenset(
 
 
 class Caller:
-    """Whoever sent one request with a form."""
+    """The sender of one request with a form."""
 
     def __init__(self, authority: Authority, authorization: str | None, form: Mapping[str, str]) -> None:
         self.authority = authority

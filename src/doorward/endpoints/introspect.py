@@ -1,4 +1,4 @@
-"""`/introspect`: what a token is good for, as JSON or, for whoever asks for it so, as a signed JWT.
+"""`/introspect`: what a token is good for, as JSON or, if the caller asks for one, as a signed JWT.
 
 Spec: RFC 7662 s2; RFC 9701 s4, s5.
 """

@@ -1,8 +1,8 @@
 """`/metrics`: what this process has counted since its start, as Prometheus reads it.
 
 Owns the text format, who may read it, and the counts of the answers outside the door. Every label is a word of ours: a
-path, a client or a reason that a stranger could make up would fill the memory of whoever collects them. Whoever may
-not read it is told that there is nothing.
+path, a client or a reason that a stranger could make up would fill the memory of the collector. A caller that may not
+read it gets a 404.
 
 Spec: Prometheus text format 0.0.4.
 """

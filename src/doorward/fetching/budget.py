@@ -1,7 +1,7 @@
 """How often one host may be asked, shared out so that nobody uses up what others need.
 
-Whoever can name a URL can make this server fetch it, so without a budget the server would be an amplifier aimed at a
-third party. The room of a host is shared in three ways:
+Anyone who can name a URL can make this server fetch it, so without a budget the server would be an amplifier aimed at
+a third party. The room of a host is shared in three ways:
 
 - A URL that somebody vouches for, or that was good before, has room of its own. No stranger can use it up.
 - What strangers name counts for the address that asked. An address that has hardly asked gets in even if others have
@@ -39,7 +39,7 @@ _Subject = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One fetch that was counted: for whom, and where it counts instead if its answer is good for nothing."""
+    """One fetch that was counted: on whose behalf, and where it counts instead if its answer cannot be used."""
 
     at: float
     subject: _Subject

@@ -1,10 +1,11 @@
 """The fetcher: resolve once, check every address, connect to a checked one, ask, read within bounds, follow nothing.
 
 The name is looked up one time, and the socket goes to an address of that answer, so a name that changes between check
-and use (DNS rebinding) gains nothing; whom the socket has really reached is checked once more. TLS still verifies the
-name. There are no redirects, no proxies, no credentials, no cookies and no compression, whatever the environment says.
+and use (DNS rebinding) gains nothing; the address that the socket has reached is checked once more. TLS still verifies
+the name. There are no redirects, no proxies, no credentials, no cookies and no compression, whatever the environment
+says.
 
-Attacks: SSRF through any URL that a client or a document names. Does not know what is fetched, or for whom.
+Attacks: SSRF through any URL that a client or a document names. Does not know what is fetched, or on whose behalf.
 
 Spec: RFC 9110 s7.2; RFC 9525; MCP authorization, "Server-Side Request Forgery".
 """

@@ -1,6 +1,6 @@
 """Names into addresses, and addresses into sockets, as two ports: what a fetch takes from the operating system.
 
-Neither port decides anything; `Fetcher` checks what the first returns, and whom the second has reached.
+Neither port decides anything; `Fetcher` checks what the first returns, and which address the second has reached.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Dialer(Protocol):
 class SystemResolver:
     """The operating system's resolver, `/etc/hosts` included, in threads of its own.
 
-    A stranger's name server may keep a lookup waiting long after this side has given up, and must not hold up whoever
-    else needs a thread.
+    A stranger's name server may keep a lookup waiting long after this side has given up, and must not hold up other
+    work that needs a thread.
     """
 
     def __init__(self) -> None:

@@ -73,7 +73,7 @@ class Tries:
             TooManyRequests: too many wrong ones before it, or too many at this moment; nothing was looked at.
             Unavailable: the store cannot tell; nobody learns what was found.
         """
-        # Whoever hangs up after the check and before its outcome is noted must not get it for nothing.
+        # A client that hangs up after the check and before its outcome is noted must not get a free try.
         return await asyncio.shield(self._keep(self._check(look, (subject, *others), network)))
 
     async def _check(
@@ -196,7 +196,7 @@ class Tries:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # whoever asked has it, or has hung up
+            task.exception()  # the caller has it, or has hung up
 
     async def _get(self, subject: Subject) -> Stored[FailedSignIns] | None:
         return await self.authority.store.get(FailedSignIns, subject.digest)

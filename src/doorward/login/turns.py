@@ -1,7 +1,7 @@
 """Turns to try a password while strangers use up all the tries of an account.
 
 Many addresses with wrong passwords slow an account down for everybody who has not signed in to it lately. Without
-turns, the one try that becomes free goes to whoever asks most often. A stranger could then keep the owner out
+turns, the one try that becomes free goes to the address that asks most often. A stranger could then keep the owner out
 indefinitely. So an address without a wrong password for this name gets a turn: an instant from which it may try once,
 whatever the others do. A wrong try uses up the address for as long as wrong passwords are remembered.
 

@@ -1,7 +1,7 @@
 """What an answer must carry: the envelope of JSON-RPC, and the members that each revision asks of a result.
 
-Owns the table of members by method and era. Judges what a server has answered, for whoever examines it; says nothing
-of what a door lets through. The contents of `capabilities` and of tools are judged elsewhere.
+Owns the table of members by method and era. Judges what a server has answered, for the doctor; says nothing of what a
+door lets through. The contents of `capabilities` and of tools are judged elsewhere.
 
 Spec: JSON-RPC 2.0 s5; MCP 2025-11-25 basic/lifecycle, server/tools; MCP 2026-07-28 basic/index, server/discover.
 """

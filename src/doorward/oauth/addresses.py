@@ -66,7 +66,7 @@ def reach(address: str) -> Reach:
 
 
 def names_this_machine(host: str) -> bool:
-    """Tell whether the host of a URL is the machine of whoever opens it; an IPv6 address may have its brackets.
+    """Return whether the host of a URL is the machine on which it is opened; an IPv6 address may have its brackets.
 
     Browsers resolve `localhost` and every name below it to loopback. Spec: RFC 6761 s6.3
     """

@@ -121,7 +121,7 @@ def target(url: object) -> str | None:
 
 
 def seen(proof: Proof, *, policy: Policy) -> SeenProof:
-    """Return the record that keeps the proof from being used again; whoever inserts it first has used it."""
+    """Return the record that keeps the proof from being used again; the first request that inserts it has used it."""
     expires_at = proof.issued_at + policy.dpop_proof_seconds + 1
     digest = sha256(f"{proof.jkt}\n{proof.jti}".encode()).hexdigest()
     return SeenProof(proof_digest=digest, expires_at=expires_at, minute=str(expires_at // 60))

@@ -38,7 +38,7 @@ class ConnectionsPage:
         self.cookie = BrowserCookie.for_issuer(authority.policy.issuer)
 
     async def show(self, request: Request) -> Response:
-        """Show the connections of whoever has signed in; others sign in first."""
+        """Show the connections of the user who has signed in; others sign in first."""
         visitor = await visitor_of(self.authority, self.cookie, request)
         if visitor is None:
             return to_sign_in(self.authority, CONNECTIONS)

@@ -39,7 +39,7 @@ class DevicePage:
         self.cookie = BrowserCookie.for_issuer(authority.policy.issuer)
 
     async def show(self, request: Request) -> Response:
-        """Ask whoever has signed in for a code; others sign in first."""
+        """Ask the user who has signed in for a code; others sign in first."""
         visitor = await visitor_of(self.authority, self.cookie, request)
         return self._ask(visitor) if visitor else to_sign_in(self.authority, DEVICE)
 

@@ -40,7 +40,7 @@ class AuditEntry(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AuditHead(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """The last entry of the audit log. Whoever appends replaces it, so of several writers one is first."""
+    """The last entry of the audit log. Each writer replaces it when it appends, so of several writers one is first."""
 
     kind: ClassVar[str] = "audit_head"
     key_field: ClassVar[str] = "chain"

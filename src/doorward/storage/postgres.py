@@ -5,7 +5,7 @@ transaction, durable when it returns. Only the primary is asked, so a read sees 
 
 When the connection is lost while a decision is under way, its outcome is unknown. It is answered `Unavailable` and
 never tried again in here, because a second attempt would find the rows that the first one changed and report a
-`Conflict` that nobody caused. Whoever asked comes back with the same input and is told what became of it.
+`Conflict` that nobody caused. The client comes back with the same input and learns what became of it.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ every row that it relied on: an `UPDATE` or `FOR SHARE` with `version = $n` that
 looks at the row again as that one left it. What it does not name it does not rely on.
 
 `DeleteAll` names no rows, so it must not run on a snapshot from before its grant was locked: it is a statement of its
-own, after the row conditions. Whoever issues a token for the grant holds `FOR SHARE` on it until the commit: either
-the revocation waits for that and then sees the token, or the issuer waits for the revocation and then conflicts.
+own, after the row conditions. A transaction that issues a token for the grant holds `FOR SHARE` on it until the commit:
+either the revocation waits for that and then sees the token, or the issuer waits for the revocation and then conflicts.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class SqliteStore:
     async def apply(self, changes: Sequence[Change]) -> None:
         """Do all changes in one transaction, durable on return. Raises `Conflict` or `Unavailable`.
 
-        Whoever cancels the call does not cancel the transaction.
+        Cancelling the call does not cancel the transaction.
         """
         steps = [step_for(change) for change in changes]
         writer = self._writer

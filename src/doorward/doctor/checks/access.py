@@ -1,4 +1,4 @@
-"""The first call with a token, and what the token itself tells: for whom it is, who signed it, from when to when.
+"""The first call with a token, and what the token itself says: its audience, its signer, from when to when it is good.
 
 A token that cannot be read is judged by the answer to it alone. Nothing is verified here: the resource does that, and
 the question is whether what it sees can satisfy it.

@@ -154,7 +154,7 @@ def emptiness(picture: Picture) -> Steps:
     yield from ()
     announced = [era for era in picture.mcp.eras if isinstance(_capabilities(picture, era).get("tools"), dict)]
     empty = [era for era in announced if picture.mcp.tools.get(era) == []]
-    # Whoever asks for no token has nothing to hide tools for.
+    # A server that asks for no token has no reason to hide tools.
     if not picture.token or not announced or empty != announced:
         return []
     granted = picture.signed_in.get("scope")

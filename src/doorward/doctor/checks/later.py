@@ -120,7 +120,7 @@ def revocation(picture: Picture) -> Steps:
     response = yield request
     if response.status == 401:  # noqa: PLR2004
         return []
-    words = "It is a JWT, which lives to its exp." if is_jwt else "Whoever has a copy goes on."
+    words = "It is a JWT, which lives to its exp." if is_jwt else "A thief with a copy can go on."
     summary = f"A revoked access token still gets {response.status or 'no answer'}. {words}"
     evidence = [*seen(*pairs[-1]), "then with the revoked token:", *seen(request, response)]
     return [found("RS-02", summary, evidence, verdict="note" if is_jwt else "risk")]

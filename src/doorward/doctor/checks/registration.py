@@ -142,7 +142,7 @@ def forget(picture: Picture) -> Steps:
     requests = []
     for reply in picture.registered.values():
         at, secret = reply.get("registration_client_uri"), reply.get("registration_access_token")
-        # Only to whoever issued the secret: a reply may name any address of the world, or of the inside.
+        # Only to the server that issued the secret: a reply may name any address, even an internal one.
         if isinstance(at, str) and isinstance(secret, str) and _origin(at) == _origin(endpoint):
             requests.append(Request("DELETE", at, {"authorization": f"Bearer {secret}"}))
     for start in range(0, len(requests), _AT_ONCE):

@@ -1,6 +1,6 @@
 """What may be shown: text of a stranger without escapes, and without secrets.
 
-Attacks: a hostile server that writes to the terminal of whoever checks it; reports that are pasted into public threads.
+Attacks: a hostile server that writes to the terminal of the user; reports that are pasted into public threads.
 What a secret looks like is told by its name, by its scheme or by its own shape; what is known to be one is taken out
 by the runner besides.
 """

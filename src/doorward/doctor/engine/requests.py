@@ -1,6 +1,6 @@
 """The words in which a check talks to the outside: what it wants asked, and what came back.
 
-A check knows no network, no clock and no browser; whoever drives it does. Everything is answered by a `Response`, so
+A check knows no network, no clock and no browser; its runner does. Everything is answered by a `Response`, so
 that a check needs no exceptions and no other shapes.
 """
 

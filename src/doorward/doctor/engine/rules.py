@@ -57,11 +57,11 @@ class Rule:
         """Return the page behind the rule, as Markdown."""
         names = ", ".join(client.title for client in profiles().values() if client.name in self.clients)
         stopped = "every client" if len(self.clients) == len(profiles()) else names
-        whom = f"A fault of the client: {names}" if self.id.startswith("CLI-") else f"Stops: {stopped}"
+        effect = f"A fault of the client: {names}" if self.id.startswith("CLI-") else f"Stops: {stopped}"
         follows = f"\nUsually behind: {', '.join(self.explains)}.\n" if self.explains else ""
         looked = f"**Not seen from outside.** {self.unseen}" if self.unseen else f"**Looked for** {self.needs()}."
         return (
-            f"# {self.id}: {self.title}\n\nSeverity: {self.severity}. {whom}.\n\n"
+            f"# {self.id}: {self.title}\n\nSeverity: {self.severity}. {effect}.\n\n"
             f"**What users see.** {self.symptom}\n\n**Cause.** {self.cause}\n\n**Fix.** {self.fix}\n\n"
             f"**Specification.** {self.spec}\n\n{looked}\n{follows}"
         )

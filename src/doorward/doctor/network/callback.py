@@ -1,6 +1,6 @@
 """Where the browser brings a person back to: a listener on this machine, for the length of one examination.
 
-Takes no notice of what the redirect says; whoever asked judges that. Nothing is opened that is not http or https, and
+Takes no notice of what the redirect says; the caller judges that. Nothing is opened that is not http or https, and
 nothing is filled in: the person does it. Listens on 127.0.0.1 alone, on a port that was free.
 
 Implements RFC 8252 s7.3, s8.3 as far as one redirect goes.

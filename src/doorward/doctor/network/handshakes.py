@@ -108,7 +108,7 @@ class Handshakes:
     def _context(self, ask: Connect) -> ssl.SSLContext:
         if ask.trusted and not ask.tls and ask.named:
             return self._tls
-        # Whom it reaches does not matter here: nothing is said.
+        # Which server it reaches does not matter here: nothing is sent.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -103,7 +103,7 @@ def sentence(verdict: ClientVerdict) -> str:
 
 
 def whom(finding: Finding) -> str:
-    """Return whom a finding concerns, and how sure that is."""
+    """Return which clients a finding concerns, and how sure that is."""
     if finding.verdict == "note":
         return f"Worth knowing for {titles(finding.clients)}; nothing has to be changed."
     if not is_certain(finding):

@@ -1,8 +1,8 @@
 """Devices without a browser: they show a code, and a person who is signed in elsewhere types it and decides.
 
-Whoever gets a person to type a code gets what the person allows, so only clients that an operator registered for it may
-begin, the page names client and scopes, and no link carries the code. A code is short; how often it may be guessed is
-bounded by whoever looks it up.
+An attacker who gets a person to type a code gets what the person allows. So only clients that an operator registered
+for it may begin, the page names client and scopes, and no link carries the code. A code is short; the code that looks
+it up limits how often it may be guessed.
 
 Implements RFC 8628 s3.1, s3.2, s3.3 and s5. Does not know pages, nor how the device learns the answer.
 """

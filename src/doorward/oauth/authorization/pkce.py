@@ -1,6 +1,6 @@
 """Proof Key for Code Exchange: `S256` and nothing else, from every client.
 
-Implements RFC 7636 s4.2 to s4.6. `plain` is not served: it protects nothing from whoever sees the request.
+Implements RFC 7636 s4.2 to s4.6. `plain` is not served: an attacker who sees the request has the verifier.
 """
 
 from __future__ import annotations

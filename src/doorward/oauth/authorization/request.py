@@ -168,8 +168,8 @@ def approve(
 ) -> Decision[str]:
     """Answer with a code; the reply is the `Location` that carries it.
 
-    Nothing is written unless user and client are still as they were read: whoever ends one of them at the same moment
-    would not see the new grant, and it would live on.
+    Nothing is written unless user and client are still as they were read: otherwise the code that ends one of them at
+    the same moment would not see the new grant, and it would live on.
 
     Raises:
         LocalAuthorizationError: too late, answered before, begun by another user, the user may not sign in any more,

@@ -1,7 +1,7 @@
 """The redirect that answers an authorization request, success and error alike.
 
-Implements the URI of RFC 6749 s4.1.2 and s4.1.2.1 with `iss` of RFC 9207 s2. Whoever calls it has already proved
-that the redirect URI belongs to the client; this module does not know clients.
+Implements the URI of RFC 6749 s4.1.2 and s4.1.2.1 with `iss` of RFC 9207 s2. The caller has already proved that the
+redirect URI belongs to the client; this module does not know clients.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def read_assertion(assertion_type: str | None, compact: str) -> Assertion:
 def check_assertion(
     assertion: Assertion, *, client: Client, keys: Iterable[Key], now: int, policy: Policy
 ) -> SeenAssertion:
-    """Accept an assertion of this client; whoever inserts the returned record first has used it.
+    """Accept an assertion of this client; the first request that inserts the returned record has used it.
 
     Raises:
         InvalidClient: with the reason of the first check that fails.

@@ -1,8 +1,8 @@
 """Client authentication: none, Basic, a secret in the body, or a signed assertion.
 
 The registered method is enforced. A client that did not choose one when it registered may send its secret by Basic
-or in the body, because such clients do not know which they will use. Whoever registered without a secret and sends
-one is refused: it is confused about which client it is.
+or in the body, because such clients do not know which they will use. A client that registered without a secret and
+sends one is refused: it is confused about which client it is.
 
 Implements RFC 6749 s2.3 and RFC 7591 s2. Does not know endpoints; the caller loads the client.
 """

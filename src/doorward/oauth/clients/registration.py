@@ -81,7 +81,7 @@ def described(client: Client, metadata: ClientMetadata) -> Client:
         InvalidClientMetadata: it wants to sign, and sends no keys.
     """
     if metadata.token_endpoint_auth_method == "private_key_jwt" and metadata.jwks is None and client.jwks_uri is None:
-        # A URL from whoever registers would be a request that anybody can make this server send.
+        # With a URL from a registration, anybody could make this server send a request.
         raise InvalidClientMetadata(
             "With private_key_jwt, send the public keys in jwks; no jwks_uri is asked for keys here.",
             Reason.UNSUPPORTED_METADATA,

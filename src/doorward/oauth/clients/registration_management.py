@@ -1,8 +1,8 @@
 """A client looks at its registration, replaces it, or takes it back, with the token it was given when it registered.
 
-Whoever has no such token, a wrong one, or that of another client is told the same, so that nobody learns which clients
-exist. The secret of a client is kept as a digest and so cannot be shown again. Replaced redirect URIs or another method
-make every code void that is under way, and no address of before counts as used (`client_terms`).
+Without such a token, with a wrong one, or with that of another client the answer is the same, so that nobody learns
+which clients exist. The secret of a client is kept as a digest and so cannot be shown again. Replaced redirect URIs or
+another method make every code void that is under way, and no address of before counts as used (`client_terms`).
 
 Implements RFC 7592 s2 and s3. Does not know HTTP.
 """

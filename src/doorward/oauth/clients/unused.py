@@ -70,7 +70,7 @@ def best_place(places: Iterable[Place], *, now: int) -> Place:
 
 
 def occupy(place: Place, client: Client, *, now: int) -> tuple[Change, ...]:
-    """Return the changes that give the place to a new client and push out whoever waited there."""
+    """Return the changes that give the place to a new client and push out the client that waited there."""
     slot = RegistrationSlot(slot=place.slot, client_id=client.client_id, taken_at=now, expires_at=client.expires_at)
     if place.taken is None:
         return (Insert(slot),)
@@ -86,8 +86,8 @@ def keep(client: Stored[Client], *, grant_ends_at: int, now: int, policy: Policy
 
     `redirect_uri` is where the answer goes; if it is a web address, it counts as used from now on.
 
-    It stays for some time after its last grant, so that whoever comes back late need not register again. The date is
-    moved in steps of a day, so that the users of one popular client do not wait for each other.
+    It stays for some time after its last grant, so that a client that comes back late need not register again. The
+    date is moved in steps of a day, so that the users of one popular client do not wait for each other.
     """
     owner = client.record
     until = grant_ends_at + policy.unused_client_seconds

@@ -48,7 +48,7 @@ class Identity:
     scope: str | None
     """The scopes that the assertion names, as the wire string; None: it names none."""
     seen: SeenAssertion
-    """Whoever inserts it first has used the assertion."""
+    """The first request that inserts it has used the assertion."""
 
     @property
     def user_id(self) -> str:

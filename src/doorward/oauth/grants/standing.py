@@ -36,7 +36,7 @@ def require_confidential(client: Client) -> None:
     """Accept a client that has proved who it is.
 
     Raises:
-        UnauthorizedClient: a public client; whoever knows its id can pretend to be it.
+        UnauthorizedClient: a public client; anyone who knows its id can pretend to be it.
 
     Spec: RFC 6749 s4.4
     """

@@ -109,7 +109,7 @@ def _alive(
     ends_at = min(access.record.expires_at or now, grant_ends_at(grant.record, policy=policy))
     if grant.record.revoked_at is not None or ends_at <= now:
         raise InvalidRequest("The token has ended.", reason)
-    # A token bound to a key is no bearer token: whoever cannot prove the key must not get one from it either.
+    # A token bound to a key is no bearer token: without a proof of the key, a client must not get one from it either.
     if access.record.dpop_jkt is not None and access.record.dpop_jkt != minted.dpop_jkt:
         raise InvalidRequest("The token is bound to a key that this request does not prove.", reason)
     held = (

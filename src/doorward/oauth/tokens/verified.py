@@ -1,6 +1,6 @@
 """A token that somebody else has issued, as the operator's function has found it, and whether it is good here.
 
-Owns what such a function says and how it refuses. Whoever the issuer is, the token must be meant for this door, alive
+Owns what such a function says and how it refuses. Whatever its issuer, the token must be meant for this door, alive
 now, and its scopes are held against the same rules as those of our own. Does not know how the function verifies.
 
 Implements RFC 8707 s2 and RFC 6750 s3.1 for tokens that no record here describes.
@@ -34,7 +34,7 @@ class VerifiedToken:
 
     def __post_init__(self) -> None:
         """Find out now what would be a hole later."""
-        # Whoever writes the function need not have annotations checked, and a text is a sequence of texts as well.
+        # The function's author need not have annotations checked, and a string is a sequence of strings as well.
         said: dict[str, object] = {name: getattr(self, name) for name in self.__slots__}
         for name in ("subject", "client_id"):
             if not isinstance(said[name], str) or not said[name]:

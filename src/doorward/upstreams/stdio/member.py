@@ -1,4 +1,4 @@
-"""The requests under way in one child that many clients share, and whom its messages reach.
+"""The requests under way in one child that many clients share, and which clients its messages reach.
 
 Every request gets an id that nobody can guess, and everything that names it gets the client's own id again: responses,
 progress, subscriptions. What names nobody reaches nobody, except a change of a list or a resource, which reaches its
@@ -59,7 +59,7 @@ class Place:
         self._is_held = True
 
     def give_back(self) -> None:
-        """Give the place to whoever is next; nothing happens the second time."""
+        """Give the place to the next call that waits; nothing happens the second time."""
         if self._is_held:
             self._is_held = False
             self._places.give_back(self._user)

@@ -35,8 +35,8 @@ APART_SECONDS: Final = 60.0
 class SharedChild:
     """The one child of a command, started when needed.
 
-    A user who had a request under way when it died gets a child apart for a while: whoever makes it crash again and
-    again takes nobody else along. Calls share a number of places, and those of a user who has enough under way wait
+    A user who had a request under way when it died gets a child apart for a while, so a user who makes it crash again
+    and again takes nobody else along. Calls share a number of places, and those of a user who has enough under way wait
     in the door, so that nobody fills the queue of a child that does one after the other.
     """
 
