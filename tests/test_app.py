@@ -106,11 +106,18 @@ async def test_a_request_that_comes_after_the_stop_does_not_wake_the_door(tmp_pa
 class Stubborn:
     """An upstream that cannot be stopped without a fault."""
 
+    name = "stubborn"
+    audience = None
+    keeps_sessions_here = True
+
     async def start(self):
         pass
 
     async def stop(self):
         raise ValueError("a bug in the shutdown")
+
+    async def era(self):
+        return None
 
     async def handle(self, call, receive, send):
         raise AssertionError(call)

@@ -59,7 +59,6 @@ from doorward.routing import router_for
 from doorward.storage.opening import open_store
 from doorward.storage.port import KEEP_EXPIRED_SECONDS, Store
 from doorward.upstreams.configured import upstream_for
-from doorward.upstreams.http.upstream import HttpUpstream
 from doorward.upstreams.port import Receive, Scope, Send, Upstream
 
 if TYPE_CHECKING:
@@ -257,7 +256,6 @@ class _Running:
             entropy=door.entropy,
             sealer=keys.sealer("mcp session"),
             worker_id=door.worker_id,
-            sessions_in_process=not isinstance(door.upstream, HttpUpstream),
             peers=door.peers,
             proofs=proofs,
             identity=_identity_for(door, authority) if config.upstream_identity == "jwt" else None,
@@ -355,6 +353,6 @@ class _Running:
 
 
 def _identity_for(door: Door, authority: Authority) -> UpstreamIdentity:
-    url = door.upstream.url if isinstance(door.upstream, HttpUpstream) else door.policy.resource
+    url = door.upstream.audience or door.policy.resource
     issuer, clock, entropy = door.policy.issuer, door.clock, door.entropy
     return UpstreamIdentity(sign=authority.sign, issuer=issuer, upstream_url=url, clock=clock, entropy=entropy)

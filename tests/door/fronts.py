@@ -18,7 +18,7 @@ from doorward.records.accounts import HeaderToken
 from doorward.records.changes import Insert
 from doorward.records.oauth import AccessToken
 from doorward.storage.memory import MemoryStore
-from doorward.upstreams.port import Receive, Send, UpstreamCall
+from doorward.upstreams.port import Era, Receive, Send, UpstreamCall
 
 ORIGIN = "https://mcp.example.com"
 RESOURCE = ORIGIN + "/mcp"
@@ -85,13 +85,26 @@ async def answer_json(call: UpstreamCall, receive: Receive, send: Send) -> None:
 class Recording:
     """An upstream that keeps every call and answers by a function."""
 
-    def __init__(self, handle: Handle = answer_json) -> None:
+    def __init__(
+        self,
+        handle: Handle = answer_json,
+        *,
+        name: str = "The MCP server behind /mcp",
+        audience: str | None = None,
+        keeps_sessions_here: bool = False,
+    ) -> None:
+        self.name = name
+        self.audience = audience
+        self.keeps_sessions_here = keeps_sessions_here
         self.calls: list[UpstreamCall] = []
         self.answer = handle
 
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
+
+    async def era(self) -> Era | None:
+        return None
 
     async def handle(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
         self.calls.append(call)

@@ -45,8 +45,10 @@ async def test_each_fault_of_the_upstream_is_named_with_the_request_s_id(fault, 
     assert b"10.0.0.1" not in answer.body
 
 
-async def test_an_upstream_can_have_a_name_of_its_own():
-    front = Front(auth="none", door={"upstream": failing(UpstreamError("exited", "x")), "upstream_name": "files"})
+async def test_a_fault_names_the_upstream_as_it_calls_itself():
+    failed = failing(UpstreamError("exited", "x"))
+    failed.name = "files"
+    front = Front(failed, auth="none")
     assert (await front.ask(legacy())).json["error"]["data"]["upstream"] == "files"
 
 

@@ -238,12 +238,12 @@ class Switchboard:
         return True
 
 
-async def two_workers(**changes) -> tuple[Front, Switchboard]:
+async def two_workers(*, keeps_sessions_here: bool = True, **changes) -> tuple[Front, Switchboard]:
     front = await sessionful(auth="none")
+    front.upstream.keeps_sessions_here = keeps_sessions_here
     peers = Switchboard()
     for worker_id in ("one", "two"):
-        arguments = {"worker_id": worker_id, "sessions_in_process": True, "peers": peers, **changes}
-        peers.workers[worker_id] = front.another_worker(**arguments)
+        peers.workers[worker_id] = front.another_worker(**{"worker_id": worker_id, "peers": peers, **changes})
     return front, peers
 
 
@@ -269,7 +269,7 @@ async def test_a_session_whose_worker_is_gone_is_not_found(has_peers):
 
 
 async def test_a_session_that_a_remote_server_holds_belongs_to_no_worker():
-    front, peers = await two_workers(sessions_in_process=False)
+    front, peers = await two_workers(keeps_sessions_here=False)
     session = (await front.ask(legacy("initialize"), door=peers.workers["one"])).one("mcp-session-id")
     answer = await front.ask(legacy(), door=peers.workers["two"], headers={"mcp-session-id": session})
     assert (answer.status, peers.bodies) == (200, [])
@@ -285,7 +285,7 @@ async def test_a_hand_over_that_breaks_is_answered_once(starts, status):
 
     front, peers = await two_workers()
     session = (await front.ask(legacy("initialize"), door=peers.workers["one"])).one("mcp-session-id")
-    two = front.another_worker(worker_id="two", sessions_in_process=True, peers=BreakingPeers())
+    two = front.another_worker(worker_id="two", peers=BreakingPeers())
     answer = await front.ask(legacy(), door=two, headers={"mcp-session-id": session})
     assert answer.status == status
     assert answer.is_complete is not starts
@@ -304,7 +304,7 @@ async def test_a_stream_whose_worker_dies_ends_with_an_error_unless_the_client_c
 
     front, peers = await two_workers()
     session = (await front.ask(legacy("initialize"), door=peers.workers["one"])).one("mcp-session-id")
-    two = front.another_worker(worker_id="two", sessions_in_process=True, peers=DyingPeers())
+    two = front.another_worker(worker_id="two", peers=DyingPeers())
     answer = await front.ask(legacy(rpc_id="q"), door=two, headers={"mcp-session-id": session})
     assert answer.one("x-request-id") == "of the owner"
     assert answer.body.startswith(part)

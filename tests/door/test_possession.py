@@ -84,9 +84,9 @@ async def test_a_worker_that_hands_a_request_on_leaves_the_proof_to_the_other():
     peers = Peers()
     front = await with_proofs()
     front.upstream.answer = open_session
+    front.upstream.keeps_sessions_here = True
     for worker_id in ("one", "two"):
-        arguments = {"worker_id": worker_id, "sessions_in_process": True, "peers": peers, "proofs": front.proofs}
-        peers.workers[worker_id] = front.another_worker(**arguments)
+        peers.workers[worker_id] = front.another_worker(worker_id=worker_id, peers=peers, proofs=front.proofs)
     one, two = peers.workers["one"], peers.workers["two"]
     token = await front.access_token(dpop_jkt=ANN.jkt)
     opened = await ask(front, token, made(front, token), legacy("initialize"), door=one)

@@ -46,6 +46,8 @@ class Tapped:
 
     def __init__(self, app) -> None:
         self.upstream = AsgiUpstream(app, path="/mcp")
+        self.name = self.upstream.name
+        self.keeps_sessions_here = self.upstream.keeps_sessions_here
         self.said = b""
 
     async def handle(self, call, receive, send) -> None:
@@ -61,7 +63,7 @@ class Tapped:
 @pytest.fixture(params=[fast_mcp, mcp_sdk], ids=["fastmcp", "mcp"])
 async def real(request) -> AsyncIterator[Front]:
     tapped = Tapped(request.param())
-    front = Front(tapped, door={"sessions_in_process": True, "worker_id": "w1"})
+    front = Front(tapped, door={"worker_id": "w1"})
     await front.store.open()
     await tapped.upstream.start()
     yield front

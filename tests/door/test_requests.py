@@ -6,7 +6,7 @@ from door.fronts import BOTH, MODERN, Front, arriving, legacy, modern, modern_he
 from doorward.door.accept import _admits, _is_json
 from doorward.door.route import owned_paths
 from doorward.mcp.era import HEADER_MISMATCH, SERVED_VERSIONS, UNSUPPORTED_VERSION
-from doorward.mcp.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
+from doorward.mcp.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, Message
 
 LIMIT = 4 * 1024 * 1024
 
@@ -348,3 +348,11 @@ async def test_no_value_of_any_length_is_kept(open_front):
     refused = await open_front.ask(legacy(), headers={"content-type": f"text/plain{charset}"})
     assert refused.status == 415
     assert (_is_json.cache_info().currsize, _admits.cache_info().currsize) == kept
+
+
+async def test_the_upstream_gets_the_message_that_the_door_has_decoded():
+    front = Front(auth="none")
+    await front.ask(legacy("tools/call", rpc_id="q", name="add", arguments={"a": 1}))
+    assert front.upstream.last.message == Message("request", "tools/call", "q", {"name": "add", "arguments": {"a": 1}})
+    await front.ask(method="GET")
+    assert front.upstream.last.message is None

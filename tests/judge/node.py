@@ -24,7 +24,7 @@ from doorward.storage.opening import DEFAULT_FILE
 from doorward.storage.port import Store
 from doorward.storage.postgres import PostgresStore
 from doorward.storage.sqlite import SqliteStore
-from doorward.upstreams.port import Message, Receive, Scope, Send, UpstreamCall
+from doorward.upstreams.port import Era, Message, Receive, Scope, Send, UpstreamCall
 
 HOST = "judge.example"
 ISSUER = f"https://{HOST}"
@@ -57,11 +57,19 @@ def store_at(database: str | None, directory: Path) -> Store:
 class WhoAmI:
     """An upstream that answers with the caller that the door established."""
 
+    name = "who am I"
+    audience = None
+    keeps_sessions_here = True
+
     async def start(self) -> None:
         """Nothing to prepare."""
 
     async def stop(self) -> None:
         """Nothing to end."""
+
+    async def era(self) -> Era | None:
+        """Return None: it answers whatever it is asked."""
+        return None
 
     async def handle(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
         caller = call.caller

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from doorward.mcp.jsonrpc import Message, read_message
 from doorward.upstreams.port import Caller, Upstream, UpstreamCall
 
 MODERN_META = {
@@ -74,6 +75,7 @@ def call(
             fields.append((b"mcp-method", decoded["method"].encode()))
         if isinstance(name := decoded.get("params", {}).get("name"), str):
             fields.append((b"mcp-name", name.encode()))
+    message = read_message(raw) if raw else None
     return UpstreamCall(
         method=method,  # type: ignore[arg-type]
         headers=fields,
@@ -86,6 +88,7 @@ def call(
         caller=who,
         scope=scope(),
         share=share,
+        message=message if isinstance(message, Message) else None,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from doorward import Door
-from doorward.config.model import Config, PythonTarget, UrlTarget
+from doorward.config.model import CommandTarget, Config, PythonTarget, UrlTarget
 from doorward.errors import ConfigError
 from doorward.upstreams.configured import upstream_for
 from doorward.upstreams.http.upstream import HttpUpstream
@@ -54,6 +54,14 @@ def test_headers_for_a_remote_server_are_used(tmp_path, arguments):
     upstream = door(tmp_path, **arguments, upstream_headers=HEADERS).upstream
     assert isinstance(upstream, HttpUpstream)
     assert b"x-api-key: swordfish\r\n" in upstream._fixed_lines
+
+
+@pytest.mark.parametrize(
+    "target", [UrlTarget(URL), CommandTarget(("server",)), PythonTarget(__file__, "app")], ids=["url", "command", "app"]
+)
+def test_an_upstream_is_named_after_the_path_of_its_door_and_not_after_its_address(target):
+    config = Config(target=target, public_url="https://mcp.example.com", path="/files/mcp")
+    assert upstream_for(config).name == "The MCP server behind /files/mcp"
 
 
 def test_a_door_without_such_headers_takes_any_upstream(tmp_path):

@@ -73,9 +73,7 @@ class McpDoor:
         entropy: Entropy,
         sealer: Sealing,
         worker_id: str = "",
-        sessions_in_process: bool = False,
         peers: Peers | None = None,
-        upstream_name: str | None = None,
         proofs: DpopProofs | None = None,
         identity: UpstreamIdentity | None = None,
         refusals: Refusals | None = None,
@@ -85,7 +83,6 @@ class McpDoor:
         self.paths = owned_paths(config.path)
         """The decoded request paths that belong to this door."""
         self._upstream = upstream
-        self._upstream_name = upstream_name or f"The MCP server behind {config.path}"
         self._body_limit_bytes, self._write_seconds = config.body_limit_bytes, config.write_timeout_seconds
         self._sorter = _sorter(config)
         self._guard = Guard(policy.issuer, config)
@@ -102,9 +99,9 @@ class McpDoor:
             last_used=last_used,
             hooks=hooks,
         )
-        self._sessions = McpSessions(
-            sealer, door_path=config.path, worker_id=worker_id, in_process=sessions_in_process, peers=peers
-        )
+        # A session that a remote server keeps belongs to no worker: each of them reaches it alike.
+        holder = worker_id if upstream.keeps_sessions_here else ""
+        self._sessions = McpSessions(sealer, door_path=config.path, worker_id=holder, peers=peers)
         self._addresses = ClientAddresses(config.trusted_proxies)
         scheme, _, host = policy.issuer.partition("://")
         self._forwarded = [(b"x-forwarded-proto", scheme.encode()), (b"x-forwarded-host", host.encode())]
@@ -198,6 +195,7 @@ class McpDoor:
         if isinstance(message, Refusal):
             await exchange.refuse(message)
             return
+        exchange.message = message
         era = classify(message, read_mirrored(inbound.captured, inbound.doubled))
         if isinstance(era, Refusal):
             await exchange.refuse(era)
@@ -300,6 +298,7 @@ class McpDoor:
             exchange.caller,
             scope,
             exchange.share,
+            exchange.message,
         )
         self.counts.standing += is_standing
         try:
@@ -345,7 +344,7 @@ class McpDoor:
     async def _fail(self, exchange: Exchange, error: UpstreamError) -> None:
         log(LOGGER, logging.WARNING, "upstream_failed", fault=error.fault, detail=str(error))
         exchange.note_failed("upstream_failed", replies.FAULT_STATUS[error.fault])
-        name, rpc_id = self._upstream_name, exchange.rpc_id
+        name, rpc_id = self._upstream.name, exchange.rpc_id
         if not exchange.has_started:
             await replies.send_upstream_fault(exchange.send, exchange.base, error, upstream=name, rpc_id=rpc_id)
         await exchange.end_stream(replies.upstream_fault_body(error, upstream=name, rpc_id=rpc_id))

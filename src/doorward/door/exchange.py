@@ -11,7 +11,7 @@ from doorward.door.inbound import Inbound
 from doorward.door.ports import Headers
 from doorward.door.stream import UpstreamReply
 from doorward.logs import log
-from doorward.mcp.jsonrpc import Refusal, RpcId
+from doorward.mcp.jsonrpc import Message, Refusal, RpcId
 from doorward.upstreams.port import Caller, Era, Receive, Scope, Send
 
 LOGGER = logging.getLogger("doorward.door")
@@ -46,7 +46,7 @@ class Exchange:
     """One request and its answer."""
 
     __slots__ = (
-        *("base", "body", "caller", "era", "inbound", "outcome", "receive", "reply"),
+        *("base", "body", "caller", "era", "inbound", "message", "outcome", "receive", "reply"),
         *("rpc_id", "rpc_method", "scope", "send", "share"),
     )
 
@@ -58,6 +58,7 @@ class Exchange:
         self.base: Headers = [(b"x-request-id", identifier.encode("ascii"))]
         """What every answer carries: the id, first, and CORS headers once the origin was accepted."""
         self.body = b""
+        self.message: Message | None = None
         self.caller: Caller | None = None
         self.share = ""
         """Whose share of the upstream's places the request uses."""

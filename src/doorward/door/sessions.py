@@ -37,13 +37,10 @@ _LAST_EVENT = b"last-event-id"
 class McpSessions:
     """The session ids of one door."""
 
-    def __init__(
-        self, sealing: Sealing, *, door_path: str, worker_id: str, in_process: bool, peers: Peers | None
-    ) -> None:
+    def __init__(self, sealing: Sealing, *, door_path: str, worker_id: str, peers: Peers | None) -> None:
         self._sealing = sealing
         self._door_path = door_path
-        # A session that a remote server keeps belongs to no worker: each of them reaches it alike.
-        self._worker_id = worker_id if in_process else ""
+        self._worker_id = worker_id
         self._peers = peers
 
     def named(self, inbound: Inbound, caller: Caller | None) -> McpSession | None:

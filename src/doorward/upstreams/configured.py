@@ -35,12 +35,13 @@ def upstream_for(config: Config, app: object = None, made: Upstream | None = Non
 def _of_target(config: Config) -> Upstream:
     match config.target:
         case UrlTarget(url):
-            return HttpUpstream.configured(url, config)
+            return HttpUpstream.configured(url, config, name=_name(config))
         case CommandTarget(arguments):
             from doorward.upstreams.stdio.upstream import StdioUpstream
 
             return StdioUpstream(
                 arguments,
+                name=_name(config),
                 timeout_seconds=config.upstream_timeout_seconds,
                 session_idle_seconds=config.stdio_session_idle_seconds,
                 max_sessions=config.stdio_sessions_limit,
@@ -54,6 +55,11 @@ def _of_target(config: Config) -> Upstream:
 
 def _around(target: object, config: Config) -> Upstream:
     if isinstance(target, str):
-        return HttpUpstream.configured(target, config)
+        return HttpUpstream.configured(target, config, name=_name(config))
     app, _ = as_asgi(target, config.path)
-    return AsgiUpstream(app, path=config.path, public_host=urlsplit(public_origin(config)).netloc)
+    public_host = urlsplit(public_origin(config)).netloc
+    return AsgiUpstream(app, path=config.path, public_host=public_host, name=_name(config))
+
+
+def _name(config: Config) -> str:
+    return f"The MCP server behind {config.path}"

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from doorward.mcp import jsonrpc
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -58,10 +60,35 @@ class UpstreamCall:
     """The original ASGI scope, for an in-process app; other upstreams do not look at it."""
     share: str = ""
     """Whose share of what is limited the call uses: the user's, or at a door without sign-in the client address's."""
+    message: jsonrpc.Message | None = None
+    """The body, decoded once for all who read it; None for GET and DELETE, which have none."""
 
 
 class Upstream(Protocol):
-    """One MCP server behind a door."""
+    """One MCP server behind a door, or an upstream around another one."""
+
+    @property
+    def name(self) -> str:
+        """What errors, logs and labels call the server. Clients see it, so it holds no internal address."""
+        ...
+
+    @property
+    def audience(self) -> str | None:
+        """The URL at which the door reaches the server, to address statements to it; None if it has no URL."""
+        ...
+
+    @property
+    def keeps_sessions_here(self) -> bool:
+        """Whether an `mcp_session` lives in the memory of this process, and no other worker can serve it."""
+        ...
+
+    async def era(self) -> Era | None:
+        """Return the only era that the server speaks, asked once and kept; None if it is both, or not known.
+
+        Raises:
+            UpstreamError: the server has to be asked, and does not answer.
+        """
+        ...
 
     async def start(self) -> None:
         """Make ready. Raises `StartError` when the upstream cannot be used as configured."""

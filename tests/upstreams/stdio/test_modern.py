@@ -196,6 +196,13 @@ async def test_a_log_line_reaches_a_reader_only_in_a_child_that_served_nobody_el
         assert (b"secret of ann" in late.body) is own
 
 
+async def test_a_call_whose_arguments_name_the_log_level_asks_for_no_log_lines() -> None:
+    async with scripted("modern") as upstream:
+        told = await ask(upstream, of(modern_tool("tell", 1, messages=[LINE], note=next(iter(LOGS))), "ann"))
+        assert told.status == 200
+        assert b"secret of ann" not in told.body
+
+
 async def test_without_sign_in_a_log_line_reaches_a_reader_only_while_nothing_else_is_under_way_or_abandoned() -> None:
     async with scripted("modern") as upstream:
         assert b"secret" in (await ask(upstream, modern_tool("tell", 3, LOGS, messages=[LINE]))).body

@@ -21,7 +21,7 @@ from doorward.logs import log
 from doorward.upstreams.asgi.lifespan import Lifespan
 from doorward.upstreams.asgi.probe import ask
 from doorward.upstreams.http.reply import Verdict, judge, reworded
-from doorward.upstreams.port import ASGIApp, Caller, Message, Receive, Scope, Send, UpstreamCall
+from doorward.upstreams.port import ASGIApp, Caller, Era, Message, Receive, Scope, Send, UpstreamCall
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,12 @@ class AsgiUpstream:
     loopback Host misdirected.
     """
 
-    def __init__(self, app: ASGIApp, *, path: str = "/mcp", public_host: str | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, path: str = "/mcp", public_host: str | None = None, name: str = "The MCP server"
+    ) -> None:
+        self.name = name
+        self.audience: str | None = None
+        self.keeps_sessions_here = True
         self._app = app
         self._path = path
         self._host = _LOOPBACK_HOST
@@ -68,6 +73,10 @@ class AsgiUpstream:
     async def stop(self) -> None:
         """Run the app's shutdown."""
         await self._lifespan.stop()
+
+    async def era(self) -> Era | None:
+        """Return None: the app was not asked, and its own refusal goes to the client."""
+        return None
 
     async def handle(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
         """Carry one request. Raises `UpstreamError`: `exited` when the app failed on its own."""

@@ -22,7 +22,7 @@ from doorward.upstreams.http.exchange import Exchange
 from doorward.upstreams.http.pool import Pool, system_trust
 from doorward.upstreams.http.reply import Verdict, judge, reworded
 from doorward.upstreams.http.vigil import Vigil
-from doorward.upstreams.port import Receive, Send, UpstreamCall
+from doorward.upstreams.port import Era, Receive, Send, UpstreamCall
 
 _OURS: Final = frozenset(
     {
@@ -55,7 +55,7 @@ _TEXT_LIMIT_BYTES: Final = 2048
 
 
 class HttpUpstream:
-    """One MCP server at a URL.
+    """One MCP server at a URL. It keeps its sessions itself, so every worker can reach them.
 
     Raises:
         ConfigError: the URL is not an http or https address with a host.
@@ -66,12 +66,15 @@ class HttpUpstream:
         url: str,
         *,
         timeout_seconds: float,
+        name: str = "The MCP server",
         connect_timeout_seconds: float = 10,
         max_connections: int = 256,
         tls: ssl.SSLContext | None = None,
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
-        self.url = url
+        self.name = name
+        self.audience: str | None = url
+        self.keeps_sessions_here = False
         parts = _parse(url)
         host = parts.hostname or ""
         default_port = 443 if parts.scheme == "https" else 80
@@ -90,10 +93,10 @@ class HttpUpstream:
         )
 
     @classmethod
-    def configured(cls, url: str, config: Config) -> HttpUpstream:
+    def configured(cls, url: str, config: Config, *, name: str) -> HttpUpstream:
         """Return the upstream at a URL with the limits and headers of the settings."""
         headers = header_lines(config.upstream_headers or "")
-        return cls(url, timeout_seconds=config.upstream_timeout_seconds, headers=headers)
+        return cls(url, timeout_seconds=config.upstream_timeout_seconds, name=name, headers=headers)
 
     async def start(self) -> None:
         """Build the TLS context. An upstream that is down now may come up later, so nothing is connected yet."""
@@ -103,6 +106,10 @@ class HttpUpstream:
     async def stop(self) -> None:
         """Close all connections."""
         self._pool.close()
+
+    async def era(self) -> Era | None:
+        """Return None: the server was not asked, and its own refusal goes to the client."""
+        return None
 
     async def handle(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
         """Carry one request. Raises `UpstreamError`."""

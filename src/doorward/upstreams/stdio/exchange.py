@@ -38,7 +38,7 @@ class Exchange:
     def __init__(self, call: UpstreamCall, timeout_seconds: float | None) -> None:
         self.era: Era = call.era
         self.rpc_id: RpcId | None = call.rpc_id
-        self.progress_token = progress_token_of(call.body)
+        self.progress_token = progress_token_of(call.message)
         self.headers: list[tuple[bytes, bytes]] = []
         """Added to the head of a successful answer."""
         self.client_gone = False

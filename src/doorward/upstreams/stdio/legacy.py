@@ -68,7 +68,7 @@ class LegacySession:
             finally:
                 self._rest()
             if call.rpc_method == "notifications/cancelled":
-                self._cancel(cancelled_id(call.body))
+                self._cancel(cancelled_id(call.message))
             await acknowledge(send, 202)
             return True
         if call.rpc_id in self._pending:

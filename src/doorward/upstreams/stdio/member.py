@@ -88,9 +88,9 @@ class Request:
         self.exchange = exchange
         self.principal = principal_of(call)
         self.share = call.share
-        self.wants_logs = asks_for_logs(call.body)
+        self.wants_logs = asks_for_logs(call.message)
         listens = call.rpc_method == "subscriptions/listen"
-        self.subscriptions = subscriptions_of(call.body) if listens else None
+        self.subscriptions = subscriptions_of(call.message) if listens else None
         self.cancelled = False
         self.has_waited = False
         self.over = False

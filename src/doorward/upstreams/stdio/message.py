@@ -10,14 +10,15 @@ subscriptions.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
 
-from doorward.mcp.jsonrpc import INTERNAL_ERROR, RpcId
+from doorward.mcp.jsonrpc import INTERNAL_ERROR, Message, RpcId
 
 SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId"
+LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 Fields = dict[str, msgspec.Raw]
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.0+)?", re.ASCII)
@@ -231,26 +232,28 @@ def _read_params(raw: msgspec.Raw | msgspec.UnsetType) -> _Params:
         return _Params()  # fields of other shapes route nothing
 
 
-def progress_token_of(body: bytes) -> RpcId | None:
-    """Return the `progressToken` that a request asks progress with."""
-    if b"progressToken" not in body:
-        return None
-    meta = _member(_member(_fields.decode(body), "params"), "_meta")
-    token = msgspec.json.decode(meta["progressToken"]) if "progressToken" in meta else None
-    return token if type(token) is str or type(token) is int else None
+def progress_token_of(message: Message | None) -> RpcId | None:
+    """Return the `progressToken` that a client's request asks progress with."""
+    return _as_id(_meta_of(message).get("progressToken"))
 
 
-def cancelled_id(body: bytes) -> RpcId | None:
+def cancelled_id(message: Message | None) -> RpcId | None:
     """Return which request a client's `notifications/cancelled` gives up."""
-    try:
-        return read_message(body.replace(b"\n", b" ")).request_id
-    except NotAMessage:
-        return None
+    return None if message is None else _as_id(message.params.get("requestId"))
 
 
-def asks_for_logs(body: bytes) -> bool:
+def _meta_of(message: Message | None) -> Mapping[str, object]:
+    meta = None if message is None else message.params.get("_meta")
+    return meta if isinstance(meta, dict) else {}
+
+
+def _as_id(value: object) -> RpcId | None:
+    return value if type(value) is str or type(value) is int else None
+
+
+def asks_for_logs(message: Message | None) -> bool:
     """Tell whether a modern request opted in to log messages."""
-    return b"io.modelcontextprotocol/logLevel" in body
+    return LOG_LEVEL in _meta_of(message)
 
 
 class Subscriptions(msgspec.Struct, rename="camel"):
@@ -262,7 +265,6 @@ class Subscriptions(msgspec.Struct, rename="camel"):
     resource_subscriptions: tuple[str, ...] = ()
 
 
-_subscriptions = msgspec.json.Decoder(Subscriptions)
 _LISTS: Final = {
     "notifications/tools/list_changed": "tools_list_changed",
     "notifications/prompts/list_changed": "prompts_list_changed",
@@ -270,11 +272,11 @@ _LISTS: Final = {
 }
 
 
-def subscriptions_of(body: bytes) -> Subscriptions:
+def subscriptions_of(message: Message | None) -> Subscriptions:
     """Return what a `subscriptions/listen` asks for."""
-    wanted = _member(_fields.decode(body), "params").get("notifications")
+    wanted = None if message is None else message.params.get("notifications")
     try:
-        return Subscriptions() if wanted is None else _subscriptions.decode(wanted)
+        return Subscriptions() if wanted is None else msgspec.convert(wanted, Subscriptions)
     except msgspec.MsgspecError:
         return Subscriptions()
 

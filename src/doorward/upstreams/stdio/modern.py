@@ -72,7 +72,7 @@ class SharedChild:
 
     def cancel(self, call: UpstreamCall) -> None:
         """Follow a client's `notifications/cancelled`, if it is certain which request it means."""
-        rpc_id = cancelled_id(call.body)
+        rpc_id = cancelled_id(call.message)
         if rpc_id is None or call.caller is None:
             return
         under_way = (each for member in self._members.values() for each in member.under_way)

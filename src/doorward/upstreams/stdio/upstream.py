@@ -44,6 +44,7 @@ class StdioUpstream:
         self,
         arguments: Sequence[str],
         *,
+        name: str = "The MCP server",
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         timeout_seconds: float = 300,
@@ -52,6 +53,9 @@ class StdioUpstream:
         max_sessions: int = 200,
         unread_limit_bytes: int = UNREAD_LIMIT_BYTES,
     ) -> None:
+        self.name = name
+        self.audience: str | None = None
+        self.keeps_sessions_here = True
         self._arguments = tuple(arguments)
         self._env = env
         self._cwd = cwd
@@ -62,7 +66,7 @@ class StdioUpstream:
         self._sessions: dict[str, LegacySession] = {}
         self._children = Children(unread_limit_bytes)
         self._shared = SharedChild(self._spawn, self._children)
-        self._era: Era | None = None
+        self._newest_era: Era | None = None
         self._era_found_at = 0.0
         self._probing = asyncio.Lock()
         self._ending: set[asyncio.Task[None]] = set()
@@ -91,6 +95,10 @@ class StdioUpstream:
         ended = (self._shared.end(), *(session.end() for session in sessions))
         await asyncio.gather(*ended, *self._ending, *self._spawning)
         await self._children.stop()
+
+    async def era(self) -> Era | None:
+        """Return "legacy" for a command that speaks nothing newer; one that does may speak both. Raises as `handle`."""
+        return "legacy" if await self._learn_era() == "legacy" else None
 
     async def handle(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
         """Carry one request. Raises `UpstreamError`."""
@@ -188,14 +196,14 @@ class StdioUpstream:
 
     async def _learn_era(self) -> Era:
         now = asyncio.get_running_loop().time()
-        if self._era == "legacy" and now - self._era_found_at > _LEGACY_HOLDS_SECONDS:
-            self._era = None
-        if self._era is None:
+        if self._newest_era == "legacy" and now - self._era_found_at > _LEGACY_HOLDS_SECONDS:
+            self._newest_era = None
+        if self._newest_era is None:
             async with self._probing:
-                if self._era is None:
-                    self._era = await probe(self._spawn, self._start_timeout_seconds)
+                if self._newest_era is None:
+                    self._newest_era = await probe(self._spawn, self._start_timeout_seconds)
                     self._era_found_at = now
-        return self._era
+        return self._newest_era
 
     async def _spawn(
         self, on_message: Callable[[ChildMessage], None], on_end: Callable[[], None], *, owner: str = ""
