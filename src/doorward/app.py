@@ -43,7 +43,7 @@ from doorward.endpoints.administration import administration_api
 from doorward.endpoints.counts import Counts
 from doorward.endpoints.metrics import PATH as METRICS
 from doorward.endpoints.metrics import Answers, MetricsEndpoint
-from doorward.errors import ConfigError, StorageError
+from doorward.errors import ConfigError
 from doorward.fetching.client_documents import FetchedClientDocuments
 from doorward.fetching.fetcher import Fetcher
 from doorward.fetching.issuer_keys import IssuerKeys
@@ -58,6 +58,7 @@ from doorward.oauth.uris import parse_http
 from doorward.routing import router_for
 from doorward.storage.opening import open_store
 from doorward.storage.port import KEEP_EXPIRED_SECONDS, Store
+from doorward.upkeep import Upkeep, every
 from doorward.upstreams.configured import upstream_for
 from doorward.upstreams.port import Receive, Scope, Send, Upstream
 
@@ -232,7 +233,7 @@ class _Running:
     def __init__(self, door: Door, keys: Keys) -> None:
         config, policy = door.config, door.policy
         proofs = DpopProofs(policy=policy, store=door.store, clock=door.clock, sealing=keys.sealer("dpop nonce"))
-        self.keys = keys
+        self.keys, self.retention_days = keys, config.audit_retention_days
         self.audit = AuditLog(door.store, door.clock)
         self.refusals, self.last_used = Refusals(self.audit.write), LastUsed(door.store)
         store = AuditedStore(door.store, self.audit)
@@ -271,19 +272,12 @@ class _Running:
         self.addresses = ClientAddresses(config.trusted_proxies)
         self._run, self._numbers = secrets.token_hex(6), count(1)
         self.audit.start()
-        self.upkeep = self._begin_upkeep(door, store)
-
-    def _begin_upkeep(self, door: Door, store: Store) -> tuple[asyncio.Task[None], ...]:
-        """Begin what is done beside the requests, and return it, so that `stop` can end it."""
-        rotation = Rotation(store, self.keys, door.clock, door.policy)
-        work = {
-            "doorward-purge": self._purge_regularly(door),
-            "doorward-replies": self.authority.kept.tend(store, door.clock),
-            "doorward-refusals": self.refusals.tell_regularly(),
-            "doorward-last-used": self.last_used.write_regularly(),
-            "doorward-keys": rotation.tend(door.config.key_rotation_days),
-        }
-        return tuple(asyncio.create_task(each, name=name) for name, each in work.items())
+        self.upkeep = Upkeep()
+        self.upkeep.begin("purge", every(PURGE_EVERY_SECONDS, self._purge, delayed="purge_failed", at_once=True))
+        self.upkeep.begin("replies", authority.kept.tend(store, door.clock))
+        self.upkeep.begin("refusals", self.refusals.tell_regularly())
+        self.upkeep.begin("last-used", self.last_used.write_regularly())
+        self.upkeep.begin("keys", Rotation(store, keys, door.clock, policy).tend(config.key_rotation_days))
 
     def _counted(self, door: Door, authority: Authority) -> Answers:
         """Return the router with its answers counted, and `/metrics` where somebody may read it."""
@@ -326,30 +320,19 @@ class _Running:
             origin.reset(token)
 
     async def stop(self) -> None:
-        for task in self.upkeep:
-            task.cancel()
-        for outcome in await asyncio.gather(*self.upkeep, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                LOGGER.error("bug", exc_info=outcome)
+        await self.upkeep.stop()
         self.refusals.tell()
         await self.last_used.try_to_write()
         await self.audit.stop()
 
-    async def _purge_regularly(self, door: Door) -> None:
-        store, days = door.store, door.config.audit_retention_days
-        while True:
-            try:
-                now = door.clock.now()
-                await wipe_all(store, door.policy, now)
-                removed = await store.purge(now - KEEP_EXPIRED_SECONDS)
-                log(LOGGER, logging.DEBUG, "purged", records=removed)
-                if days:
-                    await purge_audit(store, self.audit, now - days * DAY_SECONDS, slack_seconds=DAY_SECONDS)
-            except StorageError as error:
-                log(LOGGER, logging.WARNING, "purge_failed", detail=str(error))
-            except Exception:
-                LOGGER.exception("bug")  # and again in an hour: a purge that has ended for good fills the disk
-            await asyncio.sleep(PURGE_EVERY_SECONDS)
+    async def _purge(self) -> None:
+        store, policy, now = self.authority.store, self.authority.policy, self.authority.clock.now()
+        await wipe_all(store, policy, now)
+        removed = await store.purge(now - KEEP_EXPIRED_SECONDS)
+        log(LOGGER, logging.DEBUG, "purged", records=removed)
+        if self.retention_days:
+            before = now - self.retention_days * DAY_SECONDS
+            await purge_audit(store, self.audit, before, slack_seconds=DAY_SECONDS)
 
 
 def _identity_for(door: Door, authority: Authority) -> UpstreamIdentity:

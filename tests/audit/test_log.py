@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from storage.samples import least
 
+from doorward.audit import log
 from doorward.audit.audited_store import AuditedStore
 from doorward.audit.chain import CHAIN, Verification
 from doorward.audit.events import AuditEvent
@@ -52,7 +53,7 @@ async def checked(store) -> list[AuditEntry]:
 
 
 class Faulty:
-    """A store whose writes of entries fail as told: before they are done, or after."""
+    """A store whose writes of entries fail as told: before they are done, after, or by a bug."""
 
     def __init__(self, store, *faults: str) -> None:
         self.store = store
@@ -61,6 +62,8 @@ class Faulty:
 
     async def apply(self, changes):
         fault = self.faults.pop(0) if self.faults else ""
+        if fault == "bug":
+            raise TypeError(fault)
         if fault != "before":
             await self.store.apply(changes)
         if fault:
@@ -95,6 +98,19 @@ async def test_writers_on_one_store_share_one_chain(backend):
     assert sorted(int(each.detail["id"]) for each in found) == list(range(WRITERS * EVENTS))
     for each in stores:
         await each.close()
+
+
+async def test_a_bug_while_writing_is_logged_and_the_entries_are_written_later(sqlite_store, monkeypatch, caplog):
+    monkeypatch.setattr(log, "RETRY_SECONDS", 0)
+    faulty = Faulty(sqlite_store, "bug")
+    audit = AuditLog(faulty, CLOCK)
+    audit.start()
+    audit.write(event(1))
+    while not await entries(sqlite_store):
+        await asyncio.sleep(0.005)
+    assert "bug" in caplog.messages
+    await audit.stop()
+    assert len(await checked(sqlite_store)) == 1
 
 
 async def test_the_task_writes_by_itself_and_stopping_writes_the_rest(sqlite_store):

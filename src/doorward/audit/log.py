@@ -28,6 +28,7 @@ from doorward.logs import log, redact
 from doorward.records.audit import AuditEntry, AuditHead
 from doorward.records.changes import Change, Insert, Replace
 from doorward.storage.port import Store
+from doorward.upkeep import attempt
 
 LOGGER = logging.getLogger("doorward.audit")
 
@@ -201,10 +202,7 @@ class AuditLog:
             await self._wake.wait()
             await self._pause(BATCH_SECONDS)
             self._wake.clear()
-            try:
-                await self.flush()
-            except StorageError as error:
-                log(LOGGER, logging.WARNING, "audit_delayed", entries=len(self._pending), detail=str(error))
+            if not await attempt(self.flush, delayed="audit_delayed"):
                 await self._pause(RETRY_SECONDS)
                 self._wake.set()
 

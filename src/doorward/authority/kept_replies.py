@@ -9,9 +9,7 @@ Does not know how a reply is sealed.
 
 from __future__ import annotations
 
-import asyncio
 import heapq
-import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
@@ -19,15 +17,14 @@ import msgspec
 
 from doorward.clock import Clock
 from doorward.errors import Conflict, StorageError
-from doorward.logs import log
 from doorward.oauth.policy import Policy
 from doorward.oauth.tokens.reply import Source, reply_window_ends_at
 from doorward.records.changes import Change, Replace, Stored
 from doorward.records.oauth import AuthorizationCode, DeviceAuthorization, RefreshToken
 from doorward.records.record import KEEPS_REPLY
 from doorward.storage.port import Store
+from doorward.upkeep import every
 
-LOGGER = logging.getLogger("doorward.storage")
 SLACK_SECONDS = 2
 """Nodes whose clocks differ by less agree that a window is over before its reply is wiped."""
 _EVERY_SECONDS = 1.0
@@ -69,15 +66,8 @@ class KeptReplies:
                 raise
 
     async def tend(self, store: Store, clock: Clock) -> None:
-        """Wipe what is due, until cancelled."""
-        while True:
-            await asyncio.sleep(_EVERY_SECONDS)
-            try:
-                await self.wipe_due(store, clock.now())
-            except StorageError as error:
-                log(LOGGER, logging.WARNING, "replies_not_wiped", replies=len(self), detail=str(error))
-            except Exception:
-                LOGGER.exception("bug")  # and again in a second: a reply must not stay because another one broke
+        """Wipe what is due each second, until cancelled."""
+        await every(_EVERY_SECONDS, lambda: self.wipe_due(store, clock.now()), delayed="replies_not_wiped")
 
 
 async def wipe_all(store: Store, policy: Policy, now: int) -> int:

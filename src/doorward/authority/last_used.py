@@ -7,19 +7,18 @@ What was noted since then is lost when the process is killed. A token that was r
 from __future__ import annotations
 
 import asyncio
-import logging
 
 import msgspec
 
-from doorward.errors import Conflict, StorageError
-from doorward.logs import log
+from doorward.errors import Conflict
 from doorward.records.accounts import HeaderToken
 from doorward.records.changes import Replace
 from doorward.storage.port import Store
+from doorward.upkeep import attempt, every
 
-LOGGER = logging.getLogger("doorward.storage")
 EVERY_SECONDS = 60
 _AT_ONCE = 100
+_DELAYED = "last_used_delayed"
 
 
 class LastUsed:
@@ -46,17 +45,12 @@ class LastUsed:
                 raise failures[0][1]
 
     async def write_regularly(self) -> None:
-        """Write it for ever, until cancelled."""
-        while True:
-            await asyncio.sleep(EVERY_SECONDS)
-            await self.try_to_write()
+        """Write it once a minute, until cancelled."""
+        await every(EVERY_SECONDS, self.write, delayed=_DELAYED)
 
     async def try_to_write(self) -> None:
         """Write what was noted, if the store can take it now."""
-        try:
-            await self.write()
-        except StorageError as error:
-            log(LOGGER, logging.WARNING, "last_used_delayed", tokens=len(self._seen), detail=str(error))
+        await attempt(self.write, delayed=_DELAYED)
 
     async def _write(self, token_digest: str, at: int) -> None:
         stored = await self._store.get(HeaderToken, token_digest)

@@ -6,11 +6,11 @@ over or for somewhere else, a scope that is missing, a foreign web page. Counted
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from doorward.audit.events import AuditEvent
 from doorward.oauth.errors import Reason
+from doorward.upkeep import every
 
 TELL_EVERY_SECONDS = 300
 _ROUTINE = frozenset({Reason.NO_TOKEN, Reason.PROOF_NONCE})
@@ -39,7 +39,8 @@ class Refusals:
             self._write(AuditEvent(event=EVENT, outcome="denied", reason=reason, detail=detail))
 
     async def tell_regularly(self) -> None:
-        """Write it down for ever, until cancelled."""
-        while True:
-            await asyncio.sleep(TELL_EVERY_SECONDS)
-            self.tell()
+        """Write it down every few minutes, until cancelled."""
+        await every(TELL_EVERY_SECONDS, self._tell, delayed="refusals_delayed")
+
+    async def _tell(self) -> None:
+        self.tell()

@@ -7,7 +7,6 @@ same moment one wins, because each would replace the same record.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from doorward.oauth.policy import Policy
 from doorward.records.changes import Change, Insert, Replace, Stored
 from doorward.records.keys import KeyRecord, KeyUse
 from doorward.storage.port import Store
+from doorward.upkeep import every
 
 REFRESH_SECONDS = 5.0
 """How often each process looks for keys that others have made."""
@@ -70,13 +70,13 @@ class Rotation:
 
     async def tend(self, days: int) -> None:
         """Take in new keys, and make them in time, until cancelled."""
-        while True:
-            try:
-                await self.keys.refresh()
-                await self.rotate_when_old("signing", days)
-            except (StorageError, StartError) as error:
-                log(_logger, logging.WARNING, "keys_not_refreshed", detail=str(error))
-            await asyncio.sleep(REFRESH_SECONDS)
+
+        async def refresh() -> None:
+            await self.keys.refresh()
+            await self.rotate_when_old("signing", days)
+
+        expected = (StorageError, StartError)
+        await every(REFRESH_SECONDS, refresh, delayed="keys_not_refreshed", expected=expected, at_once=True)
 
     async def _newest(self, use: KeyUse) -> Stored[KeyRecord]:
         stored = {each.record.kid: each for each in await self.store.find(KeyRecord)}
