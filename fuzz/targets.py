@@ -33,7 +33,7 @@ from doorward.oauth.dpop import check_proof
 from doorward.oauth.errors import BearerError, OAuthError, Reason
 from doorward.oauth.grants.id_jag import read_assertion as read_identity_assertion
 from doorward.oauth.parameters import parse_form, parse_query, parse_scope
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, Resource, by_uri
 from doorward.oauth.resource_indicators import canonical
 from doorward.oauth.tokens import bearer
 from doorward.oauth.tokens import opaque as tokens
@@ -43,7 +43,9 @@ from doorward.upstreams.stdio.lines import LineReader
 ISSUER = "https://door.example"
 IDP = "https://idp.example"
 POLICY = Policy(
-    ISSUER, f"{ISSUER}/mcp", ("read", "write"), trusted_issuers=(TrustedIssuer(issuer=IDP, jwks_uri=f"{IDP}/keys"),)
+    ISSUER,
+    by_uri(Resource(f"{ISSUER}/mcp", "mcp", ("read", "write"))),
+    trusted_issuers=(TrustedIssuer(issuer=IDP, jwks_uri=f"{IDP}/keys"),),
 )
 NOW = 1_800_000_000
 DOCUMENT_URL = "https://client.example/metadata.json"

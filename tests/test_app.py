@@ -30,7 +30,7 @@ def test_every_setting_that_cannot_be_used_is_named_at_once():
 def test_the_public_url_has_one_spelling(tmp_path):
     door = Door(echo_app, public_url="HTTPS://MCP.Example.com:443/mcp/", data_dir=tmp_path)
     assert door.policy.issuer == "https://mcp.example.com"
-    assert door.policy.resource == "https://mcp.example.com/mcp"
+    assert door.policy.default_resource.uri == "https://mcp.example.com/mcp"
 
 
 def test_making_a_door_touches_nothing(tmp_path):

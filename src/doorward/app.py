@@ -336,6 +336,6 @@ class _Running:
 
 
 def _identity_for(door: Door, authority: Authority) -> UpstreamIdentity:
-    url = door.upstream.audience or door.policy.resource
+    url = door.upstream.audience or mcp_url(door.config)
     issuer, clock, entropy = door.policy.issuer, door.clock, door.entropy
     return UpstreamIdentity(sign=authority.sign, issuer=issuer, upstream_url=url, clock=clock, entropy=entropy)

@@ -18,4 +18,4 @@ from doorward.config.model import Config
 )
 def test_the_mcp_url_has_a_port_only_where_one_is_known_and_needed(settings, url):
     config = Config(**settings)
-    assert mcp_url(config) == policy_of(config).resource == url
+    assert mcp_url(config) == policy_of(config).default_resource.uri == url

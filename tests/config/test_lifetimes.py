@@ -28,7 +28,7 @@ def lifetimes(policy: Policy) -> tuple[int, ...]:
 
 
 def test_what_nobody_changes_is_as_the_policy_has_it(tmp_path):
-    defaults = Policy(issuer="https://a.example", resource="https://a.example/mcp", scopes=("mcp",))
+    defaults = Policy(issuer="https://a.example", resources={})
     assert lifetimes(policy_of(load({}, {}, tmp_path).config)) == lifetimes(defaults)
 
 

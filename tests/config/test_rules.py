@@ -207,7 +207,7 @@ def test_a_table_of_scopes_that_would_protect_nothing_is_refused(tmp_path, varia
 def test_scopes_of_operations_are_published_by_the_authorization_server_only():
     config = Config(tool_scopes={"x": ("write",)}, scope_implies={"admin": ("write", "mcp")})
     policy = policy_of(config)
-    assert policy.scopes == ("mcp",)
+    assert policy.door_scopes == ("mcp",)
     assert policy.all_scopes == ("mcp", "write", "admin")
-    assert protected_resource(policy)["scopes_supported"] == ["mcp"]
+    assert protected_resource(policy.default_resource, policy=policy)["scopes_supported"] == ["mcp"]
     assert authorization_server(policy)["scopes_supported"] == ["mcp", "write", "admin"]

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doorward.clock import CountingEntropy, FixedClock
+from doorward.config.addresses import resource_of
 from doorward.config.model import Config
 from doorward.door.door import McpDoor
 from doorward.keys.sealing import Sealer
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, by_uri
 from doorward.oauth.tokens import opaque as tokens
 from doorward.records.accounts import HeaderToken
 from doorward.records.changes import Insert
@@ -128,7 +129,7 @@ class Front:
         self.store = MemoryStore()
         self.entropy = CountingEntropy()
         self.config = Config(public_url=origin, **{"host": "0.0.0.0", **settings})
-        self.policy = Policy(issuer=origin, resource=origin + self.config.path, scopes=self.config.scopes)
+        self.policy = Policy(issuer=origin, resources=by_uri(resource_of(self.config)))
         self.sealer = Sealer("mcp session", b"kid1", {b"kid1": bytes(32)}, self.entropy)
         self.door = self.another_worker(**(door or {}))
 
@@ -151,7 +152,7 @@ class Front:
             "client_id": "client-1",
             "user_id": "ann",
             "scopes": ("mcp",),
-            "resource": self.policy.resource,
+            "resource": resource_of(self.config).uri,
             "created_at": self.clock.now(),
             "expires_at": self.clock.now() + 3600,
         }

@@ -18,12 +18,12 @@ from doorward.fetching.client_documents import REFUSED_SECONDS, FetchedClientDoc
 from doorward.fetching.errors import FetchError
 from doorward.oauth.clients.assertion import Assertion
 from doorward.oauth.errors import InvalidClient, LocalAuthorizationError, Reason
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, Resource, by_uri
 from doorward.records.changes import Insert, Replace
 from doorward.records.oauth import Client
 from doorward.storage.memory import MemoryStore
 
-POLICY = Policy(ISSUER, RESOURCE, ("mcp",))
+POLICY = Policy(ISSUER, by_uri(Resource(RESOURCE, "mcp", ("mcp",))))
 ONE, TWO = (ECKey.generate_key("P-256", {"kid": kid}, private=True) for kid in ("one", "two"))
 REDIRECT_URIS = ["https://client.example/callback"]
 

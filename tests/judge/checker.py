@@ -207,8 +207,8 @@ class _Checker:
         expected = {
             "user": family.user,
             "client": token.client,
-            "scope": " ".join(self.policy.scopes),
-            "resource": self.policy.resource,
+            "scope": " ".join(self.policy.door_scopes),
+            "resource": next(iter(self.policy.resources)),
         }
         for name, value in expected.items():
             if each.issued.get(name) != value:

@@ -76,7 +76,7 @@ async def _until_told(
 
 def assertion_for(actor: Actor, client: Client, subject: str, *, now: int) -> Assertion:
     """Return what the identity provider says about one of its people, for one use."""
-    place = Place(ISSUER, actor.policy.resource, client.client_id, now)
+    place = Place(ISSUER, actor.policy.default_resource.uri, client.client_id, now)
     jti = secrets.token_hex(8)
     text = signed(header(), claims(place, sub=subject, jti=jti, exp=now + ASSERTION_SECONDS))
     actor.secret(text)

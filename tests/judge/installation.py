@@ -33,7 +33,7 @@ from doorward.directory.clients import add_client, remove_client
 from doorward.login.local import hash_password
 from doorward.oauth.clients.operator_grants import OperatorGrants
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, Resource, by_uri
 from doorward.records.accounts import User
 from doorward.records.changes import Insert
 from doorward.storage.memory import MemoryStore
@@ -60,7 +60,11 @@ class Installation:
         self.database: str | None = None
         self.weakness = weakness
         self.policy = Policy(
-            ISSUER, f"{ISSUER}/mcp", ("mcp",), device_grant=True, trusted_issuers=trusted(IDENTITY_KEYS), **policy
+            ISSUER,
+            by_uri(Resource(f"{ISSUER}/mcp", "mcp", ("mcp",))),
+            device_grant=True,
+            trusted_issuers=trusted(IDENTITY_KEYS),
+            **policy,
         )
         self._policy_changes = dict(policy)
         self._reserved = [_reserve() for _ in range(nodes)]

@@ -74,7 +74,7 @@ async def _authorize(actor: Actor, client: Client, browser: Browser, verifier: s
         "code_challenge": base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode(),
         "code_challenge_method": "S256",
         "state": secrets.token_hex(4),
-        "resource": actor.policy.resource,
+        "resource": actor.policy.default_resource.uri,
     }
 
     def read(operation: Operation, reply: Reply) -> str:

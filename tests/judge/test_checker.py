@@ -6,10 +6,11 @@ import pytest
 from judge.checker import check
 from judge.history import Operation
 
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, Resource, by_uri
 
-POLICY = Policy("https://judge.example", "https://judge.example/mcp", ("mcp",))
-ME = {"user": "ann", "client": "c1", "scope": "mcp", "resource": POLICY.resource}
+DOOR = Resource("https://judge.example/mcp", "mcp", ("mcp",))
+POLICY = Policy("https://judge.example", by_uri(DOOR))
+ME = {"user": "ann", "client": "c1", "scope": "mcp", "resource": DOOR.uri}
 PAIR = {"access": "a1", "refresh": "r1", "expires_in": "3600"}
 NEXT = {"access": "a2", "refresh": "r2", "expires_in": "3600"}
 OTHER = {"access": "a3", "refresh": "r3", "expires_in": "3600"}

@@ -126,7 +126,7 @@ class ForgetsTheUserInTheKey(CachesAccessTokens):
 
 
 def _fail_open(door: Door) -> None:
-    resource, scopes, clock = door.policy.resource, door.policy.scopes, door.clock
+    protected, clock = door.policy.default_resource, door.clock
 
     class FailsOpen(Passing):
         async def get(self, record_type: type[Any], key: str) -> Stored[Any] | None:
@@ -135,7 +135,7 @@ def _fail_open(door: Door) -> None:
             except Unavailable:
                 if record_type is not AccessToken:
                     raise
-                return Stored(_anybody(key, resource, scopes, clock), 1)
+                return Stored(_anybody(key, protected.uri, protected.scopes, clock), 1)
 
     door.store = FailsOpen(door.store)
 

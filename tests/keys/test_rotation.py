@@ -19,7 +19,7 @@ from doorward.storage.memory import MemoryStore
 from doorward.storage.port import Store
 
 MASTER_KEY = "bW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW0="
-POLICY = Policy(issuer="https://mcp.example.com", resource="https://mcp.example.com/mcp", scopes=("mcp",))
+POLICY = Policy(issuer="https://mcp.example.com", resources={})
 DAY = 86_400
 
 

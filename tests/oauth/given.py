@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, Resource, by_uri
 from doorward.oauth.tokens.opaque import digest
 from doorward.oauth.tokens.reply import MintedTokens
 from doorward.records.changes import Stored
@@ -20,7 +20,11 @@ RESOURCE = f"{ISSUER}/mcp"
 REDIRECT_URI = "https://client.example/callback"
 VERIFIER = "v" * 43
 CHALLENGE = urlsafe_b64encode(sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-POLICY = Policy(ISSUER, RESOURCE, ("read", "write"))
+DOOR = Resource(RESOURCE, "mcp", ("read", "write"))
+POLICY = Policy(ISSUER, by_uri(DOOR))
+NOTES = Resource(f"{ISSUER}/notes/mcp", "notes", ("notes",), ("notes:all",), title="Team notes")
+TWO_DOORS = Policy(ISSUER, by_uri(DOOR, NOTES))
+"""Two doors and no default."""
 MINTED = MintedTokens(access_token="new-access", refresh_token="new-refresh")
 
 

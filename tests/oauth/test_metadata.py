@@ -1,11 +1,18 @@
 from dataclasses import replace
 
 import pytest
-from oauth.given import ISSUER, POLICY, RESOURCE
+from oauth.given import DOOR, ISSUER, NOTES, POLICY, RESOURCE, TWO_DOORS
 
 from doorward.oauth.clients.keys import SIGNING_ALGORITHMS
 from doorward.oauth.dpop import ALGORITHMS as DPOP_ALGORITHMS
-from doorward.oauth.metadata import authorization_server, locations, protected_resource, protected_resource_url
+from doorward.oauth.metadata import (
+    authorization_server,
+    documents,
+    protected_resource,
+    protected_resource_url,
+    undecided_documents,
+)
+from doorward.oauth.policy import Policy, Resource, by_uri
 
 METHODS = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
 ALGORITHMS = ["ES256", "RS256", "PS256", "EdDSA"]
@@ -74,8 +81,10 @@ def test_the_protected_resource_names_its_authorization_server():
         "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
         "dpop_bound_access_tokens_required": False,
     }
-    assert protected_resource(POLICY) == document
-    assert protected_resource(POLICY, resource_name="Notes", resource_documentation="https://d.example") == document | {
+    assert protected_resource(DOOR, policy=POLICY) == document
+    assert protected_resource(
+        replace(DOOR, title="Notes"), policy=POLICY, resource_documentation="https://d.example"
+    ) == document | {
         "resource_name": "Notes",
         "resource_documentation": "https://d.example",
     }
@@ -93,14 +102,18 @@ def test_the_challenge_names_the_url_with_the_path_inserted(resource, url):
     assert protected_resource_url(resource) == url
 
 
+def kinds(policy):
+    """Map each path to what is served there: "authorization_server", or the door's URI."""
+    return {path: each.get("resource", "authorization_server") for path, each in documents(policy).items()}
+
+
 @pytest.mark.requirement("A2")
 @pytest.mark.requirement("R2")
 def test_every_path_that_a_client_probes_is_served():
-    served = locations(ISSUER, RESOURCE)
     expected = {
-        "/.well-known/oauth-protected-resource": "protected_resource",
-        "/.well-known/oauth-protected-resource/mcp": "protected_resource",
-        "/mcp/.well-known/oauth-protected-resource": "protected_resource",
+        "/.well-known/oauth-protected-resource": RESOURCE,
+        "/.well-known/oauth-protected-resource/mcp": RESOURCE,
+        "/mcp/.well-known/oauth-protected-resource": RESOURCE,
         "/.well-known/oauth-authorization-server": "authorization_server",
         "/.well-known/oauth-authorization-server/mcp": "authorization_server",
         "/mcp/.well-known/oauth-authorization-server": "authorization_server",
@@ -108,12 +121,52 @@ def test_every_path_that_a_client_probes_is_served():
         "/.well-known/openid-configuration/mcp": "authorization_server",
         "/mcp/.well-known/openid-configuration": "authorization_server",
     }
-    assert served == expected | {f"{path}/": document for path, document in expected.items()}
+    assert kinds(POLICY) == expected | {f"{path}/": document for path, document in expected.items()}
 
 
 def test_an_issuer_with_a_path_is_found_inserted_and_appended():
-    served = locations("https://door.example/tenant", "https://door.example/")
+    served = kinds(Policy("https://door.example/tenant", by_uri(Resource("https://door.example", "root", ("mcp",)))))
     for path in ("/.well-known/oauth-authorization-server/tenant", "/tenant/.well-known/openid-configuration"):
         assert served[path] == "authorization_server"
-    assert served["/.well-known/oauth-protected-resource"] == "protected_resource"
+    assert served["/.well-known/oauth-protected-resource"] == "https://door.example"
     assert "/tenant/.well-known/oauth-protected-resource" not in served
+
+
+PROTECTED = "/.well-known/oauth-protected-resource"
+
+
+def test_each_of_several_doors_has_a_document_of_its_own_and_the_root_has_that_of_the_default():
+    for default in ("", "mcp", "notes"):
+        policy = replace(TWO_DOORS, default_door=default)
+        served = kinds(policy)
+        for path in ("", "/"):
+            assert served[f"{PROTECTED}/mcp{path}"] == served[f"/mcp{PROTECTED}{path}"] == RESOURCE
+            assert served[f"{PROTECTED}/notes/mcp{path}"] == served[f"/notes/mcp{PROTECTED}{path}"] == NOTES.uri
+            assert served[f"/.well-known/oauth-authorization-server/notes/mcp{path}"] == "authorization_server"
+        root = {"": None, "mcp": RESOURCE, "notes": NOTES.uri}[default]
+        assert served.get(PROTECTED) == served.get(f"{PROTECTED}/") == root
+
+
+def test_without_a_default_the_root_lists_the_documents_of_all_doors():
+    missing = undecided_documents(TWO_DOORS)
+    assert missing.keys() == {PROTECTED, f"{PROTECTED}/"}
+    assert missing[PROTECTED]["documents"] == [f"{ISSUER}{PROTECTED}/mcp", f"{ISSUER}{PROTECTED}/notes/mcp"]
+    assert undecided_documents(POLICY) == undecided_documents(replace(TWO_DOORS, default_door="notes")) == {}
+
+
+def test_a_door_at_the_root_keeps_its_document_although_another_one_is_the_default():
+    root = Resource(ISSUER, "root", ("mcp",))
+    served = kinds(Policy(ISSUER, by_uri(root, NOTES), default_door="notes"))
+    assert served[PROTECTED] == ISSUER
+    assert served[f"{PROTECTED}/notes/mcp"] == NOTES.uri
+
+
+def test_each_document_names_the_scopes_of_its_door_and_the_authorization_server_names_all():
+    assert protected_resource(NOTES, policy=TWO_DOORS)["scopes_supported"] == ["notes"]
+    assert authorization_server(TWO_DOORS)["scopes_supported"] == ["read", "write", "notes", "notes:all"]
+
+
+def test_a_door_for_header_tokens_only_has_no_document():
+    served = kinds(Policy(ISSUER, by_uri(DOOR, replace(NOTES, takes_access_tokens=False))))
+    assert served[PROTECTED] == RESOURCE
+    assert not any("notes" in path for path in served)

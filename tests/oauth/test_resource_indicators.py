@@ -1,5 +1,5 @@
 import pytest
-from oauth.given import POLICY, RESOURCE
+from oauth.given import DOOR, POLICY, RESOURCE
 
 from doorward.oauth.errors import InvalidTarget, Reason
 from doorward.oauth.resource_indicators import canonical, narrow
@@ -17,7 +17,7 @@ from doorward.oauth.resource_indicators import canonical, narrow
     ],
 )
 def test_every_spelling_of_the_door_is_the_door(spelling):
-    assert narrow(spelling, policy=POLICY) == RESOURCE
+    assert narrow(spelling, policy=POLICY) == DOOR
 
 
 @pytest.mark.requirement("A10")

@@ -1,8 +1,8 @@
 import pytest
-from oauth.given import POLICY, a_client
+from oauth.given import DOOR, a_client
 
 from doorward.oauth.errors import InvalidScope, Reason
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Resource
 from doorward.oauth.scopes import grantable, kept, narrowed
 
 
@@ -22,7 +22,7 @@ from doorward.oauth.scopes import grantable, kept, narrowed
     ],
 )
 def test_what_cannot_be_granted_is_left_out(requested, registered, granted):
-    assert grantable(requested, client=a_client(scope=registered), policy=POLICY) == granted
+    assert grantable(requested, client=a_client(scope=registered), resource=DOOR) == granted
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ def test_what_cannot_be_granted_is_left_out(requested, registered, granted):
 )
 def test_asking_only_for_what_does_not_exist_is_refused(requested, registered):
     with pytest.raises(InvalidScope) as refused:
-        grantable(requested, client=a_client(scope=registered), policy=POLICY)
+        grantable(requested, client=a_client(scope=registered), resource=DOOR)
     assert refused.value.reason is Reason.UNKNOWN_SCOPE
 
 
 def test_a_door_may_have_a_scope_that_others_give_no_meaning():
-    policy = Policy("https://door.example", "https://door.example/mcp", ("openid", "read"))
-    assert grantable(("openid",), client=a_client(), policy=policy) == ("openid",)
+    door = Resource("https://door.example/mcp", "mcp", ("openid", "read"))
+    assert grantable(("openid",), client=a_client(), resource=door) == ("openid",)
 
 
 @pytest.mark.requirement("T-04")
@@ -84,7 +84,7 @@ def test_what_is_named_beside_a_code_narrows_it(requested, result):
     assert refused.value.reason is Reason.WIDER_SCOPE
 
 
-STEPPED = Policy("https://door.example", "https://door.example/mcp", ("read",), ("write", "admin"))
+STEPPED = Resource("https://door.example/mcp", "mcp", ("read",), ("write", "admin"))
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ STEPPED = Policy("https://door.example", "https://door.example/mcp", ("read",), 
     ],
 )
 def test_a_client_begins_with_the_scopes_of_the_door_and_steps_up(requested, source, registered, granted):
-    assert grantable(requested, client=a_client(source=source, scope=registered), policy=STEPPED) == granted
+    assert grantable(requested, client=a_client(source=source, scope=registered), resource=STEPPED) == granted

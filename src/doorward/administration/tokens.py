@@ -102,7 +102,7 @@ async def create(here: Administration, asked: CreateToken) -> NewTokenView:
         here.entropy,
         name=asked.name,
         user_id=asked.user,
-        scopes=() if asked.capabilities else asked.scopes or here.policy.scopes,
+        scopes=() if asked.capabilities else asked.scopes or here.policy.door_scopes,
         lifetime_seconds=asked.lifetime_seconds,
         capabilities=asked.capabilities,
     )

@@ -27,6 +27,7 @@ import uvicorn
 from doorward.app import Door
 from doorward.cli.http_protocol import BoundedProtocol, PeerProtocol
 from doorward.cli.self_check import look
+from doorward.config.addresses import mcp_url
 from doorward.config.model import Config
 from doorward.errors import Problem, StartError
 from doorward.logs import configure, log
@@ -141,19 +142,19 @@ def announce_start(door: Door, origins: Mapping[str, str]) -> None:
     """Print the first screen, and log that the door serves and what its place may be lacking."""
     from doorward.cli.first_start import render
 
-    mcp_url = door.policy.resource
+    url = mcp_url(door.config)
     if sys.stdout.isatty() or door.owner.created:
         text = render(
             door.config,
-            mcp_url=mcp_url,
+            mcp_url=url,
             owner_password=door.owner.generated_password,
             owner_is_new=door.owner.created,
             colour=sys.stdout.isatty(),
         )
         print(text, flush=True)
-    if mcp_url.startswith("https:") and not door.config.trusted_proxies:
+    if url.startswith("https:") and not door.config.trusted_proxies:
         log(LOGGER, logging.WARNING, "all_clients_share_the_proxy_s_address", **_WITHOUT_TRUSTED_PROXIES)
-    log(LOGGER, logging.INFO, "serving", url=mcp_url, auth=door.config.auth, pid=os.getpid(), settings=len(origins))
+    log(LOGGER, logging.INFO, "serving", url=url, auth=door.config.auth, pid=os.getpid(), settings=len(origins))
 
 
 class DoorServer(uvicorn.Server):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doorward.config.model import Config
 from doorward.oauth.operation_scopes import further_scopes
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, Resource, by_uri
 from doorward.oauth.tokens.opaque import digest
 
 _UNSPELLED_PORTS = (0, 80)
@@ -28,13 +28,22 @@ def mcp_url(config: Config, *, port: int | None = None) -> str:
     return public_origin(config, port=port) + config.path
 
 
-def policy_of(config: Config) -> Policy:
-    """Return the policy that follows from the settings: one public URL decides issuer and resource."""
-    return Policy(
-        issuer=public_origin(config),
-        resource=mcp_url(config),
+def resource_of(config: Config) -> Resource:
+    """Return the door as the authorization server knows it."""
+    return Resource(
+        uri=mcp_url(config),
+        name=config.path.strip("/") or "root",
         scopes=config.scopes,
         operation_scopes=operation_scopes(config),
+        takes_access_tokens=config.auth != "token",
+    )
+
+
+def policy_of(config: Config) -> Policy:
+    """Return the policy that follows from the settings: one public URL decides issuer and resources."""
+    return Policy(
+        issuer=public_origin(config),
+        resources=by_uri(resource_of(config)),
         device_grant=config.device_grant,
         trusted_issuers=config.trusted_issuers,
         registration=config.registration,

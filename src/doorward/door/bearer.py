@@ -20,7 +20,7 @@ from doorward.door.possession import Possession
 from doorward.hooks import NO_HOOKS, Hooks
 from doorward.oauth.errors import BearerError, Reason
 from doorward.oauth.metadata import protected_resource_url
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, Resource
 from doorward.oauth.tokens import bearer
 from doorward.oauth.tokens import opaque as tokens
 from doorward.oauth.tokens.access_token_jwt import is_shaped_like_one
@@ -38,6 +38,7 @@ class Authenticator:
         *,
         mode: AuthMode,
         policy: Policy,
+        resource: Resource,
         store: Store,
         clock: Clock,
         token_header: str | None = None,
@@ -48,17 +49,18 @@ class Authenticator:
     ) -> None:
         self._mode = mode
         self._policy = policy
+        self._resource = resource
         self._store = store
         self._clock = clock
-        self._scopes = policy.scopes
+        self._scopes = resource.scopes
         # Where operations differ, the door decides once it has read which one is asked for.
-        self._demanded = () if scopes_by_operation else policy.scopes
+        self._demanded = () if scopes_by_operation else resource.scopes
         self._possession = possession
         self._last_used = last_used
-        self._foreign = None if hooks.verify_token is None else ForeignTokens(hooks, policy, clock)
+        self._foreign = None if hooks.verify_token is None else ForeignTokens(hooks, policy, resource, clock)
         self._token_header = token_header.lower().encode("ascii") if token_header is not None else None
         # Metadata names an authorization server; where only header tokens count, it would lead clients astray.
-        self._resource_metadata = protected_resource_url(policy.resource) if mode == "oauth" else None
+        self._resource_metadata = protected_resource_url(resource.uri) if mode == "oauth" else None
         self._plain_challenge = self._build_challenge(None)
 
     async def identify(self, inbound: Inbound, method: str, base: Headers) -> Caller | None:
@@ -87,7 +89,7 @@ class Authenticator:
             if not may_be_ours:
                 raise _invalid(Reason.MALFORMED_TOKEN, "This is not a token of this server.")
             record = bearer.check_access_token(
-                None if stored is None else stored.record, now=self._clock.now(), resource=self._policy.resource
+                None if stored is None else stored.record, now=self._clock.now(), resource=self._resource.uri
             )
             if record.dpop_jkt is not None:
                 raise bearer.unproved_token()
@@ -113,7 +115,7 @@ class Authenticator:
         stored = await self._store.get(AccessToken, tokens.digest(presented))
         try:
             record = bearer.check_access_token(
-                None if stored is None else stored.record, now=self._clock.now(), resource=self._policy.resource
+                None if stored is None else stored.record, now=self._clock.now(), resource=self._resource.uri
             )
         except BearerError as error:
             error.scheme = "DPoP"
@@ -134,7 +136,7 @@ class Authenticator:
             record.user_id,
             record.token_id,
             record.scopes,
-            self._policy.resource,
+            self._resource.uri,
             self._policy.issuer,
             record.expires_at,
             record.token_id,

@@ -19,6 +19,7 @@ from doorward.authority.authority import Sealing
 from doorward.authority.dpop_proofs import DpopProofs
 from doorward.authority.last_used import LastUsed
 from doorward.clock import Clock, Entropy
+from doorward.config.addresses import resource_of
 from doorward.config.header_rules import header_lines
 from doorward.config.model import Config
 from doorward.door import replies
@@ -48,7 +49,7 @@ from doorward.mcp.jsonrpc import INVALID_REQUEST, Refusal, read_message
 from doorward.mcp.sessions import McpSession
 from doorward.oauth.errors import BearerError
 from doorward.oauth.operation_scopes import OperationScopes
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, Resource
 from doorward.storage.port import Store
 from doorward.upstreams.port import Receive, Scope, Send, Upstream, UpstreamCall
 
@@ -86,11 +87,13 @@ class McpDoor:
         self._body_limit_bytes, self._write_seconds = config.body_limit_bytes, config.write_timeout_seconds
         self._sorter = _sorter(config)
         self._guard = Guard(policy.issuer, config)
-        self._operations, self._identity = _operations(config, policy), identity
-        self._possession = Possession(proofs, policy) if proofs is not None and config.auth == "oauth" else None
+        resource = resource_of(config)
+        self._operations, self._identity = _operations(config, resource), identity
+        self._possession = Possession(proofs, resource) if proofs is not None and config.auth == "oauth" else None
         self._authenticator = Authenticator(
             mode=config.auth,
             policy=policy,
+            resource=resource,
             store=store,
             clock=clock,
             token_header=config.token_header,
@@ -355,10 +358,10 @@ def _sorter(config: Config) -> HeaderSorter:
     return HeaderSorter(config.token_header, forwarded=config.forward_headers, replaced=replaced)
 
 
-def _operations(config: Config, policy: Policy) -> OperationScopes | None:
+def _operations(config: Config, resource: Resource) -> OperationScopes | None:
     """Return the scopes of single operations; None where all have the same."""
     operations = OperationScopes(
-        policy.scopes, tools=config.tool_scopes, methods=config.method_scopes, implies=config.scope_implies
+        resource.scopes, tools=config.tool_scopes, methods=config.method_scopes, implies=config.scope_implies
     )
     return None if operations.is_plain else operations
 

@@ -16,7 +16,7 @@ from doorward.errors import Problem
 from doorward.hooks import HookFailed, Hooks
 from doorward.oauth.compact_jws import read_compact
 from doorward.oauth.errors import BearerError, Reason
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, Resource
 from doorward.oauth.tokens import opaque as tokens
 from doorward.oauth.tokens.verified import CallRefused, VerifiedToken, check_verified_token
 from doorward.upstreams.port import Caller
@@ -36,9 +36,10 @@ _FORBIDDEN, _TOO_MANY = 403, 429
 class ForeignTokens:
     """The rule of one door."""
 
-    def __init__(self, hooks: Hooks, policy: Policy, clock: Clock) -> None:
+    def __init__(self, hooks: Hooks, policy: Policy, resource: Resource, clock: Clock) -> None:
         self._hooks = hooks
         self._policy = policy
+        self._resource = resource
         self._clock = clock
 
     def may_be_one(self, presented: str) -> bool:
@@ -58,9 +59,9 @@ class ForeignTokens:
             BearerError: not good, expired, for another resource, or refused.
             Refused: too many calls.
         """
-        token = check_verified_token(await self._ask(presented), now=self._clock.now(), resource=self._policy.resource)
+        token = check_verified_token(await self._ask(presented), now=self._clock.now(), resource=self._resource.uri)
         handle = f"foreign-{tokens.digest(presented)[:_SHOWN]}"
-        resource, issuer = self._policy.resource, self._policy.issuer
+        resource, issuer = self._resource.uri, self._policy.issuer
         return Caller(token.subject, token.client_id, token.scopes, resource, issuer, token.expires_at, handle)
 
     async def _ask(self, presented: str) -> VerifiedToken | None:

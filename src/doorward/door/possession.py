@@ -13,7 +13,7 @@ from doorward.door.inbound import Inbound
 from doorward.door.ports import Headers
 from doorward.oauth.dpop import target
 from doorward.oauth.errors import BearerError, InvalidDpopProof, OAuthError, Reason, UseDpopNonce
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Resource
 from doorward.oauth.tokens import bearer
 from doorward.records.oauth import AccessToken
 
@@ -23,10 +23,10 @@ _NONCE = b"dpop-nonce"
 class Possession:
     """The proofs of one door."""
 
-    def __init__(self, proofs: DpopProofs, policy: Policy) -> None:
+    def __init__(self, proofs: DpopProofs, resource: Resource) -> None:
         self._proofs = proofs
         # A door answers with and without a last slash, so a proof may name either.
-        spellings = (target(policy.resource), target(policy.resource + "/"))
+        spellings = (target(resource.uri), target(resource.uri + "/"))
         self._urls = frozenset(filter(None, spellings))
 
     def check(self, record: AccessToken, inbound: Inbound, *, token: str, method: str, base: Headers) -> None:

@@ -74,7 +74,7 @@ async def _preflight(send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def static(body: bytes, content_type: str) -> ASGIApp:
+def static(body: bytes, content_type: str, *, status: int = 200) -> ASGIApp:
     """Serve bytes that never change while the process runs."""
     headers = [
         (b"content-type", content_type.encode()),
@@ -85,7 +85,7 @@ def static(body: bytes, content_type: str) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         del receive
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     return app

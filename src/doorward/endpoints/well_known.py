@@ -15,13 +15,14 @@ from doorward.oauth.policy import Policy
 
 def encoded(policy: Policy) -> dict[str, bytes]:
     """Return the document at each well-known path, byte for byte as it is published."""
-    texts = {
-        "protected_resource": msgspec.json.encode(metadata.protected_resource(policy)),
-        "authorization_server": msgspec.json.encode(metadata.authorization_server(policy)),
-    }
-    return {path: texts[document] for path, document in metadata.locations(policy.issuer, policy.resource).items()}
+    return {path: msgspec.json.encode(document) for path, document in metadata.documents(policy).items()}
 
 
 def documents(policy: Policy) -> dict[str, ASGIApp]:
     """Return an app for each well-known path."""
-    return {path: static(body, "application/json") for path, body in encoded(policy).items()}
+    served = {path: static(body, "application/json") for path, body in encoded(policy).items()}
+    missing = {
+        path: static(msgspec.json.encode(error), "application/json", status=404)
+        for path, error in metadata.undecided_documents(policy).items()
+    }
+    return served | missing

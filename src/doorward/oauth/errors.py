@@ -32,6 +32,7 @@ class Reason(StrEnum):
     UNKNOWN_SCOPE = "unknown_scope"
     WIDER_SCOPE = "wider_scope"
     FOREIGN_RESOURCE = "foreign_resource"
+    MISSING_RESOURCE = "missing_resource"
     MALFORMED_CHALLENGE = "malformed_challenge"
     CHALLENGE_METHOD = "challenge_method"
     MALFORMED_VERIFIER = "malformed_verifier"
@@ -205,7 +206,7 @@ class InvalidScope(OAuthError):
 
 
 class InvalidTarget(OAuthError):
-    """The resource is not the door. Spec: RFC 8707 s2."""
+    """The resource is not the right door, or no door. Spec: RFC 8707 s2."""
 
     error = "invalid_target"
 

@@ -1,6 +1,6 @@
 """The metadata documents and every well-known path they are served at.
 
-All of it is computed from the policy's issuer and resource, so that what is published is byte-equal everywhere. What
+All of it is computed from the policy's issuer and resources, so that what is published is byte-equal everywhere. What
 is not built is not advertised: no OpenID Connect.
 
 Implements RFC 8414 s2 and s3, RFC 9728 s2 and s3, RFC 9207 s3, RFC 9126 s5, RFC 9449 s5.1, RFC 9701 s7. Does not
@@ -9,19 +9,15 @@ know HTTP.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from doorward.oauth.clients.keys import SIGNING_ALGORITHMS
 from doorward.oauth.clients.metadata import AUTH_METHODS, RESPONSE_TYPES
 from doorward.oauth.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from doorward.oauth.grant_types import published
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, Resource
 from doorward.oauth.uris import parse_http
 
 TOKEN_SIGNING_ALGORITHM = "ES256"
 """What the keys of the published set sign with."""
-
-Document = Literal["protected_resource", "authorization_server"]
 
 AUTHORIZE_PATH = "/authorize"
 TOKEN_PATH = "/token"
@@ -36,18 +32,18 @@ _AUTHORIZATION_SERVER = ("/.well-known/oauth-authorization-server", "/.well-know
 
 
 def protected_resource(
-    policy: Policy, *, resource_name: str | None = None, resource_documentation: str | None = None
+    resource: Resource, *, policy: Policy, resource_documentation: str | None = None
 ) -> dict[str, object]:
-    """Describe the door. Spec: RFC 9728 s2."""
+    """Describe one door. Spec: RFC 9728 s2."""
     document: dict[str, object] = {
-        "resource": policy.resource,
+        "resource": resource.uri,
         "authorization_servers": [policy.issuer],
-        "scopes_supported": list(policy.scopes),
+        "scopes_supported": list(resource.scopes),
         "bearer_methods_supported": ["header"],
         "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
         "dpop_bound_access_tokens_required": policy.require_dpop,
     }
-    texts = {"resource_name": resource_name, "resource_documentation": resource_documentation}
+    texts = {"resource_name": resource.title, "resource_documentation": resource_documentation}
     return document | {name: text for name, text in texts.items() if text}
 
 
@@ -101,18 +97,45 @@ def protected_resource_url(resource: str) -> str:
     return parsed.origin + _PROTECTED_RESOURCE + parsed.path
 
 
-def locations(issuer: str, resource: str) -> dict[str, Document]:
+def documents(policy: Policy) -> dict[str, dict[str, object]]:
     """Map every path at which some client looks for metadata to the document it gets there.
 
-    Root, inserted before the path of the door or the issuer, and appended to it, each with and without a last slash.
+    Root, inserted before the path of a door or of the issuer, and appended to it, each with and without a last slash.
+    The document at the root is that of the default door; if there is none, only the doors' own documents exist.
 
     Spec: RFC 8414 s3.1, s5, RFC 9728 s3.1
     """
-    door_path, issuer_path = parse_http(resource).path.rstrip("/"), parse_http(issuer).path.rstrip("/")
-    paths: dict[str, Document] = {}
-    for base in ("", door_path, issuer_path):
+    server, default = authorization_server(policy), policy.default_resource
+    paths: dict[str, dict[str, object]] = {}
+    if default is not None and default.takes_access_tokens:
+        paths[_PROTECTED_RESOURCE] = protected_resource(default, policy=policy)
+    bases = ["", _path(policy.issuer)]
+    for resource in policy.granting:
+        base = _path(resource.uri)
+        bases.append(base)
+        paths |= dict.fromkeys(
+            (_PROTECTED_RESOURCE + base, base + _PROTECTED_RESOURCE), protected_resource(resource, policy=policy)
+        )
+    for base in bases:
         for well_known in _AUTHORIZATION_SERVER:
-            paths |= dict.fromkeys((well_known + base, base + well_known), "authorization_server")
-    for base in ("", door_path):
-        paths |= dict.fromkeys((_PROTECTED_RESOURCE + base, base + _PROTECTED_RESOURCE), "protected_resource")
+            paths |= dict.fromkeys((well_known + base, base + well_known), server)
     return paths | {f"{path}/": document for path, document in paths.items()}
+
+
+def undecided_documents(policy: Policy) -> dict[str, dict[str, object]]:
+    """Map the paths that name no door, if there is no default door, to an error that lists the documents of all doors.
+
+    Spec: RFC 9728 s3.1
+    """
+    if _PROTECTED_RESOURCE in documents(policy):
+        return {}
+    error: dict[str, object] = {
+        "error": "not_found",
+        "error_description": "Each MCP server here has a document of its own. Ask for one of them.",
+        "documents": [protected_resource_url(each.uri) for each in policy.granting],
+    }
+    return {_PROTECTED_RESOURCE: error, f"{_PROTECTED_RESOURCE}/": error}
+
+
+def _path(url: str) -> str:
+    return parse_http(url).path.rstrip("/")

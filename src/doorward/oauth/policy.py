@@ -1,10 +1,11 @@
-"""Lifetimes and limits of the authorization server, resolved: integers, in seconds, characters or items.
+"""What the authorization server serves and within which limits: integers, in seconds, characters or items.
 
 Knows nothing of where the values come from.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,17 +15,43 @@ _DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
+class Resource:
+    """One door, as the authorization server knows it."""
+
+    uri: str
+    """Canonical, without a last slash; the audience of every access token for this door."""
+    name: str
+    """The door's name in the settings."""
+    scopes: tuple[str, ...]
+    """Every call needs these. In the order they are published."""
+    operation_scopes: tuple[str, ...] = ()
+    """Scopes that only some tools or methods need; a client requests them after a challenge that names them."""
+    title: str = ""
+    """What a person reads instead of the name; empty: the name."""
+    takes_access_tokens: bool = True
+    """False: the door accepts header tokens only, so nothing can be granted for it."""
+
+    @property
+    def all_scopes(self) -> tuple[str, ...]:
+        """Every scope that can be granted for this door."""
+        return self.scopes + self.operation_scopes
+
+
+def by_uri(*resources: Resource) -> dict[str, Resource]:
+    """Return the resources in the form that `Policy.resources` has."""
+    return {each.uri: each for each in resources}
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What every decision is measured against."""
 
     issuer: str
     """Canonical, without a last slash; byte-equal wherever it is published."""
-    resource: str
-    """Canonical URI of the door, without a last slash; the audience of every access token."""
-    scopes: tuple[str, ...]
-    """The scopes of the door: every call needs them. In the order they are published."""
-    operation_scopes: tuple[str, ...] = ()
-    """Scopes that only some tools or methods need; a client asks for them when it is told to."""
+    resources: Mapping[str, Resource]
+    """Every door with tokens, by its URI, in the order of the settings."""
+    default_door: str = ""
+    """The name of the door that a client means if it names no resource. Empty: the only door, if there is only one."""
 
     authorization_request_seconds: int = 600
     """How long sign-in and consent may take."""
@@ -101,6 +128,28 @@ class Policy:
     state_limit_chars: int = 8192
 
     @property
+    def granting(self) -> tuple[Resource, ...]:
+        """The doors for which something can be granted."""
+        return tuple(each for each in self.resources.values() if each.takes_access_tokens)
+
+    @property
+    def default_resource(self) -> Resource | None:
+        """The resource of a client that names none; None: the client must name one."""
+        if self.default_door:
+            return next((each for each in self.resources.values() if each.name == self.default_door), None)
+        meant = self.granting or tuple(self.resources.values())
+        return meant[0] if len(meant) == 1 else None
+
+    @property
+    def door_scopes(self) -> tuple[str, ...]:
+        """Every scope that all calls of some door need."""
+        return _joined(each.scopes for each in self.resources.values())
+
+    @property
     def all_scopes(self) -> tuple[str, ...]:
-        """Every scope that can be granted here."""
-        return self.scopes + self.operation_scopes
+        """Every scope that can be granted at some door, those of all its calls first."""
+        return _joined((self.door_scopes, *(each.operation_scopes for each in self.resources.values())))
+
+
+def _joined(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(scope for part in parts for scope in part))

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from doorward.oauth.errors import InvalidScope, Reason
 from doorward.oauth.parameters import parse_scope
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Resource
 from doorward.records.oauth import Client
 
 NEUTRAL_SCOPES = frozenset({"offline_access", "openid", "profile", "email"})
 """They ask for a lifetime or an identity, not for a part of the door: refresh tokens are given without being asked."""
 
 
-def grantable(requested: tuple[str, ...], *, client: Client, policy: Policy) -> tuple[str, ...]:
+def grantable(requested: tuple[str, ...], *, client: Client, resource: Resource) -> tuple[str, ...]:
     """Return the scopes to ask the user for, in the order they are published. Asked for none: those of the door.
 
     A self-registered client may ask for more than it registered where an operation needs it: it registers with the
@@ -29,11 +29,11 @@ def grantable(requested: tuple[str, ...], *, client: Client, policy: Policy) -> 
     Spec: RFC 6749 s3.3
     """
     registered = parse_scope(client.scope)
-    beyond = () if client.source == "registered" else policy.operation_scopes
-    known = policy.all_scopes
+    beyond = () if client.source == "registered" else resource.operation_scopes
+    known = resource.all_scopes
     allowed = tuple(scope for scope in known if client.scope is None or scope in registered or scope in beyond)
     wanted = {scope for scope in requested if scope in known or scope not in NEUTRAL_SCOPES}
-    granted = tuple(scope for scope in allowed if scope in (wanted or policy.scopes))
+    granted = tuple(scope for scope in allowed if scope in (wanted or resource.scopes))
     if not granted and not wanted:
         granted = allowed
     if not granted:

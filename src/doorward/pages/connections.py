@@ -21,7 +21,7 @@ from doorward.logs import log
 from doorward.oauth.errors import AccessDenied, InvalidRequest, LocalAuthorizationError, OAuthError, Reason
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.pages.own_pages import CONNECTIONS, Visitor, address_of, require_own_form, to_sign_in, visitor_of
-from doorward.pages.rendering import Pages, place_of
+from doorward.pages.rendering import Pages, installation_url, place_of
 from doorward.pages.steps import NO_STORE
 from doorward.records.accounts import BrowserSession
 from doorward.records.changes import Delete
@@ -46,7 +46,7 @@ class ConnectionsPage:
         return self.pages.render(
             "connections.html",
             user_id=visitor.user.user_id,
-            resource=self.authority.policy.resource,
+            resource=installation_url(self.authority.policy),
             connections=[_shown(each) for each in found],
             form_token=visitor.form_token(CONNECTIONS),
         )

@@ -23,7 +23,7 @@ from doorward.oauth.authorization.error_redirects import may_answer_at_once
 from doorward.oauth.errors import LocalAuthorizationError, Reason
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.oauth.tokens.opaque import CODE, mint
-from doorward.pages.rendering import Pages, place_of
+from doorward.pages.rendering import Pages, door_name, place_of
 from doorward.pages.steps import NO_STORE, Step, back_to_authorize, load_step, require_our_form
 from doorward.records.accounts import User
 from doorward.records.changes import Decision, Stored
@@ -162,6 +162,7 @@ class ConsentPage:
             client_name=client.client_name or "An MCP client",
             client_id=client.client_id,
             resource=step.pending.record.resource,
+            door=door_name(step.pending.record.resource, self.authority.policy),
             new_scopes=[scope for scope in step.pending.record.scopes if scope not in before],
             known_scopes=[scope for scope in step.pending.record.scopes if scope in before],
             user_id=user_id,

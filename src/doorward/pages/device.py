@@ -21,7 +21,7 @@ from doorward.oauth.authorization import device
 from doorward.oauth.errors import LocalAuthorizationError, TooManyRequests
 from doorward.oauth.parameters import parse_form
 from doorward.pages.own_pages import DEVICE, Visitor, require_own_form, to_sign_in, visitor_of
-from doorward.pages.rendering import Pages
+from doorward.pages.rendering import Pages, door_name
 from doorward.records.accounts import User
 from doorward.records.changes import Decision, Stored
 from doorward.records.oauth import Client, DeviceAuthorization
@@ -117,6 +117,7 @@ class DevicePage:
             client_name=client.client_name or "An MCP client",
             client_id=client.client_id,
             resource=asked.resource,
+            door=door_name(asked.resource, self.authority.policy),
             scopes=asked.scopes,
             user_id=visitor.user.user_id,
             user_code=device.as_shown(typed),

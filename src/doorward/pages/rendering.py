@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
+from doorward.oauth.policy import Policy
+
 HEADERS = {
     "content-type": "text/html; charset=utf-8",
     "cache-control": "no-store",
@@ -63,6 +65,17 @@ def place_of(redirect_uri: str) -> str:
     address = redirect_uri.partition("?")[0]
     shown = address if len(address) <= PLACE_CHARS else f"{address[:PLACE_CHARS]}..."
     return f"{shown} (an app on this device)"
+
+
+def door_name(resource_uri: str, policy: Policy) -> str:
+    """Return what pages call a door in addition to its URL; empty if there is only one door, or if it is gone."""
+    door = policy.resources.get(resource_uri)
+    return "" if door is None or len(policy.resources) == 1 else door.title or door.name
+
+
+def installation_url(policy: Policy) -> str:
+    """Return the URL for a page that is about every door: that of the only one, or the issuer."""
+    return next(iter(policy.resources)) if len(policy.resources) == 1 else policy.issuer
 
 
 @functools.lru_cache(maxsize=1)

@@ -34,7 +34,7 @@ from doorward.logs import log
 from doorward.oauth.errors import LocalAuthorizationError, Reason, TooManyRequests
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.pages.own_pages import OWN_PAGES, address_of, require_own_form
-from doorward.pages.rendering import Pages
+from doorward.pages.rendering import Pages, door_name, installation_url
 from doorward.pages.steps import NO_STORE, Step, back_to_authorize, load_step, require_our_form
 from doorward.records.accounts import BrowserSession, User
 from doorward.records.changes import Change, Delete, Expect, Insert, Replace, Stored
@@ -169,7 +169,8 @@ class SignInPage:
             "sign_in.html",
             status,
             client_name=(step.client.record.client_name or "An MCP client") if step else "",
-            resource=self.authority.policy.resource,
+            resource=step.pending.record.resource if step else installation_url(self.authority.policy),
+            door=door_name(step.pending.record.resource, self.authority.policy) if step else "",
             purpose=purpose.field,
             purpose_value=purpose.value,
             form_token=step.form_token if step else form_token(purpose.cookie_value, purpose.value),

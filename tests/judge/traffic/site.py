@@ -66,7 +66,7 @@ class Site:
                 door.entropy,
                 name=user,
                 user_id=user,
-                scopes=door.policy.scopes,
+                scopes=door.policy.door_scopes,
                 lifetime_seconds=None,
             )
         await door.stop()

@@ -22,7 +22,7 @@ from doorward.oauth.tokens.reply import TokenReply
 from doorward.records.changes import Decision, Insert, Replace, Stored
 from doorward.records.oauth import Consent
 
-REMEMBERING = Policy(POLICY.issuer, POLICY.resource, POLICY.scopes, remember_consent=True)
+REMEMBERING = Policy(POLICY.issuer, POLICY.resources, remember_consent=True)
 
 
 def a_consent(**changes) -> Consent:
@@ -171,7 +171,7 @@ def test_a_refused_code_ends_nothing():
         (a_code(redeemed_at=NOW), POLICY, False),
         (a_code(redirect_uri="http://127.0.0.1:99/callback"), POLICY, False),
         (a_code(redirect_uri="com.example.app:/callback"), POLICY, False),
-        (a_code(), Policy(POLICY.issuer, RESOURCE, POLICY.scopes, end_older_grants=False), False),
+        (a_code(), Policy(POLICY.issuer, POLICY.resources, end_older_grants=False), False),
     ],
 )
 def test_computers_that_share_a_client_id_do_not_end_each_other(code, policy, may):

@@ -1,5 +1,6 @@
 import pytest
 from oauth.given import (
+    DOOR,
     ISSUER,
     MINTED,
     NOW,
@@ -16,7 +17,7 @@ from oauth.given import (
 
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grants.authorization_code import redeem_code
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, by_uri
 from doorward.oauth.tokens.opaque import digest
 from doorward.records.changes import DeleteAll, Expect, Insert, Replace, Stored
 from doorward.records.oauth import AccessToken, AuthorizationCode, Grant, RefreshToken
@@ -116,7 +117,7 @@ def test_a_client_that_did_not_register_for_refresh_gets_no_refresh_token():
 
 
 def test_no_token_outlives_the_grant():
-    policy = Policy(ISSUER, RESOURCE, ("read", "write"), grant_absolute_seconds=100)
+    policy = Policy(ISSUER, by_uri(DOOR), grant_absolute_seconds=100)
     decision = redeem(policy=policy, now=NOW + 40)
     assert decision.reply.body["expires_in"] == 60
     assert [change.record.expires_at for change in decision.changes if isinstance(change, Insert)] == [NOW + 100] * 2

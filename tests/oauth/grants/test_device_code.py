@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from oauth.given import ISSUER, MINTED, NOW, POLICY, RESOURCE, Wrapping, a_client, changed
+from oauth.given import DOOR, ISSUER, MINTED, NOW, POLICY, RESOURCE, Wrapping, a_client, changed
 
 from doorward.oauth.authorization.device import (
     DeviceCodes,
@@ -16,6 +16,7 @@ from doorward.oauth.authorization.device import (
 from doorward.oauth.errors import LocalAuthorizationError, OAuthError, Reason
 from doorward.oauth.grant_types import DEVICE_CODE
 from doorward.oauth.grants.device_code import poll
+from doorward.oauth.policy import by_uri
 from doorward.oauth.tokens.opaque import digest
 from doorward.records.accounts import User
 from doorward.records.changes import Expect, Insert, Replace, Stored
@@ -27,6 +28,7 @@ CODES = DeviceCodes("the-device-code", "BCDF-GHJK")
 BEGUN = begin({}, client=CLIENT.record, codes=CODES, now=NOW, policy=POLICY)
 WAITING = Stored(BEGUN.changes[0].record, 17)
 FORM = {"device_code": "the-device-code"}
+MOVED = replace(POLICY, resources=by_uri(replace(DOOR, uri="https://door.example/new")))
 
 
 def answered(found=WAITING, client=CLIENT, user=USER, *, approved=True, now=NOW + 9):
@@ -213,7 +215,7 @@ def test_while_the_user_thinks_the_device_is_kept_at_its_pace(since, interval, e
             "FOREIGN_RESOURCE",
         ),
         (
-            {"device": FINISHED, "grant": GRANT, "policy": replace(POLICY, resource="https://door.example/new")},
+            {"device": FINISHED, "grant": GRANT, "policy": MOVED},
             "invalid_grant",
             "WRONG_RESOURCE",
         ),

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from oauth.given import ISSUER, MINTED, NOW, POLICY, RESOURCE, a_client, changed
+from oauth.given import DOOR, ISSUER, MINTED, NOW, POLICY, RESOURCE, a_client, changed
 
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grant_types import JWT_BEARER
@@ -15,7 +15,7 @@ from doorward.records.oauth import Client, SeenAssertion
 
 IDP = TrustedIssuer(issuer="https://idp.example")
 SEEN = SeenAssertion(assertion_digest="d1", created_at=NOW, expires_at=NOW + 361)
-IDENTITY = Identity(IDP, "00u1", None, SEEN)
+IDENTITY = Identity(IDP, "00u1", DOOR, None, SEEN)
 CLIENT = Stored(
     a_client(token_endpoint_auth_method="client_secret_basic", secret_digest=digest("s"), grant_types=(JWT_BEARER,)),
     11,
@@ -93,10 +93,10 @@ def test_only_what_everybody_allows_is_given(named, form, issuer, client, scopes
 
 
 def test_operation_scopes_are_given_only_when_they_are_named():
-    policy = replace(POLICY, operation_scopes=("admin",))
-    assert decided(policy=policy).reply.body["scope"] == "read write"
-    assert decided({"scope": "admin"}, policy=policy).reply.body["scope"] == "admin"
-    assert decided(identity=replace(IDENTITY, scope="admin"), policy=policy).reply.body["scope"] == "admin"
+    identity = replace(IDENTITY, resource=replace(DOOR, operation_scopes=("admin",)))
+    assert decided(identity=identity).reply.body["scope"] == "read write"
+    assert decided({"scope": "admin"}, identity=identity).reply.body["scope"] == "admin"
+    assert decided(identity=replace(identity, scope="admin")).reply.body["scope"] == "admin"
 
 
 @pytest.mark.parametrize(

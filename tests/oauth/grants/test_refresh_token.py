@@ -1,10 +1,10 @@
 import pytest
 from oauth.given import (
+    DOOR,
     ISSUER,
     MINTED,
     NOW,
     POLICY,
-    RESOURCE,
     Wrapping,
     a_client,
     a_grant,
@@ -14,7 +14,7 @@ from oauth.given import (
 
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grants.refresh_token import refresh
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, by_uri
 from doorward.oauth.tokens.opaque import digest
 from doorward.records.changes import DeleteAll, Expect, Insert, Replace, Stored
 from doorward.records.oauth import AccessToken, Grant, RefreshToken
@@ -86,7 +86,7 @@ def test_a_narrower_scope_narrows_the_access_token_only(scope, scopes):
 
 
 def test_no_token_outlives_the_grant():
-    policy = Policy(ISSUER, RESOURCE, ("read", "write"), grant_absolute_seconds=5100)
+    policy = Policy(ISSUER, by_uri(DOOR), grant_absolute_seconds=5100)
     decision = refreshed(policy=policy)
     assert decision.reply.body["expires_in"] == 100
     assert [change.record.expires_at for change in decision.changes if isinstance(change, Insert)] == [NOW + 5100] * 2

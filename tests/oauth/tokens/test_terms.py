@@ -92,4 +92,4 @@ def test_a_refusal_has_a_code_and_the_status_of_one(wrong):
 
 
 def test_a_policy_of_its_own_is_the_limit():
-    assert TokenTerms(access_token_seconds=900).of_access(Policy("i", "r", ("a",)).access_token_seconds) == 900
+    assert TokenTerms(access_token_seconds=900).of_access(Policy("i", {}).access_token_seconds) == 900

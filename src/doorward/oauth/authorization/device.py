@@ -19,7 +19,7 @@ from doorward.oauth.grant_types import DEVICE_CODE
 from doorward.oauth.grants.standing import require_grant_type
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
-from doorward.oauth.resource_indicators import narrow
+from doorward.oauth.resource_indicators import find, narrow
 from doorward.oauth.scopes import grantable
 from doorward.oauth.tokens.opaque import digest
 from doorward.records.accounts import User
@@ -76,12 +76,13 @@ def begin(
     Spec: RFC 8628 s3.1, s3.2
     """
     require_grant_type(client, DEVICE_CODE)
+    resource = narrow(form.get("resource"), policy=policy)
     record = DeviceAuthorization(
         user_code_digest=user_code_digest(codes.user_code),
         device_digest=digest(codes.device_code),
         client_id=client.client_id,
-        scopes=grantable(parse_scope(form.get("scope")), client=client, policy=policy),
-        resource=narrow(form.get("resource"), policy=policy),
+        scopes=grantable(parse_scope(form.get("scope")), client=client, resource=resource),
+        resource=resource.uri,
         created_at=now,
         expires_at=now + policy.device_code_seconds,
         interval_seconds=policy.device_interval_seconds,
@@ -130,6 +131,10 @@ def answer(
     if user is None or user.record.disabled_at is not None:
         raise LocalAuthorizationError("This account cannot be used here any more.", Reason.USER_ENDED)
     asked, user_id = found.record, user.record.user_id
+    if approved and find(asked.resource, policy=policy) is None:
+        raise LocalAuthorizationError(
+            "The server that this device asked for is no longer at that address.", Reason.WRONG_RESOURCE
+        )
     # Who ends one of them at the same moment would not see the new grant, and it would live on.
     held: tuple[Change, ...] = (
         Expect(Client, client.record.client_id, client.version),

@@ -37,8 +37,8 @@ from doorward.oauth.errors import (
     UnsupportedResponseType,
 )
 from doorward.oauth.parameters import Parameters, parse_scope
-from doorward.oauth.policy import Policy
-from doorward.oauth.resource_indicators import narrow
+from doorward.oauth.policy import Policy, Resource
+from doorward.oauth.resource_indicators import find, narrow
 from doorward.oauth.scopes import grantable
 from doorward.oauth.tokens.opaque import digest
 from doorward.records.accounts import BrowserSession, User
@@ -109,7 +109,7 @@ def validate(
         state=state,
         code_challenge=parameters["code_challenge"],
         scopes=_scopes(parameters, client, policy),
-        resource=_resource(parameters, client, policy),
+        resource=_resource(parameters, client, policy).uri,
         dpop_jkt=parameters.get("dpop_jkt"),
         created_at=now,
         expires_at=now + policy.authorization_request_seconds,
@@ -173,7 +173,7 @@ def approve(
 
     Raises:
         LocalAuthorizationError: too late, answered before, begun by another user, the user may not sign in any more,
-            or the client has changed meanwhile.
+            or the client or the door has changed meanwhile.
 
     Spec: RFC 6749 s4.1.2, RFC 9207 s2
     """
@@ -182,6 +182,7 @@ def approve(
     user_id = _check_user(asked, None if user is None else user.record)
     assert user is not None
     _check_client(asked, owner, now, policy)
+    _check_door(asked, policy)
     ends_at = now + policy.grant_absolute_seconds
     grant = Grant(
         grant_id=grant_id,
@@ -286,6 +287,14 @@ def _check_client(request: AuthorizationRequest, client: Client, now: int, polic
         )
 
 
+def _check_door(request: AuthorizationRequest, policy: Policy) -> None:
+    if find(request.resource, policy=policy) is None:
+        raise LocalAuthorizationError(
+            "The server that the application asked for is no longer at that address. Start again from there.",
+            Reason.WRONG_RESOURCE,
+        )
+
+
 def _check_client_alive(client: Client, now: int) -> None:
     if _is_over(client.expires_at, now):
         raise LocalAuthorizationError(
@@ -350,12 +359,13 @@ def _dpop_key(parameters: Mapping[str, str], _client: Client, _policy: Policy) -
         raise InvalidRequest("dpop_jkt must be the SHA-256 thumbprint of a key.", Reason.MALFORMED_PROOF)
 
 
-def _resource(parameters: Mapping[str, str], _client: Client, policy: Policy) -> str:
+def _resource(parameters: Mapping[str, str], _client: Client, policy: Policy) -> Resource:
     return narrow(parameters.get("resource"), policy=policy)
 
 
 def _scopes(parameters: Mapping[str, str], client: Client, policy: Policy) -> tuple[str, ...]:
-    return grantable(parse_scope(parameters.get("scope")), client=client, policy=policy)
+    resource = _resource(parameters, client, policy)
+    return grantable(parse_scope(parameters.get("scope")), client=client, resource=resource)
 
 
 def _prompt(parameters: Mapping[str, str], _client: Client, _policy: Policy) -> None:

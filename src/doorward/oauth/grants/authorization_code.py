@@ -19,13 +19,13 @@ from doorward.oauth.clients.terms import still_hold
 from doorward.oauth.errors import InvalidGrant, InvalidRequest, OAuthError, Reason, UnauthorizedClient
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
+from doorward.oauth.resource_indicators import granted
 from doorward.oauth.scopes import kept
 from doorward.oauth.tokens.reply import (
     MintedTokens,
     Sealing,
     TokenReply,
     check_key,
-    check_resource,
     issue,
     live_grant,
     repeat,
@@ -114,7 +114,7 @@ def _check_proof(form: Mapping[str, str], code: AuthorizationCode, jkt: str | No
         reason = Reason.WRONG_VERIFIER if is_verifier(verifier) else Reason.MALFORMED_VERIFIER
         raise InvalidGrant("code_verifier does not match the challenge.", reason)
     check_key(code.dpop_jkt, jkt)
-    check_resource(form, code.resource, policy=policy)
+    granted(code.resource, requested=form.get("resource"), policy=policy)
 
 
 def _replayed(

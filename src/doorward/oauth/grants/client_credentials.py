@@ -54,27 +54,24 @@ def client_credentials(
     require_grant_type(record, CLIENT_CREDENTIALS)
     require_confidential(record)
     user = service_account(record, account)
-    scopes = grantable(parse_scope(form.get("scope")), client=record, policy=policy)
+    resource = narrow(form.get("resource"), policy=policy)
+    scopes = grantable(parse_scope(form.get("scope")), client=record, resource=resource)
     wanted = wanted_grant(
         CLIENT_CREDENTIALS,
         client_id=record.client_id,
         user_id=user.record.user_id,
         scopes=scopes,
-        resource=narrow(form.get("resource"), policy=policy),
+        resource=resource.uri,
         now=now,
         lifetime_seconds=policy.grant_absolute_seconds,
     )
     grant, held = standing_grant(grants, wanted, now=now, policy=policy)
-    relied_on = (
-        Expect(Client, record.client_id, client.version),
-        Expect(User, user.record.user_id, user.version),
-        held,
-    )
+    held_account = Expect(User, user.record.user_id, user.version)
     return access_token_only(
         grant,
         client_id=record.client_id,
         scopes=scopes,
-        changes=relied_on,
+        changes=(Expect(Client, record.client_id, client.version), held_account, held),
         now=now,
         expires_at=now + policy.access_token_seconds,
         minted=minted,

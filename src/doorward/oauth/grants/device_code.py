@@ -24,11 +24,11 @@ from doorward.oauth.errors import (
 from doorward.oauth.grant_types import DEVICE_CODE
 from doorward.oauth.grants.standing import require_grant_type
 from doorward.oauth.policy import Policy
+from doorward.oauth.resource_indicators import granted
 from doorward.oauth.tokens.reply import (
     MintedTokens,
     Sealing,
     TokenReply,
-    check_resource,
     issue,
     live_grant,
     repeat,
@@ -73,7 +73,7 @@ def poll(
     if not record.grant_id:
         raise AccessDenied("The user did not allow it.", Reason.DENIED_BY_USER)
     alive = live_grant(grant, record.grant_id, now=now, policy=policy)
-    check_resource(form, record.resource, policy=policy)
+    granted(record.resource, requested=form.get("resource"), policy=policy)
     if record.redeemed_at is not None:
         return _again(device, record.redeemed_at, alive, now=now, sealing=sealing, policy=policy)
     made = issue(

@@ -1,7 +1,8 @@
 """Identity assertion authorization grants: what an enterprise identity provider says about a person, checked.
 
-The provider must be one the operator trusts, and must have meant this client, this server and this door. Everything is
-checked in one order, and each failure keeps its own reason; the client learns only that the assertion is no good.
+The provider must be one the operator trusts, and must have meant this client, this server and one of its doors.
+Everything is checked in one order, and each failure keeps its own reason; the client learns only that the assertion is
+no good.
 
 Implements MCP enterprise-managed authorization (ID-JAG), RFC 7523 s3 and RFC 8725 s3. Does not know users, nor which
 assertions were seen before.
@@ -15,8 +16,8 @@ from dataclasses import dataclass
 from doorward.oauth.clients.keys import SIGNING_ALGORITHMS, Key, candidates
 from doorward.oauth.compact_jws import UNSAFE_HEADERS, CompactJws, is_signed, read_compact
 from doorward.oauth.errors import InvalidGrant, Reason
-from doorward.oauth.policy import Policy
-from doorward.oauth.resource_indicators import canonical
+from doorward.oauth.policy import Policy, Resource
+from doorward.oauth.resource_indicators import find
 from doorward.oauth.tokens.opaque import digest
 from doorward.oauth.trusted_issuers import TrustedIssuer
 from doorward.records.oauth import Client, SeenAssertion
@@ -45,6 +46,8 @@ class Identity:
 
     issuer: TrustedIssuer
     subject: str
+    resource: Resource
+    """The door that the assertion is for."""
     scope: str | None
     """The scopes that the assertion names, as the wire string; None: it names none."""
     seen: SeenAssertion
@@ -89,7 +92,7 @@ def key_of(assertion: Assertion, keys: Iterable[Key]) -> Key | None:
 
 
 def check_assertion(assertion: Assertion, *, keys: Iterable[Key], client: Client, now: int, policy: Policy) -> Identity:
-    """Accept an assertion made for this client, this server and this door.
+    """Accept an assertion made for this client, this server and one of its doors.
 
     Raises:
         InvalidGrant: with the reason of the first check that fails.
@@ -108,8 +111,9 @@ def check_assertion(assertion: Assertion, *, keys: Iterable[Key], client: Client
         raise _refused(Reason.ASSERTION_AUDIENCE)
     if claims.get("client_id") != client.client_id or (issuer.clients and client.client_id not in issuer.clients):
         raise _refused(Reason.ASSERTION_CLIENT)
-    resource = _single(claims.get("resource"))
-    if resource is None or canonical(resource) != policy.resource:
+    named = _single(claims.get("resource"))
+    resource = None if named is None else find(named, policy=policy)
+    if resource is None:
         raise _refused(Reason.ASSERTION_RESOURCE)
     ends_at = _check_time(claims, now=now, policy=policy)
     jti = _text(claims, "jti", Reason.ASSERTION_CLAIM, _TEXT_LIMIT_CHARS)
@@ -122,7 +126,7 @@ def check_assertion(assertion: Assertion, *, keys: Iterable[Key], client: Client
         expires_at=ends_at + policy.clock_skew_seconds + 1,
     )
     subject = _text(claims, "sub", Reason.ASSERTION_SUBJECT, SUBJECT_LIMIT_CHARS)
-    return Identity(issuer, subject, scope, seen)
+    return Identity(issuer, subject, resource, scope, seen)
 
 
 def _check_time(claims: Mapping[str, object], *, now: int, policy: Policy) -> int:

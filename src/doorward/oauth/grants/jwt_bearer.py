@@ -23,7 +23,7 @@ from doorward.oauth.grants.standing import (
 )
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
-from doorward.oauth.resource_indicators import narrow
+from doorward.oauth.resource_indicators import granted
 from doorward.oauth.scopes import NEUTRAL_SCOPES
 from doorward.oauth.tokens.reply import MintedTokens, TokenReply
 from doorward.records.accounts import User
@@ -72,8 +72,8 @@ def jwt_bearer(
         JWT_BEARER,
         client_id=client.record.client_id,
         user_id=identity.user_id,
-        scopes=_scopes(form, client.record, identity, policy),
-        resource=narrow(form.get("resource"), policy=policy),
+        scopes=_scopes(form, client.record, identity),
+        resource=granted(identity.resource.uri, requested=form.get("resource"), policy=policy).uri,
         now=now,
         lifetime_seconds=policy.assertion_grant_seconds,
     )
@@ -112,17 +112,17 @@ def _held_user(identity: Identity, user: Stored[User] | None, now: int) -> Chang
     return Expect(User, record.user_id, user.version)
 
 
-def _scopes(form: Mapping[str, str], client: Client, identity: Identity, policy: Policy) -> tuple[str, ...]:
+def _scopes(form: Mapping[str, str], client: Client, identity: Identity) -> tuple[str, ...]:
     """Return what door, client, issuer, assertion and request all allow; who names no scope does not narrow."""
     limits = [identity.issuer.scopes, parse_scope(client.scope)]
-    allowed = [scope for scope in policy.all_scopes if all(not limit or scope in limit for limit in limits)]
+    allowed = [scope for scope in identity.resource.all_scopes if all(not limit or scope in limit for limit in limits)]
     if identity.scope is not None:
         # Unlike a client's wish, this is a permission: what it does not name is not given.
         allowed = [scope for scope in allowed if scope in parse_scope(identity.scope)]
     asked = {scope for scope in parse_scope(form.get("scope")) if scope not in NEUTRAL_SCOPES}
     if not asked and identity.scope is None:
-        asked = set(policy.scopes)
-    granted = tuple(scope for scope in allowed if not asked or scope in asked)
-    if not granted:
+        asked = set(identity.resource.scopes)
+    given = tuple(scope for scope in allowed if not asked or scope in asked)
+    if not given:
         raise InvalidScope("None of the scopes asked for can be granted here.", Reason.UNKNOWN_SCOPE)
-    return granted
+    return given

@@ -16,13 +16,13 @@ import msgspec
 from doorward.oauth.errors import InvalidGrant, InvalidRequest, Reason, UnauthorizedClient
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
+from doorward.oauth.resource_indicators import granted
 from doorward.oauth.scopes import narrowed
 from doorward.oauth.tokens.reply import (
     MintedTokens,
     Sealing,
     TokenReply,
     check_key,
-    check_resource,
     issue,
     live_grant,
     repeat,
@@ -63,7 +63,7 @@ def refresh(
         raise InvalidGrant("The refresh token belongs to another client.", Reason.FOREIGN_REFRESH_TOKEN)
     check_key(record.dpop_jkt, minted.dpop_jkt)
     alive = live_grant(grant, record.grant_id, now=now, policy=policy)
-    check_resource(form, record.resource, policy=policy)
+    granted(record.resource, requested=form.get("resource"), policy=policy)
     scopes = narrowed(parse_scope(form.get("scope")), granted=record.scopes)
     if record.rotated_at is not None:
         return _repeated(presented, record.rotated_at, grant=alive, now=now, sealing=sealing, policy=policy)

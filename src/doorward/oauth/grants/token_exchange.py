@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from doorward.oauth.errors import InvalidRequest, InvalidScope, InvalidTarget, Reason, UnauthorizedClient
+from doorward.oauth.errors import InvalidRequest, InvalidScope, Reason, UnauthorizedClient
 from doorward.oauth.grant_types import TOKEN_EXCHANGE
 from doorward.oauth.grants.standing import access_token_only, require_confidential, require_grant_type
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
-from doorward.oauth.resource_indicators import canonical, narrow
+from doorward.oauth.resource_indicators import find, granted
 from doorward.oauth.scopes import narrowed
 from doorward.oauth.tokens.reply import MintedTokens, TokenReply, grant_ends_at
 from doorward.records.changes import Change, Decision, Expect, Stored
@@ -60,14 +60,14 @@ def exchange(
     record = client.record
     require_grant_type(record, TOKEN_EXCHANGE)
     _check_request(form)
-    _check_target(form, policy)
     subject_token, grant, held = _alive(subject, Reason.SUBJECT_TOKEN, minted, now=now, policy=policy)
+    _check_target(form, subject_token, policy)
     act = subject_token.act
     if subject_token.client_id != record.client_id:
         _check_may_exchange(record)
         act = (record.client_id, *act)
     if "actor_token" in form:
-        actors, actor_held = _actor(record, actor, minted, now=now, policy=policy)
+        actors, actor_held = _actor(record, actor, subject_token, minted, now=now, policy=policy)
         act, held = (*actors, *act), held + actor_held
     if len(act) > policy.actor_chain_limit:
         raise InvalidRequest("The token was passed on too often.", Reason.ACTOR_CHAIN)
@@ -104,7 +104,7 @@ def _alive(
     access, grant = found.access, found.grant
     if access is None or grant is None or grant.record.grant_id != access.record.grant_id:
         raise InvalidRequest("The token is not known here.", reason)
-    if access.record.resource != policy.resource:
+    if find(access.record.resource, policy=policy) is None:
         raise InvalidRequest("The token is for another resource.", reason)
     ends_at = min(access.record.expires_at or now, grant_ends_at(grant.record, policy=policy))
     if grant.record.revoked_at is not None or ends_at <= now:
@@ -126,19 +126,20 @@ def _check_may_exchange(client: Client) -> None:
 
 
 def _actor(
-    client: Client, found: Exchanged, minted: MintedTokens, *, now: int, policy: Policy
+    client: Client, found: Exchanged, subject: AccessToken, minted: MintedTokens, *, now: int, policy: Policy
 ) -> tuple[tuple[str, ...], tuple[Change, ...]]:
     """Return the user of the actor's token, and behind it everybody who acts for that user in turn."""
     token, _, held = _alive(found, Reason.ACTOR_TOKEN, minted, now=now, policy=policy)
     if token.client_id != client.client_id:
         raise InvalidRequest("The actor's token belongs to another client.", Reason.ACTOR_TOKEN)
+    if token.resource != subject.resource:
+        raise InvalidRequest("The actor's token is for another resource.", Reason.ACTOR_TOKEN)
     return (token.user_id, *token.act), held
 
 
-def _check_target(form: Mapping[str, str], policy: Policy) -> None:
-    narrow(form.get("resource"), policy=policy)
-    if "audience" in form and canonical(form["audience"]) != policy.resource:
-        raise InvalidTarget(f"The audience must be {policy.resource}.", Reason.FOREIGN_RESOURCE)
+def _check_target(form: Mapping[str, str], subject: AccessToken, policy: Policy) -> None:
+    for name in ("resource", "audience"):
+        granted(subject.resource, requested=form.get(name), policy=policy)
 
 
 def _scopes(form: Mapping[str, str], subject: AccessToken, client: Client) -> tuple[str, ...]:

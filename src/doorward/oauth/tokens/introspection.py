@@ -47,6 +47,8 @@ def introspect(
         raise InvalidRequest("token is missing.", Reason.MISSING_PARAMETER)
     if found is None or (found.expires_at is not None and found.expires_at <= now):
         return _INACTIVE
+    if not isinstance(found, HeaderToken) and found.resource not in policy.resources:
+        return _INACTIVE  # its door is gone or has another address, so no door accepts it
     if isinstance(found, HeaderToken):
         # The door refuses a token that was made for administration, so it is good for nothing behind the door either.
         is_for_doors = not found.capabilities
@@ -91,12 +93,13 @@ def _described(record: AccessToken | RefreshToken, policy: Policy) -> dict[str, 
 
 
 def _header_token(record: HeaderToken, policy: Policy) -> dict[str, object]:
+    audience = list(policy.resources)
     answer: dict[str, object] = {
         "active": True,
         "scope": " ".join(record.scopes),
         "username": record.user_id,
         "sub": record.user_id,
-        "aud": policy.resource,
+        "aud": audience[0] if len(audience) == 1 else audience,
         "iss": policy.issuer,
         "exp": record.expires_at,
         "iat": record.created_at,

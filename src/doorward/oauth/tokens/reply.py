@@ -7,7 +7,6 @@ Implements RFC 6749 s5.1. Does not know how a grant was proved, nor how sealing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +14,6 @@ import msgspec
 
 from doorward.oauth.errors import InvalidGrant, OAuthError, Reason
 from doorward.oauth.policy import Policy
-from doorward.oauth.resource_indicators import narrow
 from doorward.oauth.tokens import access_token_jwt
 from doorward.oauth.tokens.opaque import digest
 from doorward.oauth.tokens.terms import KEEP, TokenTerms
@@ -212,16 +210,3 @@ def check_key(bound_to: str | None, proved: str | None) -> None:
     """
     if bound_to is not None and bound_to != proved:
         raise InvalidGrant("This is bound to another DPoP key, or came without a proof.", Reason.FOREIGN_KEY)
-
-
-def check_resource(form: Mapping[str, str], granted: str, *, policy: Policy) -> None:
-    """Accept a token request for the resource that was granted, named or not.
-
-    Raises:
-        InvalidTarget: it names another resource; nothing is spent.
-        InvalidGrant: the door has a new address since, so its tokens would be refused: the client must ask again.
-
-    Spec: RFC 8707 s2.2
-    """
-    if narrow(form.get("resource"), policy=policy) != granted:
-        raise InvalidGrant("The door has moved. Ask the user again.", Reason.WRONG_RESOURCE)
