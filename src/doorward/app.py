@@ -24,17 +24,17 @@ from doorward.authority.dpop_proofs import DpopProofs
 from doorward.authority.kept_replies import wipe_all
 from doorward.authority.last_used import LastUsed
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
-from doorward.config.addresses import mcp_url, policy_of
+from doorward.config.addresses import mcp_url, policy_of, resource_of
 from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, Config, LoginKind
 from doorward.directory.declared_clients import read_declarations, store_declared
 from doorward.door.door import McpDoor
 from doorward.door.foreign_servers import prepared
 from doorward.door.foreign_tokens import NOTHING_TO_VERIFY
-from doorward.door.identity import UpstreamIdentity
 from doorward.door.ports import Peers
 from doorward.door.refusals import Refusals
 from doorward.door.replies import send_unavailable
+from doorward.door.services import DoorServices
 from doorward.edge.client_address import ClientAddresses
 from doorward.edge.frame import guarded
 from doorward.edge.router import reading
@@ -248,28 +248,30 @@ class _Running:
             FetchedClientDocuments(policy, store, door.clock, door.fetcher, door.entropy),
             IssuerKeys(door.fetcher, door.clock),
         )
-        self.door = McpDoor(
-            config=config,
+        self.addresses = ClientAddresses(config.trusted_proxies)
+        services = DoorServices(
             policy=policy,
-            upstream=door.upstream,
             store=door.store,
             clock=door.clock,
             entropy=door.entropy,
             sealer=keys.sealer("mcp session"),
-            worker_id=door.worker_id,
-            peers=door.peers,
+            addresses=self.addresses,
+            sign=authority.sign,
             proofs=proofs,
-            identity=_identity_for(door, authority) if config.upstream_identity == "jwt" else None,
             refusals=self.refusals,
             last_used=self.last_used,
             hooks=door.hooks,
+            peers=door.peers,
+            worker_id=door.worker_id,
+            listens_on=config.host,
+            write_timeout_seconds=config.write_timeout_seconds,
         )
+        self.door = McpDoor(settings=config, resource=resource_of(config), upstream=door.upstream, services=services)
         self.door_paths = self.door.paths
         self.router = router_for(authority, config, keys, door.hooks)
         here = Administration(policy, store, door.clock, door.entropy, keys, self.audit, mcp_url(config))
         self.router.mounts = {f"{ADMINISTRATION}/": administration_api(here, self.last_used)}
         self.answers = self._counted(door, authority)
-        self.addresses = ClientAddresses(config.trusted_proxies)
         self._run, self._numbers = secrets.token_hex(6), count(1)
         self.audit.start()
         self.upkeep = Upkeep()
@@ -333,9 +335,3 @@ class _Running:
         if self.retention_days:
             before = now - self.retention_days * DAY_SECONDS
             await purge_audit(store, self.audit, before, slack_seconds=DAY_SECONDS)
-
-
-def _identity_for(door: Door, authority: Authority) -> UpstreamIdentity:
-    url = door.upstream.audience or mcp_url(door.config)
-    issuer, clock, entropy = door.policy.issuer, door.clock, door.entropy
-    return UpstreamIdentity(sign=authority.sign, issuer=issuer, upstream_url=url, clock=clock, entropy=entropy)

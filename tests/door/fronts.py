@@ -12,6 +12,8 @@ from doorward.clock import CountingEntropy, FixedClock
 from doorward.config.addresses import resource_of
 from doorward.config.model import Config
 from doorward.door.door import McpDoor
+from doorward.door.services import DoorServices
+from doorward.edge.client_address import ClientAddresses
 from doorward.keys.sealing import Sealer
 from doorward.oauth.policy import Policy, by_uri
 from doorward.oauth.tokens import opaque as tokens
@@ -129,19 +131,28 @@ class Front:
         self.store = MemoryStore()
         self.entropy = CountingEntropy()
         self.config = Config(public_url=origin, **{"host": "0.0.0.0", **settings})
-        self.policy = Policy(issuer=origin, resources=by_uri(resource_of(self.config)))
+        self.resource = resource_of(self.config)
+        self.policy = Policy(issuer=origin, resources=by_uri(self.resource), other_hosts=self.config.allowed_hosts)
         self.sealer = Sealer("mcp session", b"kid1", {b"kid1": bytes(32)}, self.entropy)
         self.door = self.another_worker(**(door or {}))
 
-    def another_worker(self, **arguments: Any) -> McpDoor:
+    def another_worker(self, **services: Any) -> McpDoor:
+        """Return the same door once more, with other parts of the installation."""
+        shared = {
+            "policy": self.policy,
+            "store": self.store,
+            "clock": self.clock,
+            "entropy": self.entropy,
+            "sealer": self.sealer,
+            "addresses": ClientAddresses(self.config.trusted_proxies),
+            "listens_on": self.config.host,
+            "write_timeout_seconds": self.config.write_timeout_seconds,
+        }
         return McpDoor(
-            config=self.config,
-            policy=self.policy,
-            store=self.store,
-            clock=self.clock,
-            entropy=self.entropy,
-            sealer=self.sealer,
-            **{"upstream": self.upstream, **arguments},
+            settings=self.config,
+            resource=self.resource,
+            upstream=self.upstream,
+            services=DoorServices(**{**shared, **services}),
         )
 
     async def access_token(self, **changes: Any) -> str:
@@ -152,7 +163,7 @@ class Front:
             "client_id": "client-1",
             "user_id": "ann",
             "scopes": ("mcp",),
-            "resource": resource_of(self.config).uri,
+            "resource": self.resource.uri,
             "created_at": self.clock.now(),
             "expires_at": self.clock.now() + 3600,
         }

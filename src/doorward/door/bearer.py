@@ -10,23 +10,20 @@ Spec: RFC 6750 s2.1, s3; MCP 2026-07-28 basic/authorization (access token usage)
 from __future__ import annotations
 
 from doorward.authority.exchanged_tokens import actor_stands
-from doorward.authority.last_used import LastUsed
-from doorward.clock import Clock
-from doorward.config.model import AuthMode
+from doorward.config.model import Config
 from doorward.door.foreign_tokens import ForeignTokens
 from doorward.door.inbound import Inbound
 from doorward.door.ports import Headers
 from doorward.door.possession import Possession
-from doorward.hooks import NO_HOOKS, Hooks
+from doorward.door.services import DoorServices
 from doorward.oauth.errors import BearerError, Reason
 from doorward.oauth.metadata import protected_resource_url
-from doorward.oauth.policy import Policy, Resource
+from doorward.oauth.policy import Resource
 from doorward.oauth.tokens import bearer
 from doorward.oauth.tokens import opaque as tokens
 from doorward.oauth.tokens.access_token_jwt import is_shaped_like_one
 from doorward.records.accounts import HeaderToken
 from doorward.records.oauth import AccessToken
-from doorward.storage.port import Store
 from doorward.upstreams.port import Caller
 
 
@@ -35,32 +32,30 @@ class Authenticator:
 
     def __init__(
         self,
-        *,
-        mode: AuthMode,
-        policy: Policy,
+        settings: Config,
         resource: Resource,
-        store: Store,
-        clock: Clock,
-        token_header: str | None = None,
-        scopes_by_operation: bool = False,
-        possession: Possession | None = None,
-        last_used: LastUsed | None = None,
-        hooks: Hooks = NO_HOOKS,
+        services: DoorServices,
+        *,
+        possession: Possession | None,
+        demanded: tuple[str, ...],
     ) -> None:
-        self._mode = mode
-        self._policy = policy
+        self._mode = settings.auth
+        self._policy = services.policy
         self._resource = resource
-        self._store = store
-        self._clock = clock
+        self._store = services.store
+        self._clock = services.clock
         self._scopes = resource.scopes
-        # Where operations differ, the door decides once it has read which one is asked for.
-        self._demanded = () if scopes_by_operation else resource.scopes
+        self._demanded = demanded
+        """The scopes that every call needs."""
         self._possession = possession
-        self._last_used = last_used
-        self._foreign = None if hooks.verify_token is None else ForeignTokens(hooks, policy, resource, clock)
-        self._token_header = token_header.lower().encode("ascii") if token_header is not None else None
+        self._last_used = services.last_used
+        hooks = services.hooks
+        self._foreign = (
+            None if hooks.verify_token is None else ForeignTokens(hooks, services.policy, resource, services.clock)
+        )
+        self._token_header = None if settings.token_header is None else settings.token_header.lower().encode("ascii")
         # Metadata names an authorization server; where only header tokens count, it would lead clients astray.
-        self._resource_metadata = protected_resource_url(resource.uri) if mode == "oauth" else None
+        self._resource_metadata = protected_resource_url(resource.uri) if self._mode == "oauth" else None
         self._plain_challenge = self._build_challenge(None)
 
     async def identify(self, inbound: Inbound, method: str, base: Headers) -> Caller | None:

@@ -15,11 +15,6 @@ import logging
 from collections.abc import Mapping
 from itertools import count
 
-from doorward.authority.authority import Sealing
-from doorward.authority.dpop_proofs import DpopProofs
-from doorward.authority.last_used import LastUsed
-from doorward.clock import Clock, Entropy
-from doorward.config.addresses import resource_of
 from doorward.config.header_rules import header_lines
 from doorward.config.model import Config
 from doorward.door import replies
@@ -32,16 +27,13 @@ from doorward.door.foreign_servers import LIMITS_WRITES, closing, limited
 from doorward.door.guard import Guard, cors_headers, preflight_headers
 from doorward.door.identity import UpstreamIdentity
 from doorward.door.inbound import HeaderSorter, Inbound, trace_of
-from doorward.door.ports import Peers
 from doorward.door.possession import Possession
-from doorward.door.refusals import Refusals
 from doorward.door.replies import Refused
 from doorward.door.route import owned_paths
+from doorward.door.services import DoorServices
 from doorward.door.sessions import McpSessions, append_session
 from doorward.door.stream import PublicReply, UpstreamReply
-from doorward.edge.client_address import ClientAddresses
 from doorward.errors import Unavailable, UpstreamError, is_shutdown
-from doorward.hooks import NO_HOOKS, Hooks
 from doorward.logs import log, request_id, trace_id
 from doorward.mcp.era import Legacy, Modern, classify, classify_bodiless
 from doorward.mcp.headers import read_mirrored
@@ -49,8 +41,7 @@ from doorward.mcp.jsonrpc import INVALID_REQUEST, Refusal, read_message
 from doorward.mcp.sessions import McpSession
 from doorward.oauth.errors import BearerError
 from doorward.oauth.operation_scopes import OperationScopes
-from doorward.oauth.policy import Policy, Resource
-from doorward.storage.port import Store
+from doorward.oauth.policy import Resource
 from doorward.upstreams.port import Receive, Scope, Send, Upstream, UpstreamCall
 
 LOGGER = logging.getLogger("doorward.door")
@@ -63,54 +54,39 @@ _LISTEN = "subscriptions/listen"
 class McpDoor:
     """The ASGI application of one door; the router hands it the requests for `paths`."""
 
-    def __init__(
-        self,
-        *,
-        config: Config,
-        policy: Policy,
-        upstream: Upstream,
-        store: Store,
-        clock: Clock,
-        entropy: Entropy,
-        sealer: Sealing,
-        worker_id: str = "",
-        peers: Peers | None = None,
-        proofs: DpopProofs | None = None,
-        identity: UpstreamIdentity | None = None,
-        refusals: Refusals | None = None,
-        last_used: LastUsed | None = None,
-        hooks: Hooks = NO_HOOKS,
-    ) -> None:
-        self.paths = owned_paths(config.path)
+    def __init__(self, *, settings: Config, resource: Resource, upstream: Upstream, services: DoorServices) -> None:
+        self.paths = owned_paths(settings.path)
         """The decoded request paths that belong to this door."""
+        policy = services.policy
         self._upstream = upstream
-        self._body_limit_bytes, self._write_seconds = config.body_limit_bytes, config.write_timeout_seconds
-        self._sorter = _sorter(config)
-        self._guard = Guard(policy.issuer, config)
-        resource = resource_of(config)
-        self._operations, self._identity = _operations(config, resource), identity
-        self._possession = Possession(proofs, resource) if proofs is not None and config.auth == "oauth" else None
+        self._body_limit_bytes, self._write_seconds = settings.body_limit_bytes, services.write_timeout_seconds
+        self._sorter = _sorter(settings)
+        self._guard = Guard(
+            policy.issuer,
+            listens_on=services.listens_on,
+            allowed_hosts=policy.other_hosts,
+            allowed_origins=settings.allowed_origins,
+        )
+        self._operations = _operations(settings, resource)
+        self._identity = _identity(settings, resource, upstream, services)
+        self._possession = _possession(settings, resource, services)
         self._authenticator = Authenticator(
-            mode=config.auth,
-            policy=policy,
-            resource=resource,
-            store=store,
-            clock=clock,
-            token_header=config.token_header,
-            scopes_by_operation=self._operations is not None,
+            settings,
+            resource,
+            services,
             possession=self._possession,
-            last_used=last_used,
-            hooks=hooks,
+            # Where operations differ, the door decides once it has read which one is asked for.
+            demanded=resource.scopes if self._operations is None else (),
         )
         # A session that a remote server keeps belongs to no worker: each of them reaches it alike.
-        holder = worker_id if upstream.keeps_sessions_here else ""
-        self._sessions = McpSessions(sealer, door_path=config.path, worker_id=holder, peers=peers)
-        self._addresses = ClientAddresses(config.trusted_proxies)
+        holder = services.worker_id if upstream.keeps_sessions_here else ""
+        self._sessions = McpSessions(services.sealer, door_path=settings.path, worker_id=holder, peers=services.peers)
+        self._addresses = services.addresses
         scheme, _, host = policy.issuer.partition("://")
         self._forwarded = [(b"x-forwarded-proto", scheme.encode()), (b"x-forwarded-host", host.encode())]
-        self._refusals, self._drain = refusals, asyncio.Event()
+        self._refusals, self._drain = services.refusals, asyncio.Event()
         # Ids need to be distinct, not secret: a random start and a counter spare a system call for each request.
-        self._run, self._numbers = entropy.random_bytes(6).hex(), count(1)
+        self._run, self._numbers = services.entropy.random_bytes(6).hex(), count(1)
         self.counts = DoorCounts()
 
     def drain(self) -> None:
@@ -353,17 +329,39 @@ class McpDoor:
         await exchange.end_stream(replies.upstream_fault_body(error, upstream=name, rpc_id=rpc_id))
 
 
-def _sorter(config: Config) -> HeaderSorter:
-    replaced = [name for name, _ in header_lines(config.upstream_headers or "")]
-    return HeaderSorter(config.token_header, forwarded=config.forward_headers, replaced=replaced)
+def _sorter(settings: Config) -> HeaderSorter:
+    replaced = [name for name, _ in header_lines(settings.upstream_headers or "")]
+    return HeaderSorter(settings.token_header, forwarded=settings.forward_headers, replaced=replaced)
 
 
-def _operations(config: Config, resource: Resource) -> OperationScopes | None:
+def _operations(settings: Config, resource: Resource) -> OperationScopes | None:
     """Return the scopes of single operations; None where all have the same."""
     operations = OperationScopes(
-        resource.scopes, tools=config.tool_scopes, methods=config.method_scopes, implies=config.scope_implies
+        resource.scopes, tools=settings.tool_scopes, methods=settings.method_scopes, implies=settings.scope_implies
     )
     return None if operations.is_plain else operations
+
+
+def _possession(settings: Config, resource: Resource, services: DoorServices) -> Possession | None:
+    """Return the rule for tokens that are bound to a key; None where no token of that kind counts."""
+    if services.proofs is None or settings.auth != "oauth":
+        return None
+    return Possession(services.proofs, resource)
+
+
+def _identity(
+    settings: Config, resource: Resource, upstream: Upstream, services: DoorServices
+) -> UpstreamIdentity | None:
+    """Return what states to the upstream who is calling; None where it is not told."""
+    if settings.upstream_identity != "jwt" or services.sign is None:
+        return None
+    return UpstreamIdentity(
+        sign=services.sign,
+        issuer=services.policy.issuer,
+        upstream_url=upstream.audience or resource.uri,
+        clock=services.clock,
+        entropy=services.entropy,
+    )
 
 
 def _no_session(exchange: Exchange) -> Refusal:

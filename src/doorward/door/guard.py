@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from doorward.config.model import Config
 from doorward.door.ports import Headers
 
 CLIENT_ORIGINS = (
@@ -46,15 +45,22 @@ _PREFLIGHT_LIFETIME_SECONDS = b"7200"
 class Guard:
     """The checks of one door."""
 
-    def __init__(self, public_origin: str, config: Config) -> None:
+    def __init__(
+        self,
+        public_origin: str,
+        *,
+        listens_on: str,
+        allowed_hosts: tuple[str, ...] = (),
+        allowed_origins: tuple[str, ...] = (),
+    ) -> None:
         public = urlsplit(public_origin)
         public_is_local = (public.hostname or "") in LOOPBACK_NAMES
-        self._hosts = frozenset(host.lower().encode() for host in (public.netloc, *config.allowed_hosts))
+        self._hosts = frozenset(host.lower().encode() for host in (public.netloc, *allowed_hosts))
         # Behind a proxy on the same machine the Host may be the address that the proxy was told to connect to.
-        self._loopback_hosts = public_is_local or config.host in LOOPBACK_NAMES
+        self._loopback_hosts = public_is_local or listens_on in LOOPBACK_NAMES
         self._loopback_origins = public_is_local
         self._default_port = b"443" if public.scheme == "https" else b"80"
-        origins = (public_origin, *CLIENT_ORIGINS, *config.allowed_origins)
+        origins = (public_origin, *CLIENT_ORIGINS, *allowed_origins)
         self._origins = frozenset(origin.lower().rstrip("/").encode() for origin in origins)
 
     def host_is_allowed(self, host: bytes | None) -> bool:

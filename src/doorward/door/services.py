@@ -1,0 +1,44 @@
+"""What all doors of an installation share: the store, the keys, the clock, and who counts what they refuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from doorward.authority.authority import Sealing
+from doorward.authority.dpop_proofs import DpopProofs
+from doorward.authority.last_used import LastUsed
+from doorward.clock import Clock, Entropy
+from doorward.door.ports import Peers
+from doorward.door.refusals import Refusals
+from doorward.edge.client_address import ClientAddresses
+from doorward.hooks import NO_HOOKS, Hooks
+from doorward.oauth.policy import Policy
+from doorward.oauth.tokens.access_token_jwt import Sign
+from doorward.storage.port import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorServices:
+    """The parts of the installation that a door uses. What one door alone has is in its settings."""
+
+    policy: Policy
+    store: Store
+    clock: Clock
+    entropy: Entropy
+    sealer: Sealing
+    """Seals the ids of sessions and of events."""
+    addresses: ClientAddresses
+    sign: Sign | None = None
+    """Signs what the door states to its upstream; None: no door of the installation states anything."""
+    proofs: DpopProofs | None = None
+    """None: no token is bound to a key."""
+    refusals: Refusals | None = None
+    last_used: LastUsed | None = None
+    hooks: Hooks = NO_HOOKS
+    peers: Peers | None = None
+    worker_id: str = ""
+    """Which of the worker processes this is; empty if it is the only one."""
+    listens_on: str = "127.0.0.1"
+    """The host that the process listens on, as it is set."""
+    write_timeout_seconds: float = 20
+    """How long a client may not read, under a server that does not limit that itself."""
