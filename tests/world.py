@@ -78,7 +78,7 @@ class World:
             "code_challenge": CHALLENGE,
             "code_challenge_method": "S256",
             "state": "opaque",
-            "resource": self.door.policy.default_resource.uri,
+            "resource": next(iter(self.door.policy.resources)),
         } | changes
         return {name: value for name, value in parameters.items() if value != "-"}
 

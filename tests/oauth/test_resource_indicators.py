@@ -1,8 +1,11 @@
-import pytest
-from oauth.given import DOOR, POLICY, RESOURCE
+from dataclasses import replace
 
-from doorward.oauth.errors import InvalidTarget, Reason
-from doorward.oauth.resource_indicators import canonical, narrow
+import pytest
+from oauth.given import DOOR, ISSUER, NOTES, POLICY, RESOURCE, TWO_DOORS
+
+from doorward.oauth.errors import InvalidGrant, InvalidTarget, Reason
+from doorward.oauth.policy import by_uri
+from doorward.oauth.resource_indicators import canonical, granted, narrow
 
 
 @pytest.mark.parametrize(
@@ -67,3 +70,68 @@ def test_any_other_resource_is_foreign(other):
 )
 def test_there_is_one_canonical_spelling(uri, spelling):
     assert canonical(uri) == spelling
+
+
+@pytest.mark.parametrize(
+    ("requested", "default", "door"),
+    [
+        (RESOURCE, "", DOOR),
+        (NOTES.uri, "", NOTES),
+        (f"{NOTES.uri}/", "", NOTES),
+        ("HTTPS://Door.example:443/notes/mcp/", "mcp", NOTES),
+        (None, "notes", NOTES),
+        (None, "mcp", DOOR),
+        (RESOURCE, "notes", DOOR),
+    ],
+)
+def test_of_several_doors_the_named_one_is_meant_and_otherwise_the_default(requested, default, door):
+    assert narrow(requested, policy=replace(TWO_DOORS, default_door=default)) == door
+
+
+@pytest.mark.parametrize(
+    ("requested", "reason", "told"),
+    [
+        (None, Reason.MISSING_RESOURCE, ("2 resources", "parameter resource", "default_door")),
+        ("", Reason.FOREIGN_RESOURCE, ("none of the 2",)),
+        (ISSUER, Reason.FOREIGN_RESOURCE, ("none of the 2",)),
+        (f"{ISSUER}/notes", Reason.FOREIGN_RESOURCE, ("none of the 2",)),
+        (f"{NOTES.uri}//", Reason.FOREIGN_RESOURCE, ("none of the 2",)),
+        (f"{NOTES.uri}/x", Reason.FOREIGN_RESOURCE, ("none of the 2",)),
+    ],
+)
+def test_no_door_is_guessed(requested, reason, told):
+    with pytest.raises(InvalidTarget) as refused:
+        narrow(requested, policy=TWO_DOORS)
+    assert refused.value.reason is reason
+    assert all(part in refused.value.description for part in told)
+
+
+def test_nothing_is_granted_for_a_door_that_takes_header_tokens_only():
+    closed = replace(NOTES, takes_access_tokens=False)
+    policy = replace(TWO_DOORS, resources=by_uri(DOOR, closed))
+    assert narrow(None, policy=policy) == DOOR
+    with pytest.raises(InvalidTarget):
+        narrow(closed.uri, policy=policy)
+    with pytest.raises(InvalidTarget):
+        narrow(None, policy=replace(policy, default_door="notes"))
+
+
+@pytest.mark.parametrize("requested", [None, NOTES.uri, f"{NOTES.uri}/", "HTTPS://door.example/notes/mcp"])
+@pytest.mark.parametrize("default", ["", "mcp"])
+def test_what_was_granted_for_a_door_stays_at_that_door(requested, default):
+    assert granted(NOTES.uri, requested=requested, policy=replace(TWO_DOORS, default_door=default)) == NOTES
+
+
+@pytest.mark.parametrize("requested", [RESOURCE, f"{RESOURCE}/", ISSUER, "", "https://evil.example/mcp"])
+def test_what_was_granted_for_a_door_is_not_moved_to_another(requested):
+    with pytest.raises(InvalidTarget) as refused:
+        granted(NOTES.uri, requested=requested, policy=TWO_DOORS)
+    assert refused.value.reason is Reason.FOREIGN_RESOURCE
+    assert NOTES.uri in refused.value.description
+
+
+@pytest.mark.parametrize("requested", [None, RESOURCE, NOTES.uri, "https://evil.example/mcp"])
+def test_what_was_granted_for_a_door_that_is_gone_needs_the_user_again(requested):
+    with pytest.raises(InvalidGrant) as refused:
+        granted(NOTES.uri, requested=requested, policy=POLICY)
+    assert refused.value.reason is Reason.WRONG_RESOURCE

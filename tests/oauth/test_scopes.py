@@ -1,5 +1,5 @@
 import pytest
-from oauth.given import DOOR, a_client
+from oauth.given import DOOR, NOTES, a_client
 
 from doorward.oauth.errors import InvalidScope, Reason
 from doorward.oauth.policy import Resource
@@ -100,3 +100,20 @@ STEPPED = Resource("https://door.example/mcp", "mcp", ("read",), ("write", "admi
 )
 def test_a_client_begins_with_the_scopes_of_the_door_and_steps_up(requested, source, registered, granted):
     assert grantable(requested, client=a_client(source=source, scope=registered), resource=STEPPED) == granted
+
+
+@pytest.mark.parametrize(
+    ("requested", "granted"),
+    [
+        ((), ("notes",)),
+        (("notes", "read", "write"), ("notes",)),
+        (("notes:all", "read"), ("notes:all",)),
+        (("read", "write"), None),
+    ],
+)
+def test_scopes_are_those_of_the_door_and_not_of_another_one(requested, granted):
+    if granted is not None:
+        assert grantable(requested, client=a_client(), resource=NOTES) == granted
+        return
+    with pytest.raises(InvalidScope):
+        grantable(requested, client=a_client(), resource=NOTES)

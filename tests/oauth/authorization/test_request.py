@@ -1,7 +1,19 @@
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from oauth.given import CHALLENGE, ISSUER, NOW, POLICY, REDIRECT_URI, RESOURCE, a_client, a_request
+from oauth.given import (
+    CHALLENGE,
+    ISSUER,
+    NOTES,
+    NOW,
+    POLICY,
+    REDIRECT_URI,
+    RESOURCE,
+    TWO_DOORS,
+    a_client,
+    a_request,
+)
 
 from doorward.oauth.authorization.request import approve, deny, next_step, trusted_client_target, validate
 from doorward.oauth.clients.terms import terms
@@ -24,11 +36,11 @@ PARAMETERS = {
 }
 
 
-def start(parameters, client=None):
+def start(parameters, client=None, policy=POLICY):
     client = client or a_client()
-    target = trusted_client_target(parameters, client, now=NOW, policy=POLICY)
+    target = trusted_client_target(parameters, client, now=NOW, policy=policy)
     return validate(
-        parameters, client, redirect_uri=target, request_id="r1", browser_digest="b1", now=NOW, policy=POLICY
+        parameters, client, redirect_uri=target, request_id="r1", browser_digest="b1", now=NOW, policy=policy
     )
 
 
@@ -317,3 +329,36 @@ def test_only_the_user_who_signed_in_for_the_request_can_approve_it():
         approved(a_request(user_id="u2"))
     assert refused.value.reason is Reason.OTHER_USER
     assert approved(a_request(user_id="u1")).changes
+
+
+@pytest.mark.parametrize(
+    ("parameters", "default", "expected"),
+    [
+        (without("scope", resource=NOTES.uri), "", (NOTES.uri, ("notes",))),
+        (without("scope", resource=f"{NOTES.uri}/"), "mcp", (NOTES.uri, ("notes",))),
+        (without(resource=NOTES.uri, scope="notes:all read"), "", (NOTES.uri, ("notes:all",))),
+        (without("scope", "resource"), "notes", (NOTES.uri, ("notes",))),
+        (without("scope"), "notes", (RESOURCE, ("read", "write"))),
+        (without("scope", "resource"), "", "invalid_target"),
+        (without("scope", resource=ISSUER), "", "invalid_target"),
+        (without(resource=NOTES.uri, scope="read"), "", "invalid_scope"),
+    ],
+)
+def test_a_request_is_for_one_of_several_doors_and_for_scopes_of_that_door(parameters, default, expected):
+    policy = replace(TWO_DOORS, default_door=default)
+    if isinstance(expected, tuple):
+        asked = start(parameters, policy=policy)
+        assert (asked.resource, asked.scopes) == expected
+        return
+    with pytest.raises(RedirectAuthorizationError) as refused:
+        start(parameters, policy=policy)
+    assert refused.value.error == expected
+
+
+def test_nothing_is_granted_at_a_door_that_is_gone_since_the_user_was_asked():
+    asked = a_request(resource=NOTES.uri, scopes=("notes",))
+    grant, code = (each.record for each in approved(asked, policy=TWO_DOORS).changes[1:3])
+    assert (grant.resource, code.resource) == (NOTES.uri, NOTES.uri)
+    with pytest.raises(LocalAuthorizationError) as refused:
+        approved(asked)
+    assert refused.value.reason is Reason.WRONG_RESOURCE

@@ -3,10 +3,12 @@ from oauth.given import (
     DOOR,
     ISSUER,
     MINTED,
+    NOTES,
     NOW,
     POLICY,
     REDIRECT_URI,
     RESOURCE,
+    TWO_DOORS,
     VERIFIER,
     Wrapping,
     a_client,
@@ -238,3 +240,26 @@ def test_a_stranger_with_a_redeemed_code_cannot_end_the_grant(given, reason):
     with pytest.raises(OAuthError) as refused:
         redeem(code=redeemed(), now=NOW + 60, **given)
     assert refused.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("resource", "policy", "error"),
+    [
+        (None, TWO_DOORS, None),
+        (NOTES.uri, TWO_DOORS, None),
+        (f"{NOTES.uri}/", TWO_DOORS, None),
+        (RESOURCE, TWO_DOORS, "invalid_target"),
+        ("https://evil.example/mcp", TWO_DOORS, "invalid_target"),
+        (None, POLICY, "invalid_grant"),
+        (RESOURCE, POLICY, "invalid_grant"),
+    ],
+)
+def test_a_code_gives_tokens_for_the_door_it_was_made_for_and_no_other(resource, policy, error):
+    code, grant = a_code(resource=NOTES.uri, scopes=("notes",)), a_grant(resource=NOTES.uri, scopes=("notes",))
+    if error is None:
+        _, _, access, successor = redeem(form(resource=resource), code=code, grant=grant, policy=policy).changes
+        assert (access.record.resource, successor.record.resource) == (NOTES.uri, NOTES.uri)
+        return
+    with pytest.raises(OAuthError) as refused:
+        redeem(form(resource=resource), code=code, grant=grant, policy=policy)
+    assert refused.value.error == error

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from oauth.given import MINTED, NOW, POLICY, RESOURCE, a_client, a_grant, changed
+from oauth.given import ISSUER, MINTED, NOTES, NOW, POLICY, RESOURCE, TWO_DOORS, a_client, a_grant, changed
 
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS
@@ -149,3 +149,32 @@ def test_everybody_else_is_refused(changes, error, reason):
 def test_a_grant_of_a_person_is_never_taken_for_the_standing_one():
     consented = changed(a_grant(), client_id="c1", user_id="robot")
     assert isinstance(decided(grants=[consented]).changes[2], Insert)
+
+
+@pytest.mark.parametrize(
+    ("form", "default", "got"),
+    [
+        ({"resource": NOTES.uri}, "", (NOTES.uri, ("notes",))),
+        ({"resource": f"{NOTES.uri}/", "scope": "notes:all read"}, "", (NOTES.uri, ("notes:all",))),
+        ({"resource": RESOURCE}, "notes", (RESOURCE, ("read", "write"))),
+        ({}, "notes", (NOTES.uri, ("notes",))),
+        ({}, "", "invalid_target"),
+        ({"resource": ISSUER}, "", "invalid_target"),
+        ({"resource": NOTES.uri, "scope": "read"}, "", "invalid_scope"),
+    ],
+)
+def test_of_several_doors_the_service_client_names_one(form, default, got):
+    policy = replace(TWO_DOORS, default_door=default)
+    if isinstance(got, tuple):
+        access = decided(form, policy=policy).changes[-1].record
+        assert (access.resource, access.scopes) == got
+        return
+    with pytest.raises(OAuthError) as refused:
+        decided(form, policy=policy)
+    assert refused.value.error == got
+
+
+def test_a_standing_grant_of_one_door_is_not_used_for_another():
+    grant = decided({"resource": NOTES.uri}, grants=[standing()], policy=TWO_DOORS).changes[2].record
+    assert grant.resource == NOTES.uri
+    assert grant.grant_id != standing().record.grant_id

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from oauth.given import DOOR, ISSUER, MINTED, NOW, POLICY, RESOURCE, Wrapping, a_client, changed
+from oauth.given import DOOR, ISSUER, MINTED, NOTES, NOW, POLICY, RESOURCE, TWO_DOORS, Wrapping, a_client, changed
 
 from doorward.oauth.authorization.device import (
     DeviceCodes,
@@ -31,8 +31,8 @@ FORM = {"device_code": "the-device-code"}
 MOVED = replace(POLICY, resources=by_uri(replace(DOOR, uri="https://door.example/new")))
 
 
-def answered(found=WAITING, client=CLIENT, user=USER, *, approved=True, now=NOW + 9):
-    return answer(found, client, user, approved=approved, grant_id="g1", now=now, policy=POLICY)
+def answered(found=WAITING, client=CLIENT, user=USER, *, approved=True, now=NOW + 9, policy=POLICY):
+    return answer(found, client, user, approved=approved, grant_id="g1", now=now, policy=policy)
 
 
 FINISHED, GRANT = (Stored(change.record, 18) for change in answered().changes[:2])
@@ -238,3 +238,30 @@ def test_every_other_poll_is_refused(changes, error, reason):
 def test_no_code_is_in_a_repr():
     assert "the-device-code" not in repr(CODES)
     assert "BCDF" not in repr(CODES)
+
+
+def test_a_device_waits_for_one_door_and_gets_tokens_for_that_one():
+    begun = begin({"resource": f"{NOTES.uri}/"}, client=CLIENT.record, codes=CODES, now=NOW, policy=TWO_DOORS)
+    waits = Stored(begun.changes[0].record, 17)
+    assert (waits.record.resource, waits.record.scopes) == (NOTES.uri, ("notes",))
+    finished, grant = (Stored(each.record, 18) for each in answered(waits, policy=TWO_DOORS).changes[:2])
+    assert grant.record.resource == NOTES.uri
+    tokens = polled(device=finished, grant=grant, policy=TWO_DOORS).changes[2:]
+    assert {each.record.resource for each in tokens} == {NOTES.uri}
+    with pytest.raises(OAuthError) as refused:
+        polled(FORM | {"resource": RESOURCE}, device=finished, grant=grant, policy=TWO_DOORS)
+    assert refused.value.error == "invalid_target"
+
+
+@pytest.mark.parametrize("form", [{}, {"resource": ISSUER}, {"resource": "https://evil.example/mcp"}])
+def test_a_device_that_names_no_door_of_several_does_not_begin(form):
+    with pytest.raises(OAuthError) as refused:
+        begin(form, client=CLIENT.record, codes=CODES, now=NOW, policy=TWO_DOORS)
+    assert refused.value.error == "invalid_target"
+
+
+def test_a_device_is_not_allowed_at_a_door_that_has_moved():
+    with pytest.raises(LocalAuthorizationError) as refused:
+        answered(policy=MOVED)
+    assert refused.value.reason is Reason.WRONG_RESOURCE
+    assert answered(approved=False, policy=MOVED).reply is False

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from oauth.given import ISSUER, NOW, POLICY, RESOURCE, a_client
+from oauth.given import DOOR, ISSUER, NOTES, NOW, POLICY, RESOURCE, TWO_DOORS, a_client
 from oauth.grants.id_jags import EC, ED, IDP, KEYS, RSA, Forger, Place, claims, header, maced, signed
 
 from doorward.oauth.compact_jws import is_signed, read_compact
@@ -150,3 +150,19 @@ def test_one_jti_of_two_issuers_is_two_assertions():
     policy = replace(POLICY, trusted_issuers=(TRUSTED, other))
     seen = {checked(signed(header(), said(iss=iss)), policy=policy).seen.key for iss in (IDP, "https://other.example")}
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("resource", "door"),
+    [(RESOURCE, DOOR), (NOTES.uri, NOTES), (f"{NOTES.uri}/", NOTES), (ISSUER, None), ([RESOURCE, NOTES.uri], None)],
+)
+@pytest.mark.parametrize("default", ["", "mcp"])
+def test_an_assertion_is_for_the_one_door_that_it_names(resource, door, default):
+    policy = replace(TRUSTING, resources=TWO_DOORS.resources, default_door=default)
+    text = signed(header(), said(resource=resource))
+    if door is not None:
+        assert checked(text, policy=policy).resource == door
+        return
+    with pytest.raises(InvalidGrant) as refused:
+        checked(text, policy=policy)
+    assert refused.value.reason is Reason.ASSERTION_RESOURCE

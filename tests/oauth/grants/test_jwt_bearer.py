@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from oauth.given import DOOR, ISSUER, MINTED, NOW, POLICY, RESOURCE, a_client, changed
+from oauth.given import DOOR, ISSUER, MINTED, NOTES, NOW, POLICY, RESOURCE, TWO_DOORS, a_client, changed
 
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grant_types import JWT_BEARER
@@ -142,3 +142,23 @@ def test_only_a_confidential_client_with_the_grant_may_present_one(form, client,
         presented_assertion(form, client.record)
     assert refused.value.reason is Reason[reason]
     assert presented_assertion({"assertion": "a.b.c"}, CLIENT.record) == "a.b.c"
+
+
+@pytest.mark.parametrize(
+    ("form", "got"),
+    [
+        ({}, (NOTES.uri, ("notes",))),
+        ({"resource": NOTES.uri, "scope": "notes:all read"}, (NOTES.uri, ("notes:all",))),
+        ({"resource": RESOURCE}, "invalid_target"),
+        ({"scope": "read"}, "invalid_scope"),
+    ],
+)
+def test_the_token_is_for_the_door_of_the_assertion(form, got):
+    identity = replace(IDENTITY, resource=NOTES)
+    if isinstance(got, tuple):
+        access = decided(form, identity=identity, policy=TWO_DOORS).changes[-1].record
+        assert (access.resource, access.scopes) == got
+        return
+    with pytest.raises(OAuthError) as refused:
+        decided(form, identity=identity, policy=TWO_DOORS)
+    assert refused.value.error == got

@@ -3,8 +3,11 @@ from oauth.given import (
     DOOR,
     ISSUER,
     MINTED,
+    NOTES,
     NOW,
     POLICY,
+    RESOURCE,
+    TWO_DOORS,
     Wrapping,
     a_client,
     a_grant,
@@ -212,3 +215,28 @@ def test_a_reply_that_cannot_be_opened_within_the_window_accuses_nobody():
     with pytest.raises(OAuthError) as refused:
         refreshed(presented=rotated(), now=LATER + 1, sealing=sealing)
     assert (refused.value.error, refused.value.reason) == ("invalid_grant", Reason.REPLY_LOST)
+
+
+@pytest.mark.parametrize(
+    ("resource", "policy", "error"),
+    [
+        (None, TWO_DOORS, None),
+        (NOTES.uri, TWO_DOORS, None),
+        (f"{NOTES.uri}/", TWO_DOORS, None),
+        (RESOURCE, TWO_DOORS, "invalid_target"),
+        ("https://evil.example/mcp", TWO_DOORS, "invalid_target"),
+        (None, POLICY, "invalid_grant"),
+        (RESOURCE, POLICY, "invalid_grant"),
+    ],
+)
+def test_a_refresh_stays_at_its_door(resource, policy, error):
+    presented = a_refresh_token(resource=NOTES.uri, scopes=("notes",))
+    given = FORM if resource is None else FORM | {"resource": resource}
+    grant = a_grant(resource=NOTES.uri, scopes=("notes",))
+    if error is None:
+        _, _, access, successor = refreshed(given, presented=presented, grant=grant, policy=policy).changes
+        assert (access.record.resource, successor.record.resource) == (NOTES.uri, NOTES.uri)
+        return
+    with pytest.raises(OAuthError) as refused:
+        refreshed(given, presented=presented, grant=grant, policy=policy)
+    assert refused.value.error == error

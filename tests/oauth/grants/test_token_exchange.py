@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from oauth.given import MINTED, NOW, POLICY, RESOURCE, a_client, a_grant, an_access_token, changed
+from oauth.given import MINTED, NOTES, NOW, POLICY, RESOURCE, TWO_DOORS, a_client, a_grant, an_access_token, changed
 
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grant_types import TOKEN_EXCHANGE
@@ -204,3 +204,39 @@ def test_the_check_finds_an_exchange_that_takes_the_clients_word():
         return replace(decision, changes=(*decision.changes[:-1], Insert(wider)))
 
     assert len(widenings(careless)) == 4
+
+
+AT_NOTES = Exchanged(
+    Stored(an_access_token(resource=NOTES.uri, scopes=("notes",)), 21), a_grant(resource=NOTES.uri, scopes=("notes",))
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({}, None),
+        ({"resource": NOTES.uri, "audience": f"{NOTES.uri}/"}, None),
+        ({"resource": RESOURCE}, "invalid_target"),
+        ({"audience": RESOURCE}, "invalid_target"),
+        ({"scope": "read"}, "invalid_scope"),
+    ],
+)
+def test_an_exchange_stays_at_the_door_of_its_subject(more, error):
+    if error is None:
+        assert given(exchanged(FORM | more, subject=AT_NOTES, policy=TWO_DOORS)).resource == NOTES.uri
+        return
+    with pytest.raises(OAuthError) as refused:
+        exchanged(FORM | more, subject=AT_NOTES, policy=TWO_DOORS)
+    assert refused.value.error == error
+
+
+def test_nobody_acts_at_one_door_with_a_token_of_another():
+    with pytest.raises(OAuthError) as refused:
+        exchanged(WITH_ACTOR, subject=AT_NOTES, actor=ACTOR, policy=TWO_DOORS)
+    assert refused.value.reason is Reason.ACTOR_TOKEN
+
+
+def test_a_token_of_a_door_that_is_gone_gives_no_other():
+    with pytest.raises(OAuthError) as refused:
+        exchanged(subject=AT_NOTES)
+    assert refused.value.reason is Reason.SUBJECT_TOKEN

@@ -2,7 +2,18 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from oauth.given import ISSUER, NOW, POLICY, RESOURCE, a_client, a_grant, a_refresh_token, an_access_token
+from oauth.given import (
+    ISSUER,
+    NOTES,
+    NOW,
+    POLICY,
+    RESOURCE,
+    TWO_DOORS,
+    a_client,
+    a_grant,
+    a_refresh_token,
+    an_access_token,
+)
 
 from doorward.oauth.errors import InvalidClient, InvalidRequest, Reason
 from doorward.oauth.tokens.introspection import introspect, jwt_claims
@@ -110,3 +121,17 @@ def test_a_signed_answer_is_for_the_caller_and_says_nothing_about_the_token_outs
         "iat": NOW,
         "token_introspection": answer,
     }
+
+
+def test_each_token_is_for_its_own_door_and_a_header_token_for_all():
+    access = an_access_token(resource=NOTES.uri)
+    assert ask(access, policy=TWO_DOORS)["aud"] == NOTES.uri
+    assert ask(an_access_token(), policy=TWO_DOORS)["aud"] == RESOURCE
+    assert ask(HEADER, client=SERVER, policy=TWO_DOORS)["aud"] == [RESOURCE, NOTES.uri]
+    assert ask(HEADER, client=SERVER)["aud"] == RESOURCE
+
+
+def test_a_token_of_a_door_that_is_gone_is_good_for_nothing():
+    for found in (an_access_token(resource=NOTES.uri), a_refresh_token(resource=NOTES.uri).record):
+        assert ask(found, policy=TWO_DOORS)["active"] is True
+        assert ask(found) == INACTIVE

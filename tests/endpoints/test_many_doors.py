@@ -1,0 +1,143 @@
+"""One authorization server for two doors, as a client and a person meet it."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from world import ISSUER, PASSWORD, REDIRECT_URI, RESOURCE, World, echo_app, query_of
+
+from doorward import Door
+from doorward.clock import FixedClock
+from doorward.directory.clients import add_client
+from doorward.oauth.policy import Resource
+
+NOTES = Resource(f"{ISSUER}/notes/mcp", "notes", ("notes",), title="Team notes")
+PROTECTED = "/.well-known/oauth-protected-resource"
+
+
+@asynccontextmanager
+async def two_doors(tmp_path, *, default_door="", **settings):
+    """Run a door whose authorization server knows a second one."""
+    clock = FixedClock()
+    door = Door(
+        *(echo_app,), public_url=ISSUER, data_dir=tmp_path / "data", clock=clock, owner_password=PASSWORD, **settings
+    )
+    resources = {**door.policy.resources, NOTES.uri: NOTES}
+    door.policy = replace(door.policy, resources=resources, default_door=default_door)
+    async with door.lifespan():
+        yield World(door, clock)
+
+
+async def tokens_for(front, client_id, resource):
+    return (await front.redeem(client_id, await front.code(client_id, resource=resource))).json()
+
+
+async def test_the_page_names_the_door_and_the_token_is_for_that_door(tmp_path):
+    async with two_doors(tmp_path) as front:
+        client_id = await front.known_client()
+        async with front.browser() as browser:
+            answer = await browser.get("/authorize", params=front.authorize_parameters(client_id, resource=NOTES.uri))
+            sign_in = await browser.get(answer.headers["location"])
+            assert f'Team notes</strong> at <span class="resource">{NOTES.uri}<' in sign_in.text
+            consent = await front.submit(browser, sign_in, username="owner", password=PASSWORD)
+            assert f'Team notes</strong> at <span class="resource">{NOTES.uri}<' in consent.text
+            assert "<code>notes</code>" in consent.text
+            assert "<code>mcp</code>" not in consent.text
+            code = query_of(await front.submit(browser, consent, decision="approve"))["code"]
+        tokens = (await front.redeem(client_id, code)).json()
+        assert tokens["scope"] == "notes"
+        refused = await front.call(tokens["access_token"])
+        assert refused.status_code == 401
+        assert f'resource_metadata="{ISSUER}{PROTECTED}/mcp"' in refused.headers["www-authenticate"]
+        assert (await front.call((await tokens_for(front, client_id, RESOURCE))["access_token"])).status_code == 200
+
+
+@pytest.mark.parametrize("resource", ["-", ISSUER, f"{ISSUER}/notes", "https://evil.example/mcp"])
+async def test_without_a_default_the_client_must_name_a_door(tmp_path, resource):
+    async with two_doors(tmp_path) as front:
+        client_id = await front.known_client()
+        async with front.browser() as browser:
+            answer = await browser.get("/authorize", params=front.authorize_parameters(client_id, resource=resource))
+        assert query_of(answer)["error"] == "invalid_target"
+        assert query_of(answer)["iss"] == ISSUER
+
+
+async def test_a_client_that_names_no_door_gets_the_default(tmp_path):
+    async with two_doors(tmp_path, default_door="notes") as front:
+        tokens = await tokens_for(front, await front.known_client(), "-")
+        assert tokens["scope"] == "notes"
+
+
+async def test_code_and_refresh_token_of_one_door_give_nothing_at_another_and_stay_good(tmp_path):
+    async with two_doors(tmp_path) as front:
+        client_id = await front.known_client()
+        code = await front.code(client_id, resource=f"{NOTES.uri}/")
+        for resource in (RESOURCE, ISSUER):
+            refused = await front.redeem(client_id, code, resource=resource)
+            assert (refused.status_code, refused.json()["error"]) == (400, "invalid_target")
+        tokens = (await front.redeem(client_id, code, resource=f"{NOTES.uri}/")).json()
+        form = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": tokens["refresh_token"]}
+        refused = await front.token(**form, resource=RESOURCE)
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_target")
+        assert (await front.token(**form)).json()["scope"] == "notes"
+
+
+async def test_a_consent_for_one_door_spares_no_question_at_another(tmp_path):
+    async with two_doors(tmp_path, remember_consent=True) as front:
+        client_id = await front.known_client()
+        async with front.browser() as browser:
+            await front.sign_in(browser, client_id, resource=RESOURCE)
+            browser.headers["sec-fetch-site"] = "none"  # as a person types it, or a program of theirs opens it
+            page = await front.sign_in(browser, client_id, resource=RESOURCE)
+            del browser.headers["sec-fetch-site"]
+            await front.submit(browser, page, decision="approve")
+            browser.headers["sec-fetch-site"] = "none"
+            again = await front.sign_in(browser, client_id, resource=RESOURCE)
+            assert again.status_code == 303, "the person is not asked twice about the same door"
+            other = await front.sign_in(browser, client_id, resource=NOTES.uri)
+            assert other.status_code == 200
+            assert "Allow access?" in other.text
+            assert "You have allowed before" not in other.text
+
+
+async def test_a_grant_at_one_door_does_not_end_the_grant_at_another(tmp_path):
+    async with two_doors(tmp_path) as front:
+        client_id = await front.known_client()
+        first = await tokens_for(front, client_id, RESOURCE)
+        front.clock.advance(3000)
+        await tokens_for(front, client_id, NOTES.uri)
+        assert (await front.call(first["access_token"])).status_code == 200
+
+
+async def test_each_door_has_its_metadata_and_the_root_lists_them(tmp_path):
+    async with two_doors(tmp_path) as front, front.browser() as browser:
+        for path, resource in (("/mcp", RESOURCE), ("/notes/mcp", NOTES.uri), ("/notes/mcp/", NOTES.uri)):
+            assert (await browser.get(PROTECTED + path)).json()["resource"] == resource
+        assert (await browser.get(f"/notes/mcp{PROTECTED}")).json()["scopes_supported"] == ["notes"]
+        root = await browser.get(PROTECTED)
+        assert root.status_code == 404
+        assert root.headers["access-control-allow-origin"] == "*"
+        assert root.json()["documents"] == [f"{ISSUER}{PROTECTED}/mcp", f"{ISSUER}{PROTECTED}/notes/mcp"]
+        server = (await browser.get("/.well-known/oauth-authorization-server/notes/mcp")).json()
+        assert server["scopes_supported"] == ["mcp", "notes"]
+    async with two_doors(tmp_path / "other", default_door="notes") as front, front.browser() as browser:
+        assert (await browser.get(PROTECTED)).json()["resource"] == NOTES.uri
+
+
+async def test_a_pushed_request_names_its_door_as_well(tmp_path):
+    async with two_doors(tmp_path) as front:
+        made = await add_client(
+            *(front.door.store, front.door.clock, front.door.entropy),
+            name="Pushing",
+            redirect_uris=[REDIRECT_URI],
+            confidential=True,
+            policy=front.door.policy,
+        )
+        proof = {"client_id": made.client.client_id, "client_secret": made.client_secret}
+        async with front.browser() as http:
+            asked = front.authorize_parameters(made.client.client_id, resource="-")
+            refused = await http.post("/par", data=asked | proof)
+            assert (refused.status_code, refused.json()["error"]) == (400, "invalid_target")
+            assert (await http.post("/par", data=asked | proof | {"resource": NOTES.uri})).status_code == 201
