@@ -16,15 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from doorward.administration.operation import Administration
-from doorward.audit.audited_store import AuditedStore
-from doorward.audit.log import AuditLog, Origin, origin
-from doorward.audit.purge import DAY_SECONDS, purge_audit
+from doorward.audit.log import Origin, origin
 from doorward.authority.authority import Authority
-from doorward.authority.dpop_proofs import DpopProofs
-from doorward.authority.kept_replies import wipe_all
-from doorward.authority.last_used import LastUsed
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
-from doorward.config.addresses import mcp_url, policy_of, resource_of
+from doorward.config.addresses import policy_of, resource_of
 from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, Config, LoginKind
 from doorward.directory.declared_clients import read_declarations, store_declared
@@ -44,21 +39,15 @@ from doorward.endpoints.counts import Counts
 from doorward.endpoints.metrics import PATH as METRICS
 from doorward.endpoints.metrics import Answers, MetricsEndpoint
 from doorward.errors import ConfigError
-from doorward.fetching.client_documents import FetchedClientDocuments
 from doorward.fetching.fetcher import Fetcher
-from doorward.fetching.issuer_keys import IssuerKeys
 from doorward.hooks import Hooks, OnError, OnRegister, OnToken, VerifyToken
-from doorward.keys.ring import Keys, open_with_keys
-from doorward.keys.rotation import Rotation
-from doorward.keys.signing import JwtSigner
-from doorward.keys.stored_sealing import StoredSealer
+from doorward.installation import Installation
 from doorward.login.local import Owner, ensure_owner
-from doorward.logs import log, request_id
+from doorward.logs import request_id
 from doorward.oauth.uris import parse_http
 from doorward.routing import router_for
 from doorward.storage.opening import open_store
-from doorward.storage.port import KEEP_EXPIRED_SECONDS, Store
-from doorward.upkeep import Upkeep, every
+from doorward.storage.port import Store
 from doorward.upstreams.configured import upstream_for
 from doorward.upstreams.port import Receive, Scope, Send, Upstream
 
@@ -66,7 +55,6 @@ if TYPE_CHECKING:
     from doorward.doctor.engine.run import Report
 
 LOGGER = logging.getLogger("doorward")
-PURGE_EVERY_SECONDS = 3600
 
 
 class Door:
@@ -145,17 +133,16 @@ class Door:
         async with self._starting:
             if self._running is not None or self._has_stopped:
                 return
-            config = self.config
-            keys = await open_with_keys(
-                self.store, config.database, config.data_dir, self.clock, self.entropy, master_key=config.master_key
+            installation = await Installation.open(
+                self.config, store=self.store, clock=self.clock, entropy=self.entropy, hooks=self.hooks
             )
             async with AsyncExitStack() as undo:
-                undo.push_async_callback(self.store.close)
+                undo.push_async_callback(installation.close)
                 undo.push_async_callback(self.upstream.stop)
                 self.owner = await ensure_owner(self.store, self.clock, self.entropy, self.config.owner_password)
                 await store_declared(self.store, self.declared_clients)
                 await self.upstream.start()
-                self._running = _Running(self, keys)
+                self._running = _Running(self, installation)
                 undo.pop_all()
 
     async def examine(self) -> Report:
@@ -178,11 +165,9 @@ class Door:
         async with self._starting, AsyncExitStack() as ending:
             running, self._running = self._running, None
             # The last one first; whatever one of them raises, the others are ended as well.
-            ending.push_async_callback(self.store.close)
+            ending.push_async_callback(self.store.close if running is None else running.stop)
             ending.push_async_callback(self.upstream.stop)
             ending.push_async_callback(self.fetcher.close)
-            if running is not None:
-                ending.push_async_callback(running.stop)
 
     def drain(self) -> None:
         """End standing streams, so that a server that is stopping need not wait for them."""
@@ -228,39 +213,27 @@ class Door:
 
 
 class _Running:
-    """What exists only between start and stop: the routes, the data path and the purge task."""
+    """What exists only between start and stop: the routes and the data path."""
 
-    def __init__(self, door: Door, keys: Keys) -> None:
-        config, policy = door.config, door.policy
-        proofs = DpopProofs(policy=policy, store=door.store, clock=door.clock, sealing=keys.sealer("dpop nonce"))
-        self.keys, self.retention_days = keys, config.audit_retention_days
-        self.audit = AuditLog(door.store, door.clock)
-        self.refusals, self.last_used = Refusals(self.audit.write), LastUsed(door.store)
-        store = AuditedStore(door.store, self.audit)
-        authority = self.authority = Authority(
-            policy,
-            store,
-            door.clock,
-            door.entropy,
-            StoredSealer(keys.sealer("token reply"), keys.refresh),
-            proofs,
-            JwtSigner(keys),
-            FetchedClientDocuments(policy, store, door.clock, door.fetcher, door.entropy),
-            IssuerKeys(door.fetcher, door.clock),
-        )
+    def __init__(self, door: Door, installation: Installation) -> None:
+        config, policy, keys = installation.config, installation.policy, installation.keys
+        self.installation = installation
+        self.keys, self.audit, self.last_used = keys, installation.audit, installation.last_used
+        self.refusals = Refusals(self.audit.write)
+        authority = self.authority = installation.authority(door.fetcher)
         self.addresses = ClientAddresses(config.trusted_proxies)
         services = DoorServices(
             policy=policy,
-            store=door.store,
-            clock=door.clock,
-            entropy=door.entropy,
+            store=installation.plain_store,
+            clock=installation.clock,
+            entropy=installation.entropy,
             sealer=keys.sealer("mcp session"),
             addresses=self.addresses,
             sign=authority.sign,
-            proofs=proofs,
+            proofs=authority.proofs,
             refusals=self.refusals,
             last_used=self.last_used,
-            hooks=door.hooks,
+            hooks=installation.hooks,
             peers=door.peers,
             worker_id=door.worker_id,
             listens_on=config.host,
@@ -268,18 +241,13 @@ class _Running:
         )
         self.door = McpDoor(settings=config, resource=resource_of(config), upstream=door.upstream, services=services)
         self.door_paths = self.door.paths
-        self.router = router_for(authority, config, keys, door.hooks)
-        here = Administration(policy, store, door.clock, door.entropy, keys, self.audit, mcp_url(config))
+        self.router = router_for(authority, config, keys, installation.hooks)
+        here = Administration.of(installation)
         self.router.mounts = {f"{ADMINISTRATION}/": administration_api(here, self.last_used)}
         self.answers = self._counted(door, authority)
         self._run, self._numbers = secrets.token_hex(6), count(1)
-        self.audit.start()
-        self.upkeep = Upkeep()
-        self.upkeep.begin("purge", every(PURGE_EVERY_SECONDS, self._purge, delayed="purge_failed", at_once=True))
-        self.upkeep.begin("replies", authority.kept.tend(store, door.clock))
-        self.upkeep.begin("refusals", self.refusals.tell_regularly())
-        self.upkeep.begin("last-used", self.last_used.write_regularly())
-        self.upkeep.begin("keys", Rotation(store, keys, door.clock, policy).tend(config.key_rotation_days))
+        installation.begin(authority)
+        installation.upkeep.begin("refusals", self.refusals.tell_regularly())
 
     def _counted(self, door: Door, authority: Authority) -> Answers:
         """Return the router with its answers counted, and `/metrics` where somebody may read it."""
@@ -322,16 +290,5 @@ class _Running:
             origin.reset(token)
 
     async def stop(self) -> None:
-        await self.upkeep.stop()
         self.refusals.tell()
-        await self.last_used.try_to_write()
-        await self.audit.stop()
-
-    async def _purge(self) -> None:
-        store, policy, now = self.authority.store, self.authority.policy, self.authority.clock.now()
-        await wipe_all(store, policy, now)
-        removed = await store.purge(now - KEEP_EXPIRED_SECONDS)
-        log(LOGGER, logging.DEBUG, "purged", records=removed)
-        if self.retention_days:
-            before = now - self.retention_days * DAY_SECONDS
-            await purge_audit(store, self.audit, before, slack_seconds=DAY_SECONDS)
+        await self.installation.close()

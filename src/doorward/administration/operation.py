@@ -17,6 +17,7 @@ from doorward.audit.events import AuditEvent
 from doorward.audit.log import AuditLog
 from doorward.clock import Clock, Entropy
 from doorward.errors import DoorwardError, NotAllowed, NotFound, Problem
+from doorward.installation import Installation
 from doorward.keys.ring import Keys
 from doorward.oauth.policy import Policy
 from doorward.storage.port import Store
@@ -45,6 +46,11 @@ class Administration:
     mcp_url: str
     capabilities: frozenset[str] = frozenset(CAPABILITIES)
     """What the caller may do. The command line may do everything."""
+
+    @classmethod
+    def of(cls, here: Installation) -> Administration:
+        """Return what the operations of an installation work on, with all capabilities."""
+        return cls(here.policy, here.store, here.clock, here.entropy, here.keys, here.audit, here.mcp_url)
 
     def require(self, *needed: str, to: str) -> None:
         """Refuse a request whose effect goes beyond the caller's own capabilities.

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from doorward.cli.groups import HELP_OPTIONS, CommandGroup
-from doorward.cli.installation import Installation, Place, as_json, at_a_place, existing_database, work
+from doorward.cli.installation import Place, as_json, at_a_place, existing_database, work
 from doorward.cli.printing import emit, facts
 
 if TYPE_CHECKING:
-    from doorward.administration.operation import Administration
     from doorward.config.model import Config
 
 
@@ -74,28 +73,15 @@ def purge(place: Place, *, as_json: bool) -> None:
     Replies that were kept for a retry are removed as soon as no retry may ask for them. A running server does the same
     automatically.
     """
-    removed, entries = work(place, _purge)
+    from doorward.cli.operations import administered
+
+    removed, entries = work(place, lambda here: administered(here, lambda _: here.purge()))
     if as_json:
         emit({"removed": removed, "audit_entries_removed": entries})
     else:
         click.echo(f"Removed {removed} expired records.")
         if entries:
             click.echo(f"Removed {entries} audit entries.")
-
-
-async def _purge(here: Installation) -> tuple[int, int]:
-    from doorward.audit.purge import DAY_SECONDS, purge_audit
-    from doorward.authority.kept_replies import wipe_all
-    from doorward.cli.operations import administered
-    from doorward.storage.port import KEEP_EXPIRED_SECONDS
-
-    now, days = here.clock.now(), here.config.audit_retention_days
-
-    async def entries(administration: Administration) -> int:
-        await wipe_all(here.store, administration.policy, now)
-        return await purge_audit(here.store, administration.audit, now - days * DAY_SECONDS) if days else 0
-
-    return await here.store.purge(now - KEEP_EXPIRED_SECONDS), await administered(here, entries)
 
 
 @command.command()

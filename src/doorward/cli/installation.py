@@ -1,51 +1,22 @@
-"""What the administration commands work on: the settings and the store they lead to, opened for one operation."""
+"""How a command opens the installation that its options lead to, for one operation."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from doorward.clock import Clock, Entropy
     from doorward.config.model import Config
     from doorward.errors import StartError
-    from doorward.keys.ring import Keys
-    from doorward.oauth.policy import Policy
-    from doorward.storage.port import Store
+    from doorward.installation import Installation
 
 T = TypeVar("T")
 Place = Mapping[str, str | None]
 """The options that say which installation is meant."""
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """An open store with its settings."""
-
-    config: Config
-    store: Store
-    keys: Keys
-    clock: Clock
-    entropy: Entropy
-
-    @property
-    def mcp_url(self) -> str:
-        """The URL that a client is given."""
-        from doorward.config.addresses import mcp_url
-
-        return mcp_url(self.config)
-
-    @property
-    def policy(self) -> Policy:
-        """The limits that a client's registration is measured against."""
-        from doorward.config.addresses import policy_of
-
-        return policy_of(self.config)
 
 
 def at_a_place(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,18 +92,16 @@ def _not_here(why: str) -> StartError:
 
 
 async def _opened(config: Config, operation: Callable[[Installation], Awaitable[T]], *, creates: bool) -> T:
-    from doorward.clock import SystemClock, SystemEntropy
     from doorward.config.database import is_postgres
-    from doorward.keys.ring import open_with_keys
+    from doorward.installation import Installation
     from doorward.storage.database_status import schema_version
     from doorward.storage.opening import open_store
 
     if not creates and is_postgres(config.database) and not await schema_version(config.database, config.data_dir):
         raise _not_here("the database has no tables of Doorward")
-    clock, entropy = SystemClock(), SystemEntropy()
     store = open_store(config.database, config.data_dir, connections=2)
-    keys = await open_with_keys(store, config.database, config.data_dir, clock, entropy, master_key=config.master_key)
+    here = await Installation.open(config, store=store)
     try:
-        return await operation(Installation(config, store, keys, clock, entropy))
+        return await operation(here)
     finally:
-        await store.close()
+        await here.close()

@@ -7,10 +7,11 @@ import pwd
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from doorward.cli.installation import Installation, Place, work
+from doorward.cli.installation import Place, work
 
 if TYPE_CHECKING:
     from doorward.administration.operation import Administration, Operation
+    from doorward.installation import Installation
 
 P = TypeVar("P", bound="Any")
 R = TypeVar("R", bound="Any")
@@ -54,16 +55,10 @@ def every(place: Place, operation: Operation[P, Any], parameters: P) -> list[dic
 async def administered(here: Installation, asked: Callable[[Administration], Awaitable[T]]) -> T:
     """Run something with all capabilities: an operator who can read the database and the keys has them anyway."""
     from doorward.administration.operation import Administration
-    from doorward.audit.audited_store import AuditedStore
-    from doorward.audit.log import AuditLog, Origin, origin
+    from doorward.audit.log import Origin, origin
 
-    audit = AuditLog(here.store, here.clock)
-    origin.set(Origin(audit, actor=f"cli:{_account()}"))
-    store = AuditedStore(here.store, audit)
-    try:
-        return await asked(Administration(here.policy, store, here.clock, here.entropy, here.keys, audit, here.mcp_url))
-    finally:
-        await audit.stop()
+    origin.set(Origin(here.audit, actor=f"cli:{_account()}"))
+    return await asked(Administration.of(here))
 
 
 def _account() -> str:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from doorward.cli.groups import HELP_OPTIONS, CommandGroup
-from doorward.cli.installation import Installation, Place, as_json, at_a_place, work
+from doorward.cli.installation import Place, as_json, at_a_place, work
 from doorward.cli.operations import administered, every, perform
 from doorward.cli.printing import emit, facts, moment, table
 
 if TYPE_CHECKING:
     from doorward.administration.tokens import NewTokenView
+    from doorward.installation import Installation
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 
@@ -66,7 +67,7 @@ def create(place: Place, *, expires: int | None, as_json: bool, **asked: Any) ->
 
     async def with_owner(here: Installation) -> NewTokenView:
         if asked["user"] == OWNER:
-            owner = await ensure_owner(here.store, here.clock, here.entropy, here.config.owner_password)
+            owner = await ensure_owner(here.plain_store, here.clock, here.entropy, here.config.owner_password)
             owner_password.extend([owner.generated_password] if owner.generated_password else [])
         return await administered(here, made)
 

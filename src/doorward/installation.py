@@ -1,0 +1,153 @@
+"""One installation: settings and store with keys, audit log, clock and randomness, opened once.
+
+The server and the command line open the same one, so a record that a command changes is sealed, signed and audited
+exactly as by a request. Only the server calls `begin` (background work) and `authority` (the OAuth decisions).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from doorward.audit.audited_store import AuditedStore
+from doorward.audit.log import AuditLog
+from doorward.audit.purge import DAY_SECONDS, purge_audit
+from doorward.authority.authority import Authority
+from doorward.authority.dpop_proofs import DpopProofs
+from doorward.authority.kept_replies import wipe_all
+from doorward.authority.last_used import LastUsed
+from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
+from doorward.config.addresses import mcp_url, policy_of
+from doorward.config.model import Config
+from doorward.hooks import NO_HOOKS, Hooks
+from doorward.keys.ring import Keys, open_with_keys
+from doorward.keys.rotation import Rotation
+from doorward.keys.signing import JwtSigner
+from doorward.keys.stored_sealing import StoredSealer
+from doorward.logs import log
+from doorward.oauth.policy import Policy
+from doorward.storage.opening import open_store
+from doorward.storage.port import KEEP_EXPIRED_SECONDS, Store
+from doorward.upkeep import Upkeep, every
+
+if TYPE_CHECKING:
+    from doorward.fetching.fetcher import Fetcher
+
+LOGGER = logging.getLogger("doorward")
+PURGE_EVERY_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """An open store, and what every part around it shares."""
+
+    config: Config
+    policy: Policy
+    clock: Clock
+    entropy: Entropy
+    hooks: Hooks
+    plain_store: Store
+    """The store itself, for reads on the data path and for what is not to be audited."""
+    store: Store
+    """The same store; what is changed through it is audited."""
+    keys: Keys
+    audit: AuditLog
+    last_used: LastUsed
+    upkeep: Upkeep = field(default_factory=Upkeep)
+
+    @classmethod
+    async def open(
+        cls,
+        config: Config,
+        *,
+        store: Store | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        hooks: Hooks = NO_HOOKS,
+    ) -> Installation:
+        """Open the store that the settings name, or the given one, with its keys.
+
+        Raises:
+            StartError: the data directory, the store or the keys cannot be used; the store is closed again.
+            Unavailable: the store cannot answer.
+        """
+        clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+        if store is None:
+            store = open_store(config.database, config.data_dir, connections=config.database_connections)
+        keys = await open_with_keys(
+            store, config.database, config.data_dir, clock, entropy, master_key=config.master_key
+        )
+        audit = AuditLog(store, clock)
+        return cls(
+            config=config,
+            policy=policy_of(config),
+            clock=clock,
+            entropy=entropy,
+            hooks=hooks,
+            plain_store=store,
+            store=AuditedStore(store, audit),
+            keys=keys,
+            audit=audit,
+            last_used=LastUsed(store),
+        )
+
+    @property
+    def mcp_url(self) -> str:
+        """The URL that a client is given."""
+        return mcp_url(self.config)
+
+    def authority(self, fetcher: Fetcher) -> Authority:
+        """Return what the OAuth endpoints and pages decide with."""
+        # Only here: commands fetch nothing.
+        from doorward.fetching.client_documents import FetchedClientDocuments
+        from doorward.fetching.issuer_keys import IssuerKeys
+
+        policy, clock, keys = self.policy, self.clock, self.keys
+        sealing = keys.sealer("dpop nonce")
+        return Authority(
+            policy=policy,
+            store=self.store,
+            clock=clock,
+            entropy=self.entropy,
+            sealing=StoredSealer(keys.sealer("token reply"), keys.refresh),
+            proofs=DpopProofs(policy=policy, store=self.plain_store, clock=clock, sealing=sealing),
+            sign=JwtSigner(keys),
+            documents=FetchedClientDocuments(policy, self.store, clock, fetcher, self.entropy),
+            issuer_keys=IssuerKeys(fetcher, clock),
+        )
+
+    def begin(self, authority: Authority) -> None:
+        """Begin the background work of a server."""
+        rotation = Rotation(self.store, self.keys, self.clock, self.policy)
+        self.audit.start()
+        self.upkeep.begin("purge", every(PURGE_EVERY_SECONDS, self._purge, delayed="purge_failed", at_once=True))
+        self.upkeep.begin("replies", authority.kept.tend(self.store, self.clock))
+        self.upkeep.begin("last-used", self.last_used.write_regularly())
+        self.upkeep.begin("keys", rotation.tend(self.config.key_rotation_days))
+
+    async def _purge(self) -> None:
+        removed, _ = await self.purge(slack_seconds=DAY_SECONDS)
+        log(LOGGER, logging.DEBUG, "purged", records=removed)
+
+    async def purge(self, *, slack_seconds: int = 0) -> tuple[int, int]:
+        """Remove what is over, and return how many records and audit entries; slack is as for `purge_audit`.
+
+        Raises:
+            Unavailable: the store cannot answer.
+        """
+        now, days, store = self.clock.now(), self.config.audit_retention_days, self.plain_store
+        await wipe_all(store, self.policy, now)
+        removed = await store.purge(now - KEEP_EXPIRED_SECONDS)
+        if not days:
+            return removed, 0
+        return removed, await purge_audit(store, self.audit, now - days * DAY_SECONDS, slack_seconds=slack_seconds)
+
+    async def close(self) -> None:
+        """End the background work, write out what waits in memory, and close the store; safe to call twice."""
+        try:
+            await self.upkeep.stop()
+            await self.last_used.try_to_write()
+            await self.audit.stop()
+        finally:
+            await self.plain_store.close()
