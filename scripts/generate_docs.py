@@ -16,6 +16,7 @@ import specs
 from doorward.administration.openapi import document
 from doorward.cli.main import cli
 from doorward.config.schema import reference_table
+from doorward.config.settings import door_settings, file_keys
 from doorward.doctor.engine.rules import Rule, profiles, rules
 from doorward.doctor.engine.run import STAGES
 from doorward.door import inbound
@@ -49,6 +50,37 @@ A key or variable that does not exist is a fault, and all faults are reported at
 a variable. An empty variable counts as not set. Relative paths count from the file they are written in, or from the
 working directory; the data directory is beside the file unless set. `doorward config check` says whether the settings
 are good, `doorward config show` where each comes from, and `doorward config schema` prints a JSON Schema for editors.
+
+## Many doors
+
+One installation can have many doors: many MCP servers, each at a path of its own, under one public URL and with one
+sign-in. Write a table for each door:
+
+```toml
+public_url = "https://mcp.example.com"
+default_door = "time"
+
+[doors.time]
+target = ["python", "-m", "mcp_server_time"]
+
+[doors.notes]
+target = "http://127.0.0.1:9000/mcp"
+path = "/notes"
+auth = "token"
+```
+
+The name of a door has lower-case letters, digits and `-`, with a letter first, at most 40 characters. `target` is a
+list (a command) or a string as on the command line. `path` is `/NAME/mcp` unless set: the first door above is at
+`https://mcp.example.com/time/mcp`. Two doors cannot have the same path.
+
+A table can hold these settings: {door_keys}. The same keys above the first table, as an option or as a variable, are
+the default of every door, except `target` and `path`: with tables, each of them stands in a table. All other settings
+hold for the whole installation and stand above the first table.
+
+The variable `DOORWARD_DOORS_NAME_KEY` sets one setting of one door that is in the file: `DOORWARD_DOORS_NOTES_AUTH`. A
+`-` in the name is `_` there.
+
+A file with `target` and without tables has one door.
 
 """
 
@@ -121,7 +153,7 @@ def pages() -> dict[Path, str]:
     flags = [option for parameter in serve.params for option in parameter.opts if option.startswith("--")]
     sections = "\n".join(section(*each) for each in commands(cli, ("doorward",)))
     return {
-        DOCS / "configuration.md": NOTE + CONFIGURATION + reference_table(flags).rstrip() + "\n",
+        DOCS / "configuration.md": NOTE + configuration(flags),
         DOCS / "request-headers.md": NOTE + request_headers(),
         DOCS / "cli.md": NOTE + CLI + sections.rstrip() + "\n",
         DOCS / "openapi.json": json.dumps(document(ADMINISTRATION), indent=1, ensure_ascii=False) + "\n",
@@ -129,6 +161,12 @@ def pages() -> dict[Path, str]:
         DOCS / "rules" / "index.md": NOTE + rule_index(),
         **{DOCS / "rules" / f"{rule.id}.md": NOTE + rule.page().rstrip() + "\n" for rule in rules().values()},
     }
+
+
+def configuration(flags: list[str]) -> str:
+    """Return the page of the settings; `flags` are the options that `doorward serve` has."""
+    keys = ", ".join(f"`{key}`" for key in file_keys(door_settings()))
+    return CONFIGURATION.replace("{door_keys}", keys) + reference_table(flags).rstrip() + "\n"
 
 
 def request_headers() -> str:

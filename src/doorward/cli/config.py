@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -54,22 +55,13 @@ def check(place: Place, *, as_json: bool) -> None:
 def show(place: Place, *, as_json: bool) -> None:
     """Show every setting with its value and where it comes from; secrets are masked."""
     from doorward.config.load import load_here
-    from doorward.config.settings import catalogue
 
     loaded = load_here(place)
+    rows = list(_rows(loaded))
     if as_json:
-        emit(
-            {
-                name: {"value": None if (text := _value(loaded, name)) == "" else text, "origin": loaded.origins[name]}
-                for name in catalogue()
-            }
-        )
+        emit({key: {"value": value or None, "origin": origin} for key, value, origin in rows})
         return
-    table(
-        ("SETTING", "VALUE", "FROM"),
-        ((name, plain(_value(loaded, name)), loaded.origins[name]) for name in catalogue()),
-        empty="",
-    )
+    table(("SETTING", "VALUE", "FROM"), ((key, plain(value), origin) for key, value, origin in rows), empty="")
 
 
 @command.command()
@@ -80,13 +72,29 @@ def schema() -> None:
     emit(json_schema())
 
 
-def _value(loaded: Loaded, name: str) -> str:
+def _rows(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    """Yield key, value and origin of every setting; with tables for doors, those of each door by its name."""
+    from doorward.config.doors import OWN
+    from doorward.config.load import DEFAULT
+    from doorward.config.settings import catalogue, door_settings
+
+    tables = [door for door in loaded.config.doors if f"doors.{door.name}.target" in loaded.origins]
+    for name in catalogue():
+        if not tables or name not in door_settings():
+            yield name, _shown(name, getattr(loaded.config, name)), loaded.origins[name]
+    for door in tables:
+        for name in door_settings():
+            key = f"doors.{door.name}.{name}"
+            default = DEFAULT if name in OWN else loaded.origins[name]
+            yield key, _shown(name, getattr(door, name)), loaded.origins.get(key, default)
+
+
+def _shown(name: str, value: Any) -> str:
     from doorward.config.settings import catalogue
     from doorward.config.targets import spelled
     from doorward.oauth.trusted_issuers import TrustedIssuer
     from doorward.secret_shapes import mask_urls, mask_userinfo
 
-    value = getattr(loaded.config, name)
     if value is None:
         return ""
     if name == "database":

@@ -8,18 +8,17 @@ directory. Relative paths count from where they were written; the default data d
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from doorward.config import rules, sources
-from doorward.config.database import absolute_database
-from doorward.config.faults import Fault, suggestion
+from doorward.config import door_tables, doors, sources
+from doorward.config.draft import Draft
+from doorward.config.faults import suggestion
 from doorward.config.model import Config
-from doorward.config.settings import Setting, catalogue
+from doorward.config.settings import catalogue, door_settings
 from doorward.config.sources import Entry
-from doorward.config.values import from_text, from_toml
 from doorward.errors import ConfigError, Problem
 
 DEFAULT = "default"
@@ -31,7 +30,7 @@ class Loaded:
 
     config: Config
     origins: Mapping[str, str]
-    """By setting: `--port`, `DOORWARD_PORT`, `port in doorward.toml` or `default`."""
+    """By setting: `--port`, `DOORWARD_PORT`, `port in doorward.toml` or `default`. A door's own by `doors.NAME.KEY`."""
     file: Path | None = None
     """The file that was read."""
 
@@ -44,18 +43,32 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path, *, 
     """
     problems: list[Problem] = []
     path, named = sources.find_file(flags, environ, cwd)
-    entries: dict[str, Entry] = {}
-    if path:
-        entries.update((each.name, each) for each in sources.from_file(path, named, cwd, problems))
-    entries.update((each.name, each) for each in sources.from_environment(environ, cwd, problems))
-    entries.update((each.name, each) for each in sources.from_flags(flags, cwd))
-    values = _settled(entries, path.parent if path else cwd, problems)
-    if needs_target and "target" not in entries:
+    entries = {each.key: each for each in _written(path, named, environ, cwd, problems)}
+    entries.update((each.key, each) for each in sources.from_flags(flags, cwd))
+    config = _settled(entries, path.parent if path else cwd, problems)
+    if needs_target and "target" not in entries and not doors.named(entries):
         problems.append(_NO_TARGET)
-    if problems:
-        raise ConfigError(problems)
-    origins = {name: entries[name].where if name in entries else DEFAULT for name in values}
-    return Loaded(Config(**values), origins, path)
+    if problems or config is None:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    origins = {name: entries[name].where if name in entries else DEFAULT for name in catalogue()}
+    origins.update((each.key, each.where) for each in entries.values() if each.door and each.name)
+    return Loaded(config, origins, path)
+
+
+def _written(
+    path: Path | None, named: str, environ: Mapping[str, str], cwd: Path, problems: list[Problem]
+) -> Iterator[Entry]:
+    """Yield what the file says, then what the environment says."""
+    names: list[str] = []
+    for entry in sources.from_file(path, named, cwd, problems) if path else ():
+        if entry.name != sources.DOORS:
+            yield entry
+            continue
+        for each in door_tables.from_tables(entry, problems):
+            names += [each.door] * (not each.name)
+            yield each
+    yield from sources.from_environment(environ, cwd, problems)
+    yield from door_tables.from_environment(environ, cwd, names, problems)
 
 
 def from_keywords(keywords: Mapping[str, object], cwd: Path) -> Config:
@@ -75,19 +88,23 @@ def from_keywords(keywords: Mapping[str, object], cwd: Path) -> Config:
         elif value is not None:
             plain = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
             entries[name] = Entry(name, plain, where, cwd, typed=True)
-    values = _settled(entries, cwd, problems)
-    if problems:
+    config = _settled(entries, cwd, problems)
+    if problems or config is None:
         raise ConfigError(problems)
-    return Config(**values)
+    return config
 
 
-def _settled(entries: Mapping[str, Entry], base: Path, problems: list[Problem]) -> dict[str, Any]:
-    """Return every setting's value; what is wrong with one is added to `problems`."""
+def _settled(entries: Mapping[str, Entry], base: Path, problems: list[Problem]) -> Config | None:
+    """Return the settings; what is wrong with them is added to `problems`, and then there may be none."""
     values: dict[str, Any] = {each.name: each.default for each in catalogue().values()}
     values["data_dir"] = base.absolute() / values["data_dir"]
-    broken = {entry.name for entry in entries.values() if not _accept(entry, values, problems)}
-    _finish(values, entries, broken, problems)
-    return values
+    draft = Draft(values, entries, problems)
+    draft.broken = {each.key for each in entries.values() if not each.door and not draft.accept(each, values)}
+    settled = doors.settle(draft)
+    if problems:
+        return None
+    flat = {name: getattr(settled[0], name) for name in door_settings()}
+    return Config(**{**values, **flat}, doors=settled)
 
 
 _NO_TARGET = Problem(
@@ -96,36 +113,6 @@ _NO_TARGET = Problem(
     "doorward serve server.py, doorward serve http://127.0.0.1:9000/mcp, or doorward serve -- npx -y some-server",
     "TARGET",
 )
-
-
-def _accept(entry: Entry, values: dict[str, Any], problems: list[Problem]) -> bool:
-    setting: Setting = catalogue()[entry.name]
-    try:
-        value = (from_toml if entry.typed else from_text)(setting, entry.value, entry.base)
-        if rule := rules.FIELD_RULES.get(entry.name):
-            value = rule(value)
-    except Fault as fault:
-        problems.append(_problem(fault, entry.where))
-        return False
-    values[entry.name] = absolute_database(value, entry.base) if entry.name == "database" else value
-    return True
-
-
-def _finish(values: dict[str, Any], entries: Mapping[str, Entry], broken: set[str], problems: list[Problem]) -> None:
-    """Apply what ties settings together, leaving out whatever is broken already."""
-    if values["public_url"] is not None and "path" not in broken:
-        try:
-            values["public_url"] = rules.public_url(values["public_url"], values["path"])
-        except Fault as fault:
-            problems.append(_problem(fault, entries["public_url"].where))
-            broken.add("public_url")
-    for names, mistake in rules.across(values):
-        if not broken.intersection(names):
-            problems.append(_problem(mistake, entries[names[0]].where))
-
-
-def _problem(fault: Fault, where: str) -> Problem:
-    return Problem(fault.what, fault.why, fault.fix, where)
 
 
 def load_here(flags: Mapping[str, object], *, needs_target: bool = False) -> Loaded:

@@ -6,6 +6,8 @@ name that says so.
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,8 @@ from doorward.oauth.trusted_issuers import TrustedIssuer
 AuthMode = Literal["oauth", "token", "none"]
 LoginKind = Literal["local"]
 RegistrationMode = Literal["open", "token", "off"]
+
+DOOR_NAME_CHARACTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +51,82 @@ Target = PythonTarget | UrlTarget | CommandTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """Everything that can be set. Order of precedence: flag, `DOORWARD_*`, file, default."""
+class DoorFields:
+    """What can be set for each door."""
 
     target: Target | None = None
     """What stands behind the door: `file.py[:name]`, `package.module:name`, `http(s)://host/path`, or a command."""
-    host: str = "127.0.0.1"
-    """The address to listen on."""
-    port: int = 8000
-    """The port to listen on (1 to 65535, or 0 for any free one); `PORT` is honoured."""
     path: str = "/mcp"
     """The path of the door. Served with and without a last slash, never redirected."""
-    public_url: str | None = None
-    """The origin under which clients reach the door, such as `https://mcp.example.com`. Issuer, resource and every
-    published address are computed from it. Default: `http://HOST:PORT`, for use on this machine only."""
     auth: AuthMode = "oauth"
     """`oauth`: OAuth, pre-registered clients and header tokens. `token`: header tokens only. `none`: no check at all,
     on a loopback address only."""
     allow_public_without_auth: bool = False
     """Permit `auth = none` on an address that others can reach. Everyone who reaches it can call every tool."""
+    scopes: tuple[str, ...] = ("mcp",)
+    """The scopes of the door. A call needs all of them; clients that ask for none are offered all of them."""
+    tool_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Further scopes that calling a tool needs, by its name or a glob such as `delete_*`; all entries that match add
+    up. A call without them is answered 403 `insufficient_scope`, and the client asks the user for them then."""
+    method_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Further scopes that a method needs, by its name or a glob: `resources/read`, `prompts/*`."""
+    scope_implies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Broader scopes, each with the narrower ones that it includes. A token with the broader one needs no others."""
+    token_header: str | None = None
+    """A further request header in which a header token is accepted, such as `X-API-Key`."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web origins that may call the door from a browser, besides its own, known MCP clients and, on a loopback
+    address, any loopback origin."""
+    forward_headers: tuple[str, ...] = ()
+    """Request headers that reach the upstream although their names could claim who or where a caller is, such as
+    `X-Tenant-Id`: see [request headers](request-headers.md). Any client can send them with any value."""
+    upstream_headers: str | None = field(default=None, repr=False)
+    """Headers that every request to the upstream carries, such as its API key: lines `Name: value`. A client's own
+    headers of these names are dropped. For a target that is a URL; with any other the door does not start."""
+    upstream_identity: Literal["none", "jwt"] = "none"
+    """`jwt`: tell the upstream who is calling in the header `X-Doorward-Identity`, a JWT of five minutes signed with
+    the published keys. Its `typ` is `doorward-identity+jwt`. Its `aud` is `doorward-identity:` and the URL of the
+    upstream, or that of the door for a Python target, so that nobody mistakes it for an access token."""
+    body_limit_bytes: int = 4 * 1024 * 1024
+    """Largest request body that the door accepts."""
+    upstream_timeout_seconds: int = 300
+    """How long the upstream may be silent before an answer is given up."""
+    stdio_sessions_limit: int = 200
+    """How many sessions of older clients a stdio command may have at once (1 to 100000) in each process of the door.
+    Each one is a process of its own. When all are in use, a new one takes the place of one of the user who has most."""
+    stdio_session_idle_seconds: int = 1800
+    """How long such a session may rest (1 to 604800), with no request and no open stream, before its process ends."""
+    stdio_unread_limit_bytes: int = 64 * 1024 * 1024
+    """What may wait in memory for stdio commands that do not read their input (1048576 to 2147483647), in each process
+    of the door. One user gets at most half of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorSettings(DoorFields):
+    """One door: its name and its settings."""
+
+    name: str
+    """The name of its table. Without tables: its path, spelled as a name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config(DoorFields):
+    """Everything that can be set. Order of precedence: flag, `DOORWARD_*`, file, default.
+
+    The fields of a door are those of the first door. Read `doors` instead.
+    """
+
+    doors: tuple[DoorSettings, ...] = ()
+    """Every door, at least one. Left out, it is the one door that the other fields describe."""
+    default_door: str = ""
+    """The door that a client means when it names none, by name. Default: the only door, if there is only one."""
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: int = 8000
+    """The port to listen on (1 to 65535, or 0 for any free one); `PORT` is honoured."""
+    public_url: str | None = None
+    """The origin under which clients reach the door, such as `https://mcp.example.com`. Issuer, resource and every
+    published address are computed from it. Default: `http://HOST:PORT`, for use on this machine only."""
     login: LoginKind = "local"
     """How people prove who they are."""
     database: str | None = field(default=None, repr=False)
@@ -85,15 +146,6 @@ class Config:
     still be verified."""
     workers: int = 1
     """Processes that serve the one address (1 to 64); `WEB_CONCURRENCY` is honoured."""
-    scopes: tuple[str, ...] = ("mcp",)
-    """The scopes of the door. A call needs all of them; clients that ask for none are offered all of them."""
-    tool_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Further scopes that calling a tool needs, by its name or a glob such as `delete_*`; all entries that match add
-    up. A call without them is answered 403 `insufficient_scope`, and the client asks the user for them then."""
-    method_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Further scopes that a method needs, by its name or a glob: `resources/read`, `prompts/*`."""
-    scope_implies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Broader scopes, each with the narrower ones that it includes. A token with the broader one needs no others."""
     remember_consent: bool = False
     """Let a client that you have added yourself skip the question that its user has answered before, for the same
     redirect URI and scopes, when the person opened the sign-in and no other site's page did. Other clients always
@@ -111,10 +163,6 @@ class Config:
     access_token_format: Literal["opaque", "jwt"] = "opaque"
     """What access tokens look like. `jwt`: RFC 9068, signed with the published keys, so that other servers can verify
     them. The door looks either up in its store, so that a revocation acts at once, and never forwards it."""
-    upstream_identity: Literal["none", "jwt"] = "none"
-    """`jwt`: tell the upstream who is calling in the header `X-Doorward-Identity`, a JWT of five minutes signed with
-    the published keys. Its `typ` is `doorward-identity+jwt`. Its `aud` is `doorward-identity:` and the URL of the
-    upstream, or that of the door for a Python target, so that nobody mistakes it for an access token."""
     access_token_minutes: int = 60
     """How long an access token is good (1 to 1440). Refreshing it asks nobody."""
     refresh_idle_days: int = 30
@@ -148,11 +196,6 @@ class Config:
     for every one; with `!` in front: not that one. An empty list: none."""
     metadata_document_limit_bytes: int = 5 * 1024
     """The largest client metadata document that is read (1024 to 65536)."""
-    token_header: str | None = None
-    """A further request header in which a header token is accepted, such as `X-API-Key`."""
-    allowed_origins: tuple[str, ...] = ()
-    """Web origins that may call the door from a browser, besides its own, known MCP clients and, on a loopback
-    address, any loopback origin."""
     allowed_hosts: tuple[str, ...] = ()
     """`Host` values to accept besides that of `public_url` and, on a loopback address, loopback names."""
     trusted_proxies: tuple[str, ...] = ()
@@ -174,30 +217,12 @@ class Config:
     five from one address, and a little after fifty from anywhere. All processes and nodes count these together."""
     owner_password: str | None = field(default=None, repr=False)
     """Password of the account `owner`, set at first start. Default: one is made and shown once."""
-    forward_headers: tuple[str, ...] = ()
-    """Request headers that reach the upstream although their names could claim who or where a caller is, such as
-    `X-Tenant-Id`: see [request headers](request-headers.md). Any client can send them with any value."""
-    upstream_headers: str | None = field(default=None, repr=False)
-    """Headers that every request to the upstream carries, such as its API key: lines `Name: value`. A client's own
-    headers of these names are dropped. For a target that is a URL; with any other the door does not start."""
-    body_limit_bytes: int = 4 * 1024 * 1024
-    """Largest request body that the door accepts."""
     head_timeout_seconds: int = 15
     """How long a connection may take to send the head of a request (1 to 3600). Bodies have limits of their own: 20
     seconds for OAuth and the pages, 60 for the door."""
     write_timeout_seconds: int = 20
     """How long a client may take nothing of what is sent to it (1 to 3600); then its connection and its call end. A
     client that reads slowly is not cut off, and neither is a stream on which nothing is sent."""
-    upstream_timeout_seconds: int = 300
-    """How long the upstream may be silent before an answer is given up."""
-    stdio_sessions_limit: int = 200
-    """How many sessions of older clients a stdio command may have at once (1 to 100000) in each process of the door.
-    Each one is a process of its own. When all are in use, a new one takes the place of one of the user who has most."""
-    stdio_session_idle_seconds: int = 1800
-    """How long such a session may rest (1 to 604800), with no request and no open stream, before its process ends."""
-    stdio_unread_limit_bytes: int = 64 * 1024 * 1024
-    """What may wait in memory for stdio commands that do not read their input (1048576 to 2147483647), in each process
-    of the door. One user gets at most half of it."""
     self_check: bool = True
     """Look at the door through its public URL once it is open, as `doorward check` would, and say what stands in the
     way. `doorward doors show` tells it again."""
@@ -207,3 +232,17 @@ class Config:
     """`text` or `json`. Default: text on a terminal, JSON lines elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important events that are written."""
+
+    def __post_init__(self) -> None:
+        """Make the one door of the flat fields, if no doors are given."""
+        if not self.doors:
+            fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(DoorFields)}
+            only = DoorSettings(name=door_name(self.path), **fields)
+            object.__setattr__(self, "doors", (only,))
+
+
+def door_name(path: str) -> str:
+    """Return the name of a door that has a path and no table: lower-case letters, digits and dashes."""
+    plain = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "root"
+    name = plain if plain[0].isalpha() else f"door-{plain}"
+    return name[:DOOR_NAME_CHARACTERS].rstrip("-")

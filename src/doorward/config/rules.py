@@ -249,8 +249,8 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def public_url(value: str, path: str) -> str:
-    """Return the origin of the public URL; the path of the door at its end is taken off.
+def public_url(value: str, path: str | None) -> str:
+    """Return the origin of the public URL; the path of the only door at its end is taken off.
 
     Raises:
         Fault: it is not an address that clients could use.
@@ -328,9 +328,8 @@ def _headers_for_nobody(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, 
 
 def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
     """Yield what is wrong between settings, each with their names; the first was set by somebody and is to change."""
-    host, public = values["host"], values["public_url"]
-    exposed = not is_loopback_host(host)
-    if exposed and public is None:
+    host = values["host"]
+    if not is_loopback_host(host) and values["public_url"] is None:
         yield (
             ("host", "public_url"),
             Fault(
@@ -339,6 +338,22 @@ def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]
                 "Add the public URL (--public-url https://mcp.example.com), or listen on 127.0.0.1.",
             ),
         )
+    yield from _registration_without_a_token(values)
+    if values["database"] == "memory://" and values["workers"] > 1:
+        yield (
+            ("workers", "database"),
+            Fault(
+                f"{values['workers']} workers cannot share a database in memory",
+                "A client registered at one worker would be unknown to the next.",
+                "Use one worker, or sqlite:///PATH.",
+            ),
+        )
+
+
+def across_door(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
+    """Yield what is wrong between the settings of one door and those of the installation, as `across` does."""
+    host, public = values["host"], values["public_url"]
+    exposed = not is_loopback_host(host)
     published = public is not None and not is_loopback_host(urlsplit(public).hostname or "")
     if values["auth"] == "none" and (exposed or published) and not values["allow_public_without_auth"]:
         place = shown(host) if exposed else shown(public)
@@ -351,14 +366,4 @@ def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]
             ),
         )
     yield from _scopes_without_a_check(values)
-    yield from _registration_without_a_token(values)
     yield from _headers_for_nobody(values)
-    if values["database"] == "memory://" and values["workers"] > 1:
-        yield (
-            ("workers", "database"),
-            Fault(
-                f"{values['workers']} workers cannot share a database in memory",
-                "A client registered at one worker would be unknown to the next.",
-                "Use one worker, or sqlite:///PATH.",
-            ),
-        )

@@ -8,13 +8,16 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from doorward.config import model
+from doorward.config.door_tables import NAME
+from doorward.config.doors import OWN
 from doorward.config.rules import HIGHEST_PORT, MOST_WORKERS
-from doorward.config.settings import Setting, catalogue
+from doorward.config.settings import Setting, catalogue, door_settings
 
 _BOUNDS: dict[str, tuple[int, int | None]] = {
     "port": (0, HIGHEST_PORT),
@@ -33,39 +36,63 @@ _BOUNDS: dict[str, tuple[int, int | None]] = {
 
 @functools.cache
 def descriptions() -> dict[str, str]:
-    """Return the docstring of each field of `Config`, in one line."""
-    tree = ast.parse(inspect.getsource(model))
-    config = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Config")
+    """Return the docstring of each setting, in one line."""
+    classes = {node.name: node for node in ast.parse(inspect.getsource(model)).body if isinstance(node, ast.ClassDef)}
     found: dict[str, str] = {}
-    for field, text in zip(config.body, config.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
-            assert isinstance(text.value, ast.Constant)
-            found[field.target.id] = " ".join(str(text.value.value).split())
-    return found
+    for body in (classes[name].body for name in ("DoorFields", "Config")):
+        for field, text in pairwise(body):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+                assert isinstance(text.value, ast.Constant)
+                found[field.target.id] = " ".join(str(text.value.value).split())
+    return {name: found[name] for name in catalogue()}
 
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a settings file. Spec: JSON Schema 2020-12."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "doorward.toml",
+        "type": "object",
+        "properties": {**_properties(catalogue()), "doors": _doors()},
+        "additionalProperties": False,
+        # With tables for doors, these stand in the tables.
+        "dependentSchemas": {"doors": {"properties": dict.fromkeys(OWN, False)}},
+    }
+
+
+def _doors() -> dict[str, Any]:
+    properties = _properties(door_settings())
+    properties["path"] = {**properties["path"], "description": "The path of the door. Default: `/NAME/mcp`."}
+    del properties["path"]["default"]
+    return {
+        "description": "Many doors: one table `[doors.NAME]` for each, with its `target`.",
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+        "additionalProperties": {
+            "type": "object",
+            "properties": properties,
+            "required": ["target"],
+            "additionalProperties": False,
+        },
+    }
+
+
+def _properties(settings: Mapping[str, Setting]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
-    for setting in catalogue().values():
+    for setting in settings.values():
         properties[setting.name] = {"description": descriptions()[setting.name], **_type(setting)}
         if setting.secret:
             properties[f"{setting.name}_file"] = {
                 "description": f"A file that holds `{setting.name}`, instead of the value itself.",
                 "type": "string",
             }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "doorward.toml",
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": False,
-    }
+    return properties
 
 
 def _type(setting: Setting) -> dict[str, Any]:
     default = _plain(setting.default)
-    result: dict[str, Any] = {} if default is None else {"default": default}
+    result: dict[str, Any] = {} if default in (None, "") else {"default": default}
     texts = {"type": "array", "items": {"type": "string"}}
     match setting.kind:
         case "integer":
@@ -134,12 +161,13 @@ def _entry(setting: Setting, flags: set[str]) -> str:
     default = _toml(setting.default)
     lines = [f"## `{setting.name}`", "", descriptions()[setting.name], "", f"- Kind: {kind}"]
     lines += [f"- Default: `{default}`"] if default else []
+    lines += ["- Each [door](#many-doors) has its own"] if setting.of_door else []
     return "\n".join([*lines, f"- Also: {', '.join(names)}", ""])
 
 
 def _toml(value: Any) -> str:
     match value:
-        case None:
+        case None | "":
             return ""
         case bool():
             return str(value).lower()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from doorward.config.model import Config
+from doorward.config.model import Config, DoorFields
 from doorward.oauth.trusted_issuers import TrustedIssuer
 
 Kind = Literal["text", "integer", "boolean", "list", "table", "issuers", "path", "choice", "target"]
@@ -35,6 +35,8 @@ class Setting:
     secret: bool
     """True when its value is never shown; such a setting has a `*_file` twin that names a file holding it."""
     default: Any
+    of_door: bool
+    """True when each door has its own; written outside the tables of the doors, it is the default for all of them."""
 
     @property
     def variable(self) -> str:
@@ -51,12 +53,18 @@ class Setting:
 def catalogue() -> dict[str, Setting]:
     """Return every setting by name, in the order of the model."""
     hints = get_type_hints(Config)
-    return {each.name: _setting(each, hints[each.name]) for each in dataclasses.fields(Config)}
+    return {each.name: _setting(each, hints[each.name]) for each in dataclasses.fields(Config) if each.name != "doors"}
 
 
-def file_keys() -> list[str]:
-    """List every key that a file may hold."""
-    return [key for each in catalogue().values() for key in ([each.name, f"{each.name}_file"][: 1 + each.secret])]
+def door_settings() -> dict[str, Setting]:
+    """Return every setting that each door has by itself."""
+    return {name: each for name, each in catalogue().items() if each.of_door}
+
+
+def file_keys(settings: Mapping[str, Setting] | None = None) -> list[str]:
+    """List every key that a file may hold, or that a table of these settings may hold."""
+    chosen = catalogue() if settings is None else settings
+    return [key for each in chosen.values() for key in ([each.name, f"{each.name}_file"][: 1 + each.secret])]
 
 
 def variables() -> list[str]:
@@ -74,6 +82,7 @@ def _setting(field: dataclasses.Field[Any], hint: Any) -> Setting:
         optional=len(inner) < len(parts),
         secret=not field.repr,
         default=field.default if field.default_factory is dataclasses.MISSING else field.default_factory(),
+        of_door=field.name in {each.name for each in dataclasses.fields(DoorFields)},
     )
 
 

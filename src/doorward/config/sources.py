@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from doorward.config.settings import PREFIX, catalogue, file_keys, variables
 from doorward.errors import Problem
 
 FILE_NAME = "doorward.toml"
+DOORS = "doors"
+"""The table that holds a table for each door; `door_tables.py` reads it."""
+DOORS_PREFIX = "DOORWARD_DOORS_"
 OTHER_VARIABLES = frozenset({"DOORWARD_CHECK_TOKEN"})
 """Of commands that have no settings; here only so that nobody is told they are unknown."""
 PLATFORM_VARIABLES = {"PORT": "port", "WEB_CONCURRENCY": "workers"}
@@ -41,6 +44,13 @@ class Entry:
     """What relative paths in it count from."""
     typed: bool
     """True for TOML, whose values have types; False for text."""
+    door: str = ""
+    """The door whose setting it is; empty for the installation, or for all doors."""
+
+    @property
+    def key(self) -> str:
+        """Its place in a file, such as `port` or `doors.time.path`."""
+        return ".".join(part for part in ("doors" * bool(self.door), self.door, self.name) if part)
 
 
 def from_flags(flags: Mapping[str, object], cwd: Path) -> Iterator[Entry]:
@@ -55,7 +65,8 @@ def from_flags(flags: Mapping[str, object], cwd: Path) -> Iterator[Entry]:
 def from_environment(environ: Mapping[str, str], cwd: Path, problems: list[Problem]) -> Iterator[Entry]:
     """Yield the settings of the environment, platform names first so that Doorward's own win.
 
-    An empty variable counts as not set: compose files pass variables on that way.
+    An empty variable counts as not set: compose files pass variables on that way. Variables of single doors are left
+    to `door_tables.py`.
     """
     for variable, name in PLATFORM_VARIABLES.items():
         if environ.get(variable):
@@ -65,16 +76,18 @@ def from_environment(environ: Mapping[str, str], cwd: Path, problems: list[Probl
     for variable, value in environ.items():
         if not variable.startswith(PREFIX) or not value or is_service_link(variable, value):
             continue
+        if variable.startswith(DOORS_PREFIX):
+            continue
         if setting := names.get(variable):
             yield Entry(setting.name, value, variable, cwd, typed=False)
         elif variable in OTHER_VARIABLES:
             continue
         elif variable not in known:
-            problems.append(_unknown(variable, variable.removeprefix(PREFIX), [*file_keys(), "config"], PREFIX))
+            problems.append(unknown(variable, variable.removeprefix(PREFIX), [*file_keys(), "config"], PREFIX))
         elif variable.endswith("_FILE"):
             twin = variable.removesuffix("_FILE")
             pointer = Entry(twin.removeprefix(PREFIX).lower(), value, variable, cwd, typed=False)
-            yield from _secret_file(pointer, twin if environ.get(twin) else "", problems)
+            yield from secret_file(pointer, twin if environ.get(twin) else "", problems)
 
 
 def is_service_link(variable: str, value: str) -> bool:
@@ -96,21 +109,26 @@ def find_file(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path
 
 
 def from_file(path: Path, named: str, cwd: Path, problems: list[Problem]) -> Iterator[Entry]:
-    """Yield the settings of a TOML file; `named` is the flag or variable that asked for it, or empty."""
+    """Yield the settings of a TOML file; `named` is the flag or variable that asked for it, or empty.
+
+    The table `doors` is one entry.
+    """
     shown_path = str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
     table = _table(path, shown_path, named, problems)
     base = path.parent.absolute()
     known, settings = file_keys(), catalogue()
     for key, value in table.items():
         where = f"{key} in {shown_path}"
-        if key not in known:
-            problems.append(_unknown(where, key, known, ""))
+        if key == DOORS:
+            yield Entry(DOORS, value, where, base, typed=True)
+        elif key not in known:
+            problems.append(unknown(where, key, [*known, DOORS], ""))
         elif key in settings:
             yield Entry(key, value, where, base, typed=True)
         else:
             name = key.removesuffix("_file")
             twin = f"{name} in {shown_path}" if name in table else ""
-            yield from _secret_file(Entry(name, value, where, base, typed=False), twin, problems)
+            yield from secret_file(Entry(name, value, where, base, typed=False), twin, problems)
 
 
 def _table(path: Path, shown_path: str, named: str, problems: list[Problem]) -> dict[str, Any]:
@@ -134,14 +152,15 @@ def _table(path: Path, shown_path: str, named: str, problems: list[Problem]) -> 
     return table if isinstance(table, dict) else {}
 
 
-def _unknown(where: str, name: str, known: list[str], prefix: str) -> Problem:
+def unknown(where: str, name: str, known: list[str], prefix: str) -> Problem:
+    """Return the fault of a name that is not a setting; a variable is its `prefix` and a known name."""
     meant = suggestion(name.replace("-", "_").lower(), known)
     spelled = prefix + meant.upper() if meant and prefix else meant
     fix = f"Did you mean {spelled}?" if meant else "`doorward config schema` lists every setting."
     return Problem("there is no such setting", "A misspelt setting would silently leave the default.", fix, where)
 
 
-def _secret_file(pointer: Entry, twin: str, problems: list[Problem]) -> Iterator[Entry]:
+def secret_file(pointer: Entry, twin: str, problems: list[Problem]) -> Iterator[Entry]:
     """Follow an entry that names a file; `twin` is the place where the secret is written out as well, or empty."""
     fault = "" if not twin else f"{twin} is set as well, and one of the two has to go"
     secret = ""
@@ -156,4 +175,4 @@ def _secret_file(pointer: Entry, twin: str, problems: list[Problem]) -> Iterator
     if fault:
         problems.append(Problem(fault, "The value of the secret is read from that file.", where=pointer.where))
     else:
-        yield Entry(pointer.name, secret, pointer.where, pointer.base, typed=False)
+        yield replace(pointer, value=secret)

@@ -1,0 +1,55 @@
+"""Settings while they are put together: values so far, where each was written, and every fault found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from doorward.config import rules
+from doorward.config.database import absolute_database
+from doorward.config.faults import Fault
+from doorward.config.settings import catalogue
+from doorward.config.sources import Entry
+from doorward.config.values import from_text, from_toml
+from doorward.errors import Problem
+
+
+@dataclass(slots=True)
+class Draft:
+    """The values of a file, and what is wrong with them."""
+
+    values: dict[str, Any]
+    """The settings outside the tables of the doors."""
+    entries: Mapping[str, Entry]
+    """What was written, by key."""
+    problems: list[Problem]
+    broken: set[str] = field(default_factory=set)
+    """The keys whose values cannot be used; what ties them to others is not looked at."""
+
+    def accept(self, entry: Entry, values: dict[str, Any]) -> bool:
+        """Put the value of an entry into `values`; add a problem and return False if it cannot be used."""
+        try:
+            value = (from_toml if entry.typed else from_text)(catalogue()[entry.name], entry.value, entry.base)
+            if rule := rules.FIELD_RULES.get(entry.name):
+                value = rule(value)
+        except Fault as fault:
+            self.add(fault, entry.where)
+            return False
+        values[entry.name] = absolute_database(value, entry.base) if entry.name == "database" else value
+        return True
+
+    def complain(self, names: tuple[str, ...], fault: Fault, door: str = "") -> None:
+        """Add a fault between settings, at the first of them, unless one of them is broken already."""
+        keys = [self.key(name, door) for name in names]
+        if not self.broken.intersection(keys):
+            self.add(fault, self.entries[keys[0]].where)
+
+    def key(self, name: str, door: str) -> str:
+        """Return where a door's setting comes from: its own table, or the place of the default for all doors."""
+        own = f"doors.{door}.{name}"
+        return own if door and own in self.entries else name
+
+    def add(self, fault: Fault, where: str) -> None:
+        """Add a problem."""
+        self.problems.append(Problem(fault.what, fault.why, fault.fix, where))
