@@ -52,7 +52,7 @@ format: $(STAMP) ## apply ruff's fixes and formatting
 	@$(BIN)/ruff check --fix -q . || true
 	@$(BIN)/ruff format -q .
 
-bench: $(STAMP) ## measure Doorward beside its peers, in one run
+bench: $(STAMP) ## measure Doorward beside its peers, and judge the budgets (ARGS='--only "nginx|reverse proxy"')
 	@$(BIN)/python -m bench $(ARGS)
 
 scale: $(STAMP) ## measure a small store beside a big one (ARGS='--clients N --tokens N --postgres')

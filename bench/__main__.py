@@ -1,6 +1,8 @@
 """`python -m bench`: start every server, load them in turn for several rounds, print the tables, keep them in results/.
 
-`--only WORDS` measures the rows whose name matches (a regular expression); what they are compared with comes along.
+Each budget is a ratio to an anchor of the same run. The command exits 1 when one is missed by more than a tenth.
+`--only WORDS` measures the rows, figures and budgets whose name matches (a regular expression); what they are compared
+with comes along. `--list` prints the names.
 """
 
 from __future__ import annotations
@@ -8,36 +10,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import platform
 import re
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from flows.door import PASSWORD
-from flows.processes import PYTHON, Program, free_port
+from flows.processes import Program, free_port
 from postgres_server import running_server
 
-from bench import measure, report, streams
+from bench import anchors, budgets, idle, machine, measure, report
+from bench.budgets import BUDGETS, Budget, Judged, Measured
 from bench.load import Crowd
 from bench.report import Row
-from bench.subjects import HELPERS, NEEDS, ON_POSTGRES, SUBJECTS, Live, Subject, command
+from bench.subjects import BEHIND, NEEDS, ON_POSTGRES, SUBJECTS, Live, Subject, command
 
 LIMITS = ("REGISTRATIONS", "AUTHORIZATIONS", "TOKEN_CALLS", "SIGN_INS")
 # One address sends all of this load, which the limits are there to stop.
 OWNER = {"DOORWARD_OWNER_PASSWORD": PASSWORD} | {f"DOORWARD_LIMIT_{each}_PER_MINUTE": "0" for each in LIMITS}
 WARM_UP_SECONDS = 0.5
-DOORWARD = [PYTHON, "-m", "doorward", "serve"]
-SAMPLE = "tests/flows/servers/fastmcp_server.py"
-PLACE = ["--port", "{port}", "--data-dir", "{folder}"]
-STARTS = {
-    "FastMCP alone": [PYTHON, "-W", "ignore", SAMPLE, "--port", "{port}"],
-    "Doorward in front of a URL": [*DOORWARD, "http://127.0.0.1:9/mcp", *PLACE],
-    "Doorward around a FastMCP file": [*DOORWARD, SAMPLE, *PLACE],
-}
 
 
 @dataclass
@@ -48,34 +42,85 @@ class Running:
     folders: dict[str, Path]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What one run measures."""
+
+    subjects: tuple[Subject, ...]
+    figures: tuple[str, ...]
+    budgets: tuple[Budget, ...]
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Measure what was asked for and print it."""
+    """Measure what was asked for and print it; return 1 when a budget is missed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=budgets.ROUNDS, help="budgets need at least five")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one round of one row")
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--only", default="", help="a regular expression; default: every row")
+    parser.add_argument("--only", default="", help="a regular expression; default: every row, figure and budget")
     parser.add_argument("--no-figures", action="store_true", help="leave out start, import and package figures")
+    parser.add_argument("--list", action="store_true", help="print the names that --only looks at, and end")
     chosen = parser.parse_args(arguments)
-    subjects = select(chosen.only)
+    if chosen.list:
+        print("\n".join([*(one.name for one in SUBJECTS), *idle.names(), *(one.work for one in BUDGETS)]))
+        return 0
+    plan = select(chosen.only)
+    plan = possible(plan, anchors.missing(server for one in plan.subjects for server in servers_of(one)))
+    if not (plan.subjects or plan.figures or plan.budgets):
+        parser.error(f"nothing to measure matches {chosen.only!r}; --list prints the names")
+    conditions = heading(chosen, plan)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, contextlib.ExitStack() as stack:
-        found = {} if chosen.no_figures else idle_figures(Path(folder))
+        wanted = frozenset(() if chosen.no_figures else plan.figures)
+        found = idle.figures(wanted.__contains__, Path(folder), OWNER)
         stack.enter_context(measure.on_core(measure.LOAD_CORE))
-        running = start(subjects, Path(folder), stack)
-        rows = load(subjects, running, chosen)
-    text = f"{heading(chosen)}\n\n{report.table(rows)}\n"
-    if found:
-        text += f"\n{report.figures(found)}\n"
+        running = start(plan.subjects, Path(folder), stack)
+        rows = load(plan.subjects, running, chosen)
+    measured = Measured({row.subject.name: row.cpu_us for row in rows}, {name: f.value for name, f in found.items()})
+    judged = [budgets.judge(budget, measured) for budget in plan.budgets]
+    tables = [report.table(rows)] if rows else []
+    tables += [report.figures(found)] if found else []
+    tables += [budgets.table(judged, measured)] if judged else []
+    text = "\n\n".join([conditions, *tables]) + "\n"
     print(text)
-    keep(text, rows)
-    return 0
+    keep(text, conditions, rows, judged)
+    return budgets.exit_code(judged)
 
 
-def select(pattern: str) -> list[Subject]:
-    """Return the subjects that match, and those they are compared with, in the order of the table."""
-    wanted = {one.name for one in SUBJECTS if re.search(pattern, one.name, re.IGNORECASE)}
-    wanted |= {one.base for one in SUBJECTS if one.name in wanted and one.base}
-    return [one for one in SUBJECTS if one.name in wanted]
+def select(pattern: str) -> Plan:
+    """Return what matches, and what that is compared with, in the order of the tables."""
+    matching = re.compile(pattern, re.IGNORECASE).search
+    rows = {one.name for one in SUBJECTS if matching(one.name)}
+    figures = {name for name in idle.names() if matching(name)}
+    chosen = []
+    for budget in BUDGETS:
+        needs = (*budget.reading.rows, *budget.reading.figures) if budget.reading else ()
+        if matching(budget.work) or (needs and needs[0] in rows | figures):
+            chosen.append(budget)
+            rows |= set(budget.reading.rows) if budget.reading else set()
+            figures |= set(budget.reading.figures) if budget.reading else set()
+    rows |= {one.base for one in SUBJECTS if one.name in rows and one.base}
+    subjects = tuple(one for one in SUBJECTS if one.name in rows)
+    return Plan(subjects, tuple(name for name in idle.names() if name in figures), tuple(chosen))
+
+
+def possible(plan: Plan, lacking: Mapping[str, str]) -> Plan:
+    """Return the plan without the rows that need a program which is not here, and say in one line what to install."""
+    if not lacking:
+        return plan
+    kept = tuple(one for one in plan.subjects if not programs_of(one) & set(lacking))
+    left_out = [one.name for one in plan.subjects if one not in kept]
+    print(f"Left out: {'; '.join(left_out)}. Install {'; '.join(lacking.values())}.", file=sys.stderr)
+    return replace(plan, subjects=kept)
+
+
+def programs_of(subject: Subject) -> set[str]:
+    """Return the programs besides Python that a row needs."""
+    return {anchors.PROGRAMS[server] for server in servers_of(subject) if server in anchors.PROGRAMS}
+
+
+def servers_of(subject: Subject) -> list[str]:
+    """Return the server of a row and those behind it."""
+    return [subject.server, *NEEDS.get(subject.server, [])]
 
 
 def start(subjects: Sequence[Subject], folder: Path, stack: contextlib.ExitStack) -> Running:
@@ -91,7 +136,7 @@ def start(subjects: Sequence[Subject], folder: Path, stack: contextlib.ExitStack
             database = {"DOORWARD_DATABASE": server.url(server.new_database())}
     for name, port in ports.items():
         running.folders[name].mkdir()
-        core = measure.LOAD_CORE if name in HELPERS else measure.SUBJECT_CORE
+        core = measure.LOAD_CORE if name in BEHIND else measure.SUBJECT_CORE
         words = command(name, port, running.folders[name], folder, ports)
         env = OWNER | (database if name == ON_POSTGRES else {})
         program = measure.running(words, port, running.folders[name], core=core, env=env)
@@ -132,38 +177,30 @@ def measure_once(row: Row, program: Program, crowd: Crowd, seconds: float) -> No
     row.resident_mib.append(measure.resident_mib(program.process.pid))
 
 
-def idle_figures(folder: Path) -> dict[str, str]:
-    """Take the figures that need no load."""
-    found = {}
-    for name, words in STARTS.items():
-        seconds, memory = measure.start_seconds(words, folder / "starts" / name.replace(" ", "-"), OWNER)
-        found[f"{name}: start to first answer"] = f"{seconds:.2f} s"
-        found[f"{name}: resident memory at rest"] = f"{memory:.0f} MiB"
-    for module in ("doorward.cli.main", "fastmcp"):
-        found[f"import {module}"] = f"{measure.import_seconds(module):.2f} s"
-    found["one password hash (CPU)"] = f"{measure.hash_milliseconds():.1f} ms"
-    for name in ("raw", "door_open_proxy"):
-        found[f"idle open stream, {name}"] = f"{streams.kib_each(name, folder / 'streams' / name):.0f} KiB"
-    found["packages in a bare install"] = str(len(measure.packages_in_a_bare_install()))
-    return found
-
-
-def heading(chosen: argparse.Namespace) -> str:
-    """Say under what conditions the table came to be."""
-    return (
-        f"Python {platform.python_version()}, {platform.machine()}; {chosen.rounds} rounds of {chosen.seconds} s, "
-        f"{chosen.connections} connections; CPU is user and system time of the measured process and its children; "
-        "every body checked. The load itself can ask for about 25 000 units/s: faster rows are bounded by it."
+def heading(chosen: argparse.Namespace, plan: Plan) -> str:
+    """Say under what conditions the tables came to be."""
+    programs = sorted(set().union(*map(programs_of, plan.subjects)))
+    how = (
+        f"{chosen.rounds} rounds of {chosen.seconds} s, {chosen.connections} connections; CPU is user and system time "
+        "of the measured process and its children; every body checked. The load itself can ask for about 25 000 "
+        "units/s: faster rows are bounded by it."
+    )
+    return "\n".join(
+        f"- {line}" for line in (machine.interpreter(), machine.machine(), *anchors.versions(programs), how)
     )
 
 
-def keep(text: str, rows: Sequence[Row]) -> None:
+def keep(text: str, conditions: str, rows: Sequence[Row], judged: Sequence[Judged]) -> None:
     """Write the tables and the raw figures to `results/`, which is not under version control."""
     folder = measure.ROOT / "results"
     folder.mkdir(exist_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     (folder / f"bench-{stamp}.md").write_text(text)
-    raw = [{**asdict(row), "subject": row.subject.name} for row in rows]
+    raw = {
+        "conditions": conditions.splitlines(),
+        "rows": [{**asdict(row), "subject": row.subject.name} for row in rows],
+        "budgets": [{**asdict(one), "budget": one.budget.work} for one in judged],
+    }
     (folder / f"bench-{stamp}.json").write_text(json.dumps(raw, indent=1))
 
 

@@ -58,9 +58,11 @@ def repeat(asked: bytes) -> User:
         yield None
 
 
-def modern_user(port: int, token: str | None = None) -> User:
-    """Call in the stateless era."""
-    return repeat(modern_request(port, token))
+def modern_user(port: int, token: str | None = None, *, gated: bool = False) -> User:
+    """Call in the stateless era; behind a gate, see first that it refuses a call without a token."""
+    if gated:
+        (yield modern_request(port, None)).expect(401)
+    yield from repeat(modern_request(port, token))
 
 
 def legacy_user(port: int, token: str | None = None) -> User:

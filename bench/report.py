@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.idle import Figure
 from bench.subjects import Subject
 
 
@@ -27,10 +28,9 @@ class Row:
 
 
 HEAD = (
-    "| subject | CPU us/unit: median (range) | compared with | added us | times | units/s | p50 ms | p99 ms "
-    "| RSS MiB | budget us |"
+    "| subject | CPU us/unit: median (range) | compared with | added us | times | units/s | p50 ms | p99 ms | RSS MiB |"
 )
-RULE = "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
+RULE = "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -52,7 +52,6 @@ def _line(row: Row, by_name: Mapping[str, Row]) -> str:
         f"{statistics.median(row.p50_ms):.1f}",
         f"{statistics.median(row.p99_ms):.1f}",
         f"{statistics.median(row.resident_mib):.0f}",
-        row.subject.budget,
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -67,7 +66,7 @@ def beside(row: Row, base: Row) -> tuple[str, str]:
     return f"{added:.0f}", f"{statistics.median(mine / other for mine, other in pairs):.3g}"
 
 
-def figures(found: Mapping[str, str]) -> str:
+def figures(found: Mapping[str, Figure]) -> str:
     """Render the figures taken without load."""
     return "\n".join(
         ["| figure | value |", "| --- | ---: |", *(f"| {name} | {value} |" for name, value in found.items())]

@@ -1,7 +1,8 @@
 """Is a big store as fast as an empty one? `python -m bench.scale [--clients N] [--tokens N] [--postgres]`.
 
 Fills one store with clients, grants and tokens, leaves another empty, serves both with `doorward serve`, loads them in
-turn, and prints the ratio of the CPU that each kind of request costs the door.
+turn, and prints the ratio of the CPU that each kind of request costs the door. It exits 1 when a ratio is more than a
+tenth over its budget.
 """
 
 from __future__ import annotations
@@ -11,20 +12,21 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 from flows.processes import PYTHON, free_port
 from postgres_server import running_server
 
-from bench import measure
+from bench import budgets, machine, measure
 from bench.__main__ import OWNER, measure_once
+from bench.budgets import Judged, Measured, Times
 from bench.load import Crowd
 from bench.report import Row
 from bench.subjects import Live, Subject, calls_with_grant, refreshes, registrations
@@ -40,7 +42,7 @@ CONNECTIONS = 16
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Fill, serve, measure, print."""
+    """Fill, serve, measure and print; return 1 when the budget is missed."""
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
     parser.add_argument("--clients", type=int, default=1_000_000)
     parser.add_argument("--tokens", type=int, default=10_000_000)
@@ -62,8 +64,10 @@ def main(arguments: Sequence[str]) -> int:
             for row, program, crowd in rows:
                 measure_once(row, program, crowd, chosen.seconds)
             progress(f"round {number + 1} of {chosen.rounds}")
-    print(table([row for row, _, _ in rows], chosen))
-    return 0
+    measured = Measured({row.subject.name: row.cpu_us for row, _, _ in rows})
+    judged = judge([row for row, _, _ in rows], measured)
+    print(f"{heading(chosen)}\n\n{budgets.table(judged, measured)}")
+    return budgets.exit_code(judged)
 
 
 def progress(text: str) -> None:
@@ -188,24 +192,24 @@ def serve(place: tuple[str, Path], stack: contextlib.ExitStack) -> list[tuple[Ro
     return found
 
 
-def table(rows: Sequence[Row], chosen: argparse.Namespace) -> str:
-    """Return the table: median CPU per request on both stores, and the median of the ratios round by round."""
+def judge(rows: Sequence[Row], measured: Measured) -> list[Judged]:
+    """Judge each kind of request by what it costs on the loaded store as a multiple of the empty one."""
     half = len(rows) // 2
-    conditions = f"{chosen.rounds} rounds of {chosen.seconds} s, {CONNECTIONS} connections"
-    lines = [
-        f"{chosen.clients:,} clients and grants, {chosen.tokens:,} token rows, against an empty store; {conditions}.",
-        "",
-        "| request | empty, CPU us | loaded, CPU us | ratio | budget |",
-        "| --- | ---: | ---: | ---: | ---: |",
-    ]
+    judged = []
     for empty, loaded in zip(rows[:half], rows[half:], strict=True):
-        ratios = [after / before for before, after in zip(empty.cpu_us, loaded.cpu_us, strict=True)]
-        name = empty.subject.name.partition(",")[0]
-        lines.append(
-            f"| {name} | {statistics.median(empty.cpu_us):.0f} | {statistics.median(loaded.cpu_us):.0f} "
-            f"| {statistics.median(ratios):.2f} | 1.10 |"
-        )
-    return "\n".join(lines)
+        reading = Times(loaded.subject.name, empty.subject.name)
+        budget = replace(budgets.SCALE, work=empty.subject.name.partition(",")[0], reading=reading)
+        judged.append(budgets.judge(budget, measured))
+    return judged
+
+
+def heading(chosen: argparse.Namespace) -> str:
+    """Say under what conditions the table came to be."""
+    return (
+        f"- {machine.interpreter()}\n- {machine.machine()}\n"
+        f"- {chosen.clients:,} clients and grants, {chosen.tokens:,} token rows, against an empty store\n"
+        f"- {chosen.rounds} rounds of {chosen.seconds} s, {CONNECTIONS} connections"
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from flows.processes import free_port
 
 from bench import calls, measure
 from bench.load import Wrong, request
-from bench.subjects import HELPERS, NEEDS, command
+from bench.subjects import BEHIND, NEEDS, command
 
 STREAMS = 400
 WARM_UP = 20
@@ -25,7 +25,7 @@ def kib_each(server: str, folder: Path) -> float:
             own = folder / name
             own.mkdir(parents=True)
             words = command(name, port, own, folder, ports)
-            core = measure.LOAD_CORE if name in HELPERS else measure.SUBJECT_CORE
+            core = measure.LOAD_CORE if name in BEHIND else measure.SUBJECT_CORE
             programs[name] = stack.enter_context(measure.running(words, port, own, core=core, env={}))
         for _ in range(WARM_UP):
             stack.enter_context(opened(ports[server]))

@@ -13,13 +13,15 @@ from flows.door import PASSWORD
 from flows.processes import PYTHON
 from flows.user_agent import Browser, Person
 
-from bench import calls, oauth
+from bench import anchors, calls, oauth
 from bench.load import User
 
 NODE = Path(__file__).parent / "node"
 OWNER = Person("owner", PASSWORD)
 HELPERS = {"identity_provider": "identity_provider", "raw_upstream": "raw"}
-"""Servers that stand behind measured ones, and the app of each."""
+"""Servers of `bench.apps` that stand behind measured ones, and the app of each."""
+BEHIND = {*HELPERS, anchors.UPSTREAM, anchors.GATE}
+"""All servers that stand behind measured ones. What they cost counts nowhere."""
 AUTHORIZATION_SERVERS = {
     "FastMCP OAuthProxy": "fastmcp_oauth_proxy",
     "SDK routes in memory": "sdk_routes",
@@ -35,8 +37,9 @@ LEFT_OUT = {("whole flow", "fastmcp_oauth_proxy"), ("refresh", "oidc_provider"),
 NEEDS = {
     "fastmcp_oauth_proxy": ["identity_provider"],
     "fastmcp_proxy": ["raw_upstream"],
-    "door_proxy": ["raw_upstream"],
+    "door_proxy": [anchors.UPSTREAM],
     "door_open_proxy": ["raw_upstream"],
+    **anchors.NEEDS,
 }
 
 
@@ -65,8 +68,6 @@ class Subject:
     prepare: Prepare
     base: str | None = None
     """The row that this one is compared with."""
-    budget: str = ""
-    """The promise about this row, in microseconds of CPU."""
     connections: int | None = None
 
 
@@ -78,11 +79,13 @@ def command(server: str, port: int, folder: Path, shared: Path, ports: dict[str,
     if server == "oidc_provider":
         node.install()
         return [str(node.binary()), str(node.FOLDER / "oracle.mjs"), str(port), f"http://127.0.0.1:{port}/mcp"]
+    if server in anchors.PROGRAMS:
+        return anchors.command(server, port, folder, ports)
     if server.startswith("door_"):
         here = Path(__file__).parent
         targets = {server: str(here / "target_raw.py") for server in ("door_raw", ON_POSTGRES, PUBLIC)}
         targets |= {"door_fastmcp": str(here / "target_fastmcp.py")}
-        upstream = targets.get(server) or f"http://127.0.0.1:{ports['raw_upstream']}/mcp"
+        upstream = targets.get(server) or f"http://127.0.0.1:{ports[NEEDS[server][0]]}/mcp"
         place = ["--port", str(port), "--data-dir", str(folder), "--log-level", "warning"]
         auth = ["--auth", "none" if server == "door_open_proxy" else "oauth"]
         serve = [PYTHON, "-m", "doorward", "serve", upstream, *place, *auth]
@@ -107,6 +110,11 @@ def calls_with_written_token(live: Live) -> list[User]:
     """Call with the token that the server wrote beside itself."""
     token = (live.folder / "token").read_text()
     return [calls.modern_user(live.port, token) for _ in range(live.connections)]
+
+
+def calls_through_a_gate(live: Live) -> list[User]:
+    """Call with the token that the gate accepts, once it has refused a call without one."""
+    return [calls.modern_user(live.port, anchors.TOKEN, gated=True) for _ in range(live.connections)]
 
 
 def granted(live: Live, count: int) -> list[oauth.Grant]:
@@ -176,40 +184,40 @@ RESOURCE = document("/.well-known/oauth-protected-resource/mcp", '"authorization
 SERVER = document("/.well-known/oauth-authorization-server", '"token_endpoint"')
 SUBJECTS = (
     Subject("raw ASGI", "raw", open_calls),
-    Subject("raw ASGI behind Doorward, in process", "door_raw", calls_with_grant, "raw ASGI", "150 added"),
+    Subject("raw ASGI behind Doorward, in process", "door_raw", calls_with_grant, "raw ASGI"),
     Subject("FastMCP", "fastmcp", open_calls, "raw ASGI"),
     Subject("FastMCP, JWTVerifier", "fastmcp_jwt", calls_with_written_token, "FastMCP"),
     Subject("FastMCP, OAuthProxy", "fastmcp_oauth_proxy", calls_with_grant, "FastMCP"),
-    Subject("FastMCP behind Doorward, in process", "door_fastmcp", calls_with_grant, "FastMCP", "150 added"),
+    Subject("FastMCP behind Doorward, in process", "door_fastmcp", calls_with_grant, "FastMCP"),
     Subject("FastMCP, session", "fastmcp", open_legacy_calls, "raw ASGI"),
-    Subject(
-        "FastMCP behind Doorward, session", "door_fastmcp", legacy_calls_with_grant, "FastMCP, session", "150 added"
-    ),
+    Subject("FastMCP behind Doorward, session", "door_fastmcp", legacy_calls_with_grant, "FastMCP, session"),
     Subject("FastMCP create_proxy", "fastmcp_proxy", open_calls, "raw ASGI"),
-    Subject("Doorward reverse proxy", "door_proxy", calls_with_grant, "FastMCP create_proxy", "500 in all"),
+    Subject("nginx proxy_pass", anchors.PLAIN, open_calls),
+    Subject("nginx auth_request", anchors.CHECKED, calls_through_a_gate, "nginx proxy_pass"),
+    Subject("Caddy forward_auth", anchors.CADDY, calls_through_a_gate, "nginx auth_request"),
+    Subject("Doorward reverse proxy", "door_proxy", calls_with_grant, "nginx auth_request"),
     Subject("401, FastMCP OAuthProxy", "fastmcp_oauth_proxy", refusals),
-    Subject("401, Doorward", "door_raw", refusals, "401, FastMCP OAuthProxy", "150"),
+    Subject("401, Doorward", "door_raw", refusals, "401, FastMCP OAuthProxy"),
     Subject("resource metadata, FastMCP OAuthProxy", "fastmcp_oauth_proxy", RESOURCE),
-    Subject("resource metadata, Doorward", "door_raw", RESOURCE, "resource metadata, FastMCP OAuthProxy", "150"),
+    Subject("resource metadata, Doorward", "door_raw", RESOURCE, "resource metadata, FastMCP OAuthProxy"),
     Subject("server metadata, FastMCP OAuthProxy", "fastmcp_oauth_proxy", SERVER),
-    Subject("server metadata, Doorward", "door_raw", SERVER, "server metadata, FastMCP OAuthProxy", "150"),
+    Subject("server metadata, Doorward", "door_raw", SERVER, "server metadata, FastMCP OAuthProxy"),
     *(
         Subject(f"{work}, {name}", server, prepare, connections=4 if work == "whole flow" else None)
         for work, prepare in (("registration", registrations), ("refresh", refreshes), ("whole flow", flows_signed_in))
         for name, server in AUTHORIZATION_SERVERS.items()
         if (work, server) not in LEFT_OUT
     ),
-    Subject("registration, Doorward", "door_raw", registrations, "registration, Cloudflare", "800"),
-    Subject("refresh, Doorward", "door_raw", refreshes, "refresh, Cloudflare", "1000"),
+    Subject("registration, Doorward", "door_raw", registrations, "registration, Cloudflare"),
+    Subject("refresh, Doorward", "door_raw", refreshes, "refresh, Cloudflare"),
     Subject("registration, Doorward on Postgres", ON_POSTGRES, registrations, "registration, Doorward"),
-    Subject("refresh, Doorward on Postgres", ON_POSTGRES, refreshes, "refresh, Doorward", "1500"),
+    Subject("refresh, Doorward on Postgres", ON_POSTGRES, refreshes, "refresh, Doorward"),
     Subject("call, Doorward on Postgres", ON_POSTGRES, calls_with_grant, "raw ASGI behind Doorward, in process"),
     Subject(
         "whole flow, Doorward, signed in before",
         PUBLIC,
         flows_signed_in_at_a_public_door,
         "whole flow, Cloudflare",
-        "6000",
         connections=4,  # more sign-ins of one account at once are taken for guessing
     ),
     Subject("whole flow, Doorward, with the password", "door_raw", flows_with_password, connections=2),
