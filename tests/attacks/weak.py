@@ -20,7 +20,7 @@ from doorward.door.bearer import Authenticator
 from doorward.edge import frame as responses
 from doorward.edge import router as routes
 from doorward.edge.meter import Meter
-from doorward.endpoints import introspect, revoke, token
+from doorward.endpoints import client_authentication, grants, introspect, revoke
 from doorward.mcp import headers
 from doorward.oauth.authorization import request as authorization
 from doorward.oauth.clients.redirect_uris import matches
@@ -62,22 +62,24 @@ def forgets_that_it_was_used(patch: pytest.MonkeyPatch) -> None:
             return None
         return Stored(msgspec.structs.replace(stored.record, **{mark: None, "sealed_reply": None}), stored.version)
 
-    def redeem(form: Any, *, code: Any, **others: Any) -> Any:
-        return authorization_code.redeem_code(form, code=fresh(code, "redeemed_at"), **others)
+    def redeem(request: Any, *, code: Any, **others: Any) -> Any:
+        return authorization_code.redeem_code(request, code=fresh(code, "redeemed_at"), **others)
 
-    def refresh(form: Any, *, presented: Any, **others: Any) -> Any:
-        return refresh_token.refresh(form, presented=fresh(presented, "rotated_at"), **others)
+    def refresh(request: Any, *, presented: Any, **others: Any) -> Any:
+        return refresh_token.refresh(request, presented=fresh(presented, "rotated_at"), **others)
 
-    patch.setattr(token, "redeem_code", redeem)
-    patch.setattr(token, "refresh", refresh)
+    patch.setattr(grants.authorization_code, "redeem_code", redeem)
+    patch.setattr(grants.refresh_token, "refresh", refresh)
 
 
 def takes_a_code_from_anybody(patch: pytest.MonkeyPatch) -> None:
-    def redeem(form: Any, *, client: Any, code: Any, **others: Any) -> Any:
-        owner = msgspec.structs.replace(client, client_id=code.record.client_id) if code else client
-        return authorization_code.redeem_code(form, client=owner, code=code, **others)
+    def redeem(request: Any, *, code: Any, **others: Any) -> Any:
+        if code:
+            owner = msgspec.structs.replace(request.client.record, client_id=code.record.client_id)
+            request = replace(request, client=Stored(owner, request.client.version))
+        return authorization_code.redeem_code(request, code=code, **others)
 
-    patch.setattr(token, "redeem_code", redeem)
+    patch.setattr(grants.authorization_code, "redeem_code", redeem)
 
 
 def does_not_name_itself(patch: pytest.MonkeyPatch) -> None:
@@ -86,7 +88,7 @@ def does_not_name_itself(patch: pytest.MonkeyPatch) -> None:
 
 
 def takes_the_last_of_two(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(token, "parse_form", lambda body: dict(parse_qsl(body.decode())))
+    patch.setattr(client_authentication, "parse_form", lambda body: dict(parse_qsl(body.decode())))
 
 
 def lets_answers_be_cached(patch: pytest.MonkeyPatch) -> None:
@@ -136,7 +138,7 @@ def never_slows_down(patch: pytest.MonkeyPatch) -> None:
 
 
 def reads_forms_as_they_come(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(token, "parse_form", lambda body: dict(parse_qsl(body.decode(), strict_parsing=True)))
+    patch.setattr(client_authentication, "parse_form", lambda body: dict(parse_qsl(body.decode(), strict_parsing=True)))
 
 
 def stores_tokens_as_they_are(patch: pytest.MonkeyPatch) -> None:

@@ -19,12 +19,12 @@ from doorward.authority.authority import Authority
 from doorward.directory.accounts import add_user, disable_user, remove_user
 from doorward.directory.clients import add_client, list_grants, remove_client, revoke_grant
 from doorward.edge.frame import guarded, json_response
-from doorward.endpoints.further_grants import FurtherGrants
-from doorward.endpoints.token import TokenEndpoint
+from doorward.endpoints.token import GRANTS, TokenEndpoint
+from doorward.errors import Conflict
 from doorward.oauth.clients.operator_grants import OperatorGrants
-from doorward.oauth.errors import InvalidClient
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE
 from doorward.oauth.grants.token_exchange import ACCESS_TOKEN_TYPE
+from doorward.oauth.tokens.reply import Redemption
 from doorward.oauth.trusted_issuers import TrustedIssuer
 from doorward.records.accounts import User
 from doorward.records.changes import Replace
@@ -131,15 +131,18 @@ async def test_a_removed_client_has_nothing_either(tmp_path):
 async def test_a_client_that_is_being_removed_gets_nothing_although_it_was_authenticated_before(tmp_path, now_stored):
     async with world(tmp_path) as w:
         door, client = w.door, await service_client(w)
-        stored = await door.store.get(Client, client["client_id"])
+        authority = Authority(door.policy, door.store, door.clock, door.entropy, Wrapping(), None, None)
+        request = Redemption(
+            *({}, await door.store.get(Client, client["client_id"]), w.clock.now(), MINTED, Wrapping(), door.policy)
+        )
+        decision = await GRANTS[CLIENT_CREDENTIALS](authority, request)
         if now_stored == "expired":
             await set_client(w, client["client_id"], expires_at=w.clock.now())
         else:
             await remove_client(door.store, w.clock, client["client_id"])
-        grants = FurtherGrants(Authority(door.policy, door.store, door.clock, door.entropy, Wrapping(), None, None))
-        for decide in (grants.client_credentials, grants.token_exchange, grants.jwt_bearer):
-            with pytest.raises(InvalidClient):
-                await decide({}, stored.record, MINTED)
+        with pytest.raises(Conflict):
+            await door.store.apply(decision.changes)
+        assert (await credentials(w, client)).status_code == 401
 
 
 @pytest.mark.parametrize("grant", [CLIENT_CREDENTIALS, TOKEN_EXCHANGE, JWT_BEARER])
@@ -211,7 +214,9 @@ class BelievesTheId(TokenEndpoint):
         stored = await self.authority.store.get(Client, form["client_id"])
         if stored is None:
             return await super().__call__(request)
-        decision = await self.decisions[CLIENT_CREDENTIALS](form, stored.record, self._minted(None))
+        authority, minted = self.authority, self._minted(None)
+        believed = Redemption(form, stored, authority.clock.now(), minted, authority.sealing, authority.policy)
+        decision = await GRANTS[CLIENT_CREDENTIALS](authority, believed)
         return json_response(decision.reply.body)
 
 

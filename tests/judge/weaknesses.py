@@ -19,7 +19,7 @@ from doorward.app import Door
 from doorward.clock import Clock
 from doorward.endpoints import token
 from doorward.errors import Conflict, Unavailable
-from doorward.oauth.token import TokenReply
+from doorward.oauth.tokens.reply import TokenReply
 from doorward.records.accounts import User
 from doorward.records.changes import Change, Decision, Delete, DeleteAll, Expect, Insert, Replace, Stored
 from doorward.records.oauth import (

@@ -10,7 +10,7 @@ import msgspec
 
 from doorward.oauth.policy import Policy, Resource, by_uri
 from doorward.oauth.tokens.opaque import digest
-from doorward.oauth.tokens.reply import MintedTokens
+from doorward.oauth.tokens.reply import MintedTokens, Redemption
 from doorward.records.changes import Stored
 from doorward.records.oauth import AccessToken, AuthorizationCode, AuthorizationRequest, Client, Grant, RefreshToken
 
@@ -123,3 +123,11 @@ def an_access_token(**changes: Any) -> AccessToken:
 
 def changed(stored: Stored[Any], **changes: Any) -> Stored[Any]:
     return Stored(msgspec.structs.replace(stored.record, **changes), stored.version)
+
+
+def a_redemption(form: dict[str, str] | None = None, *, client: Stored[Client] | Client | None = None, **changes: Any):
+    """A token request of `client`, at any version where only the client is given; None keeps what is usual."""
+    values = {"now": NOW, "minted": MINTED, "sealing": Wrapping(), "policy": POLICY}
+    stored = client if isinstance(client, Stored) else Stored(client or a_client(), 11)
+    values |= {name: each for name, each in changes.items() if each is not None}
+    return Redemption(form or {}, stored, **values)

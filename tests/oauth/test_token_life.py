@@ -14,8 +14,10 @@ from oauth.given import NOW, POLICY, REDIRECT_URI, VERIFIER, Wrapping, a_client,
 from doorward.errors import Conflict
 from doorward.oauth.authorization.request import approve
 from doorward.oauth.errors import OAuthError
-from doorward.oauth.token import MintedTokens, TokenReply, redeem_code, refresh
+from doorward.oauth.grants.authorization_code import redeem_code
+from doorward.oauth.grants.refresh_token import refresh
 from doorward.oauth.tokens.opaque import digest
+from doorward.oauth.tokens.reply import MintedTokens, Redemption, TokenReply
 from doorward.oauth.tokens.revocation import end_grant, revoke
 from doorward.records.accounts import User
 from doorward.records.changes import Decision, Insert
@@ -77,34 +79,23 @@ class TokenLife(RuleBasedStateMachine):
 
     # What a client may do -------------------------------------------------------------------------------------------
 
+    def request(self, form: dict[str, str], client_id: str) -> Redemption:
+        return Redemption(form, self.get(Client, client_id), self.now, self.minted(), self.sealing, POLICY)
+
     def decide_code(self, code: Issued, client_id: str, verifier: str) -> Decision[TokenReply]:
         form = {"code": code.secret, "redirect_uri": REDIRECT_URI, "code_verifier": verifier}
         stored = self.get(AuthorizationCode, digest(code.secret))
-        return redeem_code(
-            form,
-            client=self.get(Client, client_id).record,
-            code=stored,
-            grant=self.get(Grant, code.grant_id),
-            now=self.now,
-            minted=self.minted(),
-            sealing=self.sealing,
-            policy=POLICY,
-        )
+        return redeem_code(self.request(form, client_id), code=stored, grant=self.get(Grant, code.grant_id))
 
     def decide_refresh(self, token: Issued, client_id: str, scope: str | None) -> Decision[TokenReply]:
         form = {"refresh_token": token.secret} | ({"scope": scope} if scope else {})
         presented = self.get(RefreshToken, digest(token.secret))
         before = presented.record.predecessor_digest if presented else None
         return refresh(
-            form,
-            client=self.get(Client, client_id).record,
+            self.request(form, client_id),
             presented=presented,
             predecessor=self.get(RefreshToken, before) if before else None,
             grant=self.get(Grant, token.grant_id),
-            now=self.now,
-            minted=self.minted(),
-            sealing=self.sealing,
-            policy=POLICY,
         )
 
     def race(self, decide: Any, racers: int) -> list[dict[str, Any]]:

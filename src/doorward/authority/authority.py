@@ -44,7 +44,7 @@ class ClientDocuments(Protocol):
         """
         ...
 
-    async def look_again(self, client_id: str, *, doubted: bool = False) -> bool:
+    async def refresh_client_document(self, client_id: str, *, doubted: bool = False) -> bool:
         """Ask for the document of a stored client if the copy is not fresh, or `doubted`; return whether it was asked.
 
         Raises:

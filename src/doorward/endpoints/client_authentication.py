@@ -10,15 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from starlette.requests import Request
+
 from doorward.authority.authority import Authority
+from doorward.edge.frame import require_content_type
 from doorward.errors import Conflict
 from doorward.oauth.clients.assertion import replayed
 from doorward.oauth.clients.authentication import authenticate, presented_client, prove
 from doorward.oauth.clients.id_metadata import is_document_url
 from doorward.oauth.clients.keys import Key, stored_keys
 from doorward.oauth.errors import InvalidClient, LocalAuthorizationError, Reason
-from doorward.records.changes import Insert
-from doorward.records.oauth import Client
+from doorward.oauth.parameters import parse_form
+from doorward.records.changes import Insert, Stored
+from doorward.records.oauth import Client, SeenAssertion
 
 _BY_THE_COPY = frozenset(
     {
@@ -33,18 +37,30 @@ _BY_THE_COPY = frozenset(
 """Refusals that follow from what is stored of a client, so that a newer description may say otherwise."""
 
 
-class Caller:
-    """The sender of one request with a form."""
+async def read_form(request: Request) -> dict[str, str]:
+    """Return the form that a client has posted.
 
-    def __init__(self, authority: Authority, authorization: str | None, form: Mapping[str, str]) -> None:
+    Raises:
+        OAuthError: another content type, or no form that can be read.
+
+    Spec: RFC 6749 s3.2
+    """
+    require_content_type(request, "application/x-www-form-urlencoded")
+    return parse_form(await request.body())
+
+
+class Caller:
+    """The client that has sent a form."""
+
+    def __init__(self, authority: Authority, request: Request, form: Mapping[str, str]) -> None:
         self.authority = authority
-        self.presented = presented_client(authorization, form)
+        self.presented = presented_client(request.headers.get("authorization"), form)
         self._assertion_used = False
         self._looked = False
         self._doubted = False
 
-    async def introduce(self) -> None:
-        """Where the client's id is a URL, ask for its document, even if nobody has come with that id before.
+    async def fetch_client_document(self) -> None:
+        """Fetch the client's metadata document if its id is a URL, even if the client has never come here before.
 
         Raises:
             InvalidClient: the document cannot be had or used; says why.
@@ -54,7 +70,7 @@ class Caller:
         except LocalAuthorizationError as error:
             raise InvalidClient(error.description, error.reason) from None
 
-    async def client(self) -> Client:
+    async def client(self) -> Stored[Client]:
         """Return the client as it is stored now, authenticated; call it in every attempt at a decision.
 
         If the client describes itself at a URL, its stored copy is read again before it is trusted, if it is no longer
@@ -66,42 +82,48 @@ class Caller:
         """
         if not self._looked:
             self._looked = True
-            await self._look_again(doubted=False)
+            await self._refresh_document(doubted=False)
         try:
             return await self._authenticated()
         except InvalidClient as error:
             if self._doubted or error.reason not in _BY_THE_COPY:
                 raise
             self._doubted = True
-            if not await self._look_again(doubted=True):
+            if not await self._refresh_document(doubted=True):
                 raise
         return await self._authenticated()
 
-    async def _look_again(self, *, doubted: bool) -> bool:
+    async def _refresh_document(self, *, doubted: bool) -> bool:
         documents, client_id = self.authority.documents, self.presented.client_id
         if documents is None or not is_document_url(client_id):
             return False
         try:
-            return await documents.look_again(client_id, doubted=doubted)
+            return await documents.refresh_client_document(client_id, doubted=doubted)
         except LocalAuthorizationError as error:
             raise InvalidClient(error.description, error.reason) from None
 
-    async def _authenticated(self) -> Client:
+    async def _authenticated(self) -> Stored[Client]:
         authority, presented = self.authority, self.presented
         now = authority.clock.now()
         stored = await authority.store.get(Client, presented.client_id)
         client = stored.record if stored else None
         if presented.assertion is None:
-            return authenticate(client, presented, now=now)
-        keys = await self._keys(client)
-        client, seen = prove(client, presented, keys=keys, now=now, policy=authority.policy)
-        if not self._assertion_used:
-            try:
-                await authority.store.apply([Insert(seen)])
-            except Conflict:
-                raise replayed() from None
-            self._assertion_used = True
-        return client
+            authenticate(client, presented, now=now)
+        else:
+            keys = await self._keys(client)
+            _, seen = prove(client, presented, keys=keys, now=now, policy=authority.policy)
+            await self._use(seen)
+        assert stored is not None  # an unknown client was refused above
+        return stored
+
+    async def _use(self, seen: SeenAssertion) -> None:
+        if self._assertion_used:
+            return
+        try:
+            await self.authority.store.apply([Insert(seen)])
+        except Conflict:
+            raise replayed() from None
+        self._assertion_used = True
 
     async def _keys(self, client: Client | None) -> tuple[Key, ...]:
         if client is None or self.presented.assertion is None:

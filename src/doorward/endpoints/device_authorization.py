@@ -9,10 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.authority.authority import Authority
-from doorward.edge.frame import json_response, require_content_type
-from doorward.endpoints.client_authentication import Caller
+from doorward.edge.frame import json_response
+from doorward.endpoints.client_authentication import Caller, read_form
 from doorward.oauth.authorization.device import DeviceCodes, begin, spell_user_code
-from doorward.oauth.parameters import parse_form
 from doorward.oauth.tokens.opaque import DEVICE_CODE, mint
 from doorward.records.changes import Decision
 
@@ -25,10 +24,8 @@ class DeviceAuthorizationEndpoint:
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
-        require_content_type(request, "application/x-www-form-urlencoded")
-        form = parse_form(await request.body())
-        authority = self.authority
-        caller = Caller(authority, request.headers.get("authorization"), form)
+        form, authority = await read_form(request), self.authority
+        caller = Caller(authority, request, form)
 
         async def attempt() -> Decision[dict[str, object]]:
             # A user code that is taken makes the attempt fail, and the next one gets another.
@@ -38,7 +35,7 @@ class DeviceAuthorizationEndpoint:
             )
             return begin(
                 form,
-                client=await caller.client(),
+                client=(await caller.client()).record,
                 codes=codes,
                 now=authority.clock.now(),
                 policy=authority.policy,

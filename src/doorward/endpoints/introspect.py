@@ -10,9 +10,8 @@ from starlette.responses import Response
 
 from doorward.authority.authority import Authority
 from doorward.authority.exchanged_tokens import actor_stands
-from doorward.edge.frame import NO_STORE, json_response, require_content_type
-from doorward.endpoints.client_authentication import Caller
-from doorward.oauth.parameters import parse_form
+from doorward.edge.frame import NO_STORE, json_response
+from doorward.endpoints.client_authentication import Caller, read_form
 from doorward.oauth.tokens.introspection import JWT_HEADER_TYPE, JWT_MEDIA_TYPE, Introspectable, introspect, jwt_claims
 from doorward.oauth.tokens.opaque import digest
 from doorward.records.accounts import HeaderToken
@@ -27,11 +26,9 @@ class IntrospectEndpoint:
 
     async def __call__(self, request: Request) -> Response:
         """Answer about one token, whatever `token_type_hint` says of it."""
-        require_content_type(request, "application/x-www-form-urlencoded")
-        form = parse_form(await request.body())
-        authority = self.authority
+        form, authority = await read_form(request), self.authority
         now = authority.clock.now()
-        client = await Caller(authority, request.headers.get("authorization"), form).client()
+        client = (await Caller(authority, request, form).client()).record
         found = await self._find(form.get("token"))
         answer = introspect(
             form, client=client, found=found, grant=await self._grant(found), now=now, policy=authority.policy

@@ -11,12 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.authority.authority import Authority
-from doorward.edge.frame import json_response, require_content_type
-from doorward.endpoints.client_authentication import Caller
+from doorward.edge.frame import json_response
+from doorward.endpoints.client_authentication import Caller, read_form
 from doorward.endpoints.dpop import nonce_header, presented_proof, with_proof
 from doorward.oauth.authorization.pushed_request import push
 from doorward.oauth.metadata import PAR_PATH
-from doorward.oauth.parameters import parse_form
 from doorward.records.changes import Decision
 
 
@@ -28,17 +27,15 @@ class PushEndpoint:
 
     async def __call__(self, request: Request) -> Response:
         """Keep one pushed request."""
-        require_content_type(request, "application/x-www-form-urlencoded")
-        form = parse_form(await request.body())
-        authority = self.authority
+        form, authority = await read_form(request), self.authority
         proof = presented_proof(authority, request, PAR_PATH)
-        caller = Caller(authority, request.headers.get("authorization"), form)
-        await caller.introduce()
+        caller = Caller(authority, request, form)
+        await caller.fetch_client_document()
 
         async def attempt() -> Decision[dict[str, object]]:
             decision = push(
                 form,
-                client=await caller.client(),
+                client=(await caller.client()).record,
                 reference=base64.urlsafe_b64encode(authority.entropy.random_bytes(32)).rstrip(b"=").decode(),
                 jkt=None if proof is None else proof.proof.jkt,
                 now=authority.clock.now(),

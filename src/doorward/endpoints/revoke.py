@@ -9,9 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.authority.authority import Authority
-from doorward.edge.frame import NO_STORE, require_content_type
-from doorward.endpoints.client_authentication import Caller
-from doorward.oauth.parameters import parse_form
+from doorward.edge.frame import NO_STORE
+from doorward.endpoints.client_authentication import Caller, read_form
 from doorward.oauth.tokens.opaque import digest
 from doorward.oauth.tokens.revocation import revoke
 from doorward.records.changes import Decision, Stored
@@ -26,14 +25,13 @@ class RevokeEndpoint:
 
     async def __call__(self, request: Request) -> Response:
         """Revoke one token, whatever `token_type_hint` says of it."""
-        require_content_type(request, "application/x-www-form-urlencoded")
-        form = parse_form(await request.body())
-        caller = Caller(self.authority, request.headers.get("authorization"), form)
+        form = await read_form(request)
+        caller = Caller(self.authority, request, form)
         store = self.authority.store
 
         async def attempt() -> Decision[None]:
             now = self.authority.clock.now()
-            client = await caller.client()
+            client = (await caller.client()).record
             found = await self._find(form.get("token"))
             grant = await store.get(Grant, found.record.grant_id) if found else None
             return revoke(form, client=client, found=found, grant=grant, now=now)

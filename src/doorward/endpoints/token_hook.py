@@ -16,8 +16,8 @@ from weakref import WeakValueDictionary
 
 from doorward.hooks import Hooks
 from doorward.oauth.grant_types import AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN
-from doorward.oauth.token import TokenReply
 from doorward.oauth.tokens.opaque import digest
+from doorward.oauth.tokens.reply import TokenReply
 from doorward.oauth.tokens.terms import KEEP, TokenRequest, TokenTerms
 from doorward.records.changes import Decision, Insert
 from doorward.records.oauth import AccessToken, Client

@@ -101,7 +101,7 @@ class FetchedClientDocuments:
             return stored
         return await self._ask(client_id, host, stored, now)
 
-    async def look_again(self, client_id: str, *, doubted: bool = False) -> bool:
+    async def refresh_client_document(self, client_id: str, *, doubted: bool = False) -> bool:
         """Ask for the document of a stored client if the copy is not fresh, and return whether it was asked for.
 
         `doubted`: the client would be refused by the copy, so ask although it is fresh. Either way one URL is asked for

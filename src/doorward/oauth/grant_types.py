@@ -3,11 +3,15 @@
 A grant that is not served is not advertised and is answered `unsupported_grant_type`. Besides codes and refresh tokens
 a client has only the grants that an operator gave it: none is open to clients that register themselves.
 
-Implements the registry of RFC 7591 s2 for RFC 6749 s4.4, RFC 8693, RFC 7523 and RFC 8628.
+Implements the registry of RFC 7591 s2 for RFC 6749 s4.4, RFC 8693, RFC 7523 and RFC 8628, and the dispatch of RFC 6749
+s3.2 and s4.5.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from doorward.oauth.errors import InvalidRequest, Reason, UnsupportedGrantType
 from doorward.oauth.policy import Policy
 
 AUTHORIZATION_CODE = "authorization_code"
@@ -49,3 +53,20 @@ def served(policy: Policy) -> tuple[str, ...]:
     if policy.device_grant:
         grants.append(DEVICE_CODE)
     return tuple(grants)
+
+
+def grant_type(form: Mapping[str, str], *, policy: Policy) -> str:
+    """Return which grant the form asks for.
+
+    Raises:
+        InvalidRequest: it names none.
+        UnsupportedGrantType: it names one that is not served here.
+
+    Spec: RFC 6749 s5.2
+    """
+    asked = form.get("grant_type")
+    if asked is None:
+        raise InvalidRequest("grant_type is missing.", Reason.MISSING_PARAMETER)
+    if asked not in served(policy):
+        raise UnsupportedGrantType("grant_type must be one that the metadata lists.", Reason.GRANT_TYPE)
+    return asked

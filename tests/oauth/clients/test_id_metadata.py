@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 from joserfc.jwk import ECKey
-from oauth.given import ISSUER, MINTED, NOW, POLICY, VERIFIER, Wrapping, a_client, a_code, a_grant
+from oauth.given import ISSUER, POLICY, VERIFIER, a_client, a_code, a_grant, a_redemption
 
 from doorward.oauth.clients.host_patterns import host_is_accepted
 from doorward.oauth.clients.id_metadata import check_document_url, is_document_url, read_document
@@ -213,16 +213,8 @@ def test_a_host_that_is_not_accepted_is_refused_by_name():
 
 
 def redeem(code_terms: str, client):
-    return redeem_code(
-        {"code": "the-code", "code_verifier": VERIFIER},
-        client=client,
-        code=a_code(client_terms=code_terms),
-        grant=a_grant(),
-        now=NOW,
-        minted=MINTED,
-        sealing=Wrapping(),
-        policy=POLICY,
-    )
+    form = {"code": "the-code", "code_verifier": VERIFIER}
+    return redeem_code(a_redemption(form, client=client), code=a_code(client_terms=code_terms), grant=a_grant())
 
 
 @pytest.mark.requirement("R-08")

@@ -2,7 +2,6 @@ import pytest
 from oauth.given import (
     DOOR,
     ISSUER,
-    MINTED,
     NOTES,
     NOW,
     POLICY,
@@ -14,6 +13,7 @@ from oauth.given import (
     a_client,
     a_code,
     a_grant,
+    a_redemption,
     changed,
 )
 
@@ -35,16 +35,8 @@ BODY = {
 
 
 def redeem(form=FORM, client=None, code=None, grant=None, now=NOW + 1, sealing=None, policy=POLICY):
-    return redeem_code(
-        form,
-        client=client or a_client(),
-        code=code or a_code(),
-        grant=grant or a_grant(),
-        now=now,
-        minted=MINTED,
-        sealing=sealing or Wrapping(),
-        policy=policy,
-    )
+    request = a_redemption(form, client=client, now=now, sealing=sealing, policy=policy)
+    return redeem_code(request, code=code or a_code(), grant=grant or a_grant())
 
 
 def redeemed(sealing=None, **changes):
@@ -172,16 +164,7 @@ def test_a_code_that_cannot_be_redeemed_is_refused(given, error, reason):
 )
 def test_a_forged_code_or_a_lost_grant_ends_nothing(code, grant, reason):
     with pytest.raises(OAuthError) as refused:
-        redeem_code(
-            FORM,
-            client=a_client(),
-            code=code,
-            grant=grant,
-            now=NOW,
-            minted=MINTED,
-            sealing=Wrapping(),
-            policy=POLICY,
-        )
+        redeem_code(a_redemption(FORM), code=code, grant=grant)
     assert refused.value.reason is reason
 
 

@@ -2,7 +2,19 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from oauth.given import ISSUER, MINTED, NOTES, NOW, POLICY, RESOURCE, TWO_DOORS, a_client, a_grant, changed
+from oauth.given import (
+    ISSUER,
+    MINTED,
+    NOTES,
+    NOW,
+    POLICY,
+    RESOURCE,
+    TWO_DOORS,
+    a_client,
+    a_grant,
+    a_redemption,
+    changed,
+)
 
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS
@@ -26,9 +38,8 @@ ACCOUNT = Stored(User(user_id="robot", user_kind="service", created_at=NOW - 50)
 
 
 def decided(form=None, *, client=CLIENT, account=ACCOUNT, grants=(), now=NOW, minted=MINTED, policy=POLICY):
-    return client_credentials(
-        form or {}, client=client, account=account, grants=grants, now=now, minted=minted, policy=policy
-    )
+    request = a_redemption(form, client=client, now=now, minted=minted, policy=policy)
+    return client_credentials(request, account=account, grants=grants)
 
 
 def standing(**changes):

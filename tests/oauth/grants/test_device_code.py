@@ -2,7 +2,18 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from oauth.given import DOOR, ISSUER, MINTED, NOTES, NOW, POLICY, RESOURCE, TWO_DOORS, Wrapping, a_client, changed
+from oauth.given import (
+    DOOR,
+    ISSUER,
+    NOTES,
+    NOW,
+    POLICY,
+    RESOURCE,
+    TWO_DOORS,
+    a_client,
+    a_redemption,
+    changed,
+)
 
 from doorward.oauth.authorization.device import (
     DeviceCodes,
@@ -40,16 +51,8 @@ DENIED = Stored(answered(approved=False).changes[0].record, 18)
 
 
 def polled(form=FORM, *, client=CLIENT.record, device=WAITING, grant=None, now=NOW + 10, sealing=None, policy=POLICY):
-    return poll(
-        form,
-        client=client,
-        device=device,
-        grant=grant,
-        now=now,
-        minted=MINTED,
-        sealing=sealing or Wrapping(),
-        policy=policy,
-    )
+    request = a_redemption(form, client=client, now=now, sealing=sealing, policy=policy)
+    return poll(request, device=device, grant=grant)
 
 
 @pytest.mark.requirement("RFC8628-3.5")

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from oauth.given import DOOR, ISSUER, MINTED, NOTES, NOW, POLICY, RESOURCE, TWO_DOORS, a_client, changed
+from oauth.given import DOOR, ISSUER, NOTES, NOW, POLICY, RESOURCE, TWO_DOORS, a_client, a_redemption, changed
 
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grant_types import JWT_BEARER
@@ -32,17 +32,8 @@ PERSON = Stored(
 
 
 def decided(form=None, *, client=CLIENT, identity=IDENTITY, seen=None, user=PERSON, grants=(), policy=POLICY):
-    return jwt_bearer(
-        form or {},
-        client=client,
-        identity=identity,
-        seen=seen,
-        user=user,
-        grants=grants,
-        now=NOW,
-        minted=MINTED,
-        policy=policy,
-    )
+    request = a_redemption(form, client=client, policy=policy)
+    return jwt_bearer(request, identity=identity, seen=seen, user=user, grants=grants)
 
 
 @pytest.mark.requirement("EMA-01")
@@ -54,7 +45,7 @@ def test_a_person_gets_one_access_token_and_the_assertion_is_used_up_with_it():
         "expires_in": 3600,
         "scope": "read write",
     }
-    used, held_client, held_user, grant, access = decision.changes
+    held_client, used, held_user, grant, access = decision.changes
     assert (used, held_client) == (Insert(SEEN), Expect(Client, "c1", 11))
     assert held_user == Expect(User, "https://idp.example#00u1", 13)
     assert (grant.record.grant_type, grant.record.expires_at) == (JWT_BEARER, NOW + 86_400)
@@ -139,7 +130,7 @@ def test_everything_else_is_refused(changes, error, reason):
 )
 def test_only_a_confidential_client_with_the_grant_may_present_one(form, client, reason):
     with pytest.raises(OAuthError) as refused:
-        presented_assertion(form, client.record)
+        presented_assertion(a_redemption(form, client=client))
     assert refused.value.reason is Reason[reason]
     assert presented_assertion({"assertion": "a.b.c"}, CLIENT.record) == "a.b.c"
 

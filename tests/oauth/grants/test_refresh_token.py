@@ -2,7 +2,6 @@ import pytest
 from oauth.given import (
     DOOR,
     ISSUER,
-    MINTED,
     NOTES,
     NOW,
     POLICY,
@@ -11,6 +10,7 @@ from oauth.given import (
     Wrapping,
     a_client,
     a_grant,
+    a_redemption,
     a_refresh_token,
     changed,
 )
@@ -36,17 +36,8 @@ BODY = {
 def refreshed(
     form=FORM, client=None, presented=None, predecessor=None, grant=None, now=LATER, sealing=None, policy=POLICY
 ):
-    return refresh(
-        form,
-        client=client or a_client(),
-        presented=presented or a_refresh_token(),
-        predecessor=predecessor,
-        grant=grant or a_grant(),
-        now=now,
-        minted=MINTED,
-        sealing=sealing or Wrapping(),
-        policy=policy,
-    )
+    request = a_redemption(form, client=client, now=now, sealing=sealing, policy=policy)
+    return refresh(request, presented=presented or a_refresh_token(), predecessor=predecessor, grant=grant or a_grant())
 
 
 def rotated(**changes):
@@ -137,17 +128,7 @@ def test_a_wrong_attempt_is_refused_and_leaves_the_token_alive(given, error, rea
 
 def test_an_unknown_token_ends_nothing():
     with pytest.raises(OAuthError) as refused:
-        refresh(
-            FORM,
-            client=a_client(),
-            presented=None,
-            predecessor=None,
-            grant=None,
-            now=NOW,
-            minted=MINTED,
-            sealing=Wrapping(),
-            policy=POLICY,
-        )
+        refresh(a_redemption(FORM), presented=None, predecessor=None, grant=None)
     assert refused.value.reason is Reason.UNKNOWN_REFRESH_TOKEN
 
 

@@ -2,7 +2,19 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from oauth.given import MINTED, NOTES, NOW, POLICY, RESOURCE, TWO_DOORS, a_client, a_grant, an_access_token, changed
+from oauth.given import (
+    MINTED,
+    NOTES,
+    NOW,
+    POLICY,
+    RESOURCE,
+    TWO_DOORS,
+    a_client,
+    a_grant,
+    a_redemption,
+    an_access_token,
+    changed,
+)
 
 from doorward.oauth.errors import OAuthError, Reason
 from doorward.oauth.grant_types import TOKEN_EXCHANGE
@@ -32,7 +44,8 @@ WITH_ACTOR = FORM | {"actor_token": "actor", "actor_token_type": ACCESS_TOKEN_TY
 
 
 def exchanged(form=FORM, *, client=CLIENT, subject=SUBJECT, actor=NOTHING, now=NOW, minted=MINTED, policy=POLICY):
-    return exchange(form, client=client, subject=subject, actor=actor, now=now, minted=minted, policy=policy)
+    request = a_redemption(form, client=client, now=now, minted=minted, policy=policy)
+    return exchange(request, subject=subject, actor=actor)
 
 
 def given(decision) -> AccessToken:

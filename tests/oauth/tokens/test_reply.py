@@ -14,6 +14,7 @@ from oauth.given import (
     a_client,
     a_code,
     a_grant,
+    a_redemption,
     a_refresh_token,
     an_access_token,
     changed,
@@ -23,7 +24,7 @@ from doorward.oauth.errors import InvalidGrant, Reason
 from doorward.oauth.grants.authorization_code import redeem_code
 from doorward.oauth.grants.refresh_token import refresh
 from doorward.oauth.tokens.opaque import digest
-from doorward.oauth.tokens.reply import check_key, spell_access_token, token_type
+from doorward.oauth.tokens.reply import MintedTokens, TokenReply, check_key, encode_access_token, token_type
 from doorward.records.changes import Insert, Replace, Stored
 from doorward.records.oauth import AccessToken, AuthorizationCode, RefreshToken
 
@@ -32,30 +33,15 @@ OURS, THEIRS = replace(MINTED, dpop_jkt="ours"), replace(MINTED, dpop_jkt="their
 
 
 def redeem(minted=OURS, client=PUBLIC, code=None, now=NOW + 1, sealing=None):
-    return redeem_code(
-        {"code": "the-code", "code_verifier": VERIFIER},
-        client=client,
-        code=code or a_code(),
-        grant=a_grant(),
-        now=now,
-        minted=minted,
-        sealing=sealing or Wrapping(),
-        policy=POLICY,
-    )
+    form = {"code": "the-code", "code_verifier": VERIFIER}
+    request = a_redemption(form, client=client, now=now, minted=minted, sealing=sealing)
+    return redeem_code(request, code=code or a_code(), grant=a_grant())
 
 
 def renew(minted=OURS, client=PUBLIC, presented=None, sealing=None):
-    return refresh(
-        {"refresh_token": "the-refresh"},
-        client=client,
-        presented=presented or a_refresh_token(),
-        predecessor=None,
-        grant=a_grant(),
-        now=NOW + 5,
-        minted=minted,
-        sealing=sealing or Wrapping(),
-        policy=POLICY,
-    )
+    form = {"refresh_token": "the-refresh"}
+    request = a_redemption(form, client=client, now=NOW + 5, minted=minted, sealing=sealing)
+    return refresh(request, presented=presented or a_refresh_token(), predecessor=None, grant=a_grant())
 
 
 def inserted(decision, record_type):
@@ -150,7 +136,7 @@ def test_a_token_that_is_signed_is_kept_under_the_digest_of_its_text():
         return f"jwt-{len(signed)}"
 
     draft = an_access_token(access_digest="", act=("helper",))
-    text, record = spell_access_token(draft, minted=replace(OURS, sign=sign), policy=POLICY)
+    text, record = encode_access_token(draft, minted=replace(OURS, sign=sign), policy=POLICY)
     assert (text, record.access_digest, token_type(record)) == ("jwt-1", digest("jwt-1"), "DPoP")
     (claims,) = signed
     jti = str(claims.pop("jti"))
@@ -167,3 +153,8 @@ def test_a_token_that_is_signed_is_kept_under_the_digest_of_its_text():
         "act": {"sub": "helper"},
         "cnf": {"jkt": "ours"},
     }
+
+
+def test_no_secret_is_in_a_repr():
+    request = a_redemption({"code": "hush"}, minted=MintedTokens("hush", "hush"))
+    assert "hush" not in repr((MintedTokens("hush", "hush"), TokenReply({"access_token": "hush"}), request))

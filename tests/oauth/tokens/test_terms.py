@@ -1,5 +1,5 @@
 import pytest
-from oauth.given import MINTED, NOW, POLICY, Wrapping, a_client, a_code, a_grant
+from oauth.given import MINTED, NOW, POLICY, a_code, a_grant, a_redemption
 
 from doorward.oauth.errors import InvalidScope, Reason
 from doorward.oauth.policy import Policy
@@ -12,16 +12,8 @@ LONG = 10**9
 
 
 def issued(terms, **changes):
-    made = issue(
-        source=a_code().record,
-        scopes=("read", "write"),
-        client=a_client(),
-        grant=a_grant(**changes),
-        now=NOW,
-        minted=MintedTokens(MINTED.access_token, MINTED.refresh_token, terms=terms),
-        sealing=Wrapping(),
-        policy=POLICY,
-    )
+    request = a_redemption(minted=MintedTokens(MINTED.access_token, MINTED.refresh_token, terms=terms))
+    made = issue(request, source=a_code().record, scopes=("read", "write"), grant=a_grant(**changes))
     records = {type(each.record): each.record for each in made.changes if isinstance(each, Insert)}
     return made.body, records[AccessToken], records.get(RefreshToken)
 

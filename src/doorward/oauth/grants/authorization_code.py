@@ -18,12 +18,10 @@ from doorward.oauth.authorization.pkce import is_verifier, verify
 from doorward.oauth.clients.terms import still_hold
 from doorward.oauth.errors import InvalidGrant, InvalidRequest, OAuthError, Reason, UnauthorizedClient
 from doorward.oauth.parameters import parse_scope
-from doorward.oauth.policy import Policy
 from doorward.oauth.resource_indicators import granted
 from doorward.oauth.scopes import kept
 from doorward.oauth.tokens.reply import (
-    MintedTokens,
-    Sealing,
+    Redemption,
     TokenReply,
     check_key,
     issue,
@@ -37,15 +35,7 @@ from doorward.records.oauth import AuthorizationCode, Client, Grant
 
 
 def redeem_code(
-    form: Mapping[str, str],
-    *,
-    client: Client,
-    code: Stored[AuthorizationCode] | None,
-    grant: Stored[Grant] | None,
-    now: int,
-    minted: MintedTokens,
-    sealing: Sealing,
-    policy: Policy,
+    request: Redemption, *, code: Stored[AuthorizationCode] | None, grant: Stored[Grant] | None
 ) -> Decision[TokenReply]:
     """Decide about a code: tokens, the identical tokens again, or a refusal.
 
@@ -56,6 +46,7 @@ def redeem_code(
 
     Spec: RFC 6749 s4.1.3, s4.1.2
     """
+    form, client, now = request.form, request.client.record, request.now
     _check_request(form, client)
     if code is None:
         raise InvalidGrant("The code is not known here.", Reason.UNKNOWN_CODE)
@@ -63,26 +54,18 @@ def redeem_code(
         # Also when it was redeemed: a stranger who saw somebody's code must not be able to end their grant.
         raise InvalidGrant("The code belongs to another client.", Reason.FOREIGN_CODE)
     if code.record.redeemed_at is not None:
-        return _replayed(form, minted.dpop_jkt, code=code, grant=grant, now=now, sealing=sealing, policy=policy)
+        return _replayed(request, code=code, grant=grant)
     _check_still_good(code.record, client, now)
-    _check_proof(form, code.record, minted.dpop_jkt, policy)
-    alive = live_grant(grant, code.record.grant_id, now=now, policy=policy)
-    made = issue(
-        source=code.record,
-        scopes=kept(parse_scope(form.get("scope")), granted=code.record.scopes),
-        client=client,
-        grant=alive,
-        now=now,
-        minted=minted,
-        sealing=sealing,
-        policy=policy,
-    )
+    _check_proof(request, code.record)
+    alive = live_grant(grant, code.record.grant_id, now=now, policy=request.policy)
+    scopes = kept(parse_scope(form.get("scope")), granted=code.record.scopes)
+    made = issue(request, source=code.record, scopes=scopes, grant=alive)
     spent = msgspec.structs.replace(
         code.record,
         redeemed_at=now,
         sealed_reply=made.sealed,
-        expires_at=now + policy.spent_code_seconds,
-        dpop_jkt=minted.dpop_jkt,
+        expires_at=now + request.policy.spent_code_seconds,
+        dpop_jkt=request.minted.dpop_jkt,
     )
     return Decision(TokenReply(made.body), (Replace(spent, code.version), *made.changes))
 
@@ -103,7 +86,8 @@ def _check_still_good(code: AuthorizationCode, client: Client, now: int) -> None
         raise InvalidGrant("The code has expired. Ask the user again.", Reason.EXPIRED_CODE)
 
 
-def _check_proof(form: Mapping[str, str], code: AuthorizationCode, jkt: str | None, policy: Policy) -> None:
+def _check_proof(request: Redemption, code: AuthorizationCode) -> None:
+    form = request.form
     # OAuth 2.1 no longer wants the redirect URI here, since PKCE binds the code; one that is sent must be right.
     if form.get("redirect_uri", code.redirect_uri) != code.redirect_uri:
         raise InvalidGrant("redirect_uri differs from that of the authorization request.", Reason.WRONG_REDIRECT_URI)
@@ -113,26 +97,20 @@ def _check_proof(form: Mapping[str, str], code: AuthorizationCode, jkt: str | No
     if not verify(code.code_challenge, verifier):
         reason = Reason.WRONG_VERIFIER if is_verifier(verifier) else Reason.MALFORMED_VERIFIER
         raise InvalidGrant("code_verifier does not match the challenge.", reason)
-    check_key(code.dpop_jkt, jkt)
-    granted(code.resource, requested=form.get("resource"), policy=policy)
+    check_key(code.dpop_jkt, request.minted.dpop_jkt)
+    granted(code.resource, requested=form.get("resource"), policy=request.policy)
 
 
 def _replayed(
-    form: Mapping[str, str],
-    jkt: str | None,
-    *,
-    code: Stored[AuthorizationCode],
-    grant: Stored[Grant] | None,
-    now: int,
-    sealing: Sealing,
-    policy: Policy,
+    request: Redemption, *, code: Stored[AuthorizationCode], grant: Stored[Grant] | None
 ) -> Decision[TokenReply]:
+    now, policy = request.now, request.policy
     alive = live_grant(grant, code.record.grant_id, now=now, policy=policy)
     redeemed_at = code.record.redeemed_at
     assert redeemed_at is not None
     is_timely = code.record.sealed_reply is not None and now - redeemed_at <= policy.code_replay_seconds
-    if is_timely and _is_proved(form, code.record, jkt, policy):
-        body = repeat(code, sealing=sealing)
+    if is_timely and _is_proved(request, code.record):
+        body = repeat(code, sealing=request.sealing)
         if body is None:
             # Within the window nobody has misbehaved; the key that sealed the reply is gone, or not known here yet.
             raise InvalidGrant("The reply cannot be repeated. Ask the user again.", Reason.REPLY_LOST)
@@ -145,9 +123,9 @@ def _replayed(
     )
 
 
-def _is_proved(form: Mapping[str, str], code: AuthorizationCode, jkt: str | None, policy: Policy) -> bool:
+def _is_proved(request: Redemption, code: AuthorizationCode) -> bool:
     try:
-        _check_proof(form, code, jkt, policy)
+        _check_proof(request, code)
     except OAuthError:
         return False
     return True

@@ -9,7 +9,7 @@ not know how the client proved who it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from doorward.oauth.errors import Reason, UnauthorizedClient
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS
@@ -21,24 +21,16 @@ from doorward.oauth.grants.standing import (
     wanted_grant,
 )
 from doorward.oauth.parameters import parse_scope
-from doorward.oauth.policy import Policy
 from doorward.oauth.resource_indicators import narrow
 from doorward.oauth.scopes import grantable
-from doorward.oauth.tokens.reply import MintedTokens, TokenReply
+from doorward.oauth.tokens.reply import Redemption, TokenReply
 from doorward.records.accounts import User
 from doorward.records.changes import Decision, Expect, Stored
 from doorward.records.oauth import Client, Grant
 
 
 def client_credentials(
-    form: Mapping[str, str],
-    *,
-    client: Stored[Client],
-    account: Stored[User] | None,
-    grants: Sequence[Stored[Grant]],
-    now: int,
-    minted: MintedTokens,
-    policy: Policy,
+    request: Redemption, *, account: Stored[User] | None, grants: Sequence[Stored[Grant]]
 ) -> Decision[TokenReply]:
     """Decide about a client that asks in its own name; `account` is the one that its record names.
 
@@ -50,32 +42,27 @@ def client_credentials(
 
     Spec: RFC 6749 s4.4.2, s4.4.3
     """
-    record = client.record
-    require_grant_type(record, CLIENT_CREDENTIALS)
-    require_confidential(record)
-    user = service_account(record, account)
-    resource = narrow(form.get("resource"), policy=policy)
-    scopes = grantable(parse_scope(form.get("scope")), client=record, resource=resource)
+    client, policy = request.client.record, request.policy
+    require_grant_type(client, CLIENT_CREDENTIALS)
+    require_confidential(client)
+    user = service_account(client, account)
+    resource = narrow(request.form.get("resource"), policy=policy)
+    scopes = grantable(parse_scope(request.form.get("scope")), client=client, resource=resource)
     wanted = wanted_grant(
+        request,
         CLIENT_CREDENTIALS,
-        client_id=record.client_id,
         user_id=user.record.user_id,
         scopes=scopes,
-        resource=resource.uri,
-        now=now,
+        resource=resource,
         lifetime_seconds=policy.grant_absolute_seconds,
     )
-    grant, held = standing_grant(grants, wanted, now=now, policy=policy)
-    held_account = Expect(User, user.record.user_id, user.version)
+    grant, held = standing_grant(request, grants, wanted)
     return access_token_only(
+        request,
         grant,
-        client_id=record.client_id,
         scopes=scopes,
-        changes=(Expect(Client, record.client_id, client.version), held_account, held),
-        now=now,
-        expires_at=now + policy.access_token_seconds,
-        minted=minted,
-        policy=policy,
+        changes=(Expect(User, user.record.user_id, user.version), held),
+        expires_at=request.now + policy.access_token_seconds,
     )
 
 

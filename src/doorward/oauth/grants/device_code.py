@@ -8,8 +8,6 @@ Implements RFC 8628 s3.4 and s3.5. Does not know the page where the user decides
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
 from doorward.oauth.errors import (
@@ -23,11 +21,9 @@ from doorward.oauth.errors import (
 )
 from doorward.oauth.grant_types import DEVICE_CODE
 from doorward.oauth.grants.standing import require_grant_type
-from doorward.oauth.policy import Policy
 from doorward.oauth.resource_indicators import granted
 from doorward.oauth.tokens.reply import (
-    MintedTokens,
-    Sealing,
+    Redemption,
     TokenReply,
     issue,
     live_grant,
@@ -35,21 +31,13 @@ from doorward.oauth.tokens.reply import (
     repeated,
 )
 from doorward.records.changes import Decision, Replace, Stored
-from doorward.records.oauth import Client, DeviceAuthorization, Grant
+from doorward.records.oauth import DeviceAuthorization, Grant
 
 SLOW_DOWN_SECONDS = 5
 
 
 def poll(
-    form: Mapping[str, str],
-    *,
-    client: Client,
-    device: Stored[DeviceAuthorization] | None,
-    grant: Stored[Grant] | None,
-    now: int,
-    minted: MintedTokens,
-    sealing: Sealing,
-    policy: Policy,
+    request: Redemption, *, device: Stored[DeviceAuthorization] | None, grant: Stored[Grant] | None
 ) -> Decision[TokenReply]:
     """Decide about a device that asks for its answer. A refusal that changes something comes back as a reply.
 
@@ -58,6 +46,7 @@ def poll(
 
     Spec: RFC 8628 s3.5
     """
+    form, client, now, policy = request.form, request.client.record, request.now, request.policy
     require_grant_type(client, DEVICE_CODE)
     if "device_code" not in form:
         raise InvalidRequest("device_code is missing.", Reason.MISSING_PARAMETER)
@@ -75,17 +64,8 @@ def poll(
     alive = live_grant(grant, record.grant_id, now=now, policy=policy)
     granted(record.resource, requested=form.get("resource"), policy=policy)
     if record.redeemed_at is not None:
-        return _again(device, record.redeemed_at, alive, now=now, sealing=sealing, policy=policy)
-    made = issue(
-        source=record,
-        scopes=record.scopes,
-        client=client,
-        grant=alive,
-        now=now,
-        minted=minted,
-        sealing=sealing,
-        policy=policy,
-    )
+        return _again(request, device, record.redeemed_at, alive)
+    made = issue(request, source=record, scopes=record.scopes, grant=alive)
     spent = msgspec.structs.replace(record, redeemed_at=now, sealed_reply=made.sealed)
     return Decision(TokenReply(made.body), (Replace(spent, device.version), *made.changes))
 
@@ -102,15 +82,10 @@ def _not_yet(device: Stored[DeviceAuthorization], now: int) -> Decision[TokenRep
 
 
 def _again(
-    device: Stored[DeviceAuthorization],
-    redeemed_at: int,
-    grant: Stored[Grant],
-    *,
-    now: int,
-    sealing: Sealing,
-    policy: Policy,
+    request: Redemption, device: Stored[DeviceAuthorization], redeemed_at: int, grant: Stored[Grant]
 ) -> Decision[TokenReply]:
-    body = repeat(device, sealing=sealing) if now - redeemed_at <= policy.code_replay_seconds else None
+    is_timely = request.now - redeemed_at <= request.policy.code_replay_seconds
+    body = repeat(device, sealing=request.sealing) if is_timely else None
     if body is None:
         raise InvalidGrant("The device code was used before.", Reason.REPLAYED_DEVICE_CODE)
     return repeated(device, grant, body)

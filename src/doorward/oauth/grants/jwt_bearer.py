@@ -22,16 +22,15 @@ from doorward.oauth.grants.standing import (
     wanted_grant,
 )
 from doorward.oauth.parameters import parse_scope
-from doorward.oauth.policy import Policy
 from doorward.oauth.resource_indicators import granted
 from doorward.oauth.scopes import NEUTRAL_SCOPES
-from doorward.oauth.tokens.reply import MintedTokens, TokenReply
+from doorward.oauth.tokens.reply import Redemption, TokenReply
 from doorward.records.accounts import User
 from doorward.records.changes import Change, Decision, Expect, Insert, Stored
 from doorward.records.oauth import Client, Grant, SeenAssertion
 
 
-def presented_assertion(form: Mapping[str, str], client: Client) -> str:
+def presented_assertion(request: Redemption) -> str:
     """Return the assertion of a client that may present one; nothing of it is looked at before.
 
     Raises:
@@ -40,24 +39,20 @@ def presented_assertion(form: Mapping[str, str], client: Client) -> str:
 
     Spec: RFC 7523 s2.1
     """
-    require_grant_type(client, JWT_BEARER)
-    require_confidential(client)
-    if "assertion" not in form:
+    require_grant_type(request.client.record, JWT_BEARER)
+    require_confidential(request.client.record)
+    if "assertion" not in request.form:
         raise InvalidRequest("assertion is missing.", Reason.MISSING_PARAMETER)
-    return form["assertion"]
+    return request.form["assertion"]
 
 
 def jwt_bearer(
-    form: Mapping[str, str],
+    request: Redemption,
     *,
-    client: Stored[Client],
     identity: Identity,
     seen: Stored[SeenAssertion] | None,
     user: Stored[User] | None,
     grants: Sequence[Stored[Grant]],
-    now: int,
-    minted: MintedTokens,
-    policy: Policy,
 ) -> Decision[TokenReply]:
     """Decide about a checked assertion; `seen` is the record of its id, `user` the one its identity names.
 
@@ -68,26 +63,23 @@ def jwt_bearer(
     """
     if seen is not None:
         raise InvalidGrant("The assertion was used before. Get a new one.", Reason.ASSERTION_REPLAYED)
+    form, policy = request.form, request.policy
     wanted = wanted_grant(
+        request,
         JWT_BEARER,
-        client_id=client.record.client_id,
         user_id=identity.user_id,
-        scopes=_scopes(form, client.record, identity),
-        resource=granted(identity.resource.uri, requested=form.get("resource"), policy=policy).uri,
-        now=now,
+        scopes=_scopes(form, request.client.record, identity),
+        resource=granted(identity.resource.uri, requested=form.get("resource"), policy=policy),
         lifetime_seconds=policy.assertion_grant_seconds,
     )
-    known = _held_user(identity, user, now)
-    grant, held = standing_grant(grants, wanted, now=now, policy=policy)
+    known = _held_user(identity, user, request.now)
+    grant, held = standing_grant(request, grants, wanted)
     return access_token_only(
+        request,
         grant,
-        client_id=client.record.client_id,
         scopes=wanted.scopes,
-        changes=(Insert(identity.seen), Expect(Client, client.record.client_id, client.version), known, held),
-        now=now,
-        expires_at=now + policy.access_token_seconds,
-        minted=minted,
-        policy=policy,
+        changes=(Insert(identity.seen), known, held),
+        expires_at=request.now + policy.access_token_seconds,
     )
 
 

@@ -15,12 +15,10 @@ import msgspec
 
 from doorward.oauth.errors import InvalidGrant, InvalidRequest, Reason, UnauthorizedClient
 from doorward.oauth.parameters import parse_scope
-from doorward.oauth.policy import Policy
 from doorward.oauth.resource_indicators import granted
 from doorward.oauth.scopes import narrowed
 from doorward.oauth.tokens.reply import (
-    MintedTokens,
-    Sealing,
+    Redemption,
     TokenReply,
     check_key,
     issue,
@@ -34,16 +32,11 @@ from doorward.records.oauth import Client, Grant, RefreshToken
 
 
 def refresh(
-    form: Mapping[str, str],
+    request: Redemption,
     *,
-    client: Client,
     presented: Stored[RefreshToken] | None,
     predecessor: Stored[RefreshToken] | None,
     grant: Stored[Grant] | None,
-    now: int,
-    minted: MintedTokens,
-    sealing: Sealing,
-    policy: Policy,
 ) -> Decision[TokenReply]:
     """Decide about a refresh token: the next pair, the identical pair again, or a refusal.
 
@@ -55,30 +48,22 @@ def refresh(
 
     Spec: RFC 6749 s6, RFC 9700 s4.14.2
     """
+    form, client, now, policy = request.form, request.client.record, request.now, request.policy
     _check_request(form, client)
     if presented is None:
         raise InvalidGrant("The refresh token is not known here.", Reason.UNKNOWN_REFRESH_TOKEN)
     record = presented.record
     if record.client_id != client.client_id:
         raise InvalidGrant("The refresh token belongs to another client.", Reason.FOREIGN_REFRESH_TOKEN)
-    check_key(record.dpop_jkt, minted.dpop_jkt)
+    check_key(record.dpop_jkt, request.minted.dpop_jkt)
     alive = live_grant(grant, record.grant_id, now=now, policy=policy)
     granted(record.resource, requested=form.get("resource"), policy=policy)
     scopes = narrowed(parse_scope(form.get("scope")), granted=record.scopes)
     if record.rotated_at is not None:
-        return _repeated(presented, record.rotated_at, grant=alive, now=now, sealing=sealing, policy=policy)
+        return _repeated(request, presented, record.rotated_at, grant=alive)
     if record.expires_at is not None and record.expires_at <= now:
         raise InvalidGrant("The refresh token has expired. Ask the user again.", Reason.EXPIRED_REFRESH_TOKEN)
-    made = issue(
-        source=record,
-        scopes=scopes,
-        client=client,
-        grant=alive,
-        now=now,
-        minted=minted,
-        sealing=sealing,
-        policy=policy,
-    )
+    made = issue(request, source=record, scopes=scopes, grant=alive)
     spent = msgspec.structs.replace(record, rotated_at=now, sealed_reply=made.sealed)
     changes = (Replace(spent, presented.version), *_close_window(record, predecessor), *made.changes)
     return Decision(TokenReply(made.body), changes)
@@ -102,16 +87,11 @@ def _close_window(record: RefreshToken, predecessor: Stored[RefreshToken] | None
 
 
 def _repeated(
-    presented: Stored[RefreshToken],
-    rotated_at: int,
-    *,
-    grant: Stored[Grant],
-    now: int,
-    sealing: Sealing,
-    policy: Policy,
+    request: Redemption, presented: Stored[RefreshToken], rotated_at: int, *, grant: Stored[Grant]
 ) -> Decision[TokenReply]:
+    now, policy = request.now, request.policy
     if presented.record.sealed_reply is not None and now - rotated_at <= policy.refresh_replay_seconds:
-        body = repeat(presented, sealing=sealing)
+        body = repeat(presented, sealing=request.sealing)
         if body is None:
             # Within the window nobody has misbehaved; only the key that sealed the reply is gone.
             raise InvalidGrant("The reply cannot be repeated. Ask the user again.", Reason.REPLY_LOST)

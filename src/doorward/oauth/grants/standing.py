@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import msgspec
 
 from doorward.oauth.errors import Reason, UnauthorizedClient
-from doorward.oauth.policy import Policy
+from doorward.oauth.policy import Policy, Resource
 from doorward.oauth.tokens.opaque import digest
-from doorward.oauth.tokens.reply import MintedTokens, TokenReply, grant_ends_at, spell_access_token, token_type
+from doorward.oauth.tokens.reply import Redemption, TokenReply, encode_access_token, grant_ends_at, token_type
 from doorward.records.changes import Change, Decision, Expect, Insert, Stored
 from doorward.records.oauth import AccessToken, Client, Grant
 
@@ -45,36 +45,35 @@ def require_confidential(client: Client) -> None:
 
 
 def wanted_grant(
+    request: Redemption,
     grant_type: str,
     *,
-    client_id: str,
     user_id: str,
     scopes: tuple[str, ...],
-    resource: str,
-    now: int,
+    resource: Resource,
     lifetime_seconds: int,
 ) -> Grant:
     """Return the grant that would be made if there were none; `standing_grant` names it."""
     return Grant(
         grant_id="",
         user_id=user_id,
-        client_id=client_id,
+        client_id=request.client.record.client_id,
         redirect_uri="",
         scopes=scopes,
-        resource=resource,
-        created_at=now,
-        expires_at=now + lifetime_seconds,
+        resource=resource.uri,
+        created_at=request.now,
+        expires_at=request.now + lifetime_seconds,
         grant_type=grant_type,
     )
 
 
-def standing_grant(found: Sequence[Stored[Grant]], wanted: Grant, *, now: int, policy: Policy) -> tuple[Grant, Change]:
+def standing_grant(request: Redemption, found: Sequence[Stored[Grant]], wanted: Grant) -> tuple[Grant, Change]:
     """Return the grant that the token hangs on, with the change that holds it: one that is there, or `wanted`.
 
     A grant with less time left than a token lives is left to run out. `found` is every grant of this client and user.
     """
     for stored in sorted(found, key=lambda each: (each.record.created_at, each.record.grant_id)):
-        if _serves(stored.record, wanted, now=now, policy=policy):
+        if _serves(stored.record, wanted, now=request.now, policy=request.policy):
             return stored.record, Expect(Grant, stored.record.grant_id, stored.version)
     taken = {stored.record.grant_id for stored in found}
     number = 0
@@ -99,41 +98,42 @@ def _grant_id(wanted: Grant, number: int) -> str:
 
 
 def access_token_only(
+    request: Redemption,
     grant: Grant,
     *,
-    client_id: str,
     scopes: tuple[str, ...],
     changes: tuple[Change, ...],
-    now: int,
     expires_at: int,
-    minted: MintedTokens,
-    policy: Policy,
     act: tuple[str, ...] = (),
     **more: object,
 ) -> Decision[TokenReply]:
-    """Make one access token of a grant; `changes` hold what the decision relied on, `more` are members of the reply.
+    """Make one access token of a grant, only while client and grant are as they were read.
+
+    `changes` hold what else the decision relied on; `more` are members of the reply.
 
     Spec: RFC 6749 s5.1
     """
-    text, access = spell_access_token(
+    client = request.client
+    text, access = encode_access_token(
         AccessToken(
             access_digest="",
             grant_id=grant.grant_id,
-            client_id=client_id,
+            client_id=client.record.client_id,
             user_id=grant.user_id,
             scopes=scopes,
             resource=grant.resource,
-            created_at=now,
+            created_at=request.now,
             expires_at=expires_at,
             act=act,
         ),
-        minted=minted,
-        policy=policy,
+        minted=request.minted,
+        policy=request.policy,
     )
     body: dict[str, object] = {
         "access_token": text,
         "token_type": token_type(access),
-        "expires_in": expires_at - now,
+        "expires_in": expires_at - request.now,
         "scope": " ".join(scopes),
     }
-    return Decision(TokenReply(body | more), (*changes, Insert(access)))
+    held = Expect(Client, client.record.client_id, client.version)
+    return Decision(TokenReply(body | more), (held, *changes, Insert(access)))

@@ -20,7 +20,7 @@ from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
 from doorward.oauth.resource_indicators import find, granted
 from doorward.oauth.scopes import narrowed
-from doorward.oauth.tokens.reply import MintedTokens, TokenReply, grant_ends_at
+from doorward.oauth.tokens.reply import Redemption, TokenReply, grant_ends_at
 from doorward.records.changes import Change, Decision, Expect, Stored
 from doorward.records.oauth import AccessToken, Client, Grant
 
@@ -38,16 +38,7 @@ class Exchanged:
 NOTHING = Exchanged(None, None)
 
 
-def exchange(
-    form: Mapping[str, str],
-    *,
-    client: Stored[Client],
-    subject: Exchanged,
-    actor: Exchanged,
-    now: int,
-    minted: MintedTokens,
-    policy: Policy,
-) -> Decision[TokenReply]:
+def exchange(request: Redemption, *, subject: Exchanged, actor: Exchanged) -> Decision[TokenReply]:
     """Decide about an exchange; `subject` and `actor` are what the tokens of the form were found to be.
 
     The new token is written only while client, both tokens and both grants are as they were read.
@@ -57,30 +48,27 @@ def exchange(
 
     Spec: RFC 8693 s2.1, s2.2
     """
-    record = client.record
-    require_grant_type(record, TOKEN_EXCHANGE)
+    form, client, policy = request.form, request.client.record, request.policy
+    require_grant_type(client, TOKEN_EXCHANGE)
     _check_request(form)
-    subject_token, grant, held = _alive(subject, Reason.SUBJECT_TOKEN, minted, now=now, policy=policy)
+    subject_token, grant, held = _alive(request, subject, Reason.SUBJECT_TOKEN)
     _check_target(form, subject_token, policy)
     act = subject_token.act
-    if subject_token.client_id != record.client_id:
-        _check_may_exchange(record)
-        act = (record.client_id, *act)
+    if subject_token.client_id != client.client_id:
+        _check_may_exchange(client)
+        act = (client.client_id, *act)
     if "actor_token" in form:
-        actors, actor_held = _actor(record, actor, subject_token, minted, now=now, policy=policy)
+        actors, actor_held = _actor(request, actor, subject_token)
         act, held = (*actors, *act), held + actor_held
     if len(act) > policy.actor_chain_limit:
         raise InvalidRequest("The token was passed on too often.", Reason.ACTOR_CHAIN)
-    ends_at = min(subject_token.expires_at or now, grant_ends_at(grant, policy=policy))
+    ends_at = min(subject_token.expires_at or request.now, grant_ends_at(grant, policy=policy))
     return access_token_only(
+        request,
         grant,
-        client_id=record.client_id,
-        scopes=_scopes(form, subject_token, record),
-        changes=(Expect(Client, record.client_id, client.version), *held),
-        now=now,
-        expires_at=min(now + policy.access_token_seconds, ends_at),
-        minted=minted,
-        policy=policy,
+        scopes=_scopes(form, subject_token, client),
+        changes=held,
+        expires_at=min(request.now + policy.access_token_seconds, ends_at),
         act=act,
         issued_token_type=ACCESS_TOKEN_TYPE,
     )
@@ -97,10 +85,9 @@ def _check_request(form: Mapping[str, str]) -> None:
             raise InvalidRequest(f"{name} must be {ACCESS_TOKEN_TYPE}.", Reason.TOKEN_TYPE)
 
 
-def _alive(
-    found: Exchanged, reason: Reason, minted: MintedTokens, *, now: int, policy: Policy
-) -> tuple[AccessToken, Grant, tuple[Change, ...]]:
+def _alive(request: Redemption, found: Exchanged, reason: Reason) -> tuple[AccessToken, Grant, tuple[Change, ...]]:
     """Return token and grant if the door itself would let the token in now, from this caller."""
+    now, policy = request.now, request.policy
     access, grant = found.access, found.grant
     if access is None or grant is None or grant.record.grant_id != access.record.grant_id:
         raise InvalidRequest("The token is not known here.", reason)
@@ -110,7 +97,7 @@ def _alive(
     if grant.record.revoked_at is not None or ends_at <= now:
         raise InvalidRequest("The token has ended.", reason)
     # A token bound to a key is no bearer token: without a proof of the key, a client must not get one from it either.
-    if access.record.dpop_jkt is not None and access.record.dpop_jkt != minted.dpop_jkt:
+    if access.record.dpop_jkt is not None and access.record.dpop_jkt != request.minted.dpop_jkt:
         raise InvalidRequest("The token is bound to a key that this request does not prove.", reason)
     held = (
         Expect(AccessToken, access.record.access_digest, access.version),
@@ -125,12 +112,10 @@ def _check_may_exchange(client: Client) -> None:
         raise UnauthorizedClient("This client may not exchange tokens of other clients.", Reason.MAY_NOT_EXCHANGE)
 
 
-def _actor(
-    client: Client, found: Exchanged, subject: AccessToken, minted: MintedTokens, *, now: int, policy: Policy
-) -> tuple[tuple[str, ...], tuple[Change, ...]]:
+def _actor(request: Redemption, found: Exchanged, subject: AccessToken) -> tuple[tuple[str, ...], tuple[Change, ...]]:
     """Return the user of the actor's token, and behind it everybody who acts for that user in turn."""
-    token, _, held = _alive(found, Reason.ACTOR_TOKEN, minted, now=now, policy=policy)
-    if token.client_id != client.client_id:
+    token, _, held = _alive(request, found, Reason.ACTOR_TOKEN)
+    if token.client_id != request.client.record.client_id:
         raise InvalidRequest("The actor's token belongs to another client.", Reason.ACTOR_TOKEN)
     if token.resource != subject.resource:
         raise InvalidRequest("The actor's token is for another resource.", Reason.ACTOR_TOKEN)

@@ -7,6 +7,7 @@ Implements RFC 6749 s5.1. Does not know how a grant was proved, nor how sealing 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -52,6 +53,19 @@ class Sealing(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Redemption:
+    """One token request of an authenticated client, with what every grant is decided by."""
+
+    form: Mapping[str, str] = field(repr=False)
+    client: Stored[Client]
+    """As it was read in this attempt; a grant that nothing else ends with the client relies on its version."""
+    now: int
+    minted: MintedTokens
+    sealing: Sealing = field(repr=False)
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
 class TokenReply:
     """Either the body of a success or the error of a refusal that changed something."""
 
@@ -68,17 +82,7 @@ class Issue:
     changes: tuple[Change, ...]
 
 
-def issue(
-    *,
-    source: Source,
-    scopes: tuple[str, ...],
-    client: Client,
-    grant: Stored[Grant],
-    now: int,
-    minted: MintedTokens,
-    sealing: Sealing,
-    policy: Policy,
-) -> Issue:
+def issue(request: Redemption, *, source: Source, scopes: tuple[str, ...], grant: Stored[Grant]) -> Issue:
     """Make an access token and, if the client registered for it, a refresh token, from a code or refresh token.
 
     The records expire no later than the grant, and are written only while the grant is as it was read.
@@ -88,10 +92,11 @@ def issue(
 
     Spec: RFC 6749 s5.1, s6
     """
+    now, minted, policy = request.now, request.minted, request.policy
     ends_at = grant_ends_at(grant.record, policy=policy)
     scopes = minted.terms.of_scopes(scopes)
     access_ends_at = min(now + minted.terms.of_access(policy.access_token_seconds), ends_at)
-    access_token, access = spell_access_token(
+    access_token, access = encode_access_token(
         AccessToken(
             access_digest="",
             grant_id=source.grant_id,
@@ -113,14 +118,15 @@ def issue(
     }
     changes: tuple[Change, ...] = (Expect(Grant, grant.record.grant_id, grant.version), Insert(access))
     idle_seconds = minted.terms.of_refresh(policy.refresh_idle_seconds)
+    client = request.client.record
     if "refresh_token" in client.grant_types and idle_seconds:
         body["refresh_token"] = minted.refresh_token
         expires_at = min(now + idle_seconds, ends_at)
         changes += (Insert(_successor(source, minted, client=client, now=now, expires_at=expires_at)),)
-    return Issue(body, sealing.seal(msgspec.json.encode(body), context=source.key.encode()), changes)
+    return Issue(body, request.sealing.seal(msgspec.json.encode(body), context=source.key.encode()), changes)
 
 
-def spell_access_token(draft: AccessToken, *, minted: MintedTokens, policy: Policy) -> tuple[str, AccessToken]:
+def encode_access_token(draft: AccessToken, *, minted: MintedTokens, policy: Policy) -> tuple[str, AccessToken]:
     """Return the access token in the format of this installation, and its record: `draft` with digest and key.
 
     Spec: RFC 9068 s2, RFC 9449 s6
