@@ -91,7 +91,7 @@ OF_THE_PROTOCOL = (
         (
             "endpoints/test_official_extensions.py::test_the_sdk_calls_as_a_service_account",
             "endpoints/test_official_extensions.py::test_the_sdk_calls_as_a_service_account_with_a_key",
-            "endpoints/test_further_grants.py::test_nobody_registers_themselves_for_these_grants",
+            "endpoints/test_token.py::test_nobody_registers_themselves_for_these_grants",
         ),
     ),
     Requirement(
@@ -101,7 +101,7 @@ OF_THE_PROTOCOL = (
         (
             "endpoints/test_official_extensions.py::test_the_sdk_calls_as_a_person_of_an_enterprise",
             "oauth/grants/test_id_jag.py::test_every_hostile_assertion_is_refused_for_its_own_reason",
-            "endpoints/test_further_grants.py::test_sixteen_racers_use_an_assertion_once",
+            "endpoints/grants/test_jwt_bearer.py::test_sixteen_racers_use_an_assertion_once",
         ),
     ),
     Requirement(

@@ -231,7 +231,7 @@ OF_PEERS = (
         "peers P-28; RFC 8693 s2",
         (
             "oauth/grants/test_token_exchange.py::test_every_other_exchange_is_refused",
-            "endpoints/test_further_grants.py::test_tokens_of_others_are_not_for_everybody",
+            "endpoints/grants/test_token_exchange.py::test_tokens_of_others_are_not_for_everybody",
         ),
     ),
     Requirement(
@@ -240,7 +240,7 @@ OF_PEERS = (
         "peers P-29",
         (
             "oauth/grants/test_id_jag.py::test_every_hostile_assertion_is_refused_for_its_own_reason",
-            "endpoints/test_further_grants.py::test_an_assertion_is_remembered_across_a_restart",
+            "endpoints/grants/test_jwt_bearer.py::test_an_assertion_is_remembered_across_a_restart",
         ),
     ),
     Requirement(
@@ -349,7 +349,7 @@ OF_PEERS = (
         (
             "endpoints/test_flow.py::test_sixteen_racers_redeem_a_code_for_one_pair_of_tokens",
             "endpoints/test_par.py::test_of_sixteen_visits_at_once_one_begins_a_sign_in",
-            "endpoints/test_further_grants.py::test_sixteen_racers_use_an_assertion_once",
+            "endpoints/grants/test_jwt_bearer.py::test_sixteen_racers_use_an_assertion_once",
         ),
     ),
     Requirement(

@@ -163,7 +163,7 @@ OF_SERVERS = (
         "Programs get tokens by their own credentials, a key or an assertion.",
         "frameworks F-20; RFC 7523 s2",
         (
-            "endpoints/test_further_grants.py::test_a_service_client_calls_with_its_own_credentials",
+            "endpoints/grants/test_client_credentials.py::test_a_service_client_calls_with_its_own_credentials",
             "endpoints/test_registration.py::test_a_client_that_registered_keys_proves_itself_by_them",
         ),
     ),
@@ -171,13 +171,13 @@ OF_SERVERS = (
         "F-21",
         "An enterprise signs its people in.",
         "frameworks F-21",
-        ("endpoints/test_further_grants.py::test_an_enterprise_signs_its_people_in_without_a_page",),
+        ("endpoints/grants/test_jwt_bearer.py::test_an_enterprise_signs_its_people_in_without_a_page",),
     ),
     Requirement(
         "F-22",
         "A token is exchanged for a weaker one that says who acts.",
         "frameworks F-22; RFC 8693 s4.1",
-        ("endpoints/test_further_grants.py::test_another_client_acts_for_the_user_until_the_user_ends_it",),
+        ("endpoints/grants/test_token_exchange.py::test_another_client_acts_for_the_user_until_the_user_ends_it",),
     ),
     Requirement(
         "F-23",

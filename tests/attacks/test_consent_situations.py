@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from endpoints.test_further_grants import TRUSTED, asserted, assertion, operator_client, set_client
+from endpoints.operator_clients import TRUSTED, asserted, assertion, operator_client, set_client
 from pages.test_consent_attacks import arrive, opened, registered
 from world import ISSUER, PASSWORD, REDIRECT_URI, World, form_of, query_of, world
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from attacks.raw import status_of
 from attacks.test_token_attacks import JSON, MODERN, refreshed, signed_in
-from endpoints.test_further_grants import exchanged, operator_client
+from endpoints.operator_clients import exchanged, operator_client
 from endpoints.test_introspect import tokens_of
 from world import CALL, ISSUER, REDIRECT_URI, RESOURCE, World, echo_app, world
 

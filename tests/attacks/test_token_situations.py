@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from attacks.odd_bodies import FORM
 from attacks.test_token_attacks import refreshed, signed_in
-from endpoints.test_further_grants import exchanged, operator_client, set_client
+from endpoints.operator_clients import exchanged, operator_client, set_client
 from endpoints.test_introspect import ask, confidential, resource_server, tokens_of
 from world import PASSWORD, REDIRECT_URI, RESOURCE, World, form_of, world
 

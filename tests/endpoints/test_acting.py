@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from endpoints.test_further_grants import credentials, exchanged, operator_client, other_with_user_token
+from endpoints.operator_clients import credentials, exchanged, operator_client, other_with_user_token
 from world import World, world
 
 from doorward.directory.accounts import add_user, disable_user, remove_user

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 from world import ISSUER, PASSWORD, REDIRECT_URI, RESOURCE, World, echo_app, query_of
 
 from doorward import Door
 from doorward.clock import FixedClock
+from doorward.config.model import Config, DoorSettings
 from doorward.directory.clients import add_client
-from doorward.oauth.policy import Resource
 
-NOTES = Resource(f"{ISSUER}/notes/mcp", "notes", ("notes",), title="Team notes")
+NOTES = f"{ISSUER}/notes/mcp"
 PROTECTED = "/.well-known/oauth-protected-resource"
 
 
 @asynccontextmanager
 async def two_doors(tmp_path, *, default_door="", **settings):
-    """Run a door whose authorization server knows a second one."""
-    clock = FixedClock()
-    door = Door(
-        *(echo_app,), public_url=ISSUER, data_dir=tmp_path / "data", clock=clock, owner_password=PASSWORD, **settings
+    """Run the first of two doors; the authorization server is for both."""
+    first = DoorSettings(name="mcp", path="/mcp")
+    second = DoorSettings(name="notes", path="/notes/mcp", scopes=("notes",), target=None)
+    config = Config(
+        public_url=ISSUER,
+        data_dir=tmp_path / "data",
+        owner_password=PASSWORD,
+        doors=(first, second),
+        default_door=default_door,
+        **settings,
     )
-    resources = {**door.policy.resources, NOTES.uri: NOTES}
-    door.policy = replace(door.policy, resources=resources, default_door=default_door)
+    clock = FixedClock()
+    door = Door(echo_app, config=config, clock=clock)
     async with door.lifespan():
         yield World(door, clock)
 
@@ -38,11 +43,11 @@ async def test_the_page_names_the_door_and_the_token_is_for_that_door(tmp_path):
     async with two_doors(tmp_path) as front:
         client_id = await front.known_client()
         async with front.browser() as browser:
-            answer = await browser.get("/authorize", params=front.authorize_parameters(client_id, resource=NOTES.uri))
+            answer = await browser.get("/authorize", params=front.authorize_parameters(client_id, resource=NOTES))
             sign_in = await browser.get(answer.headers["location"])
-            assert f'Team notes</strong> at <span class="resource">{NOTES.uri}<' in sign_in.text
+            assert f'notes</strong> at <span class="resource">{NOTES}<' in sign_in.text
             consent = await front.submit(browser, sign_in, username="owner", password=PASSWORD)
-            assert f'Team notes</strong> at <span class="resource">{NOTES.uri}<' in consent.text
+            assert f'notes</strong> at <span class="resource">{NOTES}<' in consent.text
             assert "<code>notes</code>" in consent.text
             assert "<code>mcp</code>" not in consent.text
             code = query_of(await front.submit(browser, consent, decision="approve"))["code"]
@@ -73,11 +78,11 @@ async def test_a_client_that_names_no_door_gets_the_default(tmp_path):
 async def test_code_and_refresh_token_of_one_door_give_nothing_at_another_and_stay_good(tmp_path):
     async with two_doors(tmp_path) as front:
         client_id = await front.known_client()
-        code = await front.code(client_id, resource=f"{NOTES.uri}/")
+        code = await front.code(client_id, resource=f"{NOTES}/")
         for resource in (RESOURCE, ISSUER):
             refused = await front.redeem(client_id, code, resource=resource)
             assert (refused.status_code, refused.json()["error"]) == (400, "invalid_target")
-        tokens = (await front.redeem(client_id, code, resource=f"{NOTES.uri}/")).json()
+        tokens = (await front.redeem(client_id, code, resource=f"{NOTES}/")).json()
         form = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": tokens["refresh_token"]}
         refused = await front.token(**form, resource=RESOURCE)
         assert (refused.status_code, refused.json()["error"]) == (400, "invalid_target")
@@ -96,7 +101,7 @@ async def test_a_consent_for_one_door_spares_no_question_at_another(tmp_path):
             browser.headers["sec-fetch-site"] = "none"
             again = await front.sign_in(browser, client_id, resource=RESOURCE)
             assert again.status_code == 303, "the person is not asked twice about the same door"
-            other = await front.sign_in(browser, client_id, resource=NOTES.uri)
+            other = await front.sign_in(browser, client_id, resource=NOTES)
             assert other.status_code == 200
             assert "Allow access?" in other.text
             assert "You have allowed before" not in other.text
@@ -107,13 +112,13 @@ async def test_a_grant_at_one_door_does_not_end_the_grant_at_another(tmp_path):
         client_id = await front.known_client()
         first = await tokens_for(front, client_id, RESOURCE)
         front.clock.advance(3000)
-        await tokens_for(front, client_id, NOTES.uri)
+        await tokens_for(front, client_id, NOTES)
         assert (await front.call(first["access_token"])).status_code == 200
 
 
 async def test_each_door_has_its_metadata_and_the_root_lists_them(tmp_path):
     async with two_doors(tmp_path) as front, front.browser() as browser:
-        for path, resource in (("/mcp", RESOURCE), ("/notes/mcp", NOTES.uri), ("/notes/mcp/", NOTES.uri)):
+        for path, resource in (("/mcp", RESOURCE), ("/notes/mcp", NOTES), ("/notes/mcp/", NOTES)):
             assert (await browser.get(PROTECTED + path)).json()["resource"] == resource
         assert (await browser.get(f"/notes/mcp{PROTECTED}")).json()["scopes_supported"] == ["notes"]
         root = await browser.get(PROTECTED)
@@ -123,7 +128,7 @@ async def test_each_door_has_its_metadata_and_the_root_lists_them(tmp_path):
         server = (await browser.get("/.well-known/oauth-authorization-server/notes/mcp")).json()
         assert server["scopes_supported"] == ["mcp", "notes"]
     async with two_doors(tmp_path / "other", default_door="notes") as front, front.browser() as browser:
-        assert (await browser.get(PROTECTED)).json()["resource"] == NOTES.uri
+        assert (await browser.get(PROTECTED)).json()["resource"] == NOTES
 
 
 async def test_a_pushed_request_names_its_door_as_well(tmp_path):
@@ -140,4 +145,4 @@ async def test_a_pushed_request_names_its_door_as_well(tmp_path):
             asked = front.authorize_parameters(made.client.client_id, resource="-")
             refused = await http.post("/par", data=asked | proof)
             assert (refused.status_code, refused.json()["error"]) == (400, "invalid_target")
-            assert (await http.post("/par", data=asked | proof | {"resource": NOTES.uri})).status_code == 201
+            assert (await http.post("/par", data=asked | proof | {"resource": NOTES})).status_code == 201

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 import msgspec
 import pytest
-from endpoints.test_further_grants import TRUSTED, assertion, operator_client, service_client
+from endpoints.operator_clients import TRUSTED, assertion, operator_client, service_client
 from mcp.client.auth.extensions.client_credentials import (
     ClientCredentialsOAuthProvider,
     PrivateKeyJWTOAuthProvider,

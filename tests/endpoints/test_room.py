@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from edge.test_limits import caller
 from endpoints.documents import door_and_host, publish
-from endpoints.test_further_grants import operator_client
+from endpoints.operator_clients import operator_client
 from world import REDIRECT_URI, VERIFIER, World, follow, form_of
 
 from doorward.oauth.grant_types import DEVICE_CODE

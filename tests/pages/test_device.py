@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from endpoints.test_further_grants import operator_client
+from endpoints.operator_clients import operator_client
 from world import ISSUER, PASSWORD, follow, form_of, world
 
 from doorward.directory.accounts import add_user, disable_user

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorward.config.model import Config
+from doorward.config.model import Config, DoorFields, DoorSettings
 from doorward.oauth.operation_scopes import further_scopes
 from doorward.oauth.policy import Policy, Resource, by_uri
 from doorward.oauth.tokens.opaque import digest
@@ -28,22 +28,26 @@ def mcp_url(config: Config, *, port: int | None = None) -> str:
     return public_origin(config, port=port) + config.path
 
 
-def resource_of(config: Config) -> Resource:
-    """Return the door as the authorization server knows it."""
+def resource_of(config: Config, door: DoorSettings | None = None) -> Resource:
+    """Return a door, or the first one, as the authorization server knows it."""
+    door = door or config.doors[0]
     return Resource(
-        uri=mcp_url(config),
-        name=config.path.strip("/") or "root",
-        scopes=config.scopes,
-        operation_scopes=operation_scopes(config),
-        takes_access_tokens=config.auth != "token",
+        uri=public_origin(config) + door.path.removesuffix("/"),
+        name=door.name,
+        scopes=door.scopes,
+        operation_scopes=operation_scopes(door),
+        takes_access_tokens=door.auth == "oauth",
     )
 
 
 def policy_of(config: Config) -> Policy:
     """Return the policy that follows from the settings: one public URL decides issuer and resources."""
+    # A door without authentication has no tokens. If every door is one, their addresses are still those of this server.
+    with_tokens = [each for each in config.doors if each.auth != "none"] or config.doors
     return Policy(
         issuer=public_origin(config),
-        resources=by_uri(resource_of(config)),
+        resources=by_uri(*(resource_of(config, each) for each in with_tokens)),
+        default_door=config.default_door,
         device_grant=config.device_grant,
         trusted_issuers=config.trusted_issuers,
         registration=config.registration,
@@ -66,7 +70,7 @@ def policy_of(config: Config) -> Policy:
     )
 
 
-def operation_scopes(config: Config) -> tuple[str, ...]:
+def operation_scopes(door: DoorFields) -> tuple[str, ...]:
     """Return the scopes that only some operations need, and the broader ones that stand for others."""
-    broader = {name: (name,) for name in config.scope_implies}
-    return further_scopes(config.scopes, config.tool_scopes, config.method_scopes, broader, config.scope_implies)
+    broader = {name: (name,) for name in door.scope_implies}
+    return further_scopes(door.scopes, door.tool_scopes, door.method_scopes, broader, door.scope_implies)

@@ -132,7 +132,7 @@ def test_only_a_confidential_client_with_the_grant_may_present_one(form, client,
     with pytest.raises(OAuthError) as refused:
         presented_assertion(a_redemption(form, client=client))
     assert refused.value.reason is Reason[reason]
-    assert presented_assertion({"assertion": "a.b.c"}, CLIENT.record) == "a.b.c"
+    assert presented_assertion(a_redemption({"assertion": "a.b.c"}, client=CLIENT)) == "a.b.c"
 
 
 @pytest.mark.parametrize(
