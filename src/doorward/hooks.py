@@ -62,7 +62,7 @@ OnToken = Callable[[TokenRequest], TokenTerms | Awaitable[TokenTerms | None] | N
 OnError = Callable[[OAuthFault], str | Awaitable[str | None] | None]
 """Hear of an error: return None, or what to say instead if the answer is a 4xx."""
 VerifyToken = Callable[[str], VerifiedToken | Awaitable[VerifiedToken | None] | None]
-"""Verify a bearer token of another issuer: return whom it names, None if it is invalid, or raise `CallRefused`."""
+"""Verify a bearer token of another issuer: return what it says, None if it is invalid, or raise `CallRefused`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
