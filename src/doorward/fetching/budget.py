@@ -30,7 +30,7 @@ GUARANTEED = 2
 UTMOST_SHARE = 30
 """All strangers together never have more than so many times as many, whatever is guaranteed."""
 AT_ONCE = 16
-"""Fetches under way in this process; more wait, within their own time limit."""
+"""Fetches under way in this process, and lookups of names; more wait. No asker holds more than half of either."""
 _MINUTE = 60.0
 _SUBJECTS_LIMIT = 16_384
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 
+from doorward.fair_places import FairPlaces
 from doorward.fetching.budget import AT_ONCE, HostBudget
 from doorward.fetching.errors import FetchError
 from doorward.fetching.resolver import Dialer, Resolver, SystemDialer, SystemResolver
@@ -61,7 +62,8 @@ class Fetcher:
         self.budget = budget or HostBudget()
         self.timeout_seconds = timeout_seconds
         self._given_tls = tls
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places = {vouched: FairPlaces(AT_ONCE) for vouched in (True, False)}
+        self._lookups = FairPlaces(AT_ONCE)
         self._under_way: dict[tuple[str, int], asyncio.Task[Fetched]] = {}
 
     async def get(
@@ -118,9 +120,9 @@ class Fetcher:
         parsed = self._parse(url, plain_allowed=redirects_returned)
         charge = self.budget.spend((parsed.host or "").lower(), url=url, vouched=vouched, asker=asker)
         try:
-            fetched = await self._in_time(
-                parsed, request_bytes(method, parsed, headers or {}, body), limit_bytes, until
-            )
+            request = request_bytes(method, parsed, headers or {}, body)
+            async with self._place(asker, vouched=vouched):
+                fetched = await self._in_time(parsed, request, limit_bytes, until, asker)
         except FetchError:
             self.budget.useless(charge)
             raise
@@ -130,10 +132,25 @@ class Fetcher:
             raise FetchError("redirect", "It answers with a redirect, and redirects are not followed.")
         return fetched
 
-    async def _in_time(self, parsed: Uri, request: bytes, limit_bytes: int, until: bytes | None) -> Fetched:
+    @asynccontextmanager
+    async def _place(self, asker: str, *, vouched: bool) -> AsyncIterator[None]:
+        """Hold one of the places for fetches; the wait for it does not shorten the time of the fetch.
+
+        Raises:
+            FetchError: `busy`, when none became free in time.
+        """
+        places = self._places[vouched]
+        if not await places.take(asker, self.timeout_seconds):
+            raise _crowded()
         try:
-            async with asyncio.timeout(self.timeout_seconds), self._places:
-                return await self._exchange(parsed, request, limit_bytes, until)
+            yield
+        finally:
+            places.give_back(asker)
+
+    async def _in_time(self, parsed: Uri, request: bytes, limit_bytes: int, until: bytes | None, asker: str) -> Fetched:
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                return await self._exchange(parsed, request, limit_bytes, until, asker)
         except TimeoutError:
             raise FetchError("timeout", f"It did not answer within {self.timeout_seconds:g} seconds.") from None
         except ssl.SSLError:
@@ -176,8 +193,10 @@ class Fetcher:
         self.budget.spend((parsed.host or "").lower())
         return await self._open(parsed, limit_bytes)
 
-    async def _open(self, parsed: Uri, limit_bytes: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        connection = await self._connect(parsed)
+    async def _open(
+        self, parsed: Uri, limit_bytes: int, asker: str = ""
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        connection = await self._connect(parsed, asker)
         secure = parsed.scheme == "https"
         try:
             return await asyncio.open_connection(
@@ -190,8 +209,10 @@ class Fetcher:
             connection.close()
             raise
 
-    async def _exchange(self, parsed: Uri, request: bytes, limit_bytes: int, until: bytes | None) -> Fetched:
-        reader, writer = await self._open(parsed, limit_bytes)
+    async def _exchange(
+        self, parsed: Uri, request: bytes, limit_bytes: int, until: bytes | None, asker: str
+    ) -> Fetched:
+        reader, writer = await self._open(parsed, limit_bytes, asker)
         try:
             writer.write(request)
             await writer.drain()
@@ -202,11 +223,11 @@ class Fetcher:
             with suppress(OSError):
                 await writer.wait_closed()
 
-    async def _connect(self, parsed: Uri) -> socket.socket:
+    async def _connect(self, parsed: Uri, asker: str) -> socket.socket:
         host = (parsed.host or "").strip("[]")
         port = parsed.port or DEFAULT_PORTS[parsed.scheme]
         failure: OSError = OSError("no address")
-        for address in (await self._addresses(host, port))[:_ADDRESSES_TRIED]:
+        for address in (await self._addresses(host, port, asker))[:_ADDRESSES_TRIED]:
             try:
                 connection = await self.dialer.dial(address, port)
             except OSError as error:
@@ -220,9 +241,9 @@ class Fetcher:
             return connection
         raise failure
 
-    async def _addresses(self, host: str, port: int) -> list[str]:
+    async def _addresses(self, host: str, port: int, asker: str) -> list[str]:
         try:
-            addresses = await self.resolver.resolve(host, port)
+            addresses = await self._look_up(host, port, asker)
         except (OSError, UnicodeError):
             raise FetchError("unresolved", "Its host has no address.") from None
         if not addresses:
@@ -231,6 +252,20 @@ class Fetcher:
         for address in addresses:
             self._check(address)
         return addresses
+
+    async def _look_up(self, host: str, port: int, asker: str) -> list[str]:
+        """Resolve a name. A lookup keeps its place when the fetch has given up: its thread is still in use."""
+        if not await self._lookups.take(asker, self.timeout_seconds):
+            raise _crowded()
+        looking = asyncio.ensure_future(self.resolver.resolve(host, port))
+
+        def end(done: asyncio.Future[list[str]]) -> None:
+            self._lookups.give_back(asker)
+            if not done.cancelled():
+                done.exception()  # looked at, so that a failure that nobody waits for is no warning
+
+        looking.add_done_callback(end)
+        return await asyncio.shield(looking)
 
     def permits(self, address: str) -> bool:
         """Return whether a connection may go to this address; the one rule for all that is opened for a fetch."""
@@ -248,6 +283,10 @@ class Fetcher:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return self._given_tls or ssl.create_default_context()
+
+
+def _crowded() -> FetchError:
+    return FetchError("busy", "This server is fetching many other documents. Try again shortly.")
 
 
 def request_bytes(method: str, parsed: Uri, headers: Mapping[str, str], body: bytes, *, kept: bool = False) -> bytes:

@@ -199,7 +199,7 @@ def _answers_twice() -> None:
 
 def _knows_no_shares() -> None:
     """All users wait in one line, and one of them can hold every place."""
-    from doorward.upstreams.fair_places import FairPlaces
+    from doorward.fair_places import FairPlaces
 
     def try_take(self: Any, user: str) -> bool:
         if not self.free:

@@ -13,8 +13,8 @@ import socket
 import ssl
 
 from doorward.errors import UpstreamError
+from doorward.fair_places import FairPlaces
 from doorward.upstreams.exhaustion import exhausted, is_exhaustion, sockets_are_exhausted
-from doorward.upstreams.fair_places import FairPlaces
 from doorward.upstreams.http.connection import Connection
 from doorward.upstreams.http.exchange import Exchange
 

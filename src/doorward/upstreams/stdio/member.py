@@ -18,8 +18,8 @@ from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from doorward.errors import UpstreamError
+from doorward.fair_places import FairPlaces
 from doorward.mcp.jsonrpc import RpcId, error_body
-from doorward.upstreams.fair_places import FairPlaces
 from doorward.upstreams.port import UpstreamCall
 from doorward.upstreams.stdio.child import Child
 from doorward.upstreams.stdio.exchange import Exchange

@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from doorward.errors import UpstreamError
-from doorward.upstreams.fair_places import FairPlaces
+from doorward.fair_places import FairPlaces
 from doorward.upstreams.port import Receive, Send, UpstreamCall
 from doorward.upstreams.stdio.apart import Apart
 from doorward.upstreams.stdio.child import Child

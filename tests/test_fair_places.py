@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from doorward.upstreams.fair_places import FairPlaces
+from doorward.fair_places import FairPlaces
 
 
 def filled(places: FairPlaces, user: str) -> int:
