@@ -33,12 +33,18 @@ def optimisation(flags: str) -> str:
 
 
 def machine() -> str:
-    """Name the processor, the cores that this process may use, the kernel and the load when asked."""
+    """Name the processor, the cores that this process may use, the kernel, and how busy the machine is now."""
     file = Path("/proc/cpuinfo")
     model = processor(file.read_text() if file.exists() else "") or platform.processor() or "unknown processor"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    load = f"{os.getloadavg()[0]:.2f}"
-    return f"{model}, {cores} cores, {platform.system()} {platform.release()} {platform.machine()}, load average {load}"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    return f"{model}, {cores} cores, {system}, {load(os.getloadavg()[0], cores)}"
+
+
+def load(average: float, cores: int) -> str:
+    """Say how busy the machine is. Other work takes caches and cores away, from Python more than from nginx."""
+    busy = ": other work is running, so no ratio here is to be trusted" if average >= cores else ""
+    return f"load average {average:.2f} at the start{busy}"
 
 
 def processor(cpuinfo: str) -> str:
