@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ LAYERS = {
     "browser": ["tests/browser"],
 }
 """What runs together. The browser has a core for itself, and so has the conformance suite, whose clock is strict."""
+SIDE_BY_SIDE = ("conformance", "browser")
+"""Layers that use one core each: the first runs while the second does, and is shown after it."""
 PROXIES = ("nginx", "caddy", "haproxy")
 SYSTEM_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 NO_TESTS = 5  # pytest's exit code when a selection matched nothing
@@ -40,9 +43,11 @@ def main(arguments: Sequence[str]) -> int:
     except RuntimeError as problem:
         print(problem, file=sys.stderr)
         return 1
-    codes = []
-    for name, selection in layers(arguments).items():
-        codes.append(timed(spent, name, lambda chosen=selection: pytest([*chosen, *arguments])))
+    chosen = {name: [*selection, *arguments] for name, selection in layers(arguments).items()}
+    pair = [chosen.pop(name) for name in SIDE_BY_SIDE] if chosen.keys() >= set(SIDE_BY_SIDE) else []
+    codes = [timed(spent, name, lambda selection=selection: pytest(selection)) for name, selection in chosen.items()]
+    if pair:
+        codes += timed(spent, " and ".join(SIDE_BY_SIDE), lambda: both(*pair))
     print("\n".join(f"{seconds:7.1f} s  {name}" for name, seconds in spent.items()))
     ran = [code for code in codes if code != NO_TESTS]
     return max(ran, default=NO_TESTS)
@@ -67,6 +72,17 @@ def timed(spent: dict[str, float], name: str, work: Callable[[], T]) -> T:
 def pytest(arguments: Sequence[str]) -> int:
     """Run pytest and return its exit code."""
     return subprocess.run([sys.executable, "-m", "pytest", "-q", *arguments], cwd=ROOT, check=False).returncode
+
+
+def both(first: Sequence[str], second: Sequence[str]) -> tuple[int, int]:
+    """Run pytest twice at the same time; return both exit codes."""
+    with tempfile.TemporaryFile() as shown:
+        command = [sys.executable, "-m", "pytest", "-q", *first]
+        with subprocess.Popen(command, cwd=ROOT, stdout=shown, stderr=subprocess.STDOUT) as beside:
+            code = pytest(second)
+        shown.seek(0)
+        print(shown.read().decode("utf-8", "replace"), end="")
+    return beside.returncode, code
 
 
 def install_npm_packages() -> None:
