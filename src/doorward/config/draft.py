@@ -30,7 +30,10 @@ class Draft:
     def accept(self, entry: Entry, values: dict[str, Any]) -> bool:
         """Put the value of an entry into `values`; add a problem and return False if it cannot be used."""
         try:
-            value = (from_toml if entry.typed else from_text)(catalogue()[entry.name], entry.value, entry.base)
+            setting = catalogue()[entry.name]
+            value = (from_toml if entry.typed else from_text)(setting, entry.value, entry.base)
+            if setting.bounds:
+                setting.bounds.check(value)
             if rule := rules.FIELD_RULES.get(entry.name):
                 value = rule(value)
         except Fault as fault:

@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from doorward.config.bounds import HIGHEST_PORT, MEBIBYTE, MOST_BYTES, Within
 from doorward.logs import LogFormat
 from doorward.oauth.trusted_issuers import TrustedIssuer
 
@@ -87,17 +88,25 @@ class DoorFields:
     """`jwt`: tell the upstream who is calling in the header `X-Doorward-Identity`, a JWT of five minutes signed with
     the published keys. Its `typ` is `doorward-identity+jwt`. Its `aud` is `doorward-identity:` and the URL of the
     upstream, or that of the door for a Python target, so that nobody mistakes it for an access token."""
-    body_limit_bytes: int = 4 * 1024 * 1024
+    body_limit_bytes: Annotated[
+        int, Within(1, MOST_BYTES, "A door without a limit can be filled up by one request.")
+    ] = 4 * 1024 * 1024
     """Largest request body that the door accepts."""
-    upstream_timeout_seconds: int = 300
+    upstream_timeout_seconds: Annotated[int, Within(1, 86_400, "A silent upstream would hold its caller forever.")] = (
+        300
+    )
     """How long the upstream may be silent before an answer is given up."""
-    stdio_sessions_limit: int = 200
-    """How many sessions of older clients a stdio command may have at once (1 to 100000) in each process of the door.
+    stdio_sessions_limit: Annotated[int, Within(1, 100_000, "Each session is a process, which takes memory.")] = 200
+    """How many sessions of older clients a stdio command may have at once in each process of the door.
     Each one is a process of its own. When all are in use, a new one takes the place of one of the user who has most."""
-    stdio_session_idle_seconds: int = 1800
-    """How long such a session may rest (1 to 604800), with no request and no open stream, before its process ends."""
-    stdio_unread_limit_bytes: int = 64 * 1024 * 1024
-    """What may wait in memory for stdio commands that do not read their input (1048576 to 2147483647), in each process
+    stdio_session_idle_seconds: Annotated[
+        int, Within(1, 604_800, "Clients rarely end their sessions, and each is a process.")
+    ] = 1800
+    """How long such a session may rest, with no request and no open stream, before its process ends."""
+    stdio_unread_limit_bytes: Annotated[int, Within(MEBIBYTE, MOST_BYTES, "One message of a client has to fit.")] = (
+        64 * 1024 * 1024
+    )
+    """What may wait in memory for stdio commands that do not read their input, in each process
     of the door. One user gets at most half of it."""
 
 
@@ -122,8 +131,8 @@ class Config(DoorFields):
     """The door that a client means when it names none, by name. Default: the only door, if there is only one."""
     host: str = "127.0.0.1"
     """The address to listen on."""
-    port: int = 8000
-    """The port to listen on (1 to 65535, or 0 for any free one); `PORT` is honoured."""
+    port: Annotated[int, Within(0, HIGHEST_PORT, "0 means any free port.")] = 8000
+    """The port to listen on; `PORT` is honoured."""
     public_url: str | None = None
     """The origin under which clients reach the door, such as `https://mcp.example.com`. Issuer, resource and every
     published address are computed from it. Default: `http://HOST:PORT`, for use on this machine only."""
@@ -132,20 +141,22 @@ class Config(DoorFields):
     database: str | None = field(default=None, repr=False)
     """`sqlite:///PATH`, `postgresql://USER:PASSWORD@HOST/DATABASE` or `memory://`. Any number of nodes may share one
     PostgreSQL database, and nothing else. Default: `doorward.sqlite` in the data directory."""
-    database_connections: int = 10
-    """The most connections to PostgreSQL that one process opens (1 to 1000)."""
+    database_connections: Annotated[int, Within(1, 1000, "Each process needs at least one connection.")] = 10
+    """The most connections to PostgreSQL that one process opens."""
     data_dir: Path = field(default=Path(".doorward"))
     """Where database and master key live; created with mode 0700."""
     master_key: str | None = field(default=None, repr=False)
     """The key under which all other keys are kept in the database: 32 random bytes in base64, the same on every node
     (`openssl rand -base64 32`). Default: one is made at the first start and kept in the data directory."""
-    key_rotation_days: int = 90
+    key_rotation_days: Annotated[int, Within(0, 3650, "0 means: never by itself.")] = 90
     """A new signing key takes over when the current one is this old (0: only by `doorward keys rotate`)."""
-    audit_retention_days: int = 400
+    audit_retention_days: Annotated[int, Within(0, 36_500, "0 means: forever.")] = 400
     """How long entries of the audit log are kept (0: for ever). Older ones are removed once a day; what is left can
     still be verified."""
-    workers: int = 1
-    """Processes that serve the one address (1 to 64); `WEB_CONCURRENCY` is honoured."""
+    workers: Annotated[
+        int, Within(1, 64, "Each worker is one process; more than the machine has cores gains nothing.")
+    ] = 1
+    """Processes that serve the one address; `WEB_CONCURRENCY` is honoured."""
     remember_consent: bool = False
     """Let a client that you have added yourself skip the question that its user has answered before, for the same
     redirect URI and scopes, when the person opened the sign-in and no other site's page did. Other clients always
@@ -163,14 +174,16 @@ class Config(DoorFields):
     access_token_format: Literal["opaque", "jwt"] = "opaque"
     """What access tokens look like. `jwt`: RFC 9068, signed with the published keys, so that other servers can verify
     them. The door looks either up in its store, so that a revocation acts at once, and never forwards it."""
-    access_token_minutes: int = 60
-    """How long an access token is good (1 to 1440). Refreshing it asks nobody."""
-    refresh_idle_days: int = 30
-    """A client that has not refreshed for this long (1 to 3650) sends its user to sign in again."""
-    grant_days: int = 180
-    """After this long (1 to 3650) the user is asked again, however often the client has refreshed."""
-    refresh_repeat_seconds: int = 30
-    """For this long (0 to 300) a spent refresh token still gets the reply that may have been lost; used later, it ends
+    access_token_minutes: Annotated[int, Within(1, 1440, "A client that stays signed in for longer refreshes it.")] = 60
+    """How long an access token is good. Refreshing it asks nobody."""
+    refresh_idle_days: Annotated[
+        int, Within(1, 3650, "A client on a computer that is off over a weekend needs some days.")
+    ] = 30
+    """A client that has not refreshed for this long sends its user to sign in again."""
+    grant_days: Annotated[int, Within(1, 3650, "After this long the user is asked again.")] = 180
+    """After this long the user is asked again, however often the client has refreshed."""
+    refresh_repeat_seconds: Annotated[int, Within(0, 300, "A thief who is faster than the client has this long.")] = 30
+    """For this long a spent refresh token still gets the reply that may have been lost; used later, it ends
     the grant. Shorter is stricter with thieves, and with clients on bad networks."""
     require_par: bool = False
     """Accept only authorization requests that the client has pushed (RFC 9126). Most MCP clients do not push."""
@@ -184,7 +197,9 @@ class Config(DoorFields):
     nobody, so clients are described by a metadata document or added by you."""
     registration_token: str | None = field(default=None, repr=False)
     """The initial access token for `registration = token`; several, while one replaces another, with blanks between."""
-    unused_clients_limit: int = 50_000
+    unused_clients_limit: Annotated[
+        int, Within(100, 10_000_000, "Honest clients need room between registration and first use.")
+    ] = 50_000
     """So many self-registered clients may wait for their first user. A further one takes the place of an old one, so
     nobody who fills them all can lock others out."""
     registration_redirect_hosts: tuple[str, ...] = ("*",)
@@ -194,8 +209,10 @@ class Config(DoorFields):
     metadata_document_hosts: tuple[str, ...] = ("*",)
     """Hosts whose client metadata documents are accepted (a `client_id` that is an https URL): `host`, `*.host`, or `*`
     for every one; with `!` in front: not that one. An empty list: none."""
-    metadata_document_limit_bytes: int = 5 * 1024
-    """The largest client metadata document that is read (1024 to 65536)."""
+    metadata_document_limit_bytes: Annotated[
+        int, Within(1024, 65_536, "Documents are small; larger ones are an attack.")
+    ] = 5 * 1024
+    """The largest client metadata document that is read."""
     allowed_hosts: tuple[str, ...] = ()
     """`Host` values to accept besides that of `public_url` and, on a loopback address, loopback names."""
     trusted_proxies: tuple[str, ...] = ()
@@ -204,29 +221,33 @@ class Config(DoorFields):
     metrics_from: tuple[str, ...] = ("127.0.0.0/8", "::1")
     """Addresses or networks that may read `/metrics` (Prometheus), each process its own counts. An empty list: nobody.
     Others are answered 404, and so is whatever a proxy has forwarded or was sent to a public name."""
-    limit_registrations_per_minute: int = 120
+    limit_registrations_per_minute: Annotated[int, Within(0, 1_000_000, "0 means: no limit.")] = 120
     """How often clients may register with the same content from one address; five times as often with any content.
     This and the other limits are counted by each process, answered 429 with `Retry-After`, and off when 0."""
-    limit_authorizations_per_minute: int = 120
+    limit_authorizations_per_minute: Annotated[int, Within(0, 1_000_000, "0 means: no limit.")] = 120
     """How many sign-ins a client may begin from one address; five times as many for all clients of an address."""
-    limit_token_calls_per_minute: int = 120
+    limit_token_calls_per_minute: Annotated[int, Within(0, 1_000_000, "0 means: no limit.")] = 120
     """How often the same code or refresh token may be presented; five times as many requests of a client may be
     refused from one address before it has to wait."""
-    limit_sign_ins_per_minute: int = 120
+    limit_sign_ins_per_minute: Annotated[int, Within(0, 1_000_000, "0 means: no limit.")] = 120
     """How many passwords may be tried from one address. Apart from that, wrong passwords slow an account down: after
     five from one address, and a little after fifty from anywhere. All processes and nodes count these together."""
     owner_password: str | None = field(default=None, repr=False)
     """Password of the account `owner`, set at first start. Default: one is made and shown once."""
-    head_timeout_seconds: int = 15
-    """How long a connection may take to send the head of a request (1 to 3600). Bodies have limits of their own: 20
+    head_timeout_seconds: Annotated[
+        int, Within(1, 3_600, "A client that sends a byte now and then would hold connections.")
+    ] = 15
+    """How long a connection may take to send the head of a request. Bodies have limits of their own: 20
     seconds for OAuth and the pages, 60 for the door."""
-    write_timeout_seconds: int = 20
-    """How long a client may take nothing of what is sent to it (1 to 3600); then its connection and its call end. A
+    write_timeout_seconds: Annotated[
+        int, Within(1, 3_600, "Clients that do not read would hold connections and calls forever.")
+    ] = 20
+    """How long a client may take nothing of what is sent to it; then its connection and its call end. A
     client that reads slowly is not cut off, and neither is a stream on which nothing is sent."""
     self_check: bool = True
     """Look at the door through its public URL once it is open, as `doorward check` would, and say what stands in the
     way. `doorward doors show` tells it again."""
-    drain_seconds: int = 10
+    drain_seconds: Annotated[int, Within(0, 3_600, "0 means: end at once.")] = 10
     """How long open requests may take to finish after SIGTERM."""
     log_format: LogFormat | None = None
     """`text` or `json`. Default: text on a terminal, JSON lines elsewhere."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from doorward.config.bounds import HIGHEST_PORT
 from doorward.config.database import database
 from doorward.config.faults import Fault, shown
 from doorward.config.header_rules import NO_REQUEST_TO_ADD_TO, forward_headers, token_header, upstream_headers
@@ -44,8 +45,6 @@ _SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
 _PASSWORD_CHARACTERS = 8
 _REGISTRATION_TOKEN_CHARACTERS = 16
-HIGHEST_PORT = 65535
-MOST_WORKERS = 64
 MASTER_KEY_BYTES = 32
 
 
@@ -59,15 +58,6 @@ def _host(value: str) -> str:
                 f"{shown(value)} is not an address", "", "Write an IP address or a host name, without scheme or port."
             ) from None
     return name
-
-
-def _within(low: int, high: int, why: str) -> Callable[[int], int]:
-    def rule(value: int) -> int:
-        if not low <= value <= high:
-            raise Fault(f"{value} is out of range", why, f"Write a number from {low} to {high}.")
-        return value
-
-    return rule
 
 
 def _path(value: str) -> str:
@@ -204,18 +194,14 @@ def _owner_password(value: str) -> str:
 
 FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "host": _host,
-    "port": _within(0, HIGHEST_PORT, "0 means any free port."),
     "path": _path,
-    "workers": _within(1, MOST_WORKERS, "Each worker is one process; more than the machine has cores gains nothing."),
     "scopes": _scopes,
     "tool_scopes": _scope_table,
     "method_scopes": _scope_table,
     "scope_implies": _scope_table,
     "registration_token": _registration_token,
-    "unused_clients_limit": _within(100, 10_000_000, "Honest clients need room between registration and first use."),
     "registration_redirect_hosts": _host_patterns,
     "metadata_document_hosts": _host_patterns,
-    "metadata_document_limit_bytes": _within(1024, 65_536, "Documents are small; larger ones are an attack."),
     "trusted_issuers": trusted_issuers,
     "token_header": token_header,
     "allowed_origins": _origins,
@@ -223,29 +209,10 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "trusted_proxies": _networks,
     "metrics_from": _networks,
     "database": database,
-    "database_connections": _within(1, 1000, "Each process needs at least one connection."),
     "master_key": _master_key,
-    "key_rotation_days": _within(0, 3650, "0 means: never by itself."),
-    "access_token_minutes": _within(1, 1440, "A client that stays signed in for longer refreshes it."),
-    "refresh_idle_days": _within(1, 3650, "A client on a computer that is off over a weekend needs some days."),
-    "grant_days": _within(1, 3650, "After this long the user is asked again."),
-    "refresh_repeat_seconds": _within(0, 300, "A thief who is faster than the client has this long."),
     "owner_password": _owner_password,
     "forward_headers": forward_headers,
     "upstream_headers": upstream_headers,
-    "body_limit_bytes": _within(1, 2**31 - 1, "A door without a limit can be filled up by one request."),
-    "limit_registrations_per_minute": _within(0, 1_000_000, "0 means: no limit."),
-    "limit_authorizations_per_minute": _within(0, 1_000_000, "0 means: no limit."),
-    "limit_token_calls_per_minute": _within(0, 1_000_000, "0 means: no limit."),
-    "limit_sign_ins_per_minute": _within(0, 1_000_000, "0 means: no limit."),
-    "audit_retention_days": _within(0, 36_500, "0 means: for ever."),
-    "head_timeout_seconds": _within(1, 3_600, "A client that sends a byte now and then would hold connections."),
-    "write_timeout_seconds": _within(1, 3_600, "Clients that do not read would hold connections and calls forever."),
-    "upstream_timeout_seconds": _within(1, 86_400, "A silent upstream would hold its caller for ever."),
-    "stdio_sessions_limit": _within(1, 100_000, "Each session is a process, which takes memory."),
-    "stdio_session_idle_seconds": _within(1, 604_800, "Clients rarely end their sessions, and each is a process."),
-    "stdio_unread_limit_bytes": _within(1024 * 1024, 2**31 - 1, "One message of a client has to fit."),
-    "drain_seconds": _within(0, 3_600, "0 means: end at once."),
 }
 
 

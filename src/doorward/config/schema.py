@@ -16,22 +16,7 @@ from typing import Any
 from doorward.config import model
 from doorward.config.door_tables import NAME
 from doorward.config.doors import OWN
-from doorward.config.rules import HIGHEST_PORT, MOST_WORKERS
 from doorward.config.settings import Setting, catalogue, door_settings
-
-_BOUNDS: dict[str, tuple[int, int | None]] = {
-    "port": (0, HIGHEST_PORT),
-    "workers": (1, MOST_WORKERS),
-    "drain_seconds": (0, None),
-    "database_connections": (1, 1000),
-    "key_rotation_days": (0, 3650),
-    "access_token_minutes": (1, 1440),
-    "refresh_idle_days": (1, 3650),
-    "grant_days": (1, 3650),
-    "refresh_repeat_seconds": (0, 300),
-    "unused_clients_limit": (100, None),
-    "metadata_document_limit_bytes": (1024, 65_536),
-}
 
 
 @functools.cache
@@ -96,9 +81,8 @@ def _type(setting: Setting) -> dict[str, Any]:
     texts = {"type": "array", "items": {"type": "string"}}
     match setting.kind:
         case "integer":
-            least = 0 if setting.name.startswith("limit_") else 1
-            low, high = _BOUNDS.get(setting.name, (least, None))
-            result |= {"type": "integer", "minimum": low} | ({"maximum": high} if high else {})
+            assert setting.bounds
+            result |= {"type": "integer", "minimum": setting.bounds.low, "maximum": setting.bounds.high}
         case "boolean":
             result |= {"type": "boolean"}
         case "list":
@@ -110,12 +94,13 @@ def _type(setting: Setting) -> dict[str, Any]:
         case "choice":
             result |= {"enum": list(setting.choices)}
         case "target":
-            result |= {"anyOf": [{"type": "string"}, {**texts, "minItems": 1}]}
+            result |= {"anyOf": [{"type": "string", "pattern": _NOT_BLANK}, {**texts, "minItems": 1}]}
         case _:
-            result |= {"type": "string"}
+            result |= {"type": "string", "pattern": _NOT_BLANK}
     return result
 
 
+_NOT_BLANK = r"\S"
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _ISSUER = {
     "type": "object",
@@ -160,6 +145,7 @@ def _entry(setting: Setting, flags: set[str]) -> str:
         names.insert(0, "argument `TARGET`")
     default = _toml(setting.default)
     lines = [f"## `{setting.name}`", "", descriptions()[setting.name], "", f"- Kind: {kind}"]
+    lines += [f"- From {setting.bounds.low} to {setting.bounds.high}. {setting.bounds.why}"] if setting.bounds else []
     lines += [f"- Default: `{default}`"] if default else []
     lines += ["- Each [door](#many-doors) has its own"] if setting.of_door else []
     return "\n".join([*lines, f"- Also: {', '.join(names)}", ""])

@@ -11,8 +11,9 @@ import functools
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from doorward.config.bounds import Within
 from doorward.config.model import Config, DoorFields
 from doorward.oauth.trusted_issuers import TrustedIssuer
 
@@ -35,6 +36,8 @@ class Setting:
     secret: bool
     """True when its value is never shown; such a setting has a `*_file` twin that names a file holding it."""
     default: Any
+    bounds: Within | None
+    """The least and the most of an integer."""
     of_door: bool
     """True when each door has its own; written outside the tables of the doors, it is the default for all of them."""
 
@@ -52,7 +55,7 @@ class Setting:
 @functools.cache
 def catalogue() -> dict[str, Setting]:
     """Return every setting by name, in the order of the model."""
-    hints = get_type_hints(Config)
+    hints = get_type_hints(Config, include_extras=True)
     return {each.name: _setting(each, hints[each.name]) for each in dataclasses.fields(Config) if each.name != "doors"}
 
 
@@ -73,6 +76,7 @@ def variables() -> list[str]:
 
 
 def _setting(field: dataclasses.Field[Any], hint: Any) -> Setting:
+    hint, *facts = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     parts = get_args(hint) if get_origin(hint) in (types.UnionType, Union) else (hint,)
     inner = [part for part in parts if part is not type(None)]
     return Setting(
@@ -82,6 +86,7 @@ def _setting(field: dataclasses.Field[Any], hint: Any) -> Setting:
         optional=len(inner) < len(parts),
         secret=not field.repr,
         default=field.default if field.default_factory is dataclasses.MISSING else field.default_factory(),
+        bounds=next((fact for fact in facts if isinstance(fact, Within)), None),
         of_door=field.name in {each.name for each in dataclasses.fields(DoorFields)},
     )
 
