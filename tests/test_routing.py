@@ -9,6 +9,7 @@ import pytest
 from world import ISSUER, PASSWORD, World, follow, query_of, world
 
 from doorward.directory.clients import add_client
+from doorward.oauth.clients.new_client import NewClient
 from doorward.records.audit import AuditEntry, AuditHead
 from doorward.records.kinds import RECORD_TYPES
 from doorward.records.oauth import Client
@@ -38,9 +39,7 @@ async def remembered_client(w: World, browser: httpx2.AsyncClient) -> str:
     """Return a client that the person in this browser has allowed before, and that is not asked about again."""
     made = await add_client(
         *(w.door.store, w.clock, w.door.entropy),
-        name="Known",
-        redirect_uris=["https://client.example/callback"],
-        confidential=False,
+        NewClient(client_name="Known", redirect_uris=("https://client.example/callback",), confidential=False),
         policy=w.door.policy,
     )
     page = await w.sign_in(browser, made.client.client_id)

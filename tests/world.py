@@ -16,6 +16,7 @@ import httpx2
 from doorward import Door
 from doorward.clock import FixedClock
 from doorward.directory.clients import add_client
+from doorward.oauth.clients.new_client import NewClient
 
 ISSUER = "https://mcp.example.com"
 RESOURCE = f"{ISSUER}/mcp"
@@ -63,9 +64,7 @@ class World:
         """Add a client as an operator does: its errors go back to it."""
         made = await add_client(
             *(self.door.store, self.door.clock, self.door.entropy),
-            name="Known",
-            redirect_uris=[REDIRECT_URI],
-            confidential=False,
+            NewClient(client_name="Known", redirect_uris=(REDIRECT_URI,), confidential=False),
             policy=self.door.policy,
         )
         return made.client.client_id

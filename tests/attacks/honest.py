@@ -25,6 +25,7 @@ from world import RESOURCE, VERIFIER, World, world
 from doorward.clock import FixedClock
 from doorward.directory.clients import add_client
 from doorward.directory.header_tokens import create_header_token
+from doorward.oauth.clients.new_client import NewClient
 
 BOTH = "application/json, text/event-stream"
 INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "client", "version": "1"}}
@@ -133,7 +134,7 @@ async def mcp_manager(w: World, host: Host) -> Known:
     await by_registration("MCP Manager")(w, host)
     new = await add_client(
         door.store, door.clock, door.entropy,
-        name="MCP Manager", redirect_uris=[redirect_uri], confidential=True, policy=door.policy,
+        NewClient(client_name="MCP Manager", redirect_uris=(redirect_uri,)), policy=door.policy,
     )  # fmt: skip
     posted = {"client_id": new.client.client_id, "client_secret": new.client_secret or ""}
     return Known(new.client.client_id, redirect_uri, lambda _: posted)

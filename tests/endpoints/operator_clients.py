@@ -8,7 +8,7 @@ from world import ISSUER, RESOURCE
 
 from doorward.directory.accounts import add_user
 from doorward.directory.clients import add_client
-from doorward.oauth.clients.operator_grants import OperatorGrants
+from doorward.oauth.clients.new_client import NewClient
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE
 from doorward.oauth.grants.token_exchange import ACCESS_TOKEN_TYPE
 from doorward.oauth.trusted_issuers import TrustedIssuer
@@ -24,11 +24,10 @@ async def operator_client(w, *grants, redirect_uris=(), confidential=True, **giv
         w.door.store,
         w.clock,
         w.door.entropy,
-        name="Robot",
-        redirect_uris=redirect_uris,
-        confidential=confidential,
+        NewClient(
+            client_name="Robot", redirect_uris=redirect_uris, confidential=confidential, grant_types=grants, **given
+        ),
         policy=w.door.policy,
-        given=OperatorGrants(grant_types=grants, **given),
     )
     secret = {"client_secret": new.client_secret} if new.client_secret else {}
     return {"client_id": new.client.client_id, **secret}

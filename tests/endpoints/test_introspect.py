@@ -14,7 +14,7 @@ from world import ISSUER, REDIRECT_URI, RESOURCE, VERIFIER, World, world
 
 from doorward.directory.clients import add_client
 from doorward.directory.header_tokens import create_header_token
-from doorward.oauth.clients.operator_grants import OperatorGrants
+from doorward.oauth.clients.new_client import NewClient
 from doorward.oauth.tokens.opaque import digest
 from doorward.records.changes import Delete, Insert
 from doorward.records.oauth import AccessToken, RefreshToken
@@ -41,11 +41,8 @@ async def resource_server(w: World) -> dict:
         door.store,
         door.clock,
         door.entropy,
-        name="API",
-        redirect_uris=[],
-        confidential=True,
+        NewClient(client_name="API", may_introspect=True),
         policy=door.policy,
-        given=OperatorGrants(may_introspect=True),
     )
     return {"client_id": new.client.client_id, "client_secret": new.client_secret}
 

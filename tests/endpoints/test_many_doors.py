@@ -11,6 +11,7 @@ from doorward import Door
 from doorward.clock import FixedClock
 from doorward.config.model import Config, DoorSettings
 from doorward.directory.clients import add_client
+from doorward.oauth.clients.new_client import NewClient
 
 NOTES = f"{ISSUER}/notes/mcp"
 PROTECTED = "/.well-known/oauth-protected-resource"
@@ -135,9 +136,7 @@ async def test_a_pushed_request_names_its_door_as_well(tmp_path):
     async with two_doors(tmp_path) as front:
         made = await add_client(
             *(front.door.store, front.door.clock, front.door.entropy),
-            name="Pushing",
-            redirect_uris=[REDIRECT_URI],
-            confidential=True,
+            NewClient(client_name="Pushing", redirect_uris=(REDIRECT_URI,)),
             policy=front.door.policy,
         )
         proof = {"client_id": made.client.client_id, "client_secret": made.client_secret}

@@ -9,6 +9,7 @@ import pytest
 from world import ISSUER, REDIRECT_URI, query_of, world
 
 from doorward.directory.clients import add_client
+from doorward.oauth.clients.new_client import NewClient
 from doorward.oauth.clients.presets import CLIENT_PRESETS
 from doorward.records.oauth import Client
 
@@ -142,9 +143,7 @@ async def test_an_app_that_an_operator_added_is_started_at_once(tmp_path):
     async with world(tmp_path) as w, w.browser() as browser:
         made = await add_client(
             *(w.door.store, w.clock, w.door.entropy),
-            name="Known",
-            redirect_uris=[APPS[0]],
-            confidential=False,
+            NewClient(client_name="Known", redirect_uris=(APPS[0],), confidential=False),
             policy=w.door.policy,
         )
         client_id = made.client.client_id

@@ -31,7 +31,7 @@ from doorward.clock import SystemEntropy
 from doorward.directory.accounts import add_user, disable_user, remove_user
 from doorward.directory.clients import add_client, remove_client
 from doorward.login.local import hash_password
-from doorward.oauth.clients.operator_grants import OperatorGrants
+from doorward.oauth.clients.new_client import NewClient
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
 from doorward.oauth.policy import Policy, Resource, by_uri
 from doorward.records.accounts import User
@@ -208,11 +208,8 @@ class Installation:
                 self._administration,
                 self.stage,
                 SystemEntropy(),
-                name=name,
-                redirect_uris=(),
-                confidential=confidential,
+                NewClient(client_name=name, confidential=confidential, grant_types=grants, **given),
                 policy=self.policy,
-                given=OperatorGrants(grant_types=grants, **given),
             )
             if new.client_secret:
                 self.recorder.secrets.add(new.client_secret)

@@ -24,6 +24,7 @@ from doorward.oauth.authorization import consent
 from doorward.oauth.authorization.request import validate
 from doorward.oauth.clients import metadata as client_metadata
 from doorward.oauth.clients import redirect_uris
+from doorward.oauth.clients.new_client import NewClient
 from doorward.oauth.parameters import parse_form
 from doorward.pages import consent as consent_page
 from doorward.pages import rendering, sign_in, steps
@@ -42,9 +43,7 @@ async def registered(w: World, name: str = "Known") -> str:
         w.door.store,
         w.clock,
         w.door.entropy,
-        name=name,
-        redirect_uris=[REDIRECT_URI],
-        confidential=False,
+        NewClient(client_name=name, redirect_uris=(REDIRECT_URI,), confidential=False),
         policy=w.door.policy,
     )
     return made.client.client_id

@@ -17,12 +17,12 @@ from doorward.administration.operation import (
 from doorward.audit.events import AuditEvent
 from doorward.directory import clients as registered_clients
 from doorward.errors import ConfigError, Problem
-from doorward.oauth.clients.operator_grants import OperatorGrants
-from doorward.oauth.clients.presets import CLIENT_PRESETS
+from doorward.oauth.clients.new_client import NewClient
+from doorward.oauth.clients.presets import CLIENT_PRESETS, ClientPreset
+from doorward.oauth.clients.secrets import LONGEST_OVERLAP_SECONDS
 from doorward.oauth.grant_types import OPERATOR_GRANTS
 from doorward.records.oauth import Client
 
-LONGEST_OVERLAP_SECONDS = 90 * 86_400
 _REACHES_TOKENS = ("admin:tokens",)
 """Needed in addition for a client that gets tokens without a user, exchanges those of others, or asks about them."""
 _REACHING = "a client that gets or inspects tokens without a user"
@@ -83,9 +83,10 @@ class AddClient(Parameters, frozen=True, kw_only=True):
     """With or without a secret; None: as the preset, and with one where there is none."""
     grants: tuple[str, ...] = ()
     """`client_credentials`, `token_exchange`, `jwt_bearer`, `device_code`."""
-    service_account: str | None = None
+    service_user_id: str | None = msgspec.field(default=None, name="service_account")
+    """The account that it acts as; it gets `client_credentials` with it."""
     may_exchange: bool = False
-    introspect: bool = False
+    may_introspect: bool = msgspec.field(default=False, name="introspect")
     """It is a resource server: it may ask about every token."""
     jwks: dict[str, Any] | None = None
     """Its public keys, instead of a secret."""
@@ -125,7 +126,7 @@ async def add(here: Administration, asked: AddClient) -> NewClientView:
         NotAllowed: the client could get tokens, or learn about tokens, and the caller may not manage tokens.
         ConfigError: what is asked for contradicts itself or the rules.
     """
-    if asked.service_account is not None or asked.may_exchange or asked.introspect:
+    if asked.service_user_id is not None or asked.may_exchange or asked.may_introspect:
         here.require(*_REACHES_TOKENS, to=_REACHING)
     known = CLIENT_PRESETS.get(asked.preset or "")
     if asked.preset is not None and known is None:
@@ -133,30 +134,30 @@ async def add(here: Administration, asked: AddClient) -> NewClientView:
     unknown = [each for each in asked.grants if each not in OPERATOR_GRANTS]
     if unknown:
         raise ConfigError([Problem("there is no such grant", fix=f"Grants: {', '.join(OPERATOR_GRANTS)}")])
-    if known is None and not (asked.redirect_uris or asked.grants or asked.service_account or asked.introspect):
+    if known is None and not (asked.redirect_uris or asked.grants or asked.service_user_id or asked.may_introspect):
         fix = f"Give a preset ({', '.join(CLIENT_PRESETS)}) or redirect URIs."
         raise ConfigError([Problem("the client has no way to get a token", fix=fix)])
-    words = dict.fromkeys((*asked.grants, *(["client_credentials"] if asked.service_account else ())))
-    new = await registered_clients.add_client(
-        here.store,
-        here.clock,
-        here.entropy,
-        name=asked.name or (known.title if known else _host_of(asked.redirect_uris)),
-        redirect_uris=(*(known.redirect_uris if known else ()), *asked.redirect_uris),
-        confidential=asked.confidential if asked.confidential is not None else known is None or known.confidential,
-        policy=here.policy,
-        given=OperatorGrants(
-            grant_types=tuple(OPERATOR_GRANTS[word] for word in words),
-            service_user_id=asked.service_account,
-            may_exchange=asked.may_exchange,
-            may_introspect=asked.introspect,
-            scope=" ".join(asked.scopes) or None,
-        ),
-        jwks=None if asked.jwks is None else msgspec.json.encode(asked.jwks),
-        jwks_uri=asked.jwks_uri,
-    )
+    described = _described(asked, known)
+    new = await registered_clients.add_client(here.store, here.clock, here.entropy, described, policy=here.policy)
     shown = msgspec.structs.asdict(view(new.client))
     return NewClientView(**shown, client_secret=new.client_secret, mcp_url=here.mcp_url)
+
+
+def _described(asked: AddClient, preset: ClientPreset | None) -> NewClient:
+    words = dict.fromkeys((*asked.grants, *(["client_credentials"] if asked.service_user_id else ())))
+    confidential = preset is None or preset.confidential
+    return NewClient(
+        client_name=asked.name or (preset.title if preset else _host_of(asked.redirect_uris)),
+        redirect_uris=(*(preset.redirect_uris if preset else ()), *asked.redirect_uris),
+        confidential=confidential if asked.confidential is None else asked.confidential,
+        jwks=asked.jwks,
+        jwks_uri=asked.jwks_uri,
+        grant_types=tuple(OPERATOR_GRANTS[word] for word in words),
+        service_user_id=asked.service_user_id,
+        may_exchange=asked.may_exchange,
+        may_introspect=asked.may_introspect,
+        scope=" ".join(asked.scopes) or None,
+    )
 
 
 async def list_(here: Administration, asked: ListClients) -> Page[ClientView]:

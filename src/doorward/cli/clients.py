@@ -19,8 +19,6 @@ from doorward.oauth.grant_types import OPERATOR_GRANTS
 if TYPE_CHECKING:
     from doorward.administration.clients import NewClientView
 
-_LONGEST_OVERLAP_SECONDS = 90 * 86_400
-
 
 class Overlap(Lifetime):
     """A number with a unit, such as 24h, or 0."""
@@ -29,8 +27,10 @@ class Overlap(Lifetime):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return seconds."""
+        from doorward.oauth.clients.secrets import LONGEST_OVERLAP_SECONDS
+
         seconds = 0 if value == "0" else super().convert(value, param, ctx)
-        if seconds is None or seconds > _LONGEST_OVERLAP_SECONDS:
+        if seconds is None or seconds > LONGEST_OVERLAP_SECONDS:
             self.fail("An overlap ends, after 90 days at the latest.", param, ctx)
         return seconds
 
@@ -44,9 +44,13 @@ def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for what a client may do without a redirect."""
 
     @click.option("--grant", "grants", type=click.Choice(list(OPERATOR_GRANTS)), multiple=True, help="A further grant.")
-    @click.option("--service-account", metavar="NAME", help="Account it acts as; gives it client_credentials.")
+    @click.option(
+        "--service-account", "service_user_id", metavar="NAME", help="Account it acts as; gives it client_credentials."
+    )
     @click.option("--may-exchange", is_flag=True, help="It may exchange tokens of other clients (token_exchange).")
-    @click.option("--introspect", is_flag=True, help="It is a resource server: it may ask about every token.")
+    @click.option(
+        "--introspect", "may_introspect", is_flag=True, help="It is a resource server: it may ask about every token."
+    )
     @click.option("--scope", "scopes", multiple=True, help="Only this scope; may be repeated.  [default: all]")
     @functools.wraps(callback)
     def with_options(*arguments: Any, **values: Any) -> Any:
@@ -70,7 +74,9 @@ def add(place: Place, *, jwks: BinaryIO | None, as_json: bool, **asked: Any) -> 
     from doorward.administration import clients
 
     known = CLIENT_PRESETS.get(asked["preset"] or "")
-    if known is None and not any(asked[each] for each in ("redirect_uris", "grants", "service_account", "introspect")):
+    if known is None and not any(
+        asked[each] for each in ("redirect_uris", "grants", "service_user_id", "may_introspect")
+    ):
         raise click.UsageError(f"Give --preset ({', '.join(CLIENT_PRESETS)}) or --redirect-uri URI.")
     parameters = clients.AddClient(**asked, jwks=_key_set(jwks) if jwks else None)
     new = perform(place, clients.ADD, parameters, creates=True)

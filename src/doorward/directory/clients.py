@@ -1,13 +1,12 @@
 """What an administrator does with OAuth clients and grants: register, list, remove, revoke.
 
-The rules for a client's metadata are those of `doorward.oauth.clients.registration`.
+The rules for a client's metadata are those of `doorward.oauth.clients.new_client`.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -17,9 +16,7 @@ from doorward.config.faults import shown, suggestion
 from doorward.directory.accounts import COMPARED, load_user
 from doorward.directory.connections import withdrawn_with
 from doorward.errors import ConfigError, Conflict, NotFound, Problem
-from doorward.oauth.clients.keys import read_jwks
-from doorward.oauth.clients.operator_grants import NONE_GIVEN, OperatorGrants
-from doorward.oauth.clients.registration import pre_register
+from doorward.oauth.clients.new_client import NewClient, pre_register
 from doorward.oauth.clients.secrets import with_new_secret
 from doorward.oauth.errors import OAuthError
 from doorward.oauth.policy import Policy
@@ -28,61 +25,38 @@ from doorward.oauth.tokens.revocation import end_grant
 from doorward.records.changes import Change, Delete, DeleteAll, Insert, Replace, Stored
 from doorward.records.oauth import Client, Consent, Grant
 from doorward.storage.port import Store
-from doorward.strict_json import InvalidJson, decode
 
 
 @dataclass(frozen=True, slots=True)
-class NewClient:
-    """A client just registered, with the secret that is shown this one time; None for a public client."""
+class ClientWithSecret:
+    """A client with the secret that is shown this one time; None for a client without one."""
 
     client: Client
-    client_secret: str | None
+    client_secret: str | None = field(repr=False)
 
 
 async def add_client(
-    store: Store,
-    clock: Clock,
-    entropy: Entropy,
-    *,
-    name: str,
-    redirect_uris: Sequence[str],
-    confidential: bool,
-    policy: Policy,
-    given: OperatorGrants = NONE_GIVEN,
-    jwks: bytes | None = None,
-    jwks_uri: str | None = None,
-) -> NewClient:
+    store: Store, clock: Clock, entropy: Entropy, new: NewClient, *, policy: Policy
+) -> ClientWithSecret:
     """Register a client by hand.
 
     Raises:
         ConfigError: the metadata is refused, for instance a redirect URI without https, the key set is none, or the
             service account that it is given is none.
     """
-    if given.service_user_id is not None:
-        await _require_service_account(store, given.service_user_id)
-    keys = jwks is not None or jwks_uri is not None
-    secret = mint(CLIENT_SECRET, entropy.random_bytes(32)) if confidential and not keys else None
+    if new.service_user_id is not None:
+        await _require_service_account(store, new.service_user_id)
+    secret = mint(CLIENT_SECRET, entropy.random_bytes(32)) if new.confidential and not new.has_keys else None
+    client_id = f"client_{entropy.random_bytes(8).hex()}"
     try:
-        client = pre_register(
-            client_id=f"client_{entropy.random_bytes(8).hex()}",
-            client_name=name,
-            redirect_uris=tuple(redirect_uris),
-            client_secret=secret,
-            now=clock.now(),
-            policy=policy,
-            given=given,
-            jwks=read_jwks(decode(jwks)) if jwks is not None else None,
-            jwks_uri=jwks_uri,
-        )
+        client = pre_register(new, client_id=client_id, client_secret=secret, now=clock.now(), policy=policy)
     except OAuthError as error:
         raise ConfigError([Problem(f"the client cannot be registered: {error.description}")]) from None
-    except InvalidJson as error:
-        raise ConfigError([Problem(f"the key set cannot be read: {error}")]) from None
     try:
         await store.apply([Insert(client)])
     except Conflict:
         raise ConfigError([Problem(f"the client id {shown(client.client_id)} is taken")]) from None
-    return NewClient(client, secret)
+    return ClientWithSecret(client, secret)
 
 
 async def _require_service_account(store: Store, user_id: str) -> None:
@@ -147,7 +121,7 @@ async def _with_name(store: Store, name: str) -> list[Stored[Client]]:
 
 async def rotate_secret(
     store: Store, clock: Clock, entropy: Entropy, id_or_name: str, *, overlap_seconds: int
-) -> NewClient:
+) -> ClientWithSecret:
     """Give a client a new secret; the one it has stays good for the overlap, and one before that ends at once.
 
     Raises:
@@ -171,7 +145,7 @@ async def rotate_secret(
         return [Replace(done[0], stored.version)]
 
     await settle(store, attempt)
-    return NewClient(done[0], secret)
+    return ClientWithSecret(done[0], secret)
 
 
 async def remove_client(store: Store, clock: Clock, client_id: str) -> int:

@@ -14,9 +14,8 @@ import msgspec
 from doorward.authority.deciding import settle
 from doorward.config.faults import shown
 from doorward.errors import ConfigError, Problem
-from doorward.oauth.clients.keys import read_jwks
 from doorward.oauth.clients.metadata import AUTH_METHODS
-from doorward.oauth.clients.registration import pre_register
+from doorward.oauth.clients.new_client import NewClient, pre_register
 from doorward.oauth.errors import InvalidClientMetadata, OAuthError, Reason
 from doorward.oauth.policy import Policy
 from doorward.records.changes import Change, Insert, Replace
@@ -79,15 +78,14 @@ def _client(each: Mapping[str, Any], *, now: int, policy: Policy) -> Client:
         raise InvalidClientMetadata(
             f"token_endpoint_auth_method must be one of {', '.join(AUTH_METHODS)}.", Reason.UNSUPPORTED_METADATA
         )
-    client = pre_register(
-        client_id=str(each["client_id"]),
+    secret = each.get("client_secret")
+    new = NewClient(
         client_name=str(each["client_name"]),
         redirect_uris=tuple(each["redirect_uris"]),
-        client_secret=each.get("client_secret"),
-        auth_method=method,
-        jwks=read_jwks(each["jwks"]) if each.get("jwks") is not None else None,
+        confidential=bool(secret),
+        token_endpoint_auth_method=method,
+        jwks=each.get("jwks"),
         jwks_uri=each.get("jwks_uri"),
-        now=now,
-        policy=policy,
     )
+    client = pre_register(new, client_id=str(each["client_id"]), client_secret=secret, now=now, policy=policy)
     return msgspec.structs.replace(client, is_declared=True)

@@ -2,7 +2,7 @@ import pytest
 from oauth.given import ISSUER, NOW, POLICY, REDIRECT_URI
 
 from doorward.oauth.clients.metadata import read_metadata
-from doorward.oauth.clients.registration import MintedClient, pre_register, register_client
+from doorward.oauth.clients.registration import MintedClient, register_client
 from doorward.oauth.errors import InvalidClientMetadata, InvalidRedirectUri, Reason
 from doorward.oauth.tokens.opaque import digest
 from doorward.records.changes import Insert
@@ -294,57 +294,3 @@ def test_metadata_that_cannot_be_honoured_is_refused(fields, reason):
 def test_a_name_is_fit_for_a_page(name, shown):
     _, client = register({"redirect_uris": [REDIRECT_URI], "client_name": name})
     assert client.client_name == shown
-
-
-@pytest.mark.parametrize(
-    ("secret", "method", "stored", "defaulted"),
-    [
-        (None, None, "none", False),
-        (None, "none", "none", False),
-        ("s", None, "client_secret_basic", True),
-        ("s", "client_secret_basic", "client_secret_basic", False),
-        ("s", "client_secret_post", "client_secret_post", False),
-    ],
-)
-def test_an_operator_adds_a_client_that_never_expires(secret, method, stored, defaulted):
-    client = pre_register(
-        client_id="c1",
-        client_name=" Claude\u200b ",
-        redirect_uris=CURSOR,
-        client_secret=secret,
-        auth_method=method,
-        now=NOW,
-        policy=POLICY,
-    )
-    assert (client.source, client.expires_at, client.client_name) == ("registered", None, "Claude")
-    assert client.redirect_uris == tuple(CURSOR)
-    assert (client.token_endpoint_auth_method, client.auth_method_defaulted) == (stored, defaulted)
-    assert client.secret_digest == (digest(secret) if secret else None)
-
-
-@pytest.mark.parametrize(
-    ("secret", "method"), [("s", "none"), (None, "client_secret_post"), ("", "client_secret_basic")]
-)
-def test_an_operator_cannot_make_a_secret_and_a_method_that_contradict(secret, method):
-    with pytest.raises(InvalidClientMetadata):
-        pre_register(
-            client_id="c1",
-            client_name="x",
-            redirect_uris=(REDIRECT_URI,),
-            client_secret=secret,
-            auth_method=method,
-            now=NOW,
-            policy=POLICY,
-        )
-
-
-def test_an_operator_cannot_add_a_dangerous_redirect_uri():
-    with pytest.raises(InvalidRedirectUri):
-        pre_register(
-            client_id="c1",
-            client_name="x",
-            redirect_uris=("http://client.example/cb",),
-            client_secret=None,
-            now=NOW,
-            policy=POLICY,
-        )

@@ -1,4 +1,4 @@
-"""Dynamic client registration, and the same record made by an operator.
+"""Dynamic client registration.
 
 A self-registered client expires unless somebody grants it something. Its secret is returned once and stored as a
 digest; `client_id` in the body is ignored, so nobody can choose one that belongs to another.
@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from doorward.oauth.clients.keys import read_jwks_uri
-from doorward.oauth.clients.metadata import ClientMetadata, check_redirect_uris, clean_text
-from doorward.oauth.clients.operator_grants import NONE_GIVEN, OperatorGrants, with_operator_grants
+from doorward.oauth.clients.metadata import ClientMetadata
 from doorward.oauth.clients.unused import Before, Place, known_again, occupy, remember
 from doorward.oauth.errors import InvalidClientMetadata, Reason
 from doorward.oauth.policy import Policy
@@ -105,52 +103,6 @@ def described(client: Client, metadata: ClientMetadata) -> Client:
 def has_secret(method: ClientAuthMethod) -> bool:
     """Tell whether a client that registered this method has a secret."""
     return method in {"client_secret_basic", "client_secret_post"}
-
-
-def pre_register(
-    *,
-    client_id: str,
-    client_name: str,
-    redirect_uris: tuple[str, ...] | list[str],
-    client_secret: str | None,
-    auth_method: ClientAuthMethod | None = None,
-    now: int,
-    policy: Policy,
-    given: OperatorGrants = NONE_GIVEN,
-    jwks: str | None = None,
-    jwks_uri: str | None = None,
-) -> Client:
-    """Build the record of a client that an operator adds; it never expires.
-
-    Without `auth_method` a client with a secret may send it by Basic or in the body. One that is `given` a grant
-    without a redirect, or only asks about tokens, needs no redirect URI.
-
-    Raises:
-        InvalidRedirectUri: a redirect URI cannot be used.
-        InvalidClientMetadata: secret, method and grants contradict each other.
-    """
-    keys = jwks is not None or jwks_uri is not None
-    unsaid: ClientAuthMethod = "client_secret_basic" if client_secret else "private_key_jwt" if keys else "none"
-    method = auth_method or unsaid
-    if has_secret(method) != bool(client_secret) or (method == "private_key_jwt") != keys:
-        raise InvalidClientMetadata(
-            "A client has a secret or keys exactly if its authentication method wants them.",
-            Reason.UNSUPPORTED_METADATA,
-        )
-    redirects = bool(redirect_uris) or not (given.grant_types or given.may_introspect)
-    client = Client(
-        client_id=client_id,
-        source="registered",
-        created_at=now,
-        client_name=clean_text(client_name, limit_chars=policy.client_name_chars),
-        redirect_uris=check_redirect_uris(redirect_uris, policy=policy) if redirects else (),
-        token_endpoint_auth_method=method,
-        auth_method_defaulted=auth_method is None and bool(client_secret),
-        secret_digest=digest(client_secret) if client_secret else None,
-        jwks=jwks,
-        jwks_uri=read_jwks_uri(jwks_uri),
-    )
-    return with_operator_grants(client, given)
 
 
 def registration_reply(client: Client, *, policy: Policy, minted: MintedClient | None = None) -> dict[str, object]:

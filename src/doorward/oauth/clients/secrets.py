@@ -12,6 +12,9 @@ import msgspec
 from doorward.oauth.tokens.opaque import digest
 from doorward.records.oauth import Client
 
+LONGEST_OVERLAP_SECONDS = 90 * 86_400
+"""After a rotation both secrets are good for so long at most."""
+
 
 def is_secret_of(client: Client, presented: str, *, now: int) -> bool:
     """Tell whether a presented secret is the client's, or an earlier one that is still good."""
