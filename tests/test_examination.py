@@ -73,7 +73,7 @@ async def nothing_answers(request, ask):
 async def opened(tmp_path, **settings):
     async with world(tmp_path, **settings) as here:
         door = here.door
-        yield door, examination.own_door(door.config, door.policy, door._running.keys, door.clock)
+        yield door, examination.own_door(door.config, door.policy, door._running.installation.keys, door.clock)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ async def test_the_newest_examination_is_kept(tmp_path):
 async def test_how_requests_arrive_is_told_to_nobody_else(tmp_path):
     async with world(tmp_path) as here, here.browser() as http:
         proof = examination.own_door(
-            here.door.config, here.door.policy, here.door._running.keys, here.door.clock
+            here.door.config, here.door.policy, here.door._running.installation.keys, here.door.clock
         ).arrival.headers["x-doorward-proof"]
         url = f"{ISSUER}/-/arrival"
         good = await http.get(url, headers={"x-doorward-proof": proof})

@@ -8,44 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from doorward.administration.operation import Administration
-from doorward.audit.log import Origin, origin
-from doorward.authority.authority import Authority
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
-from doorward.config.addresses import policy_of, resource_of
+from doorward.config.addresses import policy_of
 from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, Config, LoginKind
 from doorward.directory.declared_clients import read_declarations, store_declared
-from doorward.door.door import McpDoor
-from doorward.door.foreign_servers import prepared
 from doorward.door.foreign_tokens import NOTHING_TO_VERIFY
 from doorward.door.ports import Peers
-from doorward.door.refusals import Refusals
 from doorward.door.replies import send_unavailable
-from doorward.door.services import DoorServices
-from doorward.edge.client_address import ClientAddresses
-from doorward.edge.frame import guarded
-from doorward.edge.router import reading
-from doorward.endpoints.administration import ROOT as ADMINISTRATION
-from doorward.endpoints.administration import administration_api
-from doorward.endpoints.counts import Counts
-from doorward.endpoints.metrics import PATH as METRICS
-from doorward.endpoints.metrics import Answers, MetricsEndpoint
 from doorward.errors import ConfigError
 from doorward.fetching.fetcher import Fetcher
 from doorward.hooks import Hooks, OnError, OnRegister, OnToken, VerifyToken
 from doorward.installation import Installation
 from doorward.login.local import Owner, ensure_owner
-from doorward.logs import request_id
 from doorward.oauth.uris import parse_http
-from doorward.routing import router_for
+from doorward.server import Process, Server
 from doorward.storage.opening import open_store
 from doorward.storage.port import Store
 from doorward.upstreams.configured import upstream_for
@@ -117,7 +99,7 @@ class Door:
         self.owner = Owner()
         """What this start did about the account `owner`."""
         self._starting = asyncio.Lock()
-        self._running: _Running | None = None
+        self._running: Server | None = None
         self._has_stopped = False
 
     async def start(self) -> None:
@@ -142,7 +124,10 @@ class Door:
                 self.owner = await ensure_owner(self.store, self.clock, self.entropy, self.config.owner_password)
                 await store_declared(self.store, self.declared_clients)
                 await self.upstream.start()
-                self._running = _Running(self, installation)
+                process = Process(fetcher=self.fetcher, peers=self.peers, worker_id=self.worker_id)
+                running = Server(installation, (self.upstream,), process)
+                running.begin()
+                self._running = running
                 undo.pop_all()
 
     async def examine(self) -> Report:
@@ -155,7 +140,7 @@ class Door:
         from doorward import examination
 
         assert self._running is not None
-        report = await examination.examine(self.config, self.policy, self._running.keys, self.clock)
+        report = await examination.examine(self.config, self.policy, self._running.installation.keys, self.clock)
         await examination.keep(self.store, self.clock, report)
         return report
 
@@ -172,7 +157,7 @@ class Door:
     def drain(self) -> None:
         """End standing streams, so that a server that is stopping need not wait for them."""
         if self._running is not None:
-            self._running.door.drain()
+            self._running.drain()
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
@@ -192,7 +177,7 @@ class Door:
             if self._running is None:  # what comes late must not wake a door that nobody will stop again
                 await send_unavailable(send, [(b"connection", b"close")], "This server is stopping. Try again shortly.")
             else:
-                await self._running.serve(scope, receive, send)
+                await self._running(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._serve_lifespan(receive, send)
         else:
@@ -210,85 +195,3 @@ class Door:
         self.drain()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-class _Running:
-    """What exists only between start and stop: the routes and the data path."""
-
-    def __init__(self, door: Door, installation: Installation) -> None:
-        config, policy, keys = installation.config, installation.policy, installation.keys
-        self.installation = installation
-        self.keys, self.audit, self.last_used = keys, installation.audit, installation.last_used
-        self.refusals = Refusals(self.audit.write)
-        authority = self.authority = installation.authority(door.fetcher)
-        self.addresses = ClientAddresses(config.trusted_proxies)
-        services = DoorServices(
-            policy=policy,
-            store=installation.plain_store,
-            clock=installation.clock,
-            entropy=installation.entropy,
-            sealer=keys.sealer("mcp session"),
-            addresses=self.addresses,
-            sign=authority.sign,
-            proofs=authority.proofs,
-            refusals=self.refusals,
-            last_used=self.last_used,
-            hooks=installation.hooks,
-            peers=door.peers,
-            worker_id=door.worker_id,
-            listens_on=config.host,
-            write_timeout_seconds=config.write_timeout_seconds,
-        )
-        self.door = McpDoor(settings=config, resource=resource_of(config), upstream=door.upstream, services=services)
-        self.door_paths = self.door.paths
-        self.router = router_for(authority, config, keys, installation.hooks)
-        here = Administration.of(installation)
-        self.router.mounts = {f"{ADMINISTRATION}/": administration_api(here, self.last_used)}
-        self.answers = self._counted(door, authority)
-        self._run, self._numbers = secrets.token_hex(6), count(1)
-        installation.begin(authority)
-        installation.upkeep.begin("refusals", self.refusals.tell_regularly())
-
-    def _counted(self, door: Door, authority: Authority) -> Answers:
-        """Return the router with its answers counted, and `/metrics` where somebody may read it."""
-        answers = Answers(self.router)
-        counts = Counts(
-            started_at=door.clock.now(),
-            requests=self.door.counts.requests,
-            standing=lambda: self.door.counts.standing,
-            answers=answers,
-            audit=self.audit,
-            authority=authority,
-        )
-        page = MetricsEndpoint(
-            counts.families,
-            common={"worker": door.worker_id} if door.worker_id else {},
-            trusts=ClientAddresses(door.config.metrics_from).trusts,
-            allowed_hosts=door.config.allowed_hosts,
-        )
-        if door.config.metrics_from:
-            self.router.routes = {**self.router.routes, METRICS: reading(guarded(page))}
-        return answers
-
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
-        if root_path := scope.get("root_path"):
-            path = path[len(root_path) :]
-        if path in self.door_paths:
-            await self.door(scope, receive, send)
-        else:
-            await self._serve_rest(scope, receive, send)
-
-    async def _serve_rest(self, scope: Scope, receive: Receive, send: Send) -> None:
-        identifier = f"{self._run}{next(self._numbers):06x}"
-        request_id.set(identifier)
-        here = Origin(self.audit, address=self.addresses.of_scope(scope), request_id=identifier)
-        token = origin.set(here)
-        try:
-            await self.answers(scope, *prepared(scope, receive, send))
-        finally:
-            origin.reset(token)
-
-    async def stop(self) -> None:
-        self.refusals.tell()
-        await self.installation.close()

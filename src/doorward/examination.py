@@ -16,14 +16,15 @@ from doorward.doctor.engine.requests import Request
 from doorward.doctor.engine.run import Report
 from doorward.doctor.own_door import OwnDoor, examine_own
 from doorward.doctor.report.formats import as_json
-from doorward.endpoints import arrival
+from doorward.edge.client_address import ClientAddresses
+from doorward.endpoints.arrival import PROOF_HEADER, Arrival
 from doorward.endpoints.well_known import encoded
 from doorward.errors import Conflict
 from doorward.keys.ring import Keys
 from doorward.oauth.policy import Policy
+from doorward.paths import ARRIVAL
 from doorward.records.changes import Change, Insert, Replace
 from doorward.records.doors import DoorExamination
-from doorward.routing import arrival_for
 from doorward.storage.port import Store
 
 
@@ -34,12 +35,12 @@ async def examine(config: Config, policy: Policy, keys: Keys, clock: Clock) -> R
 
 def own_door(config: Config, policy: Policy, keys: Keys, clock: Clock) -> OwnDoor:
     """Return what the server knows of its door."""
-    proof = arrival_for(config, keys, clock).proof()
+    proof = Arrival(keys.sealer("arrival"), clock, ClientAddresses(config.trusted_proxies).trusts).proof()
     made_up = "Bearer doorward-check-made-up"
     return OwnDoor(
         url=mcp_url(config),
         origin=policy.issuer,
-        arrival=Request("GET", policy.issuer + arrival.PATH, {arrival.PROOF_HEADER: proof, "authorization": made_up}),
+        arrival=Request("GET", policy.issuer + ARRIVAL, {PROOF_HEADER: proof, "authorization": made_up}),
         documents=encoded(policy) if config.auth == "oauth" else {},
         with_sign_in=config.auth == "oauth",
     )

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 import msgspec
 import pytest
 
-from doorward import app, strict_json
+from doorward import server, strict_json
 from doorward.door.bearer import Authenticator
 from doorward.edge import frame as responses
 from doorward.edge import router as routes
@@ -175,26 +175,26 @@ def checks_nobody(patch: pytest.MonkeyPatch) -> None:
 
 
 def guards_one_spelling_of_the_path(patch: pytest.MonkeyPatch) -> None:
-    whole = app._Running.serve
+    whole = server.Server.__call__
 
     async def serve(self: Any, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] not in self.door_paths and posixpath.normpath(scope["path"]).lower().lstrip("/") == "mcp":
+        if scope["path"] not in self.doors_by_path and posixpath.normpath(scope["path"]).lower().lstrip("/") == "mcp":
             await routes.static(b"{}", "application/json")(scope, receive, send)
         else:
             await whole(self, scope, receive, send)
 
-    patch.setattr(app._Running, "serve", serve)
+    patch.setattr(server.Server, "__call__", serve)
 
 
 def reads_tokens_from_the_query(patch: pytest.MonkeyPatch) -> None:
-    whole = app._Running.serve
+    whole = server.Server.__call__
 
     async def serve(self: Any, scope: Any, receive: Any, send: Any) -> None:
         sent = dict(parse_qsl(scope["query_string"].decode())).get("access_token")
         more = [(b"authorization", f"Bearer {sent}".encode())] if sent else []
         await whole(self, {**scope, "headers": [*scope["headers"], *more]}, receive, send)
 
-    patch.setattr(app._Running, "serve", serve)
+    patch.setattr(server.Server, "__call__", serve)
 
 
 def believes_mirrored_headers(patch: pytest.MonkeyPatch) -> None:

@@ -21,24 +21,7 @@ from doorward.config.model import CommandTarget, UrlTarget
 from doorward.config.trusted_issuers import trusted_issuers
 from doorward.oauth.addresses import is_loopback_host
 from doorward.oauth.public_url import canonical_origin
-
-RESERVED_FIRST_SEGMENTS = frozenset(
-    {
-        "-",
-        ".well-known",
-        "authorize",
-        "token",
-        "register",
-        "revoke",
-        "introspect",
-        "par",
-        "device_authorization",
-        "livez",
-        "readyz",
-        "metrics",
-    }
-)
-"""First segments of paths that Doorward answers itself."""
+from doorward.paths import RESERVED_FIRST_SEGMENTS
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from doorward.audit.events import AuditEvent
 from doorward.audit.log import note
 from doorward.edge.error_hook import named_client, other_words
+from doorward.edge.mounting import local_path
 from doorward.errors import StorageError, is_shutdown
 from doorward.fetching.errors import FetchError
 from doorward.hooks import NO_HOOKS, Hooks, OAuthFault
@@ -92,6 +93,11 @@ def json_response(body: object, status: int = 200, headers: Mapping[str, str] | 
         status,
         {"content-type": "application/json", **NO_STORE, **(headers or {})},
     )
+
+
+def not_found() -> Response:
+    """Answer that there is nothing at this address."""
+    return json_response({"error": "not_found", "error_description": "There is nothing at this address."}, 404)
 
 
 async def _read_body(receive: Receive) -> bytes:
@@ -271,13 +277,13 @@ def _log_refusal(request: Request, error: OAuthError) -> None:
 
 def _endpoint(request: Request) -> str:
     # Without what a stranger may have put behind: one entry stands for all refusals of its kind at that time.
-    path: str = request.scope["path"]
+    path = local_path(request.scope)
     return "/".join(path.split("/")[: 3 if path.startswith("/-/") else 2])
 
 
 def _shown_path(request: Request) -> str:
     """Return the path for the log, without the last part where a stranger chooses it: it may be a pasted secret."""
-    path: str = request.scope["path"][len(request.scope.get("root_path", "")) :]
+    path = local_path(request.scope)
     parts = path.split("/")
     kept = _API_PARTS if path.startswith("/-/api/") else _PAGE_PARTS if path.startswith("/-/") else 2
     return "/".join([*parts[:kept], *(["*"] if len(parts) > kept else [])])

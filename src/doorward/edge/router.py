@@ -1,19 +1,45 @@
 """Which path and method belongs to which endpoint, as one table: a path that is not in it does not exist.
 
-Paths are compared byte for byte, so no spelling trick reaches a handler.
+Each part of the server returns a list of its routes, and the table is built from all of them at once. Paths are
+compared byte for byte, so no spelling trick reaches a handler.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from doorward.edge.frame import CORS, json_response
+from doorward.edge.frame import CORS, json_response, not_found
+from doorward.edge.mounting import local_path
+from doorward.errors import Problem, StartError
 
-Routes = Mapping[str, Mapping[str, ASGIApp]]
-"""Path to method to app. HEAD is served only if a path lists it (`reading`)."""
+Served = TypeVar("Served")
+Methods = Mapping[str, ASGIApp]
+"""HEAD is served only if it is listed (`reading`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path, or several that begin alike."""
+
+    path: str
+    methods: Methods
+    covers: Literal["path", "segment"] = "path"
+    """`segment`: every path that goes on after this one with a single further segment."""
+    is_open: bool = False
+    """Answers a CORS preflight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """An application that serves every path that begins so and is no route."""
+
+    path: str
+    app: ASGIApp
 
 
 def reading(app: ASGIApp) -> dict[str, ASGIApp]:
@@ -28,31 +54,50 @@ def reading(app: ASGIApp) -> dict[str, ASGIApp]:
 
 
 class Router:
-    """Serves a table of routes; everything else is 404 or 405 in JSON."""
+    """Serves a table of routes; everything else is 404 or 405 in JSON.
 
-    def __init__(self, routes: Routes, *, open_to_browsers: frozenset[str], prefixes: Routes | None = None) -> None:
-        self.routes = routes
-        self.prefixes = prefixes or {}
-        """As `routes`, for every path that goes on after one of these with a single further segment."""
-        self.mounts: Mapping[str, ASGIApp] = {}
-        """What serves every other path that begins so."""
-        self.open_to_browsers = open_to_browsers
-        """Paths that answer a CORS preflight."""
+    Raises:
+        StartError: a path is in the table twice.
+    """
+
+    def __init__(self, table: Iterable[Route | Mount]) -> None:
+        routes: dict[str, Methods] = {}
+        prefixes: dict[str, Methods] = {}
+        mounts: dict[str, ASGIApp] = {}
+        opened: set[str] = set()
+        for each in table:
+            if isinstance(each, Mount):
+                _add(mounts, each.path, each.app)
+                continue
+            _add(routes if each.covers == "path" else prefixes, each.path, each.methods)
+            if each.is_open:
+                opened.add(each.path)
+        self.routes: Mapping[str, Methods] = routes
+        self.prefixes: Mapping[str, Methods] = prefixes
+        self.mounts: Mapping[str, ASGIApp] = mounts
+        self._open = frozenset(opened)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path in the table."""
+        return (*self.routes, *self.prefixes, *self.mounts)
+
+    def entry(self, path: str) -> str:
+        """Return the path of the entry that serves a path, or an empty string."""
+        if path in self.routes:
+            return path
+        return next((each for each in (*self.mounts, *self.prefixes) if path.startswith(each)), "")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        path: str = scope["path"][len(scope.get("root_path", "")) :] or "/"
+        path = local_path(scope)
         methods = self.routes.get(path) or self._under_a_prefix(path)
         if methods is None:
-            for prefix, mounted in self.mounts.items():
-                if path.startswith(prefix):
-                    await mounted(scope, receive, send)
-                    return
-            message = {"error": "not_found", "error_description": "There is nothing at this address."}
-            await json_response(message, 404)(scope, receive, send)
+            app = next((mounted for prefix, mounted in self.mounts.items() if path.startswith(prefix)), None)
+            await (app or not_found())(scope, receive, send)
             return
         method: str = scope["method"]
-        if method == "OPTIONS" and path in self.open_to_browsers:
+        if method == "OPTIONS" and path in self._open:
             await _preflight(send)
             return
         app = methods.get(method)
@@ -63,9 +108,21 @@ class Router:
             return
         await app(scope, receive, send)
 
-    def _under_a_prefix(self, path: str) -> Mapping[str, ASGIApp] | None:
+    def _under_a_prefix(self, path: str) -> Methods | None:
         head, _, segment = path.rpartition("/")
         return self.prefixes.get(f"{head}/") if segment else None
+
+
+def _add(entries: dict[str, Served], path: str, served: Served) -> None:
+    if path in entries:
+        raise StartError(
+            Problem(
+                f"two parts of the server answer at {path}",
+                "Which of them would be asked is not defined.",
+                "This is a bug of Doorward. Please report it.",
+            )
+        )
+    entries[path] = served
 
 
 async def _preflight(send: Send) -> None:

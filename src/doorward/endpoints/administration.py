@@ -9,6 +9,7 @@ Spec: RFC 6750 s2.1, s3; attack G-09.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote
@@ -23,18 +24,19 @@ from doorward.administration.openapi import document
 from doorward.administration.operation import Administration, Operation, run
 from doorward.audit.log import origin
 from doorward.authority.last_used import LastUsed
-from doorward.edge.frame import ONE_LINE, guarded, json_response, require_content_type
-from doorward.edge.router import static_json
+from doorward.edge.frame import ONE_LINE, guarded, json_response, not_found, require_content_type
+from doorward.edge.mounting import local_path, mount_length
+from doorward.edge.router import Mount, static_json
 from doorward.errors import AlreadyExists, ConfigError, NotAllowed, NotFound
 from doorward.oauth.errors import InsufficientScope, InvalidRequest, InvalidToken, Reason
 from doorward.oauth.parameters import parse_query
 from doorward.oauth.tokens.opaque import HEADER_TOKEN, digest, is_well_formed
+from doorward.paths import API
 from doorward.records.accounts import HeaderToken
 from doorward.strict_json import InvalidJson, decode
 
-ROOT = "/-/api/v1"
-_ROOT_SEGMENTS = ROOT.count("/") + 1
-OPENAPI_PATH = f"{ROOT}/openapi.json"
+_ROOT_SEGMENTS = API.count("/") + 1
+OPENAPI_PATH = f"{API}/openapi.json"
 _STATUS: tuple[tuple[type[ConfigError], int, str], ...] = (
     (NotFound, 404, "not_found"),
     (AlreadyExists, 409, "already_exists"),
@@ -57,7 +59,7 @@ class AdministrationApi:
         segments = _segments(request)
         found = [(each, values) for each in OPERATIONS if (values := _match(each, segments)) is not None]
         if not found:
-            return _error(404, "not_found", "There is nothing at this address.")
+            return not_found()
         method = "GET" if request.method == "HEAD" else request.method
         matching = [pair for pair in found if pair[0].method == method]
         if not matching:
@@ -97,16 +99,20 @@ class AdministrationApi:
         return record
 
 
+def routes(here: Administration, last_used: LastUsed) -> Iterator[Mount]:
+    """Yield what serves everything below `/-/api/v1/`."""
+    yield Mount(f"{API}/", administration_api(here, last_used))
+
+
 def administration_api(here: Administration, last_used: LastUsed | None = None) -> ASGIApp:
     """Return the application that serves everything below `/-/api/v1/`."""
     api, published = (
         guarded(AdministrationApi(here, last_used), one_line=ONE_LINE - {"authorization"}),
-        static_json(document(ROOT)),
+        static_json(document(API)),
     )
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        path: str = scope["path"][len(scope.get("root_path", "")) :]
-        is_published = path == OPENAPI_PATH and scope["method"] in {"GET", "HEAD"}
+        is_published = local_path(scope) == OPENAPI_PATH and scope["method"] in {"GET", "HEAD"}
         await (published if is_published else api)(scope, receive, send)
 
     return app
@@ -117,10 +123,10 @@ def _segments(request: Request) -> list[str]:
     scope = request.scope
     raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     path = raw.split(b"?", 1)[0].decode("ascii", "replace")
-    mount = scope.get("root_path", "").count("/")
+    mount = scope["path"][: mount_length(scope)].count("/")
     root, below = path.split("/")[mount : mount + _ROOT_SEGMENTS], path.split("/")[mount + _ROOT_SEGMENTS :]
     # Another spelling of the root would pass a proxy's rule for this path; it names nothing.
-    if "/".join(root[1:]) != ROOT[1:]:
+    if "/".join(root[1:]) != API[1:]:
         return []
     return [unquote(segment, errors="replace") for segment in below]
 

@@ -16,10 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from doorward.clock import Clock
-from doorward.edge.frame import json_response
+from doorward.edge.frame import json_response, not_found
 from doorward.keys.sealing import Sealer
 
-PATH = "/-/arrival"
 PROOF_HEADER = "x-doorward-proof"
 _VALID_SECONDS = 60
 _FORWARDING = ("x-forwarded-for", "forwarded", "x-real-ip")
@@ -41,7 +40,7 @@ class Arrival:
     async def __call__(self, request: Request) -> Response:
         """Answer the proof; to everybody else there is nothing here."""
         if not self._is_own(request.headers.get(PROOF_HEADER, "")):
-            return json_response({"error": "not_found", "error_description": "There is nothing at this address."}, 404)
+            return not_found()
         arrived = {
             "authorization": "authorization" in request.headers,
             "host": request.headers.get("host", ""),

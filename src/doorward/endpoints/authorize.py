@@ -34,12 +34,13 @@ from doorward.oauth.authorization.pushed_request import pushed_parameters, pushe
 from doorward.oauth.errors import LocalAuthorizationError, Reason, RedirectAuthorizationError
 from doorward.oauth.parameters import Parameters, parse_query
 from doorward.oauth.tokens.opaque import digest
+from doorward.paths import CONSENT, SIGN_IN
 from doorward.records.accounts import BrowserSession
 from doorward.records.changes import Change, Insert, Stored
 from doorward.records.oauth import AuthorizationRequest, PushedRequest
 
 CONTINUE = "continue"
-STEPS = {"sign_in": "/-/login", "consent": "/-/consent"}
+STEPS = {"sign_in": SIGN_IN, "consent": CONSENT}
 ENDED = {
     "finished": (
         "This sign-in was already answered. If your MCP client is not connected, start again from there.",

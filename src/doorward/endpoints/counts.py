@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from doorward.audit.log import AuditLog
 from doorward.authority.authority import Authority
-from doorward.endpoints.metrics import Answers, Family, status_class
+from doorward.endpoints.metrics import Family, status_class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,8 @@ class Counts:
     requests: Mapping[tuple[str, int, str, str], int]
     """At the door: how they ended, status, era, and the reason of a refusal."""
     standing: Callable[[], int]
-    answers: Answers
+    answers: Mapping[tuple[str, str, str], int]
+    """Of everything else: endpoint, method and status."""
     audit: AuditLog
     authority: Authority
 
@@ -54,7 +55,7 @@ class Counts:
             "Answers of everything but the door, by endpoint.",
             [
                 ({"endpoint": endpoint, "method": method, "status": status}, count)
-                for (endpoint, method, status), count in sorted(self.answers.counted.items())
+                for (endpoint, method, status), count in sorted(self.answers.items())
             ],
         )
         yield Family(

@@ -17,11 +17,11 @@ from ipaddress import ip_address
 from starlette.requests import Request
 from starlette.responses import Response
 
-from doorward.edge.frame import NO_STORE, json_response
+from doorward.edge.frame import NO_STORE, not_found
+from doorward.edge.mounting import local_path
 from doorward.edge.router import Router
 from doorward.upstreams.port import Message, Receive, Scope, Send
 
-PATH = "/metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FORWARDING = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded", "via")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
@@ -60,29 +60,22 @@ def status_class(status: int) -> str:
 
 
 class Answers:
-    """Serves what is not the door, and counts the answers by endpoint and status."""
+    """Counts the answers of what is not a door, by endpoint and status."""
 
-    def __init__(self, router: Router) -> None:
-        self._router = router
+    def __init__(self) -> None:
         self.counted: Counter[tuple[str, str, str]] = Counter()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+    async def count(self, router: Router, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the router serve one request, and count its answer."""
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
                 method = scope["method"] if scope["method"] in _METHODS else "other"
-                self.counted[self._endpoint(scope), method, status_class(message["status"])] += 1
+                endpoint = router.entry(local_path(scope)) or "other"
+                self.counted[endpoint, method, status_class(message["status"])] += 1
             await send(message)
 
-        await self._router(scope, receive, counting)
-
-    def _endpoint(self, scope: Scope) -> str:
-        path = scope["path"][len(scope.get("root_path", "")) :] or "/"
-        if path in self._router.routes:
-            return path
-        known = (*self._router.mounts, *self._router.prefixes)
-        return next((each for each in known if path.startswith(each)), "other")
+        await router(scope, receive, counting)
 
 
 class MetricsEndpoint:
@@ -107,7 +100,7 @@ class MetricsEndpoint:
         # A proxy on this machine makes the whole world a neighbour; it says so, or passes on the public name.
         comes_through_a_proxy = any(name in request.headers for name in _FORWARDING)
         if comes_through_a_proxy or not self._trusts(peer) or not self._is_inside(request.headers.get("host", "")):
-            return json_response({"error": "not_found", "error_description": "There is nothing at this address."}, 404)
+            return not_found()
         return Response(render(self._read(), self._common), 200, {"content-type": CONTENT_TYPE, **NO_STORE})
 
     def _is_inside(self, host: str) -> bool:

@@ -15,7 +15,7 @@ from doorward.edge.frame import json_response
 from doorward.endpoints.client_authentication import Caller, read_form
 from doorward.endpoints.dpop import nonce_header, presented_proof, with_proof
 from doorward.oauth.authorization.pushed_request import push
-from doorward.oauth.metadata import PAR_PATH
+from doorward.paths import PAR_PATH
 from doorward.records.changes import Decision
 
 

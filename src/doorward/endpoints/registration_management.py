@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
 
 from doorward.audit.events import AuditEvent
 from doorward.audit.log import note
 from doorward.authority.authority import Authority
 from doorward.edge.frame import NO_STORE, guarded, json_response
 from doorward.edge.limits import RequestLimits
-from doorward.edge.router import reading
+from doorward.edge.mounting import local_path
+from doorward.edge.router import Route, reading
 from doorward.endpoints.register import bearer_token, check_hook, json_body
 from doorward.hooks import NO_HOOKS, Hooks
 from doorward.oauth.clients.metadata import read_metadata
@@ -26,19 +26,20 @@ from doorward.oauth.clients.registration_management import (
     replace_registration,
 )
 from doorward.oauth.tokens.opaque import CLIENT_SECRET, mint
+from doorward.paths import REGISTER_PATH
 from doorward.records.changes import Decision, Stored
 from doorward.records.oauth import Client, Grant
 
-PREFIX = "/register/"
+PREFIX = f"{REGISTER_PATH}/"
 
 
-def management_routes(authority: Authority, limits: RequestLimits, hooks: Hooks) -> dict[str, dict[str, ASGIApp]]:
-    """Return the routes by prefix, for `Router`."""
+def management_route(authority: Authority, limits: RequestLimits, hooks: Hooks) -> Route:
+    """Return the route of every address below `/register/`."""
     management = RegistrationManagement(authority, hooks)
     show = guarded(management.show, hooks=hooks)
     changing = {"PUT": limits.registering(management.replace), "DELETE": limits.registering(management.delete)}
     others = {method: guarded(handler, hooks=hooks) for method, handler in changing.items()}
-    return {PREFIX: {**reading(show), **others}}
+    return Route(PREFIX, {**reading(show), **others}, covers="segment")
 
 
 class RegistrationManagement:
@@ -99,8 +100,7 @@ class RegistrationManagement:
         return await self.authority.store.find(Grant, client_id=client_id)
 
     async def _managed(self, request: Request) -> tuple[Stored[Client], str]:
-        path: str = request.scope["path"]
-        client_id = path[len(request.scope.get("root_path", "")) :].removeprefix(PREFIX)
+        client_id = local_path(request.scope).removeprefix(PREFIX)
         token = bearer_token(request)
         client = managed(await self.authority.store.get(Client, client_id), token, now=self.authority.clock.now())
         assert token is not None

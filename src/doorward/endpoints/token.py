@@ -30,10 +30,10 @@ from doorward.endpoints.token_hook import Asking, TokenHook
 from doorward.hooks import NO_HOOKS, Hooks
 from doorward.oauth import grant_types
 from doorward.oauth.dpop import require_proof
-from doorward.oauth.metadata import TOKEN_PATH
 from doorward.oauth.tokens.opaque import ACCESS_TOKEN, REFRESH_TOKEN, mint
 from doorward.oauth.tokens.reply import MintedTokens, Redemption, TokenReply
 from doorward.oauth.tokens.terms import KEEP, TokenTerms
+from doorward.paths import TOKEN_PATH
 from doorward.records.changes import Decision
 
 GRANTS: Mapping[str, Callable[[Authority, Redemption], Awaitable[Decision[TokenReply]]]] = {

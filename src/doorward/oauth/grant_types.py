@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from doorward.oauth.errors import InvalidRequest, Reason, UnsupportedGrantType
 from doorward.oauth.policy import Policy
+from doorward.paths import DEVICE_AUTHORIZATION_PATH
 
 AUTHORIZATION_CODE = "authorization_code"
 REFRESH_TOKEN = "refresh_token"
@@ -21,7 +22,6 @@ TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
-DEVICE_AUTHORIZATION_PATH = "/device_authorization"
 
 OPERATOR_GRANTS = {
     "client_credentials": CLIENT_CREDENTIALS,

@@ -15,20 +15,20 @@ from doorward.oauth.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from doorward.oauth.grant_types import published
 from doorward.oauth.policy import Policy, Resource
 from doorward.oauth.uris import parse_http
+from doorward.paths import (
+    AUTHORIZATION_SERVER,
+    AUTHORIZE_PATH,
+    INTROSPECT_PATH,
+    JWKS_PATH,
+    PAR_PATH,
+    PROTECTED_RESOURCE,
+    REGISTER_PATH,
+    REVOKE_PATH,
+    TOKEN_PATH,
+)
 
 TOKEN_SIGNING_ALGORITHM = "ES256"
 """What the keys of the published set sign with."""
-
-AUTHORIZE_PATH = "/authorize"
-TOKEN_PATH = "/token"
-REGISTER_PATH = "/register"
-REVOKE_PATH = "/revoke"
-INTROSPECT_PATH = "/introspect"
-PAR_PATH = "/par"
-JWKS_PATH = "/.well-known/jwks.json"
-
-_PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
-_AUTHORIZATION_SERVER = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 
 
 def protected_resource(
@@ -94,7 +94,7 @@ def _about_clients(policy: Policy) -> dict[str, object]:
 def protected_resource_url(resource: str) -> str:
     """Return the URL that a challenge names: the well-known path inserted before the door's. Spec: RFC 9728 s3.1."""
     parsed = parse_http(resource)
-    return parsed.origin + _PROTECTED_RESOURCE + parsed.path
+    return parsed.origin + PROTECTED_RESOURCE + parsed.path
 
 
 def documents(policy: Policy) -> dict[str, dict[str, object]]:
@@ -108,16 +108,16 @@ def documents(policy: Policy) -> dict[str, dict[str, object]]:
     server, default = authorization_server(policy), policy.default_resource
     paths: dict[str, dict[str, object]] = {}
     if default is not None and default.takes_access_tokens:
-        paths[_PROTECTED_RESOURCE] = protected_resource(default, policy=policy)
+        paths[PROTECTED_RESOURCE] = protected_resource(default, policy=policy)
     bases = ["", _path(policy.issuer)]
     for resource in policy.granting:
         base = _path(resource.uri)
         bases.append(base)
         paths |= dict.fromkeys(
-            (_PROTECTED_RESOURCE + base, base + _PROTECTED_RESOURCE), protected_resource(resource, policy=policy)
+            (PROTECTED_RESOURCE + base, base + PROTECTED_RESOURCE), protected_resource(resource, policy=policy)
         )
     for base in bases:
-        for well_known in _AUTHORIZATION_SERVER:
+        for well_known in AUTHORIZATION_SERVER:
             paths |= dict.fromkeys((well_known + base, base + well_known), server)
     return paths | {f"{path}/": document for path, document in paths.items()}
 
@@ -127,14 +127,14 @@ def undecided_documents(policy: Policy) -> dict[str, dict[str, object]]:
 
     Spec: RFC 9728 s3.1
     """
-    if _PROTECTED_RESOURCE in documents(policy):
+    if PROTECTED_RESOURCE in documents(policy):
         return {}
     error: dict[str, object] = {
         "error": "not_found",
         "error_description": "Each MCP server here has a document of its own. Ask for one of them.",
         "documents": [protected_resource_url(each.uri) for each in policy.granting],
     }
-    return {_PROTECTED_RESOURCE: error, f"{_PROTECTED_RESOURCE}/": error}
+    return {PROTECTED_RESOURCE: error, f"{PROTECTED_RESOURCE}/": error}
 
 
 def _path(url: str) -> str:

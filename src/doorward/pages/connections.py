@@ -20,9 +20,10 @@ from doorward.login.browser_sessions import BrowserCookie, issuer_has_origin
 from doorward.logs import log
 from doorward.oauth.errors import AccessDenied, InvalidRequest, LocalAuthorizationError, OAuthError, Reason
 from doorward.oauth.parameters import parse_form, parse_query
-from doorward.pages.own_pages import CONNECTIONS, Visitor, address_of, require_own_form, to_sign_in, visitor_of
+from doorward.pages.own_pages import Visitor, address_of, require_own_form, to_sign_in, visitor_of
 from doorward.pages.rendering import Pages, installation_url, place_of
 from doorward.pages.steps import NO_STORE
+from doorward.paths import CONNECTIONS
 from doorward.records.accounts import BrowserSession
 from doorward.records.changes import Delete
 

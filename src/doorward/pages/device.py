@@ -20,8 +20,9 @@ from doorward.logs import log
 from doorward.oauth.authorization import device
 from doorward.oauth.errors import LocalAuthorizationError, TooManyRequests
 from doorward.oauth.parameters import parse_form
-from doorward.pages.own_pages import DEVICE, Visitor, require_own_form, to_sign_in, visitor_of
+from doorward.pages.own_pages import Visitor, require_own_form, to_sign_in, visitor_of
 from doorward.pages.rendering import Pages, door_name
+from doorward.paths import DEVICE
 from doorward.records.accounts import User
 from doorward.records.changes import Decision, Stored
 from doorward.records.oauth import Client, DeviceAuthorization

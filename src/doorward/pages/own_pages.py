@@ -22,11 +22,10 @@ from doorward.login.browser_sessions import (
 )
 from doorward.oauth.errors import LocalAuthorizationError, Reason
 from doorward.pages.steps import NO_STORE
+from doorward.paths import CONNECTIONS, DEVICE, SIGN_IN
 from doorward.records.accounts import BrowserSession, User
 from doorward.records.changes import Stored
 
-CONNECTIONS = "/-/connections"
-DEVICE = "/-/device"
 OWN_PAGES = frozenset({CONNECTIONS, DEVICE})
 """Where a sign-in outside of an OAuth request may lead."""
 
@@ -68,7 +67,7 @@ def address_of(authority: Authority, page: str, page_key: str = "") -> str:
 
 def to_sign_in(authority: Authority, page: str) -> Response:
     """Send a browser to sign in, and then back to the page."""
-    return RedirectResponse(f"{authority.policy.issuer}/-/login?{urlencode({'next': page})}", 303, NO_STORE)
+    return RedirectResponse(f"{authority.policy.issuer}{SIGN_IN}?{urlencode({'next': page})}", 303, NO_STORE)
 
 
 def require_own_form(

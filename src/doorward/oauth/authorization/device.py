@@ -22,11 +22,11 @@ from doorward.oauth.policy import Policy
 from doorward.oauth.resource_indicators import find, narrow
 from doorward.oauth.scopes import grantable
 from doorward.oauth.tokens.opaque import digest
+from doorward.paths import DEVICE
 from doorward.records.accounts import User
 from doorward.records.changes import Change, Decision, Expect, Insert, Replace, Stored
 from doorward.records.oauth import Client, DeviceAuthorization, Grant
 
-VERIFICATION_PATH = "/-/device"
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 """No vowels, so no words; no digits, so nothing to mistake. Spec: RFC 8628 s6.1."""
 _USER_CODE_LETTERS = 8
@@ -90,7 +90,7 @@ def begin(
     reply: dict[str, object] = {
         "device_code": codes.device_code,
         "user_code": codes.user_code,
-        "verification_uri": policy.issuer + VERIFICATION_PATH,
+        "verification_uri": policy.issuer + DEVICE,
         "expires_in": policy.device_code_seconds,
         "interval": policy.device_interval_seconds,
     }

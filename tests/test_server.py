@@ -1,18 +1,26 @@
-"""Every path besides the door: HEAD never acts, and GET acts only where a sign-in begins or is answered."""
+"""Every path besides the door: HEAD never acts, and GET acts only where a sign-in begins or is answered.
+
+And nothing is served twice: not a path of the table, and not a door in front of it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
-from world import ISSUER, PASSWORD, World, follow, query_of, world
+from world import ISSUER, PASSWORD, World, echo_app, follow, query_of, world
 
+from doorward import Door, StartError
+from doorward.config.load import from_keywords
 from doorward.directory.clients import add_client
 from doorward.oauth.clients.new_client import NewClient
+from doorward.paths import RESERVED_FIRST_SEGMENTS
 from doorward.records.audit import AuditEntry, AuditHead
 from doorward.records.kinds import RECORD_TYPES
 from doorward.records.oauth import Client
+from doorward.server import own_first_segments
 
 ACTING = {"/authorize", "/-/consent"}
 """A request begins at the first; at the second an earlier consent may answer it."""
@@ -125,10 +133,50 @@ async def test_a_path_that_acts_names_its_methods_to_head(tmp_path, path):
 async def test_no_path_of_this_server_can_be_registered_as_a_redirect_uri(tmp_path):
     async with world(tmp_path, **EVERYTHING) as w, w.browser() as http:
         assert w.door._running is not None
-        for path in (*paths(w), *w.door._running.door_paths, *w.door._running.router.mounts):
+        for path in (*paths(w), *w.door._running.doors_by_path, *w.door._running.router.mounts):
             for spelled in (path, f"/{path}", path.replace("-", "%2D", 1), f"{path}?client_id=x&x=y"):
                 body = {"redirect_uris": [ISSUER + spelled], "token_endpoint_auth_method": "none"}
                 answer = await http.post("/register", json=body)
                 assert answer.status_code == 400, spelled
                 assert answer.json()["error"] == "invalid_redirect_uri", spelled
         assert not await w.door.store.find(Client)
+
+
+@pytest.mark.parametrize("path", ["/token/mcp", "/-/mcp", "/.well-known/mcp", "/livez"])
+async def test_a_door_in_front_of_an_own_path_is_a_start_error(tmp_path, path):
+    """The settings refuse it as well; this is for a path that they do not know yet."""
+    settings = from_keywords({"data_dir": tmp_path}, tmp_path)
+    settings = replace(settings, path=path, doors=())
+    with pytest.raises(StartError, match="is served already"):
+        async with Door(echo_app, config=settings).lifespan():
+            pass
+
+
+async def test_the_reserved_segments_are_those_of_the_table(tmp_path):
+    async with world(tmp_path, **EVERYTHING) as w:
+        assert w.door._running is not None
+        running = w.door._running
+        assert own_first_segments(running.router, running.doors_by_path) == RESERVED_FIRST_SEGMENTS
+
+
+@pytest.mark.parametrize("root_path", ["/tools", "/tools/", "/t/o/o/l/s"])
+@pytest.mark.parametrize("is_in_path", [True, False])
+async def test_a_mounted_server_answers_below_its_mount_point(tmp_path, root_path, is_in_path):
+    """Some hosts leave the mount point in the path, and some do not."""
+    before = root_path.rstrip("/") if is_in_path else ""
+    async with world(tmp_path) as w:
+        transport = httpx2.ASGITransport(w.door, root_path=root_path)
+        async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
+            assert (await http.get(f"{before}/livez")).status_code == 200
+            assert (await http.post(f"{before}/mcp", json={})).status_code == 401
+            assert (await http.get(f"{before}/register/nobody")).status_code == 401
+            assert (await http.get(f"{before}/-/api/v1/openapi.json")).status_code == 200
+            assert (await http.get(f"{before}/nothing")).status_code == 404
+
+
+async def test_a_mount_point_is_cut_at_the_end_of_a_segment_only(tmp_path):
+    async with world(tmp_path) as w:
+        transport = httpx2.ASGITransport(w.door, root_path="/to")
+        async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as http:
+            assert (await http.post("/token")).status_code == 400
+            assert (await http.get("/tolivez")).status_code == 404

@@ -1,0 +1,25 @@
+"""The routes of those who run the server: probes, published keys, counts, and how our own requests arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from doorward.edge.frame import guarded
+from doorward.edge.router import Route, reading
+from doorward.endpoints.arrival import Arrival
+from doorward.endpoints.jwks import JwkSet
+from doorward.endpoints.metrics import MetricsEndpoint
+from doorward.endpoints.probes import Readiness, live
+from doorward.keys.ring import Keys
+from doorward.paths import ARRIVAL, JWKS_PATH, LIVENESS, METRICS, READINESS
+from doorward.storage.port import Store
+
+
+def routes(store: Store, keys: Keys, arrival: Arrival, metrics: MetricsEndpoint | None) -> Iterator[Route]:
+    """Yield them; without `metrics`, no one may read the counts."""
+    yield Route(LIVENESS, reading(guarded(live)))
+    yield Route(READINESS, reading(guarded(Readiness(store))))
+    yield Route(JWKS_PATH, reading(guarded(JwkSet(keys), cors=True)))
+    yield Route(ARRIVAL, reading(guarded(arrival)))
+    if metrics is not None:
+        yield Route(METRICS, reading(guarded(metrics)))

@@ -1,0 +1,58 @@
+"""Every path that Doorward answers itself. A door cannot lie below the first segment of any of them.
+
+The routing table is built from these names, and the server does not start with a path that is missing here.
+"""
+
+from __future__ import annotations
+
+AUTHORIZE_PATH = "/authorize"
+TOKEN_PATH = "/token"
+REGISTER_PATH = "/register"
+REVOKE_PATH = "/revoke"
+INTROSPECT_PATH = "/introspect"
+PAR_PATH = "/par"
+DEVICE_AUTHORIZATION_PATH = "/device_authorization"
+
+WELL_KNOWN = "/.well-known"
+JWKS_PATH = f"{WELL_KNOWN}/jwks.json"
+PROTECTED_RESOURCE = f"{WELL_KNOWN}/oauth-protected-resource"
+AUTHORIZATION_SERVER = (f"{WELL_KNOWN}/oauth-authorization-server", f"{WELL_KNOWN}/openid-configuration")
+
+OWN = "/-"
+"""Pages, the JSON API and what only this installation asks for lie below this segment."""
+SIGN_IN = f"{OWN}/login"
+CONSENT = f"{OWN}/consent"
+CONNECTIONS = f"{OWN}/connections"
+DEVICE = f"{OWN}/device"
+STYLESHEET = f"{OWN}/static/pages.css"
+ARRIVAL = f"{OWN}/arrival"
+API = f"{OWN}/api/v1"
+CONNECTIONS_API = f"{API}/connections"
+
+LIVENESS = "/livez"
+READINESS = "/readyz"
+METRICS = "/metrics"
+
+
+def first_segment(path: str) -> str:
+    """Return what stands between the first and the second slash of a path."""
+    return path.split("/", 2)[1]
+
+
+RESERVED_FIRST_SEGMENTS = frozenset(
+    first_segment(path)
+    for path in (
+        AUTHORIZE_PATH,
+        TOKEN_PATH,
+        REGISTER_PATH,
+        REVOKE_PATH,
+        INTROSPECT_PATH,
+        PAR_PATH,
+        DEVICE_AUTHORIZATION_PATH,
+        WELL_KNOWN,
+        OWN,
+        LIVENESS,
+        READINESS,
+        METRICS,
+    )
+)

@@ -1,0 +1,178 @@
+"""The running server of one installation: one table of routes, and its doors beside it. No decisions here.
+
+It exists between start and stop. `Door` in `app.py` opens the installation and the upstreams, and ends both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from doorward.administration.operation import Administration
+from doorward.audit.log import Origin, origin
+from doorward.config.addresses import resource_of
+from doorward.door.door import McpDoor
+from doorward.door.foreign_servers import prepared
+from doorward.door.ports import Peers
+from doorward.door.refusals import Refusals
+from doorward.door.services import DoorServices
+from doorward.edge.client_address import ClientAddresses
+from doorward.edge.limits import RequestLimits
+from doorward.edge.mounting import local_path
+from doorward.edge.request_ids import RequestIds
+from doorward.edge.router import Mount, Route, Router
+from doorward.endpoints import administration, authorization_server, operation
+from doorward.endpoints.arrival import Arrival
+from doorward.endpoints.counts import Counts
+from doorward.endpoints.metrics import Answers, MetricsEndpoint
+from doorward.errors import Problem, StartError
+from doorward.fetching.fetcher import Fetcher
+from doorward.installation import Installation
+from doorward.logs import request_id
+from doorward.pages import routes as pages
+from doorward.pages.rendering import Pages
+from doorward.paths import WELL_KNOWN, first_segment
+from doorward.upstreams.port import Receive, Scope, Send, Upstream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """What one process of the server has for itself."""
+
+    fetcher: Fetcher
+    peers: Peers | None = None
+    worker_id: str = ""
+    """Empty if it is the only one."""
+
+
+class Server:
+    """Serves the doors of an installation, and everything else by one table.
+
+    Raises:
+        StartError: a path is served twice.
+    """
+
+    def __init__(self, installation: Installation, upstreams: Sequence[Upstream], process: Process) -> None:
+        self.installation = installation
+        self.authority = installation.authority(process.fetcher)
+        self._addresses = ClientAddresses(installation.config.trusted_proxies)
+        self._refusals = Refusals(installation.audit.write)
+        services = self._services(process)
+        self.doors = _built(installation, upstreams, services)
+        self.answers = Answers()
+        self.router = Router(self._table(process))
+        self.doors_by_path = _by_path(self.doors, self.router)
+        self._request_ids = RequestIds(installation.entropy.random_bytes(6))
+
+    def begin(self) -> None:
+        """Begin the background work."""
+        self.installation.begin(self.authority)
+        self.installation.upkeep.begin("refusals", self._refusals.tell_regularly())
+
+    def _services(self, process: Process) -> DoorServices:
+        here = self.installation
+        return DoorServices(
+            policy=here.policy,
+            store=here.plain_store,
+            clock=here.clock,
+            entropy=here.entropy,
+            sealer=here.keys.sealer("mcp session"),
+            addresses=self._addresses,
+            sign=self.authority.sign,
+            proofs=self.authority.proofs,
+            refusals=self._refusals,
+            last_used=here.last_used,
+            hooks=here.hooks,
+            peers=process.peers,
+            worker_id=process.worker_id,
+            listens_on=here.config.host,
+            write_timeout_seconds=here.config.write_timeout_seconds,
+        )
+
+    def _table(self, process: Process) -> Iterator[Route | Mount]:
+        here, authority = self.installation, self.authority
+        arrival = Arrival(here.keys.sealer("arrival"), here.clock, self._addresses.trusts)
+        yield from operation.routes(here.plain_store, here.keys, arrival, self._metrics(process))
+        yield from administration.routes(Administration.of(here), here.last_used)
+        if here.config.auth == "oauth":  # without it, there is nothing to sign in to
+            rendering = Pages(here.policy.issuer)
+            limits = RequestLimits(here.config, here.clock, self._addresses.of_scope)
+            yield from authorization_server.routes(authority, limits, here.hooks, rendering.error)
+            yield from pages.routes(authority, rendering, limits)
+
+    def _metrics(self, process: Process) -> MetricsEndpoint | None:
+        here = self.installation
+        if not here.config.metrics_from:
+            return None
+        (door,) = self.doors
+        counts = Counts(
+            started_at=here.clock.now(),
+            requests=door.counts.requests,
+            standing=lambda: door.counts.standing,
+            answers=self.answers.counted,
+            audit=here.audit,
+            authority=self.authority,
+        )
+        return MetricsEndpoint(
+            counts.families,
+            common={"worker": process.worker_id} if process.worker_id else {},
+            trusts=ClientAddresses(here.config.metrics_from).trusts,
+            allowed_hosts=here.config.allowed_hosts,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        door = self.doors_by_path.get(local_path(scope))
+        if door is not None:
+            await door(scope, receive, send)
+        else:
+            await self._serve_rest(scope, receive, send)
+
+    async def _serve_rest(self, scope: Scope, receive: Receive, send: Send) -> None:
+        identifier = self._request_ids.next()
+        request_id.set(identifier)
+        here = Origin(self.installation.audit, address=self._addresses.of_scope(scope), request_id=identifier)
+        token = origin.set(here)
+        try:
+            await self.answers.count(self.router, scope, *prepared(scope, receive, send))
+        finally:
+            origin.reset(token)
+
+    def drain(self) -> None:
+        """End standing streams, so that a process that is stopping need not wait for them."""
+        for door in self.doors:
+            door.drain()
+
+    async def stop(self) -> None:
+        """End the background work and close the installation."""
+        self._refusals.tell()
+        await self.installation.close()
+
+
+def own_first_segments(router: Router, door_paths: Iterable[str]) -> frozenset[str]:
+    """Return the first segments of the table, without the metadata documents that are served below a door."""
+    below_a_door = tuple(f"{path.rstrip('/')}{WELL_KNOWN}/" for path in door_paths if path != "/")
+    return frozenset(first_segment(path) for path in router.paths if not path.startswith(below_a_door))
+
+
+def _built(installation: Installation, upstreams: Sequence[Upstream], services: DoorServices) -> tuple[McpDoor, ...]:
+    config = installation.config
+    (upstream,) = upstreams
+    return (McpDoor(settings=config, resource=resource_of(config), upstream=upstream, services=services),)
+
+
+def _by_path(doors: Sequence[McpDoor], router: Router) -> Mapping[str, McpDoor]:
+    found: dict[str, McpDoor] = {}
+    reserved = own_first_segments(router, [path for door in doors for path in door.paths])
+    for door in doors:
+        for path in door.paths:
+            if path in found or first_segment(path) in reserved:
+                raise StartError(
+                    Problem(
+                        f"{path} is served already",
+                        "A door alone answers at its path, with and without a last slash.",
+                        "Choose another path for the door.",
+                    )
+                )
+            found[path] = door
+    return found
