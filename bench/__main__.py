@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import re
 import sys
 import tempfile
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str]) -> int:
     plan = possible(plan, anchors.missing(server for one in plan.subjects for server in servers_of(one)))
     if not (plan.subjects or plan.figures or plan.budgets):
         parser.error(f"nothing to measure matches {chosen.only!r}; --list prints the names")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each start would compile every module again
     conditions = heading(chosen, plan)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, contextlib.ExitStack() as stack:
         wanted = frozenset(() if chosen.no_figures else plan.figures)

@@ -161,7 +161,7 @@ def judge(budget: Budget, measured: Measured) -> Judged:
     value = reading.value(measured)
     rounds = min((len(measured.cpu_us[name]) for name in reading.rows), default=ROUNDS)
     if rounds < ROUNDS:
-        return Judged(budget, value, reason=f"not judged: {rounds} rounds instead of {ROUNDS}")
+        return Judged(budget, value, reason=f"not judged: {rounds} of {ROUNDS} rounds")
     return Judged(budget, value, verdict(value, budget.limit, budget.aim))
 
 
@@ -187,10 +187,13 @@ def _line(one: Judged, measured: Measured) -> str:
 
 
 def _costs(reading: Reading, measured: Measured) -> list[str]:
+    """Return the cost and the anchor's; a figure that has no anchor stands in the next column already."""
+    names = (*reading.rows, *reading.figures)
+    if len(names) == 1:
+        return ["", ""]
     costs = [f"{statistics.median(measured.cpu_us[name]):.0f} us" for name in reading.rows]
     costs += [f"{measured.figures[name]:.3g}" for name in reading.figures]
-    names = (*reading.rows, *reading.figures)
-    return [costs[0], f"{names[1]}: {costs[1]}" if len(names) > 1 else ""]
+    return [costs[0], f"{names[1]}: {costs[1]}"]
 
 
 def _number(value: float, unit: str) -> str:

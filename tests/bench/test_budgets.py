@@ -54,7 +54,7 @@ def test_the_command_fails_when_one_budget_is_missed(cost: float, code: int) -> 
 def test_fewer_than_five_rounds_give_a_ratio_but_no_verdict() -> None:
     judged = judge(DOUBLE, run([300] * 4, [100] * 4))
     assert (judged.value, judged.verdict) == (3.0, None)
-    assert judged.reason == "not judged: 4 rounds instead of 5"
+    assert judged.reason == "not judged: 4 of 5 rounds"
     assert exit_code([judged]) == 0
 
 
@@ -73,6 +73,12 @@ def test_the_table_shows_the_cost_beside_its_anchor() -> None:
     measured = run([160] * 5, [100] * 5)
     line = table([judge(DOUBLE, measured)], measured).splitlines()[-1]
     assert line == "| calls | 160 us | anchor: 100 us | 1.6 x | 1.4 x | 1 x | MISSED |"
+
+
+def test_a_figure_without_an_anchor_shows_its_value_and_unit_once() -> None:
+    measured = Measured(figures={"memory": 50.0})
+    line = table([judge(Budget("at rest", Idle("memory"), 56, 48, "MiB"), measured)], measured).splitlines()[-1]
+    assert line == "| at rest |  |  | 50 MiB | 56 MiB | 48 MiB | met |"
 
 
 def test_every_budget_is_read_from_rows_and_figures_that_exist() -> None:
