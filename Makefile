@@ -11,7 +11,7 @@ DEMO_STAMP := $(VENV)/.demo
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast user lint types format bench scale judge framing fuzz mutants docs lock all clean
+.PHONY: help demo test fast user lint types format bench scale judge framing fuzz mutants docs migration lock all clean
 
 help: ## list the recipes
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ mutants: $(STAMP) ## take defences out one by one, and see that tests notice (AR
 
 docs: $(STAMP) ## regenerate the generated pages
 	@$(BIN)/python scripts/generate_docs.py
+
+migration: $(STAMP) ## write the pair of migrations for what the record types have changed (NAME=what_for)
+	@$(BIN)/python scripts/migration.py $(NAME)
 
 lock: $(STAMP) ## recompile requirements/*.txt (hashes, no addresses)
 	@$(BIN)/python scripts/lock.py

@@ -13,14 +13,14 @@ from doorward.records.accounts import User
 from doorward.records.changes import Insert
 from doorward.records.oauth import Client
 from doorward.storage.sqlite import SqliteStore
-from doorward.storage.sqlite_schema import table_name
+from doorward.storage.tables import plain_name
 
 SAMPLES = golden_samples()
 
 
 def write_body(path, record_type, body: bytes) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute(f"UPDATE {table_name(record_type)} SET body = ?", (body,))
+        connection.execute(f"UPDATE {plain_name(record_type)} SET body = ?", (body,))
     connection.close()
 
 

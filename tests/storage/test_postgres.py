@@ -18,7 +18,8 @@ from doorward.records.kinds import RECORD_TYPES
 from doorward.records.oauth import AccessToken, Client, Grant, RefreshToken
 from doorward.storage.postgres import PostgresStore
 from doorward.storage.postgres_connection import connect
-from doorward.storage.postgres_schema import order_columns, page_sql, statements_for, table_name
+from doorward.storage.postgres_schema import page_sql, statements_for, table_name
+from doorward.storage.tables import order_columns
 
 RACERS = 32
 ROUNDS = 20
@@ -314,31 +315,6 @@ async def test_a_page_is_read_in_the_order_of_an_index_and_nothing_is_sorted(pos
             assert "Sort" not in plan, plan
             assert "Index Cond: (" in plan, plan
             assert "Filter" not in plan, plan
-
-
-@pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.kind)
-async def test_a_table_has_a_column_and_an_index_for_each_index_of_the_record(postgres_url, store, record_type):
-    name = table_name(record_type)
-    async with connected(postgres_url) as connection:
-        columns = dict(
-            await connection.fetch(
-                "SELECT attname, atttypid::regtype::text FROM pg_attribute"
-                " WHERE attrelid = $1::text::regclass AND attnum > 0",
-                name,
-            )
-        )
-        indexes = await connection.fetch(
-            "SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
-            " WHERE indrelid = $1::text::regclass",
-            name,
-        )
-    own = {"key": "bytea", "version": "bigint", "expires_at": "bigint", "body": "bytea"}
-    order = order_columns(record_type)
-    assert columns == own | dict.fromkeys(record_type.indexes, "bytea") | dict.fromkeys(order, "bigint")
-    plain = name.removeprefix("doorward.")
-    paged = {f"{index}_and_{order[0]}" for index in record_type.indexes if order}
-    expected = {f"{plain}_by_{column}" for column in (*record_type.indexes, "expires_at", *order, *paged)}
-    assert {row[0] for row in indexes} == {f"{plain}_pkey"} | expected
 
 
 async def test_a_session_that_the_server_ends_is_not_used_again(postgres_server, postgres_url, store):

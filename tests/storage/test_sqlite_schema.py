@@ -18,12 +18,11 @@ from doorward.storage.sqlite_schema import (
     TABLES,
     find_sql,
     migrate,
-    order_columns,
     packaged_migrations,
     page_sql,
     step_for,
-    table_name,
 )
+from doorward.storage.tables import plain_name
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -45,21 +44,8 @@ def tables_of(connection: sqlite3.Connection) -> set[str]:
 
 def test_the_migrations_lead_to_a_table_for_every_record_kind_and_no_other(connection):
     migrate(connection, packaged_migrations())
-    assert tables_of(connection) == {table_name(each) for each in RECORD_TYPES}
+    assert tables_of(connection) == {plain_name(each) for each in RECORD_TYPES}
     assert version_of(connection) == len(packaged_migrations())
-
-
-@pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.kind)
-def test_a_table_has_a_column_and_an_index_for_each_index_of_the_record(connection, record_type):
-    migrate(connection, packaged_migrations())
-    name = table_name(record_type)
-    columns = {row[1]: row[2] for row in connection.execute(f"PRAGMA table_info({name})")}
-    own = {"key": "TEXT", "version": "INTEGER", "expires_at": "INTEGER", "body": "BLOB"}
-    order = order_columns(record_type)
-    assert columns == own | dict.fromkeys(record_type.indexes, "TEXT") | dict.fromkeys(order, "INTEGER")
-    indexed = {row[1] for row in connection.execute(f"PRAGMA index_list({name})") if row[3] == "c"}
-    paged = {f"{index}_and_{order[0]}" for index in record_type.indexes if order}
-    assert indexed == {f"{name}_by_{column}" for column in (*record_type.indexes, "expires_at", *order, *paged)}
 
 
 @pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.kind)
@@ -153,7 +139,7 @@ def test_the_database_of_another_program_is_refused(connection, script):
     connection.execute(script)
     with pytest.raises(StartError, match="another program"):
         migrate(connection, packaged_migrations())
-    assert table_name(RECORD_TYPES[0]) not in tables_of(connection)
+    assert plain_name(RECORD_TYPES[0]) not in tables_of(connection)
 
 
 def test_the_file_says_whose_it_is(connection):

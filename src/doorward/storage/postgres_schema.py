@@ -27,6 +27,7 @@ from doorward.records.changes import Change, Delete, DeleteAll, Expect, Insert, 
 from doorward.records.kinds import RECORD_TYPES
 from doorward.records.record import Record
 from doorward.storage.port import refuse_unknown_indexes
+from doorward.storage.tables import order_columns, plain_name
 
 SCHEMA = "doorward"
 CONFLICT = "DW001"
@@ -59,12 +60,7 @@ class Statement(NamedTuple):
 
 def table_name(record_type: type[Record]) -> str:
     """Return the table that holds the kind; always with its schema, so that no search path can lead elsewhere."""
-    return f"{SCHEMA}.record_{record_type.kind}"
-
-
-def order_columns(record_type: type[Record]) -> tuple[str, ...]:
-    """Return the column by which pages are ordered before the key, if the kind has one."""
-    return () if record_type.order_field is None else (record_type.order_field,)
+    return f"{SCHEMA}.{plain_name(record_type)}"
 
 
 def encoded(text: str) -> bytes:

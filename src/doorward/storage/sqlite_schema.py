@@ -23,6 +23,7 @@ from doorward.records.changes import Change, Delete, DeleteAll, Insert, Replace
 from doorward.records.kinds import RECORD_TYPES
 from doorward.records.record import Record
 from doorward.storage.port import refuse_unknown_indexes
+from doorward.storage.tables import index_name, order_columns, plain_name
 
 APPLICATION_ID = 0x444F4F52
 """`DOOR`, in the header of the file: tells our database from another program's."""
@@ -53,18 +54,8 @@ class Table:
     decode: Callable[[bytes], Any]
 
 
-def table_name(record_type: type[Record]) -> str:
-    """Return the table that holds the kind; the prefix keeps `grant` from being a keyword."""
-    return f"record_{record_type.kind}"
-
-
-def order_columns(record_type: type[Record]) -> tuple[str, ...]:
-    """Return the column by which pages are ordered before the key, if the kind has one."""
-    return () if record_type.order_field is None else (record_type.order_field,)
-
-
 def _table(record_type: type[Record]) -> Table:
-    name = table_name(record_type)
+    name = plain_name(record_type)
     columns = ("expires_at", *record_type.indexes, *order_columns(record_type), "body")
     marks = ", ".join("?" for _ in columns)
     assignments = ", ".join(f"{column} = ?" for column in columns)
@@ -93,7 +84,7 @@ def find_sql(record_type: type[Record], names: tuple[str, ...]) -> str:
     # Without statistics SQLite takes any of the indexes. The `+` keeps it from all but the first, which a caller names
     # for having the fewest records: of one popular client's grants it would otherwise read every single one.
     condition = f" WHERE {' AND +'.join(f'{name} = ?' for name in names)}" if names else ""
-    return f"SELECT version, body FROM {table_name(record_type)}{condition}"  # noqa: S608
+    return f"SELECT version, body FROM {plain_name(record_type)}{condition}"  # noqa: S608
 
 
 @cache
@@ -102,13 +93,13 @@ def page_sql(record_type: type[Record], index: str | None, *, first: bool) -> st
 
     It names the index to read, so that SQLite never sorts a table; the key itself has one without a name.
     """
-    name, ordered_by = table_name(record_type), order_columns(record_type)
+    name, ordered_by = plain_name(record_type), order_columns(record_type)
     order = ", ".join((*ordered_by, "key"))
-    by = "_and_".join((*((index,) if index else ()), *ordered_by))
+    by = (*((index,) if index else ()), *ordered_by)
     conditions = [f"{index} = ?"] if index else []
     if not first:
         conditions.append(f"({order}) > (?{', ?' * len(ordered_by)})")
-    source = f"{name} INDEXED BY {name}_by_{by}" if by else name
+    source = f"{name} INDEXED BY {index_name(record_type, *by)}" if by else name
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {(*ordered_by, 0)[0]}, version, body FROM {source}{where} ORDER BY {order} LIMIT ?"  # noqa: S608
 
@@ -116,7 +107,7 @@ def page_sql(record_type: type[Record], index: str | None, *, first: bool) -> st
 @cache
 def _delete_all_sql(record_type: type[Record], name: str) -> str:
     refuse_unknown_indexes(record_type, (name,))
-    return f"DELETE FROM {table_name(record_type)} WHERE {name} = ?"  # noqa: S608
+    return f"DELETE FROM {plain_name(record_type)} WHERE {name} = ?"  # noqa: S608
 
 
 def step_for(change: Change) -> Step:

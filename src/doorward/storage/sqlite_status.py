@@ -11,7 +11,7 @@ from pathlib import Path
 from doorward.errors import Problem, StartError, Unavailable
 from doorward.records.kinds import RECORD_TYPES
 from doorward.storage.private_files import start_error, sync_directory
-from doorward.storage.sqlite_schema import table_name
+from doorward.storage.tables import plain_name
 
 
 def read_status(path: Path) -> dict[str, object]:
@@ -36,9 +36,9 @@ def read_status(path: Path) -> dict[str, object]:
                 "free_bytes": number("PRAGMA freelist_count") * number("PRAGMA page_size"),
                 # Table names come from RECORD_TYPES, none from outside.
                 "records": {
-                    each.kind: number(f"SELECT count(*) FROM {table_name(each)}")  # noqa: S608
+                    each.kind: number(f"SELECT count(*) FROM {plain_name(each)}")  # noqa: S608
                     for each in RECORD_TYPES
-                    if table_name(each) in known
+                    if plain_name(each) in known
                 },
             }
     except (sqlite3.Error, OSError) as error:
