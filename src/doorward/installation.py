@@ -78,15 +78,15 @@ class Installation:
         keys = await open_with_keys(
             store, config.database, config.data_dir, clock, entropy, master_key=config.master_key
         )
-        audit = AuditLog(store, clock)
+        audit, policy = AuditLog(store, clock), policy_of(config)
         return cls(
             config=config,
-            policy=policy_of(config),
+            policy=policy,
             clock=clock,
             entropy=entropy,
             hooks=hooks,
             plain_store=store,
-            store=AuditedStore(store, audit),
+            store=AuditedStore(store, audit, policy.door_name),
             keys=keys,
             audit=audit,
             last_used=LastUsed(store),

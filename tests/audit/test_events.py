@@ -26,6 +26,11 @@ ASKED = least(AuthorizationRequest, "r", user_id="ann", finished_at=1)
 KEY = KeyRecord(kid="k", use="signing", created_at=1, active_at=2, sealed_key=b"sealed")
 OFF = least(User, "ann", disabled_at=1)
 
+
+def nameless(resource):
+    return ""
+
+
 CASES = [
     ([Insert(least(Client, "c"))], ["client_registered ok"]),
     ([Delete(Client, "c", 1), DeleteAll(Consent, "client_id", "c")], ["client_removed ok", "consent_withdrawn ok"]),
@@ -62,12 +67,30 @@ CASES = [
 @pytest.mark.requirement("AUD-02")
 @pytest.mark.parametrize(("changes", "expected"), CASES)
 def test_changes_are_told(changes, expected):
-    assert [f"{each.event} {each.outcome}" for each in events_of(changes)] == expected
+    assert [f"{each.event} {each.outcome}" for each in events_of(changes, nameless)] == expected
 
 
 def test_an_ended_grant_is_told_with_its_reason():
-    (event,) = events_of(end_grant(Stored(least(Grant, "g"), 1), reason="replayed_code", now=2))
+    (event,) = events_of(end_grant(Stored(least(Grant, "g"), 1), reason="replayed_code", now=2), nameless)
     assert (event.reason, event.grant_id, event.client_id) == ("replayed_code", "g", "client")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [Insert(least(Grant, "g"))],
+        [Insert(least(AccessToken, "t"))],
+        [Replace(ASKED, 1)],
+        list(end_grant(Stored(least(Grant, "g"), 1), reason="administrator", now=2)),
+    ],
+)
+def test_what_happens_to_a_grant_or_token_names_its_door(changes):
+    at = {least(Grant, "g").resource: "notes"}
+    (event,) = events_of(changes, lambda resource: at.get(resource, ""))
+    assert event.detail["door"] == "notes"
+    (event,) = events_of(changes, nameless)
+    assert event.detail["resource"] in at
+    assert "door" not in event.detail
 
 
 @pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda each: each.kind)
@@ -87,5 +110,5 @@ def test_no_kind_of_record_shows_what_is_secret_in_it(record_type, change):
             if isinstance(value, str) and value in secrets
         },
     )
-    said = repr(events_of([change(marked)]))
+    said = repr(events_of([change(marked)], nameless))
     assert not [secret for secret in secrets.values() if secret in said]

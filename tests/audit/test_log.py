@@ -152,7 +152,7 @@ async def test_a_batch_in_doubt_that_was_not_written_goes_behind_what_others_wro
 
 async def test_nothing_is_changed_while_the_log_is_full_and_cannot_be_written(sqlite_store):
     audit = AuditLog(Faulty(sqlite_store, "before"), CLOCK, queue_limit=2)
-    store = AuditedStore(sqlite_store, audit)
+    store = AuditedStore(sqlite_store, audit, lambda _: "")
     await store.apply([Insert(least(Client, "a"))])
     await store.apply([Insert(least(Client, "b"))])
     with pytest.raises(Unavailable):

@@ -145,3 +145,23 @@ async def test_a_pushed_request_names_its_door_as_well(tmp_path):
             refused = await http.post("/par", data=asked | proof)
             assert (refused.status_code, refused.json()["error"]) == (400, "invalid_target")
             assert (await http.post("/par", data=asked | proof | {"resource": NOTES})).status_code == 201
+
+
+async def test_a_person_sees_what_a_client_may_do_at_each_door(tmp_path):
+    async with two_doors(tmp_path) as front, front.browser() as browser:
+        client_id = await front.known_client()
+        for resource in (RESOURCE, NOTES):
+            page = await front.sign_in(browser, client_id, resource=resource)
+            await front.submit(browser, page, decision="approve")
+        page = (await browser.get("/-/connections")).text
+        assert "<strong>mcp</strong> <code>mcp</code>" in page
+        assert "<strong>notes</strong> <code>notes</code>" in page
+        (listed,) = (await browser.get("/-/api/v1/connections")).json()["connections"]
+        assert {each["name"]: (each["resource"], each["scopes"]) for each in listed["doors"]} == {
+            "mcp": (RESOURCE, ["mcp"]),
+            "notes": (NOTES, ["notes"]),
+        }
+        assert sorted(listed["grant_ids"]) == sorted(id_ for each in listed["doors"] for id_ in each["grant_ids"])
+        assert len(listed["grant_ids"]) == 2
+        await front.submit(browser, await browser.get("/-/connections"), action="disconnect", client_id=client_id)
+        assert "Nothing is connected" in (await browser.get("/-/connections")).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -14,6 +15,7 @@ from doorward.administration.operation import (
     Result,
 )
 from doorward.directory import clients as registered_clients
+from doorward.oauth.policy import Policy
 from doorward.records.oauth import Consent, Grant
 
 
@@ -25,6 +27,8 @@ class GrantView(Result, frozen=True, kw_only=True):
     client_id: str
     scopes: tuple[str, ...]
     resource: str
+    door: str
+    """The name of the door at `resource`; empty: there is none any more."""
     created_at: int
     expires_at: int | None
     revoked_at: int | None
@@ -38,6 +42,8 @@ class ConsentView(Result, frozen=True, kw_only=True):
     client_id: str
     redirect_uri: str
     resource: str
+    door: str
+    """The name of the door at `resource`; empty: there is none any more."""
     scopes: tuple[str, ...]
     created_at: int
     given_at: int
@@ -83,7 +89,7 @@ async def list_(here: Administration, asked: ListGrants) -> Page[GrantView]:
     def wanted(grant: Grant) -> bool:
         return (asked.everything or grant.revoked_at is None) and asked.client_id in {None, grant.client_id}
 
-    return await page_of(here.store, Grant, view, asked, wanted=wanted, index=_index(asked))
+    return await page_of(here.store, Grant, partial(view, here.policy), asked, wanted=wanted, index=_index(asked))
 
 
 async def revoke(here: Administration, asked: OneGrant) -> RevokedGrant:
@@ -98,7 +104,9 @@ async def consents(here: Administration, asked: ListConsents) -> Page[ConsentVie
     def wanted(consent: Consent) -> bool:
         return asked.client_id in {None, consent.client_id}
 
-    return await page_of(here.store, Consent, _consent_view, asked, wanted=wanted, index=_index(asked))
+    return await page_of(
+        here.store, Consent, partial(_consent_view, here.policy), asked, wanted=wanted, index=_index(asked)
+    )
 
 
 def _index(asked: ListGrants | ListConsents) -> dict[str, str]:
@@ -108,7 +116,7 @@ def _index(asked: ListGrants | ListConsents) -> dict[str, str]:
     return {"client_id": asked.client_id} if asked.client_id else {}
 
 
-def view(grant: Grant) -> GrantView:
+def view(policy: Policy, grant: Grant) -> GrantView:
     """Return what may be shown of a grant."""
     return GrantView(
         grant_id=grant.grant_id,
@@ -116,6 +124,7 @@ def view(grant: Grant) -> GrantView:
         client_id=grant.client_id,
         scopes=grant.scopes,
         resource=grant.resource,
+        door=policy.door_name(grant.resource),
         created_at=grant.created_at,
         expires_at=grant.expires_at,
         revoked_at=grant.revoked_at,
@@ -123,12 +132,13 @@ def view(grant: Grant) -> GrantView:
     )
 
 
-def _consent_view(consent: Consent) -> ConsentView:
+def _consent_view(policy: Policy, consent: Consent) -> ConsentView:
     return ConsentView(
         user=consent.user_id,
         client_id=consent.client_id,
         redirect_uri=consent.redirect_uri,
         resource=consent.resource,
+        door=policy.door_name(consent.resource),
         scopes=consent.scopes,
         created_at=consent.created_at,
         given_at=consent.given_at,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,9 +20,10 @@ R = TypeVar("R", bound=Record)
 class AuditedStore:
     """A `Store` in front of another one, which its creator opens and closes."""
 
-    def __init__(self, store: Store, audit: AuditLog) -> None:
+    def __init__(self, store: Store, audit: AuditLog, door_name: Callable[[str], str]) -> None:
         self._store = store
         self._audit = audit
+        self._door_name = door_name
 
     def open(self) -> Coroutine[Any, Any, None]:
         """Open the store behind."""
@@ -57,8 +58,8 @@ class AuditedStore:
             await self._store.apply(changes)
         except asyncio.CancelledError:
             # The transaction goes on without its caller.
-            for event in events_of(changes):
+            for event in events_of(changes, self._door_name):
                 self._audit.write(msgspec.structs.replace(event, outcome="uncertain"))
             raise
-        for event in events_of(changes):
+        for event in events_of(changes, self._door_name):
             self._audit.write(event)

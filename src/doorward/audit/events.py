@@ -34,8 +34,8 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     detail: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-def events_of(changes: Sequence[Change]) -> list[AuditEvent]:
-    """Return what the changes of one decision mean, in their order."""
+def events_of(changes: Sequence[Change], door_name: Callable[[str], str]) -> list[AuditEvent]:
+    """Return what the changes of one decision mean, in their order; `door_name` names the door of a resource."""
     events: list[AuditEvent] = []
     for change in changes:
         if isinstance(change, Insert):
@@ -49,8 +49,13 @@ def events_of(changes: Sequence[Change]) -> list[AuditEvent]:
         else:
             event = None
         if event is not None:
-            events.append(event)
+            events.append(_at_a_door(event, door_name))
     return events
+
+
+def _at_a_door(event: AuditEvent, door_name: Callable[[str], str]) -> AuditEvent:
+    name = door_name(event.detail.get("resource", ""))
+    return msgspec.structs.replace(event, detail=event.detail | {"door": name}) if name else event
 
 
 def shown(digest: str) -> str:
@@ -109,7 +114,7 @@ def _answered(
         actor=f"user:{user_id}" if user_id else "",
         client_id=asked.client_id,
         grant_id=grant.grant_id if grant is not None else "",
-        detail={"scopes": " ".join(asked.scopes)},
+        detail={"scopes": " ".join(asked.scopes), "resource": asked.resource},
     )
 
 
@@ -141,13 +146,18 @@ def _grant_changed(grant: Grant, changes: Sequence[Change]) -> AuditEvent | None
         reason=grant.revoked_reason or "",
         client_id=grant.client_id,
         grant_id=grant.grant_id,
-        detail={"user": grant.user_id},
+        detail={"user": grant.user_id, "resource": grant.resource},
     )
 
 
 def _token_issued(token: AccessToken, changes: Sequence[Change]) -> AuditEvent:
     spent = _first(changes, Replace, RefreshToken)
-    detail = {"token": shown(token.access_digest), "scopes": " ".join(token.scopes), "user": token.user_id}
+    detail = {
+        "token": shown(token.access_digest),
+        "scopes": " ".join(token.scopes),
+        "user": token.user_id,
+        "resource": token.resource,
+    }
     if token.act:
         detail["act"] = " ".join(token.act)
     return AuditEvent(

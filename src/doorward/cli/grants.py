@@ -30,12 +30,13 @@ def list_(place: Place, *, user: str | None, client: str | None, everything: boo
         emit(found)
         return
     table(
-        ("GRANT ID", "USER", "CLIENT ID", "SCOPES", "CREATED", "ENDED"),
+        ("GRANT ID", "USER", "CLIENT ID", "DOOR", "SCOPES", "CREATED", "ENDED"),
         (
             (
                 each["grant_id"],
                 each["user"],
                 each["client_id"],
+                each["door"] or each["resource"],
                 " ".join(each["scopes"]),
                 moment(each["created_at"]),
                 f"{moment(each['revoked_at'])} {each['revoked_reason'] or ''}".strip(),
@@ -60,9 +61,16 @@ def consents(place: Place, *, user: str | None, client: str | None, as_json: boo
         emit(found)
         return
     table(
-        ("USER", "CLIENT ID", "REDIRECT URI", "SCOPES", "GIVEN"),
+        ("USER", "CLIENT ID", "DOOR", "REDIRECT URI", "SCOPES", "GIVEN"),
         (
-            (each["user"], each["client_id"], each["redirect_uri"], " ".join(each["scopes"]), moment(each["given_at"]))
+            (
+                each["user"],
+                each["client_id"],
+                each["door"] or each["resource"],
+                each["redirect_uri"],
+                " ".join(each["scopes"]),
+                moment(each["given_at"]),
+            )
             for each in found
         ),
         empty="There are no consents.",

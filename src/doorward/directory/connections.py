@@ -20,6 +20,16 @@ from doorward.storage.port import Store
 DISCONNECTED = "disconnected_by_user"
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a client may do at one door."""
+
+    resource: str
+    scopes: tuple[str, ...]
+    grant_ids: tuple[str, ...]
+    """Its live grants at the door; empty when only the consent is left."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """One client as its user sees it."""
@@ -29,11 +39,20 @@ class Connection:
     is_verified: bool
     """An operator added the client; nobody vouches for the name of another."""
     redirect_uris: tuple[str, ...]
-    scopes: tuple[str, ...]
+    allowed: tuple[Allowed, ...]
+    """By door, in the order in which they were allowed."""
     connected_at: int
     last_used_at: int | None
-    grant_ids: tuple[str, ...]
-    """Its live grants; empty when only the consent is left."""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What it may do at some door."""
+        return tuple(dict.fromkeys(scope for each in self.allowed for scope in each.scopes))
+
+    @property
+    def grant_ids(self) -> tuple[str, ...]:
+        """Its live grants; empty when only consents are left."""
+        return tuple(grant_id for each in self.allowed for grant_id in each.grant_ids)
 
 
 async def list_connections(store: Store, clock: Clock, user_id: str) -> list[Connection]:
@@ -94,10 +113,27 @@ async def _connection(store: Store, client_id: str, grants: list[Grant], consent
         client_name=stored.record.client_name if stored else "",
         is_verified=stored is not None and stored.record.source == "registered",
         redirect_uris=tuple(dict.fromkeys(each.redirect_uri for each in both if each.redirect_uri)),
-        scopes=tuple(dict.fromkeys(scope for each in grants or consents for scope in each.scopes)),
+        allowed=_by_door(grants, consents),
         connected_at=min(each.created_at for each in both),
         last_used_at=await _last_used_at(store, grants),
-        grant_ids=tuple(each.grant_id for each in grants),
+    )
+
+
+def _by_door(grants: list[Grant], consents: list[Consent]) -> tuple[Allowed, ...]:
+    at_doors: defaultdict[str, list[Grant | Consent]] = defaultdict(list)
+    for grant in grants:
+        at_doors[grant.resource].append(grant)
+    in_use = frozenset(at_doors)
+    for consent in consents:
+        if consent.resource not in in_use:
+            at_doors[consent.resource].append(consent)
+    return tuple(
+        Allowed(
+            resource,
+            tuple(dict.fromkeys(scope for each in found for scope in each.scopes)),
+            tuple(each.grant_id for each in found if isinstance(each, Grant)),
+        )
+        for resource, found in at_doors.items()
     )
 
 

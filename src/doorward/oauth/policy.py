@@ -140,6 +140,11 @@ class Policy:
         meant = self.granting or tuple(self.resources.values())
         return meant[0] if len(meant) == 1 else None
 
+    def door_name(self, resource_uri: str) -> str:
+        """Return the name of the door at a URI; empty: there is none any more."""
+        door = self.resources.get(resource_uri)
+        return "" if door is None else door.name
+
     @property
     def door_scopes(self) -> tuple[str, ...]:
         """Every scope that all calls of some door need."""

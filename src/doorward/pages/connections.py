@@ -21,7 +21,7 @@ from doorward.logs import log
 from doorward.oauth.errors import AccessDenied, InvalidRequest, LocalAuthorizationError, OAuthError, Reason
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.pages.own_pages import Visitor, address_of, require_own_form, to_sign_in, visitor_of
-from doorward.pages.rendering import Pages, installation_url, place_of
+from doorward.pages.rendering import Pages, door_name, installation_url, place_of
 from doorward.pages.steps import NO_STORE
 from doorward.paths import CONNECTIONS
 from doorward.records.accounts import BrowserSession
@@ -48,7 +48,7 @@ class ConnectionsPage:
             "connections.html",
             user_id=visitor.user.user_id,
             resource=installation_url(self.authority.policy),
-            connections=[_shown(each) for each in found],
+            connections=[self._shown(each) for each in found],
             form_token=visitor.form_token(CONNECTIONS),
         )
 
@@ -77,7 +77,7 @@ class ConnectionsPage:
         """Answer the same list to a program of ours in the signed-in browser."""
         visitor = await self._required(request)
         found = await self._connections(visitor)
-        return _json({"user": visitor.user.user_id, "connections": [_described(each) for each in found]})
+        return _json({"user": visitor.user.user_id, "connections": [self._described(each) for each in found]})
 
     async def disconnect_as_json(self, request: Request) -> Response:
         """Disconnect the client named by `client_id`."""
@@ -112,31 +112,40 @@ class ConnectionsPage:
         log(LOGGER, logging.INFO, "disconnected", user=user_id, client_id=client_id if found else "", found=found)
         return found
 
+    def _shown(self, connection: Connection) -> dict[str, object]:
+        policy = self.authority.policy
+        return {
+            "client_id": connection.client_id,
+            "client_name": connection.client_name or "An MCP client",
+            "is_verified": connection.is_verified,
+            "places": list(dict.fromkeys(map(place_of, connection.redirect_uris))),
+            "allowed": [(door_name(each.resource, policy), each.scopes) for each in connection.allowed],
+            "connected": _moment(connection.connected_at),
+            "last_used": _moment(connection.last_used_at) if connection.last_used_at is not None else "",
+            "is_live": bool(connection.grant_ids),
+        }
 
-def _shown(connection: Connection) -> dict[str, object]:
-    return {
-        "client_id": connection.client_id,
-        "client_name": connection.client_name or "An MCP client",
-        "is_verified": connection.is_verified,
-        "places": list(dict.fromkeys(map(place_of, connection.redirect_uris))),
-        "scopes": connection.scopes,
-        "connected": _moment(connection.connected_at),
-        "last_used": _moment(connection.last_used_at) if connection.last_used_at is not None else "",
-        "is_live": bool(connection.grant_ids),
-    }
-
-
-def _described(connection: Connection) -> dict[str, object]:
-    return {
-        "client_id": connection.client_id,
-        "client_name": connection.client_name,
-        "verified": connection.is_verified,
-        "redirect_uris": connection.redirect_uris,
-        "scopes": connection.scopes,
-        "connected_at": connection.connected_at,
-        "last_used_at": connection.last_used_at,
-        "grant_ids": connection.grant_ids,
-    }
+    def _described(self, connection: Connection) -> dict[str, object]:
+        policy = self.authority.policy
+        return {
+            "client_id": connection.client_id,
+            "client_name": connection.client_name,
+            "verified": connection.is_verified,
+            "redirect_uris": connection.redirect_uris,
+            "scopes": connection.scopes,
+            "connected_at": connection.connected_at,
+            "last_used_at": connection.last_used_at,
+            "grant_ids": connection.grant_ids,
+            "doors": [
+                {
+                    "name": policy.door_name(each.resource),
+                    "resource": each.resource,
+                    "scopes": each.scopes,
+                    "grant_ids": each.grant_ids,
+                }
+                for each in connection.allowed
+            ],
+        }
 
 
 def _moment(at: int) -> str:

@@ -68,9 +68,11 @@ def place_of(redirect_uri: str) -> str:
 
 
 def door_name(resource_uri: str, policy: Policy) -> str:
-    """Return what pages call a door in addition to its URL; empty if there is only one door, or if it is gone."""
+    """Return what pages call a door: its title or name, or its URL if it is gone; empty if there is only one door."""
     door = policy.resources.get(resource_uri)
-    return "" if door is None or len(policy.resources) == 1 else door.title or door.name
+    if door is None:
+        return resource_uri
+    return "" if len(policy.resources) == 1 else door.title or door.name
 
 
 def installation_url(policy: Policy) -> str:
