@@ -20,7 +20,7 @@ from doorward.config.settings import door_settings, file_keys
 from doorward.doctor.engine.rules import Rule, profiles, rules
 from doorward.doctor.engine.run import STAGES
 from doorward.door import inbound
-from doorward.endpoints.administration import ROOT as ADMINISTRATION
+from doorward.paths import API
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from testbed.broken import BROKEN
@@ -156,7 +156,7 @@ def pages() -> dict[Path, str]:
         DOCS / "configuration.md": NOTE + configuration(flags),
         DOCS / "request-headers.md": NOTE + request_headers(),
         DOCS / "cli.md": NOTE + CLI + sections.rstrip() + "\n",
-        DOCS / "openapi.json": json.dumps(document(ADMINISTRATION), indent=1, ensure_ascii=False) + "\n",
+        DOCS / "openapi.json": json.dumps(document(API), indent=1, ensure_ascii=False) + "\n",
         DOCS / "specs.md": NOTE + specs.page(),
         DOCS / "rules" / "index.md": NOTE + rule_index(),
         **{DOCS / "rules" / f"{rule.id}.md": NOTE + rule.page().rstrip() + "\n" for rule in rules().values()},
