@@ -185,3 +185,8 @@ def test_serving_needs_a_target(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load({"port": "x"}, {}, tmp_path, needs_target=True)
     assert {problem.where for problem in caught.value.problems} == {"--port", "TARGET"}
+
+
+def test_a_choice_that_is_no_string_is_told_the_choices(tmp_path):
+    (tmp_path / "doorward.toml").write_text("auth = 5\n")
+    assert problems({}, {}, tmp_path) == ["auth in doorward.toml: 5 is not one of oauth, token, none"]

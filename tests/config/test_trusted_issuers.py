@@ -78,7 +78,7 @@ GOOD = {"issuer": "https://idp.example", "jwks_uri": "https://idp.example/keys"}
         ([{"issuer": "https://idp.example", "jwks": {"keys": []}}], "cannot be used"),
         ([{"issuer": "https://idp.example", "jwks": {"keys": [KEY | {"d": "secret"}]}}], "cannot be used"),
         ([GOOD | {"jwks_url": "x"}], "Did you mean jwks_uri"),
-        ([GOOD | {"clients": "c1"}], "list of texts"),
+        ([GOOD | {"clients": "c1"}], "list of strings"),
         ([GOOD | {"create_users": "no"}], "true or false"),
         ([GOOD, GOOD], "twice"),
         (["https://idp.example"], "not a table"),

@@ -129,7 +129,7 @@ def reference_table(flags: Iterable[str]) -> str:
     return "\n".join(_entry(setting, known) for setting in catalogue().values())
 
 
-_PLAIN_KINDS = {"list": "list of texts", "table": "table of lists of texts", "issuers": "list of tables"}
+_PLAIN_KINDS = {"list": "list of strings", "table": "table of lists of strings", "issuers": "list of tables"}
 
 
 def _entry(setting: Setting, flags: set[str]) -> str:

@@ -17,7 +17,7 @@ from doorward.config.bounds import Within
 from doorward.config.model import Config, DoorFields
 from doorward.oauth.trusted_issuers import TrustedIssuer
 
-Kind = Literal["text", "integer", "boolean", "list", "table", "issuers", "path", "choice", "target"]
+Kind = Literal["string", "integer", "boolean", "list", "table", "issuers", "path", "choice", "target"]
 
 PREFIX = "DOORWARD_"
 
@@ -100,5 +100,5 @@ def _kind(name: str, hint: Any) -> Kind:
         return "issuers" if get_args(hint)[0] is TrustedIssuer else "list"
     if get_origin(hint) is Mapping:
         return "table"
-    kinds: dict[Any, Kind] = {str: "text", int: "integer", bool: "boolean", Path: "path"}
+    kinds: dict[Any, Kind] = {str: "string", int: "integer", bool: "boolean", Path: "path"}
     return kinds[hint]

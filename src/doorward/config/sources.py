@@ -142,7 +142,7 @@ def _table(path: Path, shown_path: str, named: str, problems: list[Problem]) -> 
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         if path.name != "pyproject.toml" or named:
-            problems.append(Problem(f"not valid TOML: {error}", fix="Texts stand in quotes.", where=shown_path))
+            problems.append(Problem(f"not valid TOML: {error}", fix="Strings must be quoted.", where=shown_path))
         return {}
     if path.name != "pyproject.toml":
         return document

@@ -80,7 +80,7 @@ def _keys(value: Any) -> tuple[Key, ...]:
 def _texts(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = table.get(key, ())
     if not isinstance(value, list | tuple) or not all(isinstance(each, str) and each for each in value):
-        raise Fault(f"{key} of a trusted issuer is not a list of texts", "", f'Write {key} = ["one", "two"]')
+        raise Fault(f"{key} of a trusted issuer is not a list of strings", "", f'Write {key} = ["one", "two"]')
     return tuple(value)
 
 

@@ -5,6 +5,7 @@ Only the form is checked here (is it a number, one of the words); `rules.py` say
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +72,19 @@ def from_toml(setting: Setting, value: Any, base: Path) -> Any:
             return {name: tuple(each) for name, each in value.items()}
         case "table", _:
             fix = f'Write a table: {setting.name} = {{ "name" = ["one", "two"] }}'
-        case (("text" | "path" | "choice" | "target"), str()) if value.strip():
+        case (("string" | "path" | "choice" | "target"), str()) if value.strip():
             return _text(setting, value, base)
-    raise Fault(f"{seen} is not {_FORMS[setting.kind]}", "", fix)
+    form = f"one of {', '.join(setting.choices)}" if setting.choices else _FORMS[setting.kind]
+    raise Fault(f"{seen} is not {form}", "", fix)
 
 
-_FORMS: dict[Kind, str] = {
-    "text": "a text",
+_FORMS: Mapping[Kind, str] = {
+    "string": "a string",
     "path": "a path",
-    "choice": "one of the words",
     "integer": "a whole number",
     "boolean": "true or false",
-    "list": "a list of texts",
-    "table": "a table of lists of texts",
+    "list": "a list of strings",
+    "table": "a table of lists of strings",
     "issuers": "a list of tables",
     "target": "a target",
 }
