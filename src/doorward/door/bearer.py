@@ -9,11 +9,11 @@ Spec: RFC 6750 s2.1, s3; MCP 2026-07-28 basic/authorization (access token usage)
 
 from __future__ import annotations
 
+from doorward.authority.dpop_proofs import CheckedProof
 from doorward.authority.exchanged_tokens import actor_stands
 from doorward.config.model import Config
 from doorward.door.foreign_tokens import ForeignTokens
 from doorward.door.inbound import Inbound
-from doorward.door.ports import Headers
 from doorward.door.possession import Possession
 from doorward.door.services import DoorServices
 from doorward.oauth.errors import BearerError, Reason
@@ -23,6 +23,7 @@ from doorward.oauth.tokens import bearer
 from doorward.oauth.tokens import opaque as tokens
 from doorward.oauth.tokens.access_token_jwt import is_shaped_like_one
 from doorward.records.accounts import HeaderToken
+from doorward.records.changes import Stored
 from doorward.records.oauth import AccessToken
 from doorward.upstreams.port import Caller
 
@@ -36,7 +37,6 @@ class Authenticator:
         resource: Resource,
         services: DoorServices,
         *,
-        possession: Possession | None,
         demanded: tuple[str, ...],
     ) -> None:
         self._mode = settings.auth
@@ -47,7 +47,9 @@ class Authenticator:
         self._scopes = resource.scopes
         self._demanded = demanded
         """The scopes that every call needs."""
-        self._possession = possession
+        proofs = services.proofs if settings.auth == "oauth" else None
+        self.possession = None if proofs is None else Possession(proofs, resource)
+        """The rule for tokens that are bound to a key; None where no token of that kind counts."""
         self._last_used = services.last_used
         hooks = services.hooks
         self._foreign = (
@@ -58,36 +60,61 @@ class Authenticator:
         self._resource_metadata = protected_resource_url(resource.uri) if self._mode == "oauth" else None
         self._plain_challenge = self._build_challenge(None)
 
-    async def identify(self, inbound: Inbound, method: str, base: Headers) -> Caller | None:
-        """Return the caller; None where nobody has to say who they are. `base` is what every answer will carry.
+    async def identify(self, inbound: Inbound, method: str) -> tuple[Caller | None, CheckedProof | None]:
+        """Return the caller, and the proof that came with a token that is bound to a key.
+
+        The caller is None where nobody has to say who they are.
 
         Raises:
             BearerError: no credential, a bad one, or one without the scopes of this door.
             Unavailable: the store cannot tell.
         """
         if self._mode == "none":
-            return None
+            return None, None
         presented = self._presented(inbound)
         if presented is None:
-            record = await self._by_proof(inbound, method, base)
-        else:
-            if presented.startswith(tokens.HEADER_TOKEN):
-                return await self._by_header_token(presented)
-            may_be_ours = self._mode == "oauth" and (
-                tokens.is_well_formed(presented, tokens.ACCESS_TOKEN) or is_shaped_like_one(presented)
-            )
-            stored = await self._store.get(AccessToken, tokens.digest(presented)) if may_be_ours else None
-            if stored is None and self._foreign is not None and self._foreign.may_be_one(presented):
-                caller = await self._foreign.caller(presented)
-                bearer.check_scopes(caller.scopes, self._demanded)
-                return caller
-            if not may_be_ours:
-                raise _invalid(Reason.MALFORMED_TOKEN, "This is not a token of this server.")
-            record = bearer.check_access_token(
-                None if stored is None else stored.record, now=self._clock.now(), resource=self._resource.uri
-            )
-            if record.dpop_jkt is not None:
-                raise bearer.unproved_token()
+            return await self._by_proof(inbound, method)
+        if presented.startswith(tokens.HEADER_TOKEN):
+            return await self._by_header_token(presented), None
+        may_be_ours = self._mode == "oauth" and (
+            tokens.is_well_formed(presented, tokens.ACCESS_TOKEN) or is_shaped_like_one(presented)
+        )
+        stored = await self._store.get(AccessToken, tokens.digest(presented)) if may_be_ours else None
+        if stored is None and self._foreign is not None and self._foreign.may_be_one(presented):
+            caller = await self._foreign.caller(presented)
+            bearer.check_scopes(caller.scopes, self._demanded)
+            return caller, None
+        if not may_be_ours:
+            raise _invalid(Reason.MALFORMED_TOKEN, "This is not a token of this server.")
+        record = self._good(stored)
+        if record.dpop_jkt is not None:
+            raise bearer.unproved_token()
+        return await self._caller(record), None
+
+    async def _by_proof(self, inbound: Inbound, method: str) -> tuple[Caller, CheckedProof]:
+        """Find a token that is bound to a key. A proof costs a signature, so the token comes first."""
+        presented = bearer.presented_dpop_token(inbound.captured.get(b"authorization"))
+        if presented is None or self.possession is None:
+            raise BearerError(Reason.NO_TOKEN, "This server asks for an access token.", error=None)
+        try:
+            record = self._good(await self._store.get(AccessToken, tokens.digest(presented)))
+        except BearerError as error:
+            error.scheme = "DPoP"
+            raise
+        proof = self.possession.check(record, inbound, token=presented, method=method)
+        try:
+            return await self._caller(record), proof
+        except BearerError as error:
+            error.nonce = proof.fresh_nonce
+            raise
+
+    def _good(self, stored: Stored[AccessToken] | None) -> AccessToken:
+        """Return the record of an access token of this door. Raises `BearerError`."""
+        record = None if stored is None else stored.record
+        return bearer.check_access_token(record, now=self._clock.now(), resource=self._resource.uri)
+
+    async def _caller(self, record: AccessToken) -> Caller:
+        """Return who holds the token. Raises `BearerError`: an actor's right has ended, or a scope is missing."""
         if record.act and not await actor_stands(self._store, record, now=self._clock.now()):
             raise _invalid(Reason.UNKNOWN_TOKEN, "The access token is not valid.")
         bearer.check_scopes(record.scopes, self._demanded)
@@ -101,22 +128,6 @@ class Authenticator:
             record.grant_id,
             record.dpop_jkt,
         )
-
-    async def _by_proof(self, inbound: Inbound, method: str, base: Headers) -> AccessToken:
-        """Find a token that is bound to a key. A proof costs a signature, so the token comes first."""
-        presented = bearer.presented_dpop_token(inbound.captured.get(b"authorization"))
-        if presented is None or self._possession is None:
-            raise BearerError(Reason.NO_TOKEN, "This server asks for an access token.", error=None)
-        stored = await self._store.get(AccessToken, tokens.digest(presented))
-        try:
-            record = bearer.check_access_token(
-                None if stored is None else stored.record, now=self._clock.now(), resource=self._resource.uri
-            )
-        except BearerError as error:
-            error.scheme = "DPoP"
-            raise
-        self._possession.check(record, inbound, token=presented, method=method, base=base)
-        return record
 
     async def _by_header_token(self, presented: str) -> Caller:
         if not tokens.is_well_formed(presented, tokens.HEADER_TOKEN):
@@ -162,7 +173,7 @@ class Authenticator:
             error,
             resource_metadata=self._resource_metadata,
             scope=" ".join(self._scopes),
-            offers_dpop=self._possession is not None and self._policy.require_dpop,
+            offers_dpop=self.possession is not None and self._policy.require_dpop,
         )
         return text.encode("latin-1", "replace")
 

@@ -38,28 +38,28 @@ async def read_body(receive: Receive, inbound: Inbound, limit: int) -> bytes:
         Refused: it is larger than `limit` bytes, or it does not arrive as it was declared.
         ClientGone: nobody is left to answer.
     """
-    declared = await _check_declared(receive, inbound, limit)
-    body = await _read_in_time(receive, limit)
+    declared = _declared(inbound, limit)
+    if declared is not None and declared > limit:
+        # Who asks first (`Expect: 100-continue`) has not sent anything yet and gets the answer in its place.
+        if b"expect" not in inbound.captured and declared <= FORGET_FACTOR * limit:
+            await _forget(receive, FORGET_FACTOR * limit)
+        raise _too_large(limit)
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            message = await receive()
+            body: bytes = message.get("body", b"")
+            if message["type"] != "http.request" or message.get("more_body", False):
+                body = await _read_on(receive, message, limit)
+            elif len(body) > limit:
+                raise _too_large(limit)
+    except TimeoutError:
+        raise Refused(408, "The request body did not arrive in time.", close=True) from None
     if declared is not None and declared != len(body):
         raise Refused(400, BODY_LOST, close=True)
     return body
 
 
-async def _read_in_time(receive: Receive, limit: int) -> bytes:
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            message = await receive()
-            body: bytes = message.get("body", b"")
-            if message["type"] == "http.request" and not message.get("more_body", False):
-                if len(body) > limit:
-                    raise _too_large(limit)
-                return body
-            return await _read_on(receive, message, limit)
-    except TimeoutError:
-        raise Refused(408, "The request body did not arrive in time.", close=True) from None
-
-
-async def _check_declared(receive: Receive, inbound: Inbound, limit: int) -> int | None:
+def _declared(inbound: Inbound, limit: int) -> int | None:
     """Return the length that was declared. Raises `Refused`."""
     declared = inbound.captured.get(b"content-length")
     if declared is None:
@@ -68,13 +68,7 @@ async def _check_declared(receive: Receive, inbound: Inbound, limit: int) -> int
         raise Refused(400, "The request carries two Content-Length headers.", close=True)
     if len(declared) > _DIGITS or not declared.isdigit():
         raise _too_large(limit)
-    size = int(declared)
-    if size <= limit:
-        return size
-    # Who asks first (`Expect: 100-continue`) has not sent anything yet and gets the answer in its place.
-    if b"expect" not in inbound.captured and size <= FORGET_FACTOR * limit:
-        await _forget(receive, FORGET_FACTOR * limit)
-    raise _too_large(limit)
+    return int(declared)
 
 
 async def _read_on(receive: Receive, message: Message, limit: int) -> bytes:

@@ -1,8 +1,9 @@
 """One door: from the request's first header to the upstream's last byte.
 
-The order of the checks is the security property: where the request may come from, who sends it, whether it is a
-message, which era it belongs to, whose `mcp_session` it names; only then does the upstream hear of it. Each check
-lives in its own module; this one runs them and keeps the kinds of failure apart (refused, unavailable, bug).
+Owns the order of the steps that every request goes through, and keeps the kinds of failure apart (refused,
+unavailable, bug). The order is the security property: where the request may come from, who sends it, whether it is a
+message, which era it belongs to, whether its caller may do that, whose `mcp_session` it names. Only then does the
+upstream hear of it.
 
 Implements MCP 2025-11-25 and 2026-07-28 basic/transports as an intermediary. Does not know how an upstream is
 reached, what a tool is, or how an access token came to be.
@@ -11,44 +12,42 @@ reached, what a tool is, or how an access token came to be.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 from doorward.config.header_rules import header_lines
 from doorward.config.model import Config
 from doorward.door import replies
-from doorward.door.accept import ACCEPT_POST, ACCEPT_STREAM, check_accept, check_content
 from doorward.door.bearer import Authenticator
-from doorward.door.body import ClientGone, read_body
-from doorward.door.departure import Departure
-from doorward.door.exchange import DoorCounts, Exchange
+from doorward.door.body import ClientGone
 from doorward.door.foreign_servers import LIMITS_WRITES, closing, limited
-from doorward.door.guard import Guard, cors_headers, preflight_headers
+from doorward.door.guard import Guard
 from doorward.door.identity import UpstreamIdentity
 from doorward.door.inbound import HeaderSorter, Inbound, trace_of
-from doorward.door.possession import Possession
-from doorward.door.replies import Refused
+from doorward.door.outcome import DoorCounts
+from doorward.door.parts import Answered, Exchange, Part, Served, Step
+from doorward.door.replies import MessageRefused, Refused
 from doorward.door.route import owned_paths
 from doorward.door.services import DoorServices
-from doorward.door.sessions import McpSessions, append_session
-from doorward.door.stream import PublicReply, UpstreamReply
+from doorward.door.sessions import McpSessions
+from doorward.door.steps.admit import Admit
+from doorward.door.steps.call import Call
+from doorward.door.steps.classify import Classify
+from doorward.door.steps.find_session import FindSession
+from doorward.door.steps.identify import Identify
+from doorward.door.steps.permit import Permit
+from doorward.door.steps.read import Read
 from doorward.errors import Unavailable, UpstreamError, is_shutdown
 from doorward.logs import log, request_id, trace_id
-from doorward.mcp.era import Legacy, Modern, classify, classify_bodiless
-from doorward.mcp.headers import read_mirrored
-from doorward.mcp.jsonrpc import INVALID_REQUEST, Refusal, read_message
-from doorward.mcp.sessions import McpSession
 from doorward.oauth.errors import BearerError
 from doorward.oauth.operation_scopes import OperationScopes
 from doorward.oauth.policy import Resource
-from doorward.upstreams.port import Receive, Scope, Send, Upstream, UpstreamCall
+from doorward.upstreams.port import Receive, Scope, Send, Upstream
 
 LOGGER = logging.getLogger("doorward.door")
-
-_ALLOW = [(b"allow", b"GET, POST, DELETE, OPTIONS")]
-_ALLOW_MODERN = [(b"allow", b"POST, OPTIONS")]
-_LISTEN = "subscriptions/listen"
 
 
 class McpDoor:
@@ -57,37 +56,43 @@ class McpDoor:
     def __init__(self, *, settings: Config, resource: Resource, upstream: Upstream, services: DoorServices) -> None:
         self.paths = owned_paths(settings.path)
         """The decoded request paths that belong to this door."""
-        policy = services.policy
-        self._upstream = upstream
-        self._body_limit_bytes, self._write_seconds = settings.body_limit_bytes, services.write_timeout_seconds
+        self.counts = DoorCounts()
+        self._upstream, self._services = upstream, services
         self._sorter = _sorter(settings)
-        self._guard = Guard(
-            policy.issuer,
-            listens_on=services.listens_on,
-            allowed_hosts=policy.other_hosts,
-            allowed_origins=settings.allowed_origins,
-        )
-        self._operations = _operations(settings, resource)
-        self._identity = _identity(settings, resource, upstream, services)
-        self._possession = _possession(settings, resource, services)
-        self._authenticator = Authenticator(
-            settings,
-            resource,
-            services,
-            possession=self._possession,
-            # Where operations differ, the door decides once it has read which one is asked for.
-            demanded=resource.scopes if self._operations is None else (),
-        )
-        # A session that a remote server keeps belongs to no worker: each of them reaches it alike.
-        holder = services.worker_id if upstream.keeps_sessions_here else ""
-        self._sessions = McpSessions(services.sealer, door_path=settings.path, worker_id=holder, peers=services.peers)
-        self._addresses = services.addresses
-        scheme, _, host = policy.issuer.partition("://")
-        self._forwarded = [(b"x-forwarded-proto", scheme.encode()), (b"x-forwarded-host", host.encode())]
-        self._refusals, self._drain = services.refusals, asyncio.Event()
+        self._drain = asyncio.Event()
         # Ids need to be distinct, not secret: a random start and a counter spare a system call for each request.
         self._run, self._numbers = services.entropy.random_bytes(6).hex(), count(1)
-        self.counts = DoorCounts()
+        operations = _operations(settings, resource)
+        # Where operations differ, the door decides once it has read which one is asked for.
+        demanded = resource.scopes if operations is None else ()
+        self._authenticator = Authenticator(settings, resource, services, demanded=demanded)
+        # A session that a remote server keeps belongs to no worker: each of them reaches it alike.
+        holder = services.worker_id if upstream.keeps_sessions_here else ""
+        sessions = McpSessions(services.sealer, door_path=settings.path, worker_id=holder, peers=services.peers)
+        self.identity = _identity(settings, resource, upstream, services)
+        """What states to the upstream who is calling; None where it is not told."""
+        self.steps: tuple[Step, ...] = (
+            Admit(_guard(settings, services)),
+            Identify(self._authenticator),
+            Read(settings.body_limit_bytes),
+            Classify(),
+            Permit(operations),
+            FindSession(sessions),
+            Call(
+                upstream,
+                sessions,
+                addresses=services.addresses,
+                public_origin=services.policy.issuer,
+                counts=self.counts,
+                ending=self._drain,
+                possession=self._authenticator.possession,
+                identity=self.identity,
+            ),
+        )
+        """What every request goes through, in this order."""
+        self._takes: tuple[tuple[Callable[[Any], Any], bool], ...] = tuple(
+            (step.take, inspect.iscoroutinefunction(step.take)) for step in self.steps
+        )
 
     def drain(self) -> None:
         """End standing streams, so that a process that is stopping need not wait for them."""
@@ -98,240 +103,115 @@ class McpDoor:
         identifier = f"{self._run}{next(self._numbers):06x}"
         request_id.set(identifier)
         inbound = self._sorter.sort(scope["headers"])
-        send = self._bounded(send, scope, inbound)
-        exchange = Exchange(scope, receive, send, inbound, identifier)
         trace_id.set(trace_of(inbound))
+        headers = [(b"x-request-id", identifier.encode("ascii"))]
+        part: Part = Exchange(scope, receive, self._bounded(send, scope, inbound), inbound, headers)
         try:
-            await self._serve(exchange)
-        except Refused as error:
-            await replies.send_refused(send, exchange.base, error)
-            exchange.note_refused(error.refusal.status, error.refusal.message)
-            if error.refusal.status == 403:  # noqa: PLR2004
-                self._count(exchange, "foreign_origin")
-        except BearerError as error:
-            challenge = self._authenticator.challenge(error)
-            await replies.send_challenge(send, exchange.base, error, challenge, rpc_id=exchange.rpc_id)
-            exchange.note_refused(error.status, error.reason, counted=error.reason)
-            self._count(exchange, error.reason)
-        except Unavailable as error:
-            log(LOGGER, logging.WARNING, "store_unavailable", detail=str(error))
-            exchange.note_failed("unavailable", 503)
-            await replies.send_unavailable(send, exchange.base)
-        except UpstreamError as error:
-            await self._fail(exchange, error)
-        except ClientGone:
-            log(LOGGER, logging.DEBUG, "client_gone")
-            exchange.note_failed("client_gone", 0)
+            for take, waits in self._takes:
+                following = await take(part) if waits else take(part)
+                kind = type(following)
+                if kind is Served:
+                    self.counts.served(following)
+                elif kind is Answered:
+                    await replies.send_empty(part.exchange.send, following.status, following.headers)
+                    break
+                elif following is not None:
+                    part = following
+        except (Refused, MessageRefused, BearerError) as error:
+            await self._refuse(part, error)
+        except (Unavailable, UpstreamError, ClientGone) as error:
+            await self._fail(part, error)
         except asyncio.CancelledError as error:
-            await self._cut(exchange, error)
+            await self._cut(part, error)
         except Exception:
             LOGGER.exception("bug", extra={"fields": {"error_id": identifier}})
-            await self._admit_bug(exchange, identifier)
+            await self._admit_bug(part, identifier)
         finally:
-            exchange.stop_keep_alive()
-            if exchange.outcome is not None:
-                self.counts.requests[exchange.outcome] += 1
+            if part.reply is not None:
+                part.reply.close()
 
     def _bounded(self, send: Send, scope: Scope, inbound: Inbound) -> Send:
         """Return a `send` with what other servers leave to the application."""
         if LIMITS_WRITES not in scope.get("extensions", ()):
-            send = limited(send, self._write_seconds)
+            send = limited(send, self._services.write_timeout_seconds)
         return closing(send) if b"upgrade" in inbound.captured or scope["method"] == "CONNECT" else send
 
-    async def _serve(self, exchange: Exchange) -> None:
-        method: str = exchange.scope["method"]
-        self._admit(exchange)
-        if method == "OPTIONS":
-            captured = exchange.inbound.captured
-            headers = preflight_headers(captured.get(b"origin"), captured.get(b"access-control-request-headers"))
-            await replies.send_empty(exchange.send, 204, [exchange.base[0], *headers])
-            return
-        exchange.caller = await self._authenticator.identify(exchange.inbound, method, exchange.base)
-        if method == "POST":
-            await self._post(exchange)
-        elif method in {"GET", "DELETE"}:
-            await self._bodiless(exchange)
+    async def _refuse(self, part: Part, error: Refused | MessageRefused | BearerError) -> None:
+        send, headers = part.exchange.send, part.headers
+        if isinstance(error, BearerError):
+            challenge = self._authenticator.challenge(error)
+            await replies.send_challenge(send, headers, error, challenge, rpc_id=part.rpc_id)
+            self.counts.refused(part, error.status, error.reason, counted=error.reason)
+            self._report(part, error.reason)
+        elif isinstance(error, MessageRefused):
+            await replies.send_refusal(send, headers, error.refusal)
+            self.counts.refused(part, error.refusal.status, error.refusal.message)
         else:
-            raise Refused(405, "The method is not supported here.", headers=_ALLOW)
+            await replies.send_refused(send, headers, error)
+            self.counts.refused(part, error.refusal.status, error.refusal.message)
+            if error.refusal.status == 403:  # noqa: PLR2004
+                self._report(part, "foreign_origin")
 
-    def _admit(self, exchange: Exchange) -> None:
-        inbound = exchange.inbound
-        captured, doubled = inbound.captured, inbound.doubled
-        if not self._guard.host_is_allowed(captured.get(b"host")) or b"host" in doubled:
-            raise Refused(421, "This server does not answer to that Host. Its owner can add it to allowed_hosts.")
-        origin = captured.get(b"origin")
-        if origin is not None:
-            if b"origin" in doubled or not self._guard.origin_is_allowed(origin):
-                raise Refused(403, "This Origin may not call this server. Its owner can add it to allowed_origins.")
-            exchange.base += cors_headers(origin)
-
-    async def _post(self, exchange: Exchange) -> None:
-        inbound = exchange.inbound
-        check_content(inbound)
-        check_accept("POST", inbound.captured.get(b"accept"))
-        exchange.body = await read_body(exchange.receive, inbound, self._body_limit_bytes)
-        message = read_message(exchange.body)
-        if isinstance(message, Refusal):
-            await exchange.refuse(message)
-            return
-        exchange.message = message
-        era = classify(message, read_mirrored(inbound.captured, inbound.doubled))
-        if isinstance(era, Refusal):
-            await exchange.refuse(era)
-            return
-        exchange.rpc_id, exchange.rpc_method = era.rpc_id, era.method
-        exchange.era = "modern" if isinstance(era, Modern) else "legacy"
-        self._permit(exchange, message.method, message.params)
-        await self._carry(exchange, era)
-
-    async def _bodiless(self, exchange: Exchange) -> None:
-        inbound = exchange.inbound
-        era = classify_bodiless(read_mirrored(inbound.captured, inbound.doubled))
-        if isinstance(era, Refusal):
-            await exchange.refuse(era)
-        elif isinstance(era, Modern):
-            raise Refused(405, f"Version {era.version} of MCP uses POST only.", headers=_ALLOW_MODERN)
-        else:
-            exchange.era = "legacy"
-            check_accept(exchange.scope["method"], inbound.captured.get(b"accept"))
-            self._permit(exchange, None, {})
-            await self._carry(exchange, era)
-
-    def _permit(self, exchange: Exchange, method: str | None, params: Mapping[str, object]) -> None:
-        caller, operations = exchange.caller, self._operations
-        if caller is not None and operations is not None:
-            operations.check(caller.scopes, method, params)
-            # The upstream may check scopes as well, and knows nothing of what stands for what.
-            caller.scopes = operations.expanded(caller.scopes)
-
-    async def _carry(self, exchange: Exchange, era: Modern | Legacy) -> None:
-        session: McpSession | None = None
-        captured = exchange.inbound.captured
-        # A client that opens a session anew may still send the id of the one it lost.
-        if isinstance(era, Legacy) and not era.opens_session and b"mcp-session-id" in captured:
-            session = self._sessions.named(exchange.inbound, exchange.caller)
-            if session is None:
-                await exchange.refuse(_no_session(exchange))
-                return
-            if not self._sessions.lives_here(session):
-                await self._hand_over(exchange, era, session)
-                return
-        headers = exchange.inbound.forwarded
-        headers.append(ACCEPT_STREAM if exchange.scope["method"] == "GET" else ACCEPT_POST)
-        headers += self._forwarded
-        headers.append((b"x-request-id", exchange.base[0][1]))
-        address = self._addresses.of(exchange.scope, captured.get(b"x-forwarded-for"))
-        if address:
-            headers.append((b"x-forwarded-for", address.encode("latin-1")))
-        exchange.share = exchange.caller.user_id if exchange.caller is not None else address or ""
-        seal, seal_events = None, None
-        if isinstance(era, Legacy):
-            seal_events = self._sessions.event_sealer(exchange.caller, session)
-            seal = self._sessions.sealer(exchange.caller, captured.get(b"mcp-session-id"), session)
-            if session is not None:
-                append_session(headers, session)
-            if b"last-event-id" in captured:
-                headers.append(
-                    (b"last-event-id", self._sessions.last_event(exchange.inbound, exchange.caller, session))
-                )
-        reply = UpstreamReply(
-            exchange.send,
-            exchange.base,
-            asyncio.get_running_loop(),
-            seal,
-            seal_events,
-            rpc_id=exchange.rpc_id,
-            is_standing=era.method == _LISTEN,
-        )
-        exchange.reply = reply
-        await self._call(exchange, reply, era, session)
-
-    async def _hand_over(self, exchange: Exchange, era: Legacy, session: McpSession) -> None:
-        """Let the worker that holds the session answer."""
-        is_standing = era.method == _LISTEN
-        loop = asyncio.get_running_loop()
-        reply = PublicReply(exchange.send, loop, rpc_id=exchange.rpc_id, is_standing=is_standing)
-        exchange.reply = reply
-        if not await self._sessions.forward(session, exchange.scope, exchange.body, exchange.receive, reply.send):
-            await exchange.refuse(_no_session(exchange))
-
-    async def _call(
-        self, exchange: Exchange, reply: UpstreamReply, era: Modern | Legacy, session: McpSession | None
-    ) -> None:
-        scope, inbound = exchange.scope, exchange.inbound
-        if inbound.proof is not None and self._possession is not None:
-            await self._possession.use(inbound.proof)
-        if self._identity is not None and exchange.caller is not None:
-            inbound.forwarded.append(self._identity.header(exchange.caller))
-        is_standing = scope["method"] == "GET" or era.method == _LISTEN
-        departure = Departure(exchange.receive, self._drain if is_standing else None)
-        call = UpstreamCall(
-            scope["method"],
-            inbound.forwarded,
-            scope["query_string"],
-            exchange.body,
-            exchange.era or "legacy",
-            era.method or None,
-            era.rpc_id,
-            None if session is None else session.upstream_id,
-            exchange.caller,
-            scope,
-            exchange.share,
-            exchange.message,
-        )
-        self.counts.standing += is_standing
-        try:
-            await self._upstream.handle(call, departure.receive, reply.send)
-        except asyncio.CancelledError:
-            await exchange.end_stream(replies.interrupted_body(rpc_id=exchange.rpc_id))
-            raise
-        except Exception:
-            # What was held back explains the failure better than how the upstream took it.
-            if reply.rejected is None:
-                raise
-        finally:
-            self.counts.standing -= is_standing
-        if reply.rejected is not None:
-            raise reply.rejected
-        if departure.is_draining and reply.started and not reply.finished:
-            await reply.send({"type": "http.response.body", "body": b""})
-        if not reply.finished and not departure.client_left:
-            raise UpstreamError("reset", "It ended its answer before it was complete.")
-        exchange.note_served(call.era, reply.status)
-
-    def _count(self, exchange: Exchange, reason: str) -> None:
-        if self._refusals is not None:
+    def _report(self, part: Part, reason: str) -> None:
+        """Have the audit log hear of a refusal."""
+        services, exchange = self._services, part.exchange
+        if services.refusals is not None:
             forwarded_for = exchange.inbound.captured.get(b"x-forwarded-for")
-            self._refusals.add(reason, self._addresses.of(exchange.scope, forwarded_for))
+            services.refusals.add(reason, services.addresses.of(exchange.scope, forwarded_for))
 
-    async def _admit_bug(self, exchange: Exchange, identifier: str) -> None:
-        exchange.note_failed("bug", 500)
-        if not exchange.has_started:
-            await replies.send_bug(exchange.send, exchange.base, identifier, rpc_id=exchange.rpc_id)
-        await exchange.end_stream(replies.bug_body(identifier, rpc_id=exchange.rpc_id))
+    async def _admit_bug(self, part: Part, identifier: str) -> None:
+        self.counts.failed(part, "bug", 500)
+        if part.reply is None or not part.reply.started:
+            await replies.send_bug(part.exchange.send, part.headers, identifier, rpc_id=part.rpc_id)
+        else:
+            await part.reply.end_if_begun(replies.bug_body(identifier, rpc_id=part.rpc_id))
 
-    async def _cut(self, exchange: Exchange, error: asyncio.CancelledError) -> None:
+    async def _cut(self, part: Part, error: asyncio.CancelledError) -> None:
         """Answer a call that would have kept the process from stopping; other cancellations are not ours to end."""
         if not is_shutdown(error):
             raise error
-        log(LOGGER, logging.WARNING, "cut_by_shutdown", rpc_method=exchange.rpc_method)
-        exchange.note_failed("unavailable", 503)
-        if not exchange.has_started:
-            await replies.send_stopping(exchange.send, exchange.base, rpc_id=exchange.rpc_id)
-        await exchange.end_stream(replies.stopping_body(rpc_id=exchange.rpc_id))
+        log(LOGGER, logging.WARNING, "cut_by_shutdown", rpc_method=part.rpc_method)
+        self.counts.failed(part, "unavailable", 503)
+        if part.reply is None or not part.reply.started:
+            await replies.send_stopping(part.exchange.send, part.headers, rpc_id=part.rpc_id)
+        else:
+            await part.reply.end_if_begun(replies.stopping_body(rpc_id=part.rpc_id))
 
-    async def _fail(self, exchange: Exchange, error: UpstreamError) -> None:
+    async def _fail(self, part: Part, error: Unavailable | UpstreamError | ClientGone) -> None:
+        """Answer a request about which there is no verdict."""
+        if isinstance(error, UpstreamError):
+            await self._name_upstream(part, error)
+        elif isinstance(error, Unavailable):
+            log(LOGGER, logging.WARNING, "store_unavailable", detail=str(error))
+            self.counts.failed(part, "unavailable", 503)
+            await replies.send_unavailable(part.exchange.send, part.headers)
+        else:
+            log(LOGGER, logging.DEBUG, "client_gone")
+            self.counts.failed(part, "client_gone", 0)
+
+    async def _name_upstream(self, part: Part, error: UpstreamError) -> None:
         log(LOGGER, logging.WARNING, "upstream_failed", fault=error.fault, detail=str(error))
-        exchange.note_failed("upstream_failed", replies.FAULT_STATUS[error.fault])
-        name, rpc_id = self._upstream.name, exchange.rpc_id
-        if not exchange.has_started:
-            await replies.send_upstream_fault(exchange.send, exchange.base, error, upstream=name, rpc_id=rpc_id)
-        await exchange.end_stream(replies.upstream_fault_body(error, upstream=name, rpc_id=rpc_id))
+        self.counts.failed(part, "upstream_failed", replies.FAULT_STATUS[error.fault])
+        name, rpc_id = self._upstream.name, part.rpc_id
+        if part.reply is None or not part.reply.started:
+            send, headers = part.exchange.send, part.headers
+            await replies.send_upstream_fault(send, headers, error, upstream=name, rpc_id=rpc_id)
+        else:
+            await part.reply.end_if_begun(replies.upstream_fault_body(error, upstream=name, rpc_id=rpc_id))
 
 
 def _sorter(settings: Config) -> HeaderSorter:
     replaced = [name for name, _ in header_lines(settings.upstream_headers or "")]
     return HeaderSorter(settings.token_header, forwarded=settings.forward_headers, replaced=replaced)
+
+
+def _guard(settings: Config, services: DoorServices) -> Guard:
+    return Guard(
+        services.policy.issuer,
+        listens_on=services.listens_on,
+        allowed_hosts=services.policy.other_hosts,
+        allowed_origins=settings.allowed_origins,
+    )
 
 
 def _operations(settings: Config, resource: Resource) -> OperationScopes | None:
@@ -340,13 +220,6 @@ def _operations(settings: Config, resource: Resource) -> OperationScopes | None:
         resource.scopes, tools=settings.tool_scopes, methods=settings.method_scopes, implies=settings.scope_implies
     )
     return None if operations.is_plain else operations
-
-
-def _possession(settings: Config, resource: Resource, services: DoorServices) -> Possession | None:
-    """Return the rule for tokens that are bound to a key; None where no token of that kind counts."""
-    if services.proofs is None or settings.auth != "oauth":
-        return None
-    return Possession(services.proofs, resource)
 
 
 def _identity(
@@ -362,7 +235,3 @@ def _identity(
         clock=services.clock,
         entropy=services.entropy,
     )
-
-
-def _no_session(exchange: Exchange) -> Refusal:
-    return Refusal(404, INVALID_REQUEST, "Session not found; initialize a new one.", rpc_id=exchange.rpc_id)

@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from doorward.authority.dpop_proofs import CheckedProof
 from doorward.door.ports import Headers
 from doorward.logs import log
 
@@ -89,7 +88,7 @@ def trace_of(inbound: Inbound) -> str:
 class Inbound:
     """What one request's headers amount to."""
 
-    __slots__ = ("captured", "doubled", "forwarded", "proof")
+    __slots__ = ("captured", "doubled", "forwarded")
 
     def __init__(self) -> None:
         self.forwarded: Headers = []
@@ -98,8 +97,6 @@ class Inbound:
         """What the door itself reads, by lower-case name, without the blanks around it; the lines of a list joined."""
         self.doubled: tuple[bytes, ...] = ()
         """Names of captured headers that came more than once and are no lists: nobody may go by one of the lines."""
-        self.proof: CheckedProof | None = None
-        """The proof of possession, once it was found good and before it is used up."""
 
 
 def is_dropped(name: bytes) -> bool:

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 from doorward.authority.dpop_proofs import CheckedProof, DpopProofs
 from doorward.door.inbound import Inbound
-from doorward.door.ports import Headers
 from doorward.oauth.dpop import target
 from doorward.oauth.errors import BearerError, InvalidDpopProof, OAuthError, Reason, UseDpopNonce
 from doorward.oauth.policy import Resource
 from doorward.oauth.tokens import bearer
 from doorward.records.oauth import AccessToken
-
-_NONCE = b"dpop-nonce"
 
 
 class Possession:
@@ -29,11 +26,11 @@ class Possession:
         spellings = (target(resource.uri), target(resource.uri + "/"))
         self._urls = frozenset(filter(None, spellings))
 
-    def check(self, record: AccessToken, inbound: Inbound, *, token: str, method: str, base: Headers) -> None:
-        """Accept a token that came with a proof of its key; `base` gets the next nonce when it is time for one.
+    def check(self, record: AccessToken, inbound: Inbound, *, token: str, method: str) -> CheckedProof:
+        """Return the proof that came with a token, if it is one of the token's key for this request.
 
         Raises:
-            BearerError: it is bound to no key, or the proof is not one of its key for this request.
+            BearerError: the token is bound to no key, or the proof is not a good one.
         """
         bearer.check_bound(record)
         lines = [] if b"dpop" not in inbound.captured else [inbound.captured[b"dpop"].decode("latin-1")]
@@ -42,14 +39,12 @@ class Possession:
         try:
             checked = self._proofs.check(lines, method=method, urls=self._urls, access_token=token)
         except (InvalidDpopProof, UseDpopNonce) as error:
-            if isinstance(error, UseDpopNonce):
-                base.append((_NONCE, error.nonce.encode("ascii")))
-            raise _refused(error) from None
+            refused = _refused(error)
+            refused.nonce = error.nonce if isinstance(error, UseDpopNonce) else None
+            raise refused from None
         if checked.proof.jkt != record.dpop_jkt:
             raise BearerError(Reason.FOREIGN_KEY, "The access token is bound to another key.", scheme="DPoP")
-        if checked.fresh_nonce is not None:
-            base.append((_NONCE, checked.fresh_nonce.encode("ascii")))
-        inbound.proof = checked
+        return checked
 
     async def use(self, checked: CheckedProof) -> None:
         """Use the proof up.

@@ -51,6 +51,14 @@ class Refused(DoorwardError):
         super().__init__(f"{status}: {message}")
 
 
+class MessageRefused(DoorwardError):
+    """A message goes no further; the answer carries its id."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(f"{refusal.status}: {refusal.message}")
+
+
 async def send_reply(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
     """Send one complete answer."""
     length = (b"content-length", b"%d" % len(body))
@@ -87,7 +95,15 @@ async def send_challenge(
     else:
         data = {"error": code, "scope": " ".join(error.scopes)}
         body = error_body(INVALID_REQUEST, error.description, data=data, rpc_id=rpc_id)
-    await send_reply(send, error.status, [*base, (b"www-authenticate", challenge), _JSON, _NO_STORE], body)
+    headers = [*base, (b"www-authenticate", challenge), _JSON, _NO_STORE]
+    if error.nonce is not None:
+        headers.append(nonce_header(error.nonce))
+    await send_reply(send, error.status, headers, body)
+
+
+def nonce_header(nonce: str) -> tuple[bytes, bytes]:
+    """Return the header line that tells the client which nonce its next proof has to carry. Spec: RFC 9449 s8.2."""
+    return b"dpop-nonce", nonce.encode("ascii")
 
 
 async def send_unavailable(send: Send, base: Headers, message: str = _NO_VERDICT) -> None:

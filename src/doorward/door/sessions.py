@@ -14,10 +14,11 @@ from collections.abc import Callable
 
 from doorward.authority.authority import Sealing
 from doorward.door.inbound import Inbound
-from doorward.door.ports import Headers, Peers
+from doorward.door.ports import Peers
 from doorward.door.replies import Refused
 from doorward.door.stream import EventSealer, SessionSealer
 from doorward.errors import UpstreamError
+from doorward.mcp.jsonrpc import INVALID_REQUEST, Refusal, RpcId
 from doorward.mcp.sessions import (
     LONGEST_ID,
     McpSession,
@@ -136,6 +137,11 @@ class McpSessions:
         return () if caller is None else (caller.user_id, caller.client_id)
 
 
-def append_session(headers: Headers, session: McpSession) -> None:
-    """Add the upstream's own session id to the headers that go to it."""
-    headers.append((_HEADER, session.upstream_id.encode("latin-1")))
+def session_header(session: McpSession) -> tuple[bytes, bytes]:
+    """Return the header line by which the upstream knows the session."""
+    return _HEADER, session.upstream_id.encode("latin-1")
+
+
+def no_session(rpc_id: RpcId | None) -> Refusal:
+    """Return the answer to a request whose session its caller does not have."""
+    return Refusal(404, INVALID_REQUEST, "Session not found; initialize a new one.", rpc_id=rpc_id)

@@ -114,6 +114,15 @@ class UpstreamReply:
         elif message["type"] == "http.response.start":
             await self._start(message)
 
+    async def end_if_begun(self, error: bytes) -> None:
+        """End an event stream that was begun, with a JSON-RPC error for its request if the client can take one.
+
+        Any other answer that was begun is left without an end: the server closes the connection, and the client sees
+        that something is missing.
+        """
+        if self.started and not self.finished:
+            await self.end_with_error(error)
+
     async def end_with_error(self, body: bytes) -> None:
         """End a stream whose upstream has failed: with this JSON-RPC error, or without one after the response.
 

@@ -372,4 +372,6 @@ class BearerError(DoorwardError):
         """The registered code; None when no token was sent, for then the challenge must not name one."""
         self.scopes = scopes
         """Every scope the operation needs; empty when the scopes are not at fault."""
+        self.nonce: str | None = None
+        """What the next proof of possession has to carry, if that is to be said. Spec: RFC 9449 s8.2, s9."""
         super().__init__(self.description or reason)

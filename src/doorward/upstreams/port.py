@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import msgspec
+
 from doorward.mcp import jsonrpc
 
 Scope = MutableMapping[str, Any]
@@ -22,8 +24,7 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Era = Literal["legacy", "modern"]
 
 
-@dataclass(slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who is calling, as the door established it. Never holds the credential itself."""
 
     user_id: str

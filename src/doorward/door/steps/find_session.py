@@ -1,0 +1,86 @@
+"""Step six: whose `mcp_session` the request names. Sets the session, how the upstream knows it, and the way back."""
+
+from __future__ import annotations
+
+import asyncio
+
+from doorward.door.parts import Classified, InSession
+from doorward.door.ports import Headers
+from doorward.door.replies import MessageRefused
+from doorward.door.sessions import McpSessions, no_session, session_header
+from doorward.door.stream import EventSealer, PublicReply, SessionSealer, UpstreamReply
+from doorward.mcp.era import Legacy
+from doorward.mcp.sessions import McpSession
+
+LISTEN = "subscriptions/listen"
+_SESSION, _LAST_EVENT = b"mcp-session-id", b"last-event-id"
+
+
+class FindSession:
+    """Refuses sessions and events of others."""
+
+    def __init__(self, sessions: McpSessions) -> None:
+        self._sessions = sessions
+
+    def take(self, permitted: Classified) -> InSession:
+        """Return the request with its session, if it names one.
+
+        Raises:
+            MessageRefused: its caller has no such session at this door (404).
+            Refused: it names two, or an event that its caller has not seen (400).
+        """
+        era = permitted.era
+        if not isinstance(era, Legacy):
+            return _in_session(permitted, None, [], _reply(permitted, None, None))
+        inbound, caller = permitted.exchange.inbound, permitted.caller
+        presented = inbound.captured.get(_SESSION)
+        session: McpSession | None = None
+        # A client that opens a session anew may still send the id of the one it lost.
+        if presented is not None and not era.opens_session:
+            session = self._sessions.named(inbound, caller)
+            if session is None:
+                raise MessageRefused(no_session(permitted.rpc_id))
+            if not self._sessions.lives_here(session):
+                return _in_session(permitted, session, [], _public_reply(permitted))
+        names: Headers = []
+        if session is not None:
+            names.append(session_header(session))
+        if _LAST_EVENT in inbound.captured:
+            names.append((_LAST_EVENT, self._sessions.last_event(inbound, caller, session)))
+        seal = self._sessions.sealer(caller, presented, session)
+        return _in_session(
+            permitted, session, names, _reply(permitted, seal, self._sessions.event_sealer(caller, session))
+        )
+
+
+def _reply(permitted: Classified, seal: SessionSealer | None, seal_events: EventSealer | None) -> UpstreamReply:
+    return UpstreamReply(
+        permitted.exchange.send,
+        permitted.headers,
+        asyncio.get_running_loop(),
+        seal,
+        seal_events,
+        rpc_id=permitted.era.rpc_id,
+        is_standing=permitted.era.method == LISTEN,
+    )
+
+
+def _public_reply(permitted: Classified) -> UpstreamReply:
+    """Return the way back for what the worker that keeps the session has made for the client."""
+    era, loop = permitted.era, asyncio.get_running_loop()
+    return PublicReply(permitted.exchange.send, loop, rpc_id=era.rpc_id, is_standing=era.method == LISTEN)
+
+
+def _in_session(permitted: Classified, session: McpSession | None, names: Headers, reply: UpstreamReply) -> InSession:
+    return InSession(
+        permitted.exchange,
+        permitted.headers,
+        permitted.caller,
+        permitted.proof,
+        permitted.body,
+        permitted.message,
+        permitted.era,
+        session,
+        names,
+        reply,
+    )

@@ -1,0 +1,33 @@
+"""Step five: whether the caller has the scopes that this operation needs. Sets the caller's expanded scopes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from doorward.door.parts import Classified
+from doorward.oauth.operation_scopes import OperationScopes
+
+_NO_PARAMS: dict[str, object] = {}
+
+
+class Permit:
+    """Refuses operations for which the caller's scopes are too narrow."""
+
+    def __init__(self, operations: OperationScopes | None) -> None:
+        self._operations = operations
+        """None: all operations need the same scopes, which the step before has checked with the credential."""
+
+    def take(self, classified: Classified) -> Classified:
+        """Return the request with what its caller may do.
+
+        Raises:
+            BearerError: a scope is missing (403); names all that the operation needs.
+        """
+        caller, message, operations = classified.caller, classified.message, self._operations
+        if caller is None or operations is None:
+            return classified
+        method, params = (None, _NO_PARAMS) if message is None else (message.method, message.params)
+        operations.check(caller.scopes, method, params)
+        # The upstream may check scopes as well, and knows nothing of what stands for what.
+        expanded = msgspec.structs.replace(caller, scopes=operations.expanded(caller.scopes))
+        return msgspec.structs.replace(classified, caller=expanded)
