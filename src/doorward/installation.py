@@ -122,9 +122,9 @@ class Installation:
         rotation = Rotation(self.store, self.keys, self.clock, self.policy)
         self.audit.start()
         self.upkeep.begin("purge", every(PURGE_EVERY_SECONDS, self._purge, delayed="purge_failed", at_once=True))
-        self.upkeep.begin("replies", authority.kept.tend(self.store, self.clock))
+        self.upkeep.begin("replies", authority.kept.run(self.store, self.clock))
         self.upkeep.begin("last-used", self.last_used.write_regularly())
-        self.upkeep.begin("keys", rotation.tend(self.config.key_rotation_days))
+        self.upkeep.begin("keys", rotation.run(self.config.key_rotation_days))
 
     async def _purge(self) -> None:
         removed, _ = await self.purge(slack_seconds=DAY_SECONDS)

@@ -173,7 +173,7 @@ async def test_tending_goes_on_when_the_store_is_away(clock, tmp_path, caplog):
     with pytest.raises(Unavailable):
         await rotation.rotate("signing")
     with caplog.at_level(logging.WARNING):
-        task = asyncio.create_task(rotation.tend(90))
+        task = asyncio.create_task(rotation.run(90))
         while not caplog.records:
             await asyncio.sleep(0)
     assert caplog.records[0].message == "keys_not_refreshed"

@@ -6,14 +6,13 @@ items than were asked for and still name the next one. It knows nothing of what 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Generic, Protocol, TypeVar
 
 import msgspec
 
+from doorward import base64url
 from doorward.administration.operation import Result
 from doorward.errors import ConfigError, Problem
 from doorward.records.record import Record
@@ -90,7 +89,7 @@ async def page_of(
 
 def cursor_after(place: Place) -> str:
     """Return the cursor of what follows a place."""
-    return base64.urlsafe_b64encode(f"{place.at:016} {place.key}".encode()).rstrip(b"=").decode()
+    return base64url.encode(f"{place.at:016} {place.key}".encode())
 
 
 def read_cursor(cursor: str) -> Place:
@@ -100,9 +99,8 @@ def read_cursor(cursor: str) -> Place:
         ConfigError: it is none of ours.
     """
     try:
-        data = cursor.encode("ascii")
-        text = base64.b64decode(data + b"=" * (-len(data) % 4), altchars=b"-_", validate=True).decode()
-    except (UnicodeError, binascii.Error):
+        text = base64url.decode(cursor).decode()
+    except UnicodeError:
         text = ""
     found = _PLACE.fullmatch(text)
     if found is None:

@@ -65,7 +65,7 @@ class KeptReplies:
                     heapq.heappush(self._due, each)
                 raise
 
-    async def tend(self, store: Store, clock: Clock) -> None:
+    async def run(self, store: Store, clock: Clock) -> None:
         """Wipe what is due each second, until cancelled."""
         await every(_EVERY_SECONDS, lambda: self.wipe_due(store, clock.now()), delayed="replies_not_wiped")
 

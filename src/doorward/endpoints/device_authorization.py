@@ -11,7 +11,7 @@ from starlette.responses import Response
 from doorward.authority.authority import Authority
 from doorward.edge.frame import json_response
 from doorward.endpoints.client_authentication import Caller, read_form
-from doorward.oauth.authorization.device import DeviceCodes, begin, spell_user_code
+from doorward.oauth.authorization.device import DeviceCodes, begin, encode_user_code
 from doorward.oauth.tokens.opaque import DEVICE_CODE, mint
 from doorward.records.changes import Decision
 
@@ -31,7 +31,7 @@ class DeviceAuthorizationEndpoint:
             # A user code that is taken makes the attempt fail, and the next one gets another.
             codes = DeviceCodes(
                 mint(DEVICE_CODE, authority.entropy.random_bytes(32)),
-                spell_user_code(authority.entropy.random_bytes(16)),
+                encode_user_code(authority.entropy.random_bytes(16)),
             )
             return begin(
                 form,

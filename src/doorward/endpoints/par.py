@@ -5,11 +5,10 @@ Spec: RFC 9126 s2; RFC 9449 s10.1.
 
 from __future__ import annotations
 
-import base64
-
 from starlette.requests import Request
 from starlette.responses import Response
 
+from doorward import base64url
 from doorward.authority.authority import Authority
 from doorward.edge.frame import json_response
 from doorward.endpoints.client_authentication import Caller, read_form
@@ -36,7 +35,7 @@ class PushEndpoint:
             decision = push(
                 form,
                 client=(await caller.client()).record,
-                reference=base64.urlsafe_b64encode(authority.entropy.random_bytes(32)).rstrip(b"=").decode(),
+                reference=base64url.encode(authority.entropy.random_bytes(32)),
                 jkt=None if proof is None else proof.proof.jkt,
                 now=authority.clock.now(),
                 policy=authority.policy,

@@ -6,7 +6,6 @@ signing ask no store. `refresh` takes in what other processes have changed. What
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from doorward import base64url
 from doorward.clock import Clock, Entropy
 from doorward.config.database import is_postgres
 from doorward.errors import Conflict, Problem, StartError
@@ -220,7 +220,7 @@ def _public_members(private_key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
 
 
 def _base64url(coordinate: int) -> str:
-    return base64.urlsafe_b64encode(coordinate.to_bytes(32, "big")).rstrip(b"=").decode()
+    return base64url.encode(coordinate.to_bytes(32, "big"))
 
 
 def _lost(path: Path) -> StartError:

@@ -68,7 +68,7 @@ class Rotation:
             record = await self.rotate(use)
             log(_logger, logging.INFO, "key_rotated", use=use, kid=record.kid, active_at=record.active_at)
 
-    async def tend(self, days: int) -> None:
+    async def run(self, days: int) -> None:
         """Take in new keys, and make them in time, until cancelled."""
 
         async def refresh() -> None:

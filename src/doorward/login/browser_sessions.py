@@ -16,7 +16,6 @@ Spec: RFC 6265 s8.5
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
@@ -24,6 +23,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from doorward import base64url
 from doorward.clock import Entropy
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.oauth.uris import parse_http
@@ -152,7 +152,7 @@ def ending_with_answer(cookie: BrowserCookie, session: Stored[BrowserSession] | 
 
 def new_cookie_value(entropy: Entropy) -> str:
     """Return a fresh secret for a browser."""
-    return base64.urlsafe_b64encode(entropy.random_bytes(32)).rstrip(b"=").decode()
+    return base64url.encode(entropy.random_bytes(32))
 
 
 def cookie_digest(value: str) -> str:

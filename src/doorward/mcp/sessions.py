@@ -11,11 +11,12 @@ Spec: MCP 2025-11-25 basic/transports (session management: visible ASCII, ungues
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable
 
 import msgspec
+
+from doorward import base64url
 
 Seal = Callable[[bytes, bytes], bytes]
 """Encrypt and authenticate data; the second argument is authenticated with it but not contained."""
@@ -77,10 +78,11 @@ def unseal_event_id(value: str, context: bytes, unseal: Unseal) -> bytes | None:
 
 
 def _text(sealed: bytes) -> str:
-    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+    return base64url.encode(sealed)
 
 
 def _opened(value: str, context: bytes, unseal: Unseal) -> bytes | None:
     if len(value) > LONGEST_ID or _SEALED.fullmatch(value) is None or len(value) % 4 == 1:
         return None
-    return unseal(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)), context)
+    sealed = base64url.decode(value)
+    return unseal(sealed, context) if sealed else None

@@ -8,12 +8,11 @@ Implements RFC 7515 s3.1, s4.1, s5.2 and RFC 8725 s3.1, s3.2, s3.9.
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from doorward import base64url
 from doorward.oauth.clients.keys import Key
 from doorward.strict_json import InvalidJson, decode
 
@@ -36,7 +35,7 @@ class CompactJws:
 def read_compact(text: str) -> CompactJws | None:
     """Take a signed JWT apart; None when it is none, or too large. Spec: RFC 7515 s5.2."""
     found = _COMPACT(text) if len(text) <= LIMIT_CHARS else None
-    if found is None or not base64url(found[3]):
+    if found is None or not base64url.decode(found[3]):
         return None
     header, claims = _json(found[1]), _json(found[2])
     if not isinstance(header, dict) or not isinstance(claims, dict):
@@ -60,23 +59,13 @@ def is_signed(jws: CompactJws, key: Key, algorithm: str) -> bool:
     try:
         public_key = import_key(members)
         model.check_key(public_key)
-        return bool(model.verify(signing_input.encode("ascii"), base64url(signature), public_key))
+        return bool(model.verify(signing_input.encode("ascii"), base64url.decode(signature), public_key))
     except (JoseError, ValueError, TypeError):
         return False
 
 
-def base64url(text: str) -> bytes:
-    """Return the bytes that the text spells; none when it is empty, or not their one spelling. Spec: RFC 7515 s2."""
-    try:
-        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
-        return b""
-    # Unused bits could make two texts of one signature.
-    return data if urlsafe_b64encode(data).rstrip(b"=") == text.encode() else b""
-
-
 def _json(part: str) -> object:
-    data = base64url(part)
+    data = base64url.decode(part)
     try:
         return decode(data) if data else None
     except InvalidJson:

@@ -10,7 +10,6 @@ what is bound to the key.
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,7 +17,8 @@ from hmac import compare_digest
 
 import msgspec
 
-from doorward.oauth.compact_jws import base64url, is_signed, read_compact
+from doorward import base64url
+from doorward.oauth.compact_jws import is_signed, read_compact
 from doorward.oauth.errors import InvalidDpopProof, Reason
 from doorward.oauth.policy import Policy
 from doorward.oauth.tokens.reply import Sealing
@@ -130,12 +130,12 @@ def seen(proof: Proof, *, policy: Policy) -> SeenProof:
 def make_nonce(sealing: Sealing, *, now: int) -> str:
     """Return a nonce that any node can check without having kept it. Spec: RFC 9449 s8."""
     sealed = sealing.seal(now.to_bytes(_SECONDS_BYTES, "big"), _NONCE_CONTEXT)
-    return urlsafe_b64encode(sealed).rstrip(b"=").decode()
+    return base64url.encode(sealed)
 
 
 def nonce_age_seconds(nonce: str, sealing: Sealing, *, now: int) -> int | None:
     """Return how long ago we made the nonce; None when we did not."""
-    sealed = base64url(nonce) if len(nonce) <= _NONCE_LIMIT_CHARS else b""
+    sealed = base64url.decode(nonce) if len(nonce) <= _NONCE_LIMIT_CHARS else b""
     made_at = sealing.unseal(sealed, _NONCE_CONTEXT) if sealed else None
     return None if made_at is None else now - int.from_bytes(made_at, "big")
 
@@ -143,7 +143,7 @@ def nonce_age_seconds(nonce: str, sealing: Sealing, *, now: int) -> int | None:
 def thumbprint(jwk: dict[str, str]) -> str:
     """Return the SHA-256 thumbprint of a public key. Spec: RFC 7638 s3."""
     members = {name: jwk[name] for name in _PUBLIC_MEMBERS[jwk["kty"]]}
-    return urlsafe_b64encode(sha256(msgspec.json.encode(members)).digest()).rstrip(b"=").decode()
+    return base64url.encode(sha256(msgspec.json.encode(members)).digest())
 
 
 def is_thumbprint(value: str) -> bool:
@@ -169,7 +169,7 @@ def _checked_header(header: Mapping[str, object]) -> dict[str, str]:
     members = {name: jwk.get(name) for name in _PUBLIC_MEMBERS[kty]}
     public = {name: value for name, value in members.items() if isinstance(value, str) and value}
     values = {name: public.get(name, "") for name in members if name not in {"kty", "crv"}}
-    if any(not base64url(value) for value in values.values()) or _is_costly(public):
+    if any(not base64url.decode(value) for value in values.values()) or _is_costly(public):
         raise InvalidDpopProof("The key of the DPoP proof is malformed.", Reason.PROOF_KEY)
     return public
 
@@ -177,7 +177,7 @@ def _checked_header(header: Mapping[str, object]) -> dict[str, str]:
 def _is_costly(jwk: dict[str, str]) -> bool:
     if jwk["kty"] != "RSA":
         return False
-    modulus = int.from_bytes(base64url(jwk["n"]), "big")
+    modulus = int.from_bytes(base64url.decode(jwk["n"]), "big")
     return modulus.bit_length() not in _RSA_BITS or len(jwk["e"]) > _RSA_EXPONENT_LIMIT_CHARS
 
 
@@ -193,6 +193,6 @@ def _issued_at(value: object, *, now: int, policy: Policy) -> int:
 
 
 def _check_token_hash(value: object, access_token: str) -> None:
-    expected = urlsafe_b64encode(sha256(access_token.encode()).digest()).rstrip(b"=").decode()
+    expected = base64url.encode(sha256(access_token.encode()).digest())
     if not isinstance(value, str) or not compare_digest(value.encode(), expected.encode()):
         raise InvalidDpopProof("The DPoP proof is not for this access token.", Reason.PROOF_TOKEN)

@@ -20,7 +20,7 @@ from doorward.oauth.authorization.device import (
     answer,
     as_shown,
     begin,
-    spell_user_code,
+    encode_user_code,
     user_code_digest,
     waiting,
 )
@@ -101,7 +101,7 @@ def test_a_code_may_be_typed_as_people_type(typed):
 
 
 def test_codes_use_every_letter_and_are_spread_evenly():
-    codes = [spell_user_code(digest(str(number)).encode()[:16]) for number in range(2_000)]
+    codes = [encode_user_code(digest(str(number)).encode()[:16]) for number in range(2_000)]
     assert len(set(codes)) == 2_000
     assert all(len(code) == 9 and code[4] == "-" for code in codes)
     letters = "".join(codes).replace("-", "")

@@ -5,10 +5,10 @@ Spec: RFC 9728 s3, s5.1; RFC 6750 s3; MCP 2026-07-28 basic/authorization
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
+from doorward import base64url
 from doorward.doctor.checks.documents import PRM, Seen, bad_documents, differences, kept_too_long, read
 from doorward.doctor.checks.inner_urls import inner_urls
 from doorward.doctor.engine.check import Finding, Picture, Steps, challenge_of, differing, found, seen
@@ -43,7 +43,7 @@ def challenge(picture: Picture) -> Steps:
     elif not at.startswith(_ABSOLUTE):
         summary = "The challenge names no absolute resource_metadata URL."
     if summary:
-        verdict = "note" if picture.by_hand else "broken"
+        verdict = "note" if picture.token_supplied_by_user else "broken"
         return [found("DSC-03", summary, [*seen(request, response), *_of_the_others(picture)], verdict=verdict)]
     return _in_other_words(picture, at) + inner_urls(picture.url, "The challenge", {"resource_metadata_uri": at})
 
@@ -114,7 +114,7 @@ def _is_challenged(answer: Response) -> bool:
 def _jwts(issuer: str) -> dict[str, str]:
     header = {"alg": "RS256", "typ": "at+jwt", "kid": "doorward-check"}
     claims = {"iss": issuer, "aud": issuer, "sub": "doorward-check", "iat": 1_577_836_800, "exp": 1_577_840_400}
-    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (header, claims)]
+    parts = [base64url.encode(json.dumps(part).encode()) for part in (header, claims)]
     return {"a JWT that is cut off": ".".join(parts), "an expired JWT": ".".join([*parts, "A" * 342])}
 
 
@@ -162,7 +162,7 @@ def _nowhere(picture: Picture, answers: Seen) -> Any:
         if response.document:
             summary = "The resource metadata is only at a location that no client asks."
             evidence += seen(appended, response)
-    return found("DSC-06", summary, evidence, verdict="note" if picture.by_hand else "broken")
+    return found("DSC-06", summary, evidence, verdict="note" if picture.token_supplied_by_user else "broken")
 
 
 def _members(picture: Picture, request: Request, document: dict[str, Any], root: str) -> list[Finding]:

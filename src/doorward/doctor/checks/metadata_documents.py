@@ -47,7 +47,7 @@ def server(picture: Picture) -> Steps:
         return findings
     if not documents:
         evidence = [line for pair in mine for line in seen(*pair, body=False)]
-        verdict = "note" if picture.by_hand else "broken"
+        verdict = "note" if picture.token_supplied_by_user else "broken"
         findings.append(found("DSC-06", "No authorization server metadata at any location.", evidence, verdict=verdict))
         return findings
     picture.server = documents[0][1]

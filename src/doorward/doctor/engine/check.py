@@ -132,8 +132,8 @@ class Picture:
         return self.discovered or self.initialize.status == 200  # noqa: PLR2004
 
     @property
-    def by_hand(self) -> bool:
-        """Whether the user has a token of a server that names nobody who issues any: then that is how it is meant."""
+    def token_supplied_by_user(self) -> bool:
+        """True if the user supplied a token and the server advertises no authorization server."""
         handed_in = bool(self.token) and not self.signed_in
         return handed_in and bool(self.challenge) and "resource_metadata" not in self.challenge
 

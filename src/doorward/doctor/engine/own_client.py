@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from doorward import base64url
 from doorward.doctor.engine.check import Picture
 from doorward.doctor.engine.requests import Request, Response
 from doorward.doctor.network.links import urlsplit
@@ -39,7 +40,7 @@ class Flow:
             "response_type": "code",
             "client_id": str(self.client["client_id"]),
             "redirect_uri": self.redirect_uri,
-            "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            "code_challenge": base64url.encode(digest),
             "code_challenge_method": "S256",
             "state": self.state,
             "resource": resource_of(picture),

@@ -40,7 +40,7 @@ class DeviceCodes:
     user_code: str = field(repr=False)
 
 
-def spell_user_code(random: bytes) -> str:
+def encode_user_code(random: bytes) -> str:
     """Spell 16 random bytes as a code to be typed: 20^8 of them, each as likely as any other but for 1 in 2^90."""
     number = int.from_bytes(random, "big")
     letters = []

@@ -6,10 +6,10 @@ Implements RFC 7636 s4.2 to s4.6. `plain` is not served: an attacker who sees th
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
 from hashlib import sha256
 from hmac import compare_digest
 
+from doorward import base64url
 from doorward.oauth.errors import InvalidRequest, Reason
 
 # The grammar allows 43 to 128 characters, but base64url of a SHA-256 always has 43; any other could never be verified.
@@ -45,5 +45,5 @@ def verify(challenge: str, verifier: str) -> bool:
     """
     if not is_verifier(verifier):
         return False
-    expected = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=")
+    expected = base64url.encode(sha256(verifier.encode()).digest()).encode()
     return compare_digest(expected, challenge.encode())

@@ -8,12 +8,11 @@ Implements RFC 7517 s4 and s5 for RSA, P-256 and Ed25519. Does not know where a 
 
 from __future__ import annotations
 
-import binascii
-from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from doorward import base64url
 from doorward.oauth.errors import InvalidClientMetadata, Reason
 from doorward.oauth.uris import InvalidUri, parse_http
 
@@ -111,10 +110,7 @@ def _public(key: dict[str, object]) -> Key | None:
 
 
 def _bits(value: str) -> int:
-    try:
-        return int.from_bytes(urlsafe_b64decode(value + "=" * (-len(value) % 4)), "big").bit_length()
-    except (binascii.Error, ValueError):
-        return 0
+    return int.from_bytes(base64url.decode(value), "big").bit_length()
 
 
 def _refused(description: str) -> InvalidClientMetadata:
