@@ -18,7 +18,7 @@ from doorward.oauth.grant_types import TOKEN_EXCHANGE
 from doorward.oauth.grants.standing import access_token_only, require_confidential, require_grant_type
 from doorward.oauth.parameters import parse_scope
 from doorward.oauth.policy import Policy
-from doorward.oauth.resource_indicators import find, granted
+from doorward.oauth.resource_indicators import granted
 from doorward.oauth.scopes import narrowed
 from doorward.oauth.tokens.reply import Redemption, TokenReply, grant_ends_at
 from doorward.records.changes import Change, Decision, Expect, Stored
@@ -91,7 +91,9 @@ def _alive(request: Redemption, found: Exchanged, reason: Reason) -> tuple[Acces
     access, grant = found.access, found.grant
     if access is None or grant is None or grant.record.grant_id != access.record.grant_id:
         raise InvalidRequest("The token is not known here.", reason)
-    if find(access.record.resource, policy=policy) is None:
+    # By its exact spelling, as the door compares it: the forgiven ones are for what clients send.
+    door = policy.resources.get(access.record.resource)
+    if door is None or not door.takes_access_tokens:
         raise InvalidRequest("The token is for another resource.", reason)
     ends_at = min(access.record.expires_at or now, grant_ends_at(grant.record, policy=policy))
     if grant.record.revoked_at is not None or ends_at <= now:
