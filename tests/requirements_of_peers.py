@@ -111,7 +111,7 @@ OF_PEERS = (
         "peers P-14",
         (
             "endpoints/test_registration.py::test_a_client_lives_as_long_as_its_grants_and_a_while_longer",
-            "oauth/clients/test_registration.py::test_an_operator_adds_a_client_that_never_expires",
+            "oauth/clients/test_new_client.py::test_an_operator_adds_a_client_that_never_expires",
         ),
     ),
     Requirement(
