@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 
@@ -13,7 +14,11 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from world import CALL, PASSWORD, echo_app
 
-from doorward import ConfigError, Door
+from doorward import ConfigError, Door, StartError
+from doorward.administration import tokens
+from doorward.administration.operation import Administration, run
+from doorward.config.load import load_here
+from doorward.config.model import Config
 from doorward.errors import Unavailable
 from doorward.records.accounts import User
 from doorward.storage.memory import MemoryStore
@@ -159,3 +164,73 @@ def test_importing_doorward_loads_neither_the_server_nor_the_sdk():
     code = f"import sys, doorward.cli.main; print([name for name in ({heavy}) if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def many_doors(tmp_path, **targets: str) -> Config:
+    """Return the settings of a file with one door for each target."""
+    (tmp_path / "doorward.toml").write_text(
+        "".join(f"[doors.{name}]\ntarget = {json.dumps(target)}\n" for name, target in targets.items())
+    )
+    given = {"config": str(tmp_path / "doorward.toml"), "data_dir": str(tmp_path / "data"), "owner_password": PASSWORD}
+    return load_here(given).config
+
+
+def app_file(tmp_path, name: str, body: str) -> str:
+    """Write a Python target that answers every POST with its name, and return its path."""
+    file = tmp_path / f"{name}.py"
+    file.write_text(body)
+    return f"{file}:app"
+
+
+HEALTHY = """
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while (await receive())["type"] != "lifespan.shutdown":
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+        open(__file__ + ".stopped", "w").close()
+        return
+    await receive()
+    body = b'{"jsonrpc":"2.0","id":1,"result":{"name":"NAME"}}'
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": body})
+"""
+BROKEN = """
+async def app(scope, receive, send):
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "no disk"})
+"""
+
+
+async def test_each_door_leads_to_its_own_server_and_ends_with_it(tmp_path):
+    targets = {name: app_file(tmp_path, name, HEALTHY.replace("NAME", name)) for name in ("one", "two")}
+    door = Door(config=many_doors(tmp_path, **targets))
+    async with door.lifespan():
+        here = Administration.of(door._running.installation)
+        made = await run(tokens.CREATE, here, tokens.CreateToken(name="t", scopes=("mcp",)))
+        transport = httpx2.ASGITransport(door)
+        async with httpx2.AsyncClient(transport=transport, base_url=door.policy.issuer) as http:
+            headers = {"accept": "application/json, text/event-stream", "authorization": f"Bearer {made.token}"}
+            for name in targets:
+                for path in (f"/{name}/mcp", f"/{name}/mcp/"):
+                    answer = await http.post(path, json=CALL, headers=headers)
+                    assert answer.json()["result"] == {"name": name}
+            assert (await http.post("/mcp", json=CALL, headers=headers)).status_code == 404
+            assert (await http.post("/three/mcp", json=CALL, headers=headers)).status_code == 404
+    assert all((tmp_path / f"{name}.py.stopped").exists() for name in targets)
+
+
+async def test_a_server_that_cannot_start_names_its_door_and_the_others_are_ended(tmp_path):
+    good, bad = app_file(tmp_path, "good", HEALTHY), app_file(tmp_path, "bad", BROKEN)
+    door = Door(config=many_doors(tmp_path, good=good, bad=bad))
+    with pytest.raises(StartError, match=r"^door bad: "):
+        await door.start()
+    assert (tmp_path / "good.py.stopped").exists()
+    with pytest.raises(Unavailable):
+        await door.store.get(User, "")
+
+
+def test_a_server_for_one_of_several_doors_is_a_fault(tmp_path):
+    settings = many_doors(tmp_path, one="https://one.example/mcp", two="https://two.example/mcp")
+    with pytest.raises(ConfigError, match="a server is given, but the settings have several doors"):
+        Door(echo_app, config=settings)

@@ -73,7 +73,7 @@ async def nothing_answers(request, ask):
 async def opened(tmp_path, **settings):
     async with world(tmp_path, **settings) as here:
         door = here.door
-        yield door, examination.own_door(door.config, door.policy, door._running.installation.keys, door.clock)
+        yield door, examination.own_door(door._running.installation, door.config.doors[0])
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_what_a_client_would_stumble_over_comes_first(tmp_path, proxy, rul
 async def test_the_newest_examination_is_kept(tmp_path):
     async with opened(tmp_path) as (door, own):
         for proxy in (nothing_answers, strips_credentials):
-            await examination.keep(door.store, door.clock, await examine_own(own, through(door, proxy)))
+            await examination.keep(door.store, door.clock, "mcp", await examine_own(own, through(door, proxy)))
         kept = await door.store.get(DoorExamination, "mcp")
     assert kept is not None
     assert kept.record.url == RESOURCE
@@ -118,9 +118,9 @@ async def test_the_newest_examination_is_kept(tmp_path):
 
 async def test_how_requests_arrive_is_told_to_nobody_else(tmp_path):
     async with world(tmp_path) as here, here.browser() as http:
-        proof = examination.own_door(
-            here.door.config, here.door.policy, here.door._running.installation.keys, here.door.clock
-        ).arrival.headers["x-doorward-proof"]
+        proof = examination.own_door(here.door._running.installation, here.door.config.doors[0]).arrival.headers[
+            "x-doorward-proof"
+        ]
         url = f"{ISSUER}/-/arrival"
         good = await http.get(url, headers={"x-doorward-proof": proof})
         for other in ("", "AAAA", "é", proof[:-4] + "AAAA", "-" * 200):

@@ -10,18 +10,20 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
-from doorward.config.addresses import policy_of
+from doorward.config.addresses import policy_of, public_origin
 from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, Config, LoginKind
 from doorward.directory.declared_clients import read_declarations, store_declared
 from doorward.door.foreign_tokens import NOTHING_TO_VERIFY
 from doorward.door.ports import Peers
 from doorward.door.replies import send_unavailable
-from doorward.errors import ConfigError
+from doorward.errors import ConfigError, Problem, StartError
 from doorward.fetching.fetcher import Fetcher
 from doorward.hooks import Hooks, OnError, OnRegister, OnToken, VerifyToken
 from doorward.installation import Installation
@@ -80,10 +82,11 @@ class Door:
     ) -> None:
         given = {"public_url": public_url, "path": path, "auth": auth, "login": login, "database": database}
         self.config = config or from_keywords({**given, "data_dir": data_dir, **settings}, Path.cwd())
-        if verify_token is not None and self.config.auth == "none":
+        if verify_token is not None and all(each.auth == "none" for each in self.config.doors):
             raise ConfigError([NOTHING_TO_VERIFY])
         self.policy = policy_of(self.config)
-        self.upstream = upstream_for(self.config, app, upstream)
+        self.upstreams = upstreams_for(self.config, app, upstream)
+        """The server behind each door, in the order of `config.doors`."""
         self.clock = clock or SystemClock()
         self.entropy = entropy or SystemEntropy()
         self.peers = peers
@@ -120,18 +123,18 @@ class Door:
             )
             async with AsyncExitStack() as undo:
                 undo.push_async_callback(installation.close)
-                undo.push_async_callback(self.upstream.stop)
+                undo.push_async_callback(self._stop_upstreams)
                 self.owner = await ensure_owner(self.store, self.clock, self.entropy, self.config.owner_password)
                 await store_declared(self.store, self.declared_clients)
-                await self.upstream.start()
+                await self._start_upstreams()
                 process = Process(fetcher=self.fetcher, peers=self.peers, worker_id=self.worker_id)
-                running = Server(installation, (self.upstream,), process)
+                running = Server(installation, self.upstreams, process)
                 running.begin()
                 self._running = running
                 undo.pop_all()
 
-    async def examine(self) -> Report:
-        """Look at the door from outside, through its public URL, and keep what was found for `doorward doors show`.
+    async def examine(self) -> list[Report]:
+        """Look at each door from outside, through its public URL, and keep what was found for `doorward doors show`.
 
         Raises:
             Unavailable: the store cannot keep it.
@@ -140,9 +143,12 @@ class Door:
         from doorward import examination
 
         assert self._running is not None
-        report = await examination.examine(self.config, self.policy, self._running.installation.keys, self.clock)
-        await examination.keep(self.store, self.clock, report)
-        return report
+        reports = []
+        for each in self.config.doors:
+            report = await examination.examine(self._running.installation, each)
+            await examination.keep(self.store, self.clock, each.name, report)
+            reports.append(report)
+        return reports
 
     async def stop(self) -> None:
         """End the upstream and its children, then the store; safe to call twice. Only `start` begins anew."""
@@ -151,8 +157,32 @@ class Door:
             running, self._running = self._running, None
             # The last one first; whatever one of them raises, the others are ended as well.
             ending.push_async_callback(self.store.close if running is None else running.stop)
-            ending.push_async_callback(self.upstream.stop)
+            ending.push_async_callback(self._stop_upstreams)
             ending.push_async_callback(self.fetcher.close)
+
+    async def _start_upstreams(self) -> None:
+        """Start the server behind each door, all at once.
+
+        Raises:
+            StartError: one of them cannot be used; if there are several doors, it names the door.
+        """
+        outcomes = await asyncio.gather(*(each.start() for each in self.upstreams), return_exceptions=True)
+        for door, outcome in zip(self.config.doors, outcomes, strict=True):
+            if isinstance(outcome, StartError) and len(outcomes) > 1:
+                raise StartError(replace(outcome.problem, what=f"door {door.name}: {outcome.problem.what}"))
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _stop_upstreams(self) -> None:
+        """Stop all of them; whatever one raises does not keep the rest from stopping."""
+        async with AsyncExitStack() as ending:
+            for each in self.upstreams:
+                ending.push_async_callback(each.stop)
+
+    @property
+    def upstream(self) -> Upstream:
+        """The server behind the first door."""
+        return self.upstreams[0]
 
     def drain(self) -> None:
         """End standing streams, so that a server that is stopping need not wait for them."""
@@ -195,3 +225,22 @@ class Door:
         self.drain()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def upstreams_for(config: Config, app: object, made: Upstream | None) -> tuple[Upstream, ...]:
+    """Return the upstream of each door.
+
+    Raises:
+        ConfigError, StartError: as for `upstream_for`; or a server is given, but the settings have several doors.
+    """
+    if (app is not None or made is not None) and len(config.doors) > 1:
+        raise ConfigError([_NO_DOOR_FOR_IT])
+    host = urlsplit(public_origin(config)).netloc
+    return tuple(upstream_for(each, app, made, public_host=host) for each in config.doors)
+
+
+_NO_DOOR_FOR_IT = Problem(
+    "a server is given, but the settings have several doors",
+    "Nothing says which of the doors it belongs to.",
+    "Name the server as the `target` of its door, in the table [doors.NAME].",
+)

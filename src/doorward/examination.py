@@ -5,13 +5,11 @@ Ties the doctor to an installation; neither knows the other.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import msgspec
 
 from doorward.clock import Clock
 from doorward.config.addresses import mcp_url
-from doorward.config.model import Config
+from doorward.config.model import DoorSettings
 from doorward.doctor.engine.requests import Request
 from doorward.doctor.engine.run import Report
 from doorward.doctor.own_door import OwnDoor, examine_own
@@ -20,39 +18,38 @@ from doorward.edge.client_address import ClientAddresses
 from doorward.endpoints.arrival import PROOF_HEADER, Arrival
 from doorward.endpoints.well_known import encoded
 from doorward.errors import Conflict
-from doorward.keys.ring import Keys
-from doorward.oauth.policy import Policy
+from doorward.installation import Installation
 from doorward.paths import ARRIVAL
 from doorward.records.changes import Change, Insert, Replace
 from doorward.records.doors import DoorExamination
 from doorward.storage.port import Store
 
 
-async def examine(config: Config, policy: Policy, keys: Keys, clock: Clock) -> Report:
-    """Ask the public URL of the door."""
-    return await examine_own(own_door(config, policy, keys, clock))
+async def examine(here: Installation, door: DoorSettings) -> Report:
+    """Ask the public URL of a door."""
+    return await examine_own(own_door(here, door))
 
 
-def own_door(config: Config, policy: Policy, keys: Keys, clock: Clock) -> OwnDoor:
-    """Return what the server knows of its door."""
-    proof = Arrival(keys.sealer("arrival"), clock, ClientAddresses(config.trusted_proxies).trusts).proof()
+def own_door(here: Installation, door: DoorSettings) -> OwnDoor:
+    """Return what the server knows of a door."""
+    policy, trusts = here.policy, ClientAddresses(here.config.trusted_proxies).trusts
+    proof = Arrival(here.keys.sealer("arrival"), here.clock, trusts).proof()
     made_up = "Bearer doorward-check-made-up"
     return OwnDoor(
-        url=mcp_url(config),
+        url=mcp_url(here.config, door),
         origin=policy.issuer,
         arrival=Request("GET", policy.issuer + ARRIVAL, {PROOF_HEADER: proof, "authorization": made_up}),
-        documents=encoded(policy) if config.auth == "oauth" else {},
-        with_sign_in=config.auth == "oauth",
+        documents=encoded(policy) if door.auth == "oauth" else {},
+        with_sign_in=door.auth == "oauth",
     )
 
 
-async def keep(store: Store, clock: Clock, report: Report) -> None:
-    """Keep a report as the newest of its door.
+async def keep(store: Store, clock: Clock, name: str, report: Report) -> None:
+    """Keep a report as the newest of the door of this name.
 
     Raises:
         Unavailable: the store cannot keep it.
     """
-    name = urlsplit(report.url).path.strip("/") or "root"
     found = DoorExamination(
         name=name, url=report.url, examined_at=clock.now(), report=msgspec.json.encode(as_json(report))
     )

@@ -5,7 +5,7 @@ It exists between start and stop. `Door` in `app.py` opens the installation and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from doorward.administration.operation import Administration
@@ -61,7 +61,7 @@ class Server:
         self.doors = _built(installation, upstreams, services)
         self.answers = Answers()
         self.router = Router(self._table(process))
-        self.doors_by_path = _by_path(self.doors, self.router)
+        self.doors_by_path = _by_path(self.doors.values(), self.router)
         self._request_ids = RequestIds(installation.entropy.random_bytes(6))
 
     def begin(self) -> None:
@@ -94,7 +94,7 @@ class Server:
         arrival = Arrival(here.keys.sealer("arrival"), here.clock, self._addresses.trusts)
         yield from operation.routes(here.plain_store, here.keys, arrival, self._metrics(process))
         yield from administration.routes(Administration.of(here), here.last_used)
-        if here.config.auth == "oauth":  # without it, there is nothing to sign in to
+        if any(each.auth == "oauth" for each in here.config.doors):  # otherwise, there is nothing to sign in to
             rendering = Pages(here.policy.issuer)
             limits = RequestLimits(here.config, here.clock, self._addresses.of_scope)
             yield from authorization_server.routes(authority, limits, here.hooks, rendering.error)
@@ -104,11 +104,9 @@ class Server:
         here = self.installation
         if not here.config.metrics_from:
             return None
-        (door,) = self.doors
         counts = Counts(
             started_at=here.clock.now(),
-            requests=door.counts.requests,
-            standing=lambda: door.counts.standing,
+            doors={name: door.counts for name, door in self.doors.items()},
             answers=self.answers.counted,
             audit=here.audit,
             authority=self.authority,
@@ -140,7 +138,7 @@ class Server:
 
     def drain(self) -> None:
         """End standing streams, so that a process that is stopping need not wait for them."""
-        for door in self.doors:
+        for door in self.doors.values():
             door.drain()
 
     async def stop(self) -> None:
@@ -155,13 +153,16 @@ def own_first_segments(router: Router, door_paths: Iterable[str]) -> frozenset[s
     return frozenset(first_segment(path) for path in router.paths if not path.startswith(below_a_door))
 
 
-def _built(installation: Installation, upstreams: Sequence[Upstream], services: DoorServices) -> tuple[McpDoor, ...]:
+def _built(installation: Installation, upstreams: Sequence[Upstream], services: DoorServices) -> dict[str, McpDoor]:
+    """Return each door by its name, in front of its upstream."""
     config = installation.config
-    (upstream,) = upstreams
-    return (McpDoor(settings=config, resource=resource_of(config), upstream=upstream, services=services),)
+    return {
+        each.name: McpDoor(settings=each, resource=resource_of(config, each), upstream=upstream, services=services)
+        for each, upstream in zip(config.doors, upstreams, strict=True)
+    }
 
 
-def _by_path(doors: Sequence[McpDoor], router: Router) -> Mapping[str, McpDoor]:
+def _by_path(doors: Collection[McpDoor], router: Router) -> Mapping[str, McpDoor]:
     found: dict[str, McpDoor] = {}
     reserved = own_first_segments(router, [path for door in doors for path in door.paths])
     for door in doors:

@@ -35,8 +35,3 @@ def test_the_settings_of_many_doors_are_checked(at, tmp_path, capsys):
     (tmp_path / "doorward.toml").write_text(DOORS + "pth = 1\n")
     assert run(["config", "check"]) == 2
     assert "doors.b.pth in doorward.toml: there is no such setting" in capsys.readouterr().err
-
-
-def test_doors_that_would_be_missing_are_not_left_out_silently(at, tmp_path):
-    (tmp_path / "doorward.toml").write_text(DOORS)
-    assert "has 2 doors, and one process serves one door so far" in at("serve", code=2)

@@ -1,6 +1,7 @@
 """What a person reads when a door opens."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ TARGET = PythonTarget("/srv/weather.py")
 
 
 def shown(config: Config, *, password: str | None = None, new: bool = False, colour: bool = False) -> str:
-    return render(config, mcp_url=URL, owner_password=password, owner_is_new=new, colour=colour)
+    return render(config, doors=[(URL, config.doors[0])], owner_password=password, owner_is_new=new, colour=colour)
 
 
 def test_a_password_that_was_made_is_shown():
@@ -80,3 +81,20 @@ def test_colour_only_where_it_is_asked_for():
 )
 def test_a_server_gets_a_short_name(target, name):
     assert server_name(target) == name
+
+
+def test_several_doors_are_shown_with_their_urls_and_can_all_be_pasted():
+    base = Config(target=TARGET)
+    here, there = (replace(base.doors[0], name=name, path=f"/{name}/mcp") for name in ("here", "there"))
+    config = Config(doors=(here, replace(there, auth="token")))
+    urls = {each.name: f"https://mcp.example.com{each.path}" for each in config.doors}
+    doors = [(urls[each.name], each) for each in config.doors]
+    text = render(config, doors=doors, owner_password="abcd-efgh", owner_is_new=True, colour=False)
+    lines = [line.strip() for line in text.splitlines()]
+    assert f"MCP URL   {urls['here']}" in lines
+    assert f"MCP URL   {urls['there']}  (header token)" in lines
+    assert f"claude mcp add --transport http here {urls['here']}" in lines
+    assert "as owner with the password abcd-efgh" in text
+    vscode, cursor = (json.loads(line) for line in lines if line.startswith("{"))
+    assert {name: each["url"] for name, each in vscode["servers"].items()} == urls
+    assert {name: "headers" in each for name, each in cursor["mcpServers"].items()} == {"here": False, "there": True}

@@ -54,16 +54,20 @@ async def test_requests_answers_grants_and_sign_ins_are_counted_by_words_of_ours
         page = await metrics(w)
         counted = samples(page)
     assert page.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert counted['doorward_requests_total{outcome="served",status="2xx",era="legacy",reason=""}'] == 2
-    assert counted['doorward_requests_total{outcome="refused",status="4xx",era="",reason="no_token"}'] == 1
-    assert counted['doorward_requests_total{outcome="refused",status="4xx",era="",reason="malformed_token"}'] == 1
-    assert counted['doorward_requests_total{outcome="refused",status="4xx",era="",reason="origin"}'] == 1
+    assert counted['doorward_requests_total{door="mcp",outcome="served",status="2xx",era="legacy",reason=""}'] == 2
+    refused = 'doorward_requests_total{{door="mcp",outcome="refused",status="4xx",era="",reason="{}"}}'
+    assert counted[refused.format("no_token")] == 1
+    assert (
+        counted['doorward_requests_total{door="mcp",outcome="refused",status="4xx",era="",reason="malformed_token"}']
+        == 1
+    )
+    assert counted[refused.format("origin")] == 1
     assert counted['doorward_token_requests_granted_total{grant_type="authorization_code"}'] == 1
     assert counted['doorward_sign_ins_total{outcome="ok"}'] == 1
     assert counted['doorward_answers_total{endpoint="/token",method="POST",status="2xx"}'] == 1
     assert counted['doorward_answers_total{endpoint="/token",method="other",status="4xx"}'] == 1
     assert counted['doorward_answers_total{endpoint="other",method="GET",status="4xx"}'] == 1
-    assert counted["doorward_open_streams"] == 0
+    assert counted['doorward_open_streams{door="mcp"}'] == 0
     assert "process_start_time_seconds" in counted
     for chosen_by_a_stranger in ("stranger", "BREW", "evil", client_id):
         assert chosen_by_a_stranger not in page.text
@@ -112,12 +116,12 @@ async def test_an_empty_list_switches_it_off(tmp_path):
 
 async def test_each_of_several_workers_names_itself(tmp_path):
     async with world(tmp_path, worker_id="0a1b2c3d") as w:
-        assert samples(await metrics(w))['doorward_open_streams{worker="0a1b2c3d"}'] == 0
+        assert samples(await metrics(w))['doorward_open_streams{door="mcp",worker="0a1b2c3d"}'] == 0
 
 
 async def test_the_door_without_sign_in_is_counted_too(tmp_path):
     async with world(tmp_path, auth="none", allow_public_without_auth=True) as w:
         await w.call(None)
         assert samples(await metrics(w))[
-            'doorward_requests_total{outcome="served",status="2xx",era="legacy",reason=""}'
+            'doorward_requests_total{door="mcp",outcome="served",status="2xx",era="legacy",reason=""}'
         ]

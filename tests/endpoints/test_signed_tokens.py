@@ -176,7 +176,7 @@ async def test_no_verifier_of_access_tokens_mistakes_the_statement_for_one(tmp_p
     async with world(tmp_path, app=target, upstream_identity="jwt", access_token_format="jwt") as w:
         client_id = (await w.register())["client_id"]
         token = (await w.redeem(client_id, await w.code(client_id))).json()["access_token"]
-        _, line = w.door._running.doors[0].identity.header(
+        _, line = w.door._running.doors["mcp"].identity.header(
             Caller("owner", client_id, ("mcp",), RESOURCE, ISSUER, None, "t")
         )
         of_token, of_statement = jwt.get_unverified_header(token), jwt.get_unverified_header(line)
@@ -270,7 +270,7 @@ def test_callers_that_come_and_go_do_not_fill_the_memory(monkeypatch):
 
 async def test_a_remote_upstream_is_addressed_by_its_url(tmp_path):
     async with world(tmp_path, app="http://127.0.0.1:9/up/mcp", upstream_identity="jwt") as w:
-        identity = w.door._running.doors[0].identity
+        identity = w.door._running.doors["mcp"].identity
         _, line = identity.header(Caller("ann", "c1", (), RESOURCE, ISSUER, None, "t1"))
         assert (await verified(w, line.decode(), identity_audience("http://127.0.0.1:9/up/mcp"), IDENTITY))[
             "sub"

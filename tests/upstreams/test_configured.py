@@ -46,7 +46,7 @@ def test_headers_for_an_upstream_that_gets_no_request_are_a_fault(tmp_path, argu
 
 def test_settings_that_no_rule_has_seen_are_checked_as_well():
     with pytest.raises(ConfigError):
-        upstream_for(Config(target=PythonTarget("server.py", None), upstream_headers=HEADERS))
+        upstream_for(Config(target=PythonTarget("server.py", None), upstream_headers=HEADERS), public_host="")
 
 
 @pytest.mark.parametrize("arguments", [{"app": URL}, {"target": URL}])
@@ -61,10 +61,10 @@ def test_headers_for_a_remote_server_are_used(tmp_path, arguments):
 )
 def test_an_upstream_is_named_after_the_path_of_its_door_and_not_after_its_address(target):
     config = Config(target=target, public_url="https://mcp.example.com", path="/files/mcp")
-    assert upstream_for(config).name == "The MCP server behind /files/mcp"
+    assert upstream_for(config, public_host="mcp.example.com").name == "The MCP server behind /files/mcp"
 
 
 def test_a_door_without_such_headers_takes_any_upstream(tmp_path):
     own = HttpUpstream(URL, timeout_seconds=1)
     assert door(tmp_path, upstream=own).upstream is own
-    assert isinstance(upstream_for(Config(target=UrlTarget(URL))), HttpUpstream)
+    assert isinstance(upstream_for(Config(target=UrlTarget(URL)), public_host=""), HttpUpstream)

@@ -5,35 +5,52 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
-from doorward.config.model import CommandTarget, Config, PythonTarget, Target, UrlTarget
+from doorward.config.model import AuthMode, CommandTarget, Config, DoorSettings, PythonTarget, Target, UrlTarget
 from doorward.login.local import OWNER
 
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
-def render(config: Config, *, mcp_url: str, owner_password: str | None, owner_is_new: bool, colour: bool) -> str:
-    """Return what a person at a terminal sees when the door opens.
+Doors = Sequence[tuple[str, DoorSettings]]
+"""Each door with the URL that clients are given."""
+
+
+def render(config: Config, *, doors: Doors, owner_password: str | None, owner_is_new: bool, colour: bool) -> str:
+    """Return what a person at a terminal sees when the doors open.
 
     `owner_password` is shown only when it was made at this start, that is, when nobody configured it.
     """
     made = owner_password if owner_password != config.owner_password else None
     bold, dim, end = (_BOLD, _DIM, _PLAIN) if colour else ("", "", "")
-    lines = ["", f"  MCP URL   {bold}{mcp_url}{end}"]
-    sign_in = _sign_in(config, made, owner_is_new=owner_is_new, marks=(bold, end))
+    lines = ["", *(f"  {'MCP URL':8}  {bold}{url}{end}{_remark(door, doors)}" for url, door in doors)]
+    sign_in = _sign_in(_auth(config), made, owner_is_new=owner_is_new, marks=(bold, end))
     lines += [f"  {label:8}  {line}" for label, line in zip(("Sign in", ""), sign_in, strict=False)]
-    lines += ["", *_snippets(server_name(config.target), mcp_url, header=config.auth == "token", marks=(dim, end))]
+    lines += ["", *_snippets(doors, marks=(dim, end))]
     lines += ["", *(f"  {line}" for line in _next(config)), ""]
     return "\n".join(lines)
 
 
-def _sign_in(config: Config, made: str | None, *, owner_is_new: bool, marks: tuple[str, str]) -> list[str]:
+def _remark(door: DoorSettings, doors: Doors) -> str:
+    if len(doors) == 1 or door.auth == "oauth":
+        return ""
+    return "  (header token)" if door.auth == "token" else "  (no sign-in)"
+
+
+def _auth(config: Config) -> AuthMode:
+    """Return the most that any door asks of a person."""
+    asked = {each.auth for each in config.doors}
+    return "oauth" if "oauth" in asked else "token" if "token" in asked else "none"
+
+
+def _sign_in(auth: AuthMode, made: str | None, *, owner_is_new: bool, marks: tuple[str, str]) -> list[str]:
     bold, end = marks
-    if config.auth == "none":
+    if auth == "none":
         return ["not needed: anybody who reaches this address can call every tool"]
-    if config.auth == "token":
+    if auth == "token":
         return ["with a header token: doorward tokens create --name NAME"]
     if made:
         return [f"as {bold}{OWNER}{end} with the password {bold}{made}{end}", "(shown only now; it is not stored)"]
@@ -42,32 +59,35 @@ def _sign_in(config: Config, made: str | None, *, owner_is_new: bool, marks: tup
     return [f"as {bold}{OWNER}{end} with its password (forgotten: doorward users password {OWNER})"]
 
 
-def _snippets(name: str, mcp_url: str, *, header: bool, marks: tuple[str, str]) -> list[str]:
+def _snippets(doors: Doors, *, marks: tuple[str, str]) -> list[str]:
     dim, end = marks
-    authorization = {"Authorization": "Bearer TOKEN"}
-    claude = f"claude mcp add --transport http {name} {mcp_url}"
-    entry: dict[str, object] = {"url": mcp_url}
-    if header:
-        claude += " --header 'Authorization: Bearer TOKEN'"
-        entry["headers"] = authorization
-    vscode = {"servers": {name: {"type": "http", **entry}}}
-    cursor = {"mcpServers": {name: entry}}
+    claude: list[str] = []
+    entries: dict[str, dict[str, object]] = {}
+    for url, door in doors:
+        name = server_name(door.target) if len(doors) == 1 else door.name
+        command, entry = f"claude mcp add --transport http {name} {url}", dict[str, object](url=url)
+        if door.auth == "token":
+            command += " --header 'Authorization: Bearer TOKEN'"
+            entry["headers"] = {"Authorization": "Bearer TOKEN"}
+        claude.append(command)
+        entries[name] = entry
+    vscode = {"servers": {name: {"type": "http", **entry} for name, entry in entries.items()}}
     return [
         f"  {dim}Claude Code{end}",
-        f"    {claude}",
+        *(f"    {command}" for command in claude),
         f"  {dim}VS Code, .vscode/mcp.json{end}",
         f"    {json.dumps(vscode)}",
         f"  {dim}Cursor, .cursor/mcp.json{end}",
-        f"    {json.dumps(cursor)}",
+        f"    {json.dumps({'mcpServers': entries})}",
     ]
 
 
 def _next(config: Config) -> list[str]:
-    if config.auth == "none":
+    if _auth(config) == "none":
         return []
     place = "" if config.data_dir.name == ".doorward" else f" --data-dir {shlex.quote(str(config.data_dir))}"
     lines = [f"A token for a script:        doorward tokens create --name NAME{place}"]
-    if config.auth == "oauth":
+    if _auth(config) == "oauth":
         lines += [
             f"A client without sign-up:    doorward clients add --preset claude{place}",
             f"Another person:              doorward users add NAME{place}",

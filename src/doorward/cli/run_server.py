@@ -142,19 +142,20 @@ def announce_start(door: Door, origins: Mapping[str, str]) -> None:
     """Print the first screen, and log that the door serves and what its place may be lacking."""
     from doorward.cli.first_start import render
 
-    url = mcp_url(door.config)
     if sys.stdout.isatty() or door.owner.created:
         text = render(
             door.config,
-            mcp_url=url,
+            doors=[(mcp_url(door.config, each), each) for each in door.config.doors],
             owner_password=door.owner.generated_password,
             owner_is_new=door.owner.created,
             colour=sys.stdout.isatty(),
         )
         print(text, flush=True)
-    if url.startswith("https:") and not door.config.trusted_proxies:
+    if door.policy.issuer.startswith("https:") and not door.config.trusted_proxies:
         log(LOGGER, logging.WARNING, "all_clients_share_the_proxy_s_address", **_WITHOUT_TRUSTED_PROXIES)
-    log(LOGGER, logging.INFO, "serving", url=url, auth=door.config.auth, pid=os.getpid(), settings=len(origins))
+    for each in door.config.doors:
+        facts = {"url": mcp_url(door.config, each), "door": each.name, "auth": each.auth}
+        log(LOGGER, logging.INFO, "serving", **facts, pid=os.getpid(), settings=len(origins))
 
 
 class DoorServer(uvicorn.Server):

@@ -21,22 +21,27 @@ async def look(door: Door) -> None:
     from doorward.doctor.report.formats import as_lines
 
     try:
-        report = await door.examine()
+        reports = await door.examine()
     except StorageError as error:
         log(LOGGER, logging.WARNING, "self_check_failed", detail=str(error))
         return
     except Exception:
         LOGGER.exception("bug")  # nobody waits for this task: without this line it would end unseen
         return
-    if report.findings and sys.stdout.isatty():
-        print("\n".join(as_lines(report)), flush=True)
-    for finding in report.findings:
-        log(LOGGER, logging.WARNING, "finding", rule=finding.rule, summary=finding.summary, fix=finding.fix)
-    # Only the app itself can tell this: from outside a path with nothing behind it looks like a door that is closed.
-    problem = getattr(door.upstream, "problem", None)
-    if problem is not None:
-        if sys.stdout.isatty():
-            print(problem, flush=True)
-        log(LOGGER, logging.WARNING, "finding", rule="", summary=problem.what, fix=problem.fix)
-    findings = len(report.findings) + (problem is not None)
-    log(LOGGER, logging.INFO, "self_check", findings=findings, more="doorward doors list")
+    for settings, upstream, report in zip(door.config.doors, door.upstreams, reports, strict=True):
+        if report.findings and sys.stdout.isatty():
+            print("\n".join(as_lines(report)), flush=True)
+        for finding in report.findings:
+            _log_finding(settings.name, finding.rule, finding.summary, finding.fix)
+        # Only the app itself knows this: from outside, a path with nothing behind it looks like a door that is closed.
+        problem = getattr(upstream, "problem", None)
+        if problem is not None:
+            if sys.stdout.isatty():
+                print(problem, flush=True)
+            _log_finding(settings.name, "", problem.what, problem.fix)
+        findings = len(report.findings) + (problem is not None)
+        log(LOGGER, logging.INFO, "self_check", door=settings.name, findings=findings, more="doorward doors list")
+
+
+def _log_finding(door: str, rule: str, summary: str, fix: str) -> None:
+    log(LOGGER, logging.WARNING, "finding", door=door, rule=rule, summary=summary, fix=fix)

@@ -62,7 +62,6 @@ def command(ctx: click.Context, /, target: tuple[str, ...], **values: Any) -> No
     Every option can also be set in doorward.toml or as DOORWARD_*; an option wins over both.
     """
     from doorward.config.load import load_here
-    from doorward.errors import ConfigError, Problem
 
     started: tuple[str, ...] | None = ctx.meta.get("doorward.command")
     if len(target) > 1 or (target and started is not None):
@@ -71,9 +70,6 @@ def command(ctx: click.Context, /, target: tuple[str, ...], **values: Any) -> No
     values["target"] = started if started is not None else next(iter(target), None)
     values["allow_public_without_auth"] = values["allow_public_without_auth"] or None
     loaded = load_here(values, needs_target=True)
-    if len(loaded.config.doors) > 1:
-        what = f"{loaded.file} has {len(loaded.config.doors)} doors, and one process serves one door so far"
-        raise ConfigError([Problem(what, "The others would be missing.", "Use one file for each door.", "doors")])
     # Only now what takes time to import: a mistake in the settings is answered at once.
     from doorward.cli.run_server import configure_logs, run
 

@@ -23,9 +23,14 @@ def public_origin(config: Config, *, port: int | None = None) -> str:
     return f"http://{host.lower()}" if number in _UNSPELLED_PORTS else f"http://{host.lower()}:{number}"
 
 
-def mcp_url(config: Config, *, port: int | None = None) -> str:
-    """Return the URL that a client is given."""
-    return public_origin(config, port=port) + config.path
+def mcp_url(config: Config, door: DoorSettings | None = None) -> str:
+    """Return the URL of a door that a client is given; without one, that of the default door, or of the first."""
+    return public_origin(config) + (door or default_door(config)).path
+
+
+def default_door(config: Config) -> DoorSettings:
+    """Return the door that is meant if none is named; without a setting for it, the first."""
+    return next((each for each in config.doors if each.name == config.default_door), config.doors[0])
 
 
 def resource_of(config: Config, door: DoorSettings | None = None) -> Resource:

@@ -19,7 +19,7 @@ from itertools import count
 from typing import Any
 
 from doorward.config.header_rules import header_lines
-from doorward.config.model import Config
+from doorward.config.model import DoorFields
 from doorward.door import replies
 from doorward.door.bearer import Authenticator
 from doorward.door.body import ClientGone
@@ -53,7 +53,7 @@ LOGGER = logging.getLogger("doorward.door")
 class McpDoor:
     """The ASGI application of one door; the router hands it the requests for `paths`."""
 
-    def __init__(self, *, settings: Config, resource: Resource, upstream: Upstream, services: DoorServices) -> None:
+    def __init__(self, *, settings: DoorFields, resource: Resource, upstream: Upstream, services: DoorServices) -> None:
         self.paths = owned_paths(settings.path)
         """The decoded request paths that belong to this door."""
         self.counts = DoorCounts()
@@ -200,12 +200,12 @@ class McpDoor:
             await part.reply.end_if_begun(replies.upstream_fault_body(error, upstream=name, rpc_id=rpc_id))
 
 
-def _sorter(settings: Config) -> HeaderSorter:
+def _sorter(settings: DoorFields) -> HeaderSorter:
     replaced = [name for name, _ in header_lines(settings.upstream_headers or "")]
     return HeaderSorter(settings.token_header, forwarded=settings.forward_headers, replaced=replaced)
 
 
-def _guard(settings: Config, services: DoorServices) -> Guard:
+def _guard(settings: DoorFields, services: DoorServices) -> Guard:
     return Guard(
         services.policy.issuer,
         listens_on=services.listens_on,
@@ -214,7 +214,7 @@ def _guard(settings: Config, services: DoorServices) -> Guard:
     )
 
 
-def _operations(settings: Config, resource: Resource) -> OperationScopes | None:
+def _operations(settings: DoorFields, resource: Resource) -> OperationScopes | None:
     """Return the scopes of single operations; None where all have the same."""
     operations = OperationScopes(
         resource.scopes, tools=settings.tool_scopes, methods=settings.method_scopes, implies=settings.scope_implies
@@ -223,7 +223,7 @@ def _operations(settings: Config, resource: Resource) -> OperationScopes | None:
 
 
 def _identity(
-    settings: Config, resource: Resource, upstream: Upstream, services: DoorServices
+    settings: DoorFields, resource: Resource, upstream: Upstream, services: DoorServices
 ) -> UpstreamIdentity | None:
     """Return what states to the upstream who is calling; None where it is not told."""
     if settings.upstream_identity != "jwt" or services.sign is None:

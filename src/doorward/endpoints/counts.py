@@ -6,13 +6,28 @@ Counting itself is an addition where the thing happens; here it is only read.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Protocol
 
 from doorward.audit.log import AuditLog
 from doorward.authority.authority import Authority
 from doorward.endpoints.metrics import Family, status_class
+
+
+class DoorCounted(Protocol):
+    """What one door has counted."""
+
+    @property
+    def requests(self) -> Mapping[tuple[str, int, str, str], int]:
+        """How they ended, status, era, and the reason of a refusal."""
+        ...
+
+    @property
+    def standing(self) -> int:
+        """How many standing streams are open."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +35,8 @@ class Counts:
     """The counts of one process."""
 
     started_at: int
-    requests: Mapping[tuple[str, int, str, str], int]
-    """At the door: how they ended, status, era, and the reason of a refusal."""
-    standing: Callable[[], int]
+    doors: Mapping[str, DoorCounted]
+    """By the name of the door."""
     answers: Mapping[tuple[str, str, str], int]
     """Of everything else: endpoint, method and status."""
     audit: AuditLog
@@ -39,16 +53,7 @@ class Counts:
         yield Family(
             "process_start_time_seconds", "gauge", "When the door was opened, in Unix time.", [({}, self.started_at)]
         )
-        yield Family(
-            "doorward_requests_total",
-            "counter",
-            "Requests at the door, by how they ended.",
-            [
-                ({"outcome": outcome, "status": status_class(status), "era": era, "reason": reason}, count)
-                for (outcome, status, era, reason), count in sorted(self.requests.items())
-            ],
-        )
-        yield Family("doorward_open_streams", "gauge", "Standing streams that are open.", [({}, self.standing())])
+        yield from self._of_doors()
         yield Family(
             "doorward_answers_total",
             "counter",
@@ -69,4 +74,31 @@ class Counts:
             "counter",
             "Sign-ins of people, by how they ended.",
             [({"outcome": name}, count) for name, count in sorted(self.audit.sign_ins.items())],
+        )
+
+    def _of_doors(self) -> Iterator[Family]:
+        yield Family(
+            "doorward_requests_total",
+            "counter",
+            "Requests at each door, by how they ended.",
+            [
+                (
+                    {
+                        "door": name,
+                        "outcome": outcome,
+                        "status": status_class(status),
+                        "era": era,
+                        "reason": reason,
+                    },
+                    count,
+                )
+                for name, door in self.doors.items()
+                for (outcome, status, era, reason), count in sorted(door.requests.items())
+            ],
+        )
+        yield Family(
+            "doorward_open_streams",
+            "gauge",
+            "Standing streams that are open.",
+            [({"door": name}, door.standing) for name, door in self.doors.items()],
         )

@@ -14,7 +14,7 @@ class DoorExamination(Record, frozen=True, kw_only=True):
     key_field: ClassVar[str] = "name"
 
     name: str
-    """The path of the door without its slashes; `root` for the door at the root."""
+    """The name of the door in the settings."""
     url: str
     examined_at: int
     report: bytes

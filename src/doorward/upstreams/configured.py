@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from doorward.config.addresses import public_origin
 from doorward.config.header_rules import NO_REQUEST_TO_ADD_TO
-from doorward.config.model import CommandTarget, Config, PythonTarget, UrlTarget
+from doorward.config.model import CommandTarget, DoorFields, PythonTarget, UrlTarget
 from doorward.errors import ConfigError, Problem
 from doorward.upstreams.asgi.python_target import as_asgi, load_target
 from doorward.upstreams.asgi.upstream import AsgiUpstream
@@ -14,52 +11,51 @@ from doorward.upstreams.http.upstream import HttpUpstream
 from doorward.upstreams.port import Upstream
 
 
-def upstream_for(config: Config, app: object = None, made: Upstream | None = None) -> Upstream:
+def upstream_for(door: DoorFields, app: object = None, made: Upstream | None = None, *, public_host: str) -> Upstream:
     """Return the upstream of a door, and import the user's module for a Python target.
 
     `app` is a server, an ASGI app or the URL of a remote server, and stands for the target of the settings. `made` is
-    an upstream that exists already.
+    an upstream that exists already. `public_host` is the `Host` that an app in this process sees.
 
     Raises:
         ConfigError, StartError: the target cannot be used, or a setting has no effect with it; says why.
     """
-    is_url = isinstance(app, str) or (app is None and isinstance(config.target, UrlTarget))
-    if config.upstream_headers is not None and (made is not None or not is_url):
+    is_url = isinstance(app, str) or (app is None and isinstance(door.target, UrlTarget))
+    if door.upstream_headers is not None and (made is not None or not is_url):
         fault = NO_REQUEST_TO_ADD_TO
         raise ConfigError([Problem(fault.what, fault.why, fault.fix, "Door(upstream_headers=...)")])
     if made is not None:
         return made
-    return _of_target(config) if app is None else _around(app, config)
+    return _of_target(door, public_host) if app is None else _around(app, door, public_host)
 
 
-def _of_target(config: Config) -> Upstream:
-    match config.target:
+def _of_target(door: DoorFields, public_host: str) -> Upstream:
+    match door.target:
         case UrlTarget(url):
-            return HttpUpstream.configured(url, config, name=_name(config))
+            return HttpUpstream.configured(url, door, name=_name(door))
         case CommandTarget(arguments):
             from doorward.upstreams.stdio.upstream import StdioUpstream
 
             return StdioUpstream(
                 arguments,
-                name=_name(config),
-                timeout_seconds=config.upstream_timeout_seconds,
-                session_idle_seconds=config.stdio_session_idle_seconds,
-                max_sessions=config.stdio_sessions_limit,
-                unread_limit_bytes=config.stdio_unread_limit_bytes,
+                name=_name(door),
+                timeout_seconds=door.upstream_timeout_seconds,
+                session_idle_seconds=door.stdio_session_idle_seconds,
+                max_sessions=door.stdio_sessions_limit,
+                unread_limit_bytes=door.stdio_unread_limit_bytes,
             )
         case PythonTarget(location, name):
-            return _around(load_target(location, name), config)
+            return _around(load_target(location, name), door, public_host)
         case None:
             raise TypeError("a door needs something to stand in front of")
 
 
-def _around(target: object, config: Config) -> Upstream:
+def _around(target: object, door: DoorFields, public_host: str) -> Upstream:
     if isinstance(target, str):
-        return HttpUpstream.configured(target, config, name=_name(config))
-    app, _ = as_asgi(target, config.path)
-    public_host = urlsplit(public_origin(config)).netloc
-    return AsgiUpstream(app, path=config.path, public_host=public_host, name=_name(config))
+        return HttpUpstream.configured(target, door, name=_name(door))
+    app, _ = as_asgi(target, door.path)
+    return AsgiUpstream(app, path=door.path, public_host=public_host, name=_name(door))
 
 
-def _name(config: Config) -> str:
-    return f"The MCP server behind {config.path}"
+def _name(door: DoorFields) -> str:
+    return f"The MCP server behind {door.path}"

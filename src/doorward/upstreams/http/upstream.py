@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from doorward.config.header_rules import header_lines
-from doorward.config.model import Config
+from doorward.config.model import DoorFields
 from doorward.errors import ConfigError, Problem, UpstreamError
 from doorward.secret_shapes import mask_urls
 from doorward.upstreams.http.exchange import Exchange
@@ -93,10 +93,10 @@ class HttpUpstream:
         )
 
     @classmethod
-    def configured(cls, url: str, config: Config, *, name: str) -> HttpUpstream:
+    def configured(cls, url: str, settings: DoorFields, *, name: str) -> HttpUpstream:
         """Return the upstream at a URL with the limits and headers of the settings."""
-        headers = header_lines(config.upstream_headers or "")
-        return cls(url, timeout_seconds=config.upstream_timeout_seconds, name=name, headers=headers)
+        headers = header_lines(settings.upstream_headers or "")
+        return cls(url, timeout_seconds=settings.upstream_timeout_seconds, name=name, headers=headers)
 
     async def start(self) -> None:
         """Build the TLS context. An upstream that is down now may come up later, so nothing is connected yet."""
