@@ -27,6 +27,8 @@ request_id: contextvars.ContextVar[str] = contextvars.ContextVar("doorward_reque
 """The id of the request being served; also sent to the client as `X-Request-Id`."""
 trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("doorward_trace_id", default="")
 """The caller's own id of what the request belongs to (`traceparent`, W3C Trace Context)."""
+door_name: contextvars.ContextVar[str] = contextvars.ContextVar("doorward_door_name", default="")
+"""The door that serves the request; empty for the rest of the server."""
 
 _SECRETS = re.compile(
     rf"(?={SECRET_PATTERN})(.{{8}})[A-Za-z0-9_-]+"
@@ -54,6 +56,12 @@ def log(logger: logging.Logger, level: int, event: str, **fields: object) -> Non
         logger.log(level, event, extra={"fields": fields}, stacklevel=2)
 
 
+def _of_request() -> dict[str, str]:
+    """Return what every line about the request being served says of it."""
+    known = {"request_id": request_id.get(), "trace_id": trace_id.get(), "door": door_name.get()}
+    return {name: value for name, value in known.items() if value}
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object per line, for machines."""
 
@@ -65,10 +73,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
-        if current := request_id.get():
-            entry["request_id"] = current
-        if trace := trace_id.get():
-            entry["trace_id"] = trace
+        entry.update(_of_request())
         entry.update(getattr(record, "fields", {}))
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
@@ -80,11 +85,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Render the record."""
-        fields = dict(getattr(record, "fields", {}))
-        if current := request_id.get():
-            fields["request_id"] = current
-        if trace := trace_id.get():
-            fields["trace_id"] = trace
+        fields = {**getattr(record, "fields", {}), **_of_request()}
         parts = [
             time.strftime("%H:%M:%S", time.localtime(record.created)),
             f"{record.levelname.lower():7}",

@@ -48,6 +48,15 @@ def test_only_the_first_address_of_a_reason_is_kept(reason):
     told = []
     refusals = Refusals(told.append)
     for number in range(1000):
-        refusals.add(reason, f"192.0.2.{number % 250}")
+        refusals.add(reason, f"192.0.2.{number % 250}", door="mcp")
     refusals.tell()
-    assert [each.detail for each in told] == [{"count": "1000", "first_address": "192.0.2.0"}]
+    assert [each.detail for each in told] == [{"door": "mcp", "count": "1000", "first_address": "192.0.2.0"}]
+
+
+def test_each_door_has_an_entry_of_its_own():
+    told = []
+    refusals = Refusals(told.append)
+    for door in ("files", "time", "files"):
+        refusals.add(Reason.UNKNOWN_TOKEN, "192.0.2.7", door=door)
+    refusals.tell()
+    assert [(each.detail["door"], each.detail["count"]) for each in told] == [("files", "2"), ("time", "1")]

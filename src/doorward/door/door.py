@@ -41,7 +41,7 @@ from doorward.door.steps.identify import Identify
 from doorward.door.steps.permit import Permit
 from doorward.door.steps.read import Read
 from doorward.errors import Unavailable, UpstreamError, is_shutdown
-from doorward.logs import log, request_id, trace_id
+from doorward.logs import door_name, log, request_id, trace_id
 from doorward.oauth.errors import BearerError
 from doorward.oauth.operation_scopes import OperationScopes
 from doorward.oauth.policy import Resource
@@ -54,6 +54,7 @@ class McpDoor:
     """The ASGI application of one door; the router hands it the requests for `paths`."""
 
     def __init__(self, *, settings: DoorFields, resource: Resource, upstream: Upstream, services: DoorServices) -> None:
+        self.name = resource.name
         self.paths = owned_paths(settings.path)
         """The decoded request paths that belong to this door."""
         self.counts = DoorCounts()
@@ -98,10 +99,20 @@ class McpDoor:
         """End standing streams, so that a process that is stopping need not wait for them."""
         self._drain.set()
 
+    async def stop(self) -> None:
+        """Take the door away: answer 404 from now on, end standing streams, and stop the upstream.
+
+        Calls under way end as when their upstream fails: an event stream with an error for its request.
+        """
+        self._takes = ((_refuse_all, False),)
+        self.drain()
+        await self._upstream.stop()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
         identifier = f"{self._run}{next(self._numbers):06x}"
         request_id.set(identifier)
+        door_name.set(self.name)
         inbound = self._sorter.sort(scope["headers"])
         trace_id.set(trace_of(inbound))
         headers = [(b"x-request-id", identifier.encode("ascii"))]
@@ -157,7 +168,8 @@ class McpDoor:
         services, exchange = self._services, part.exchange
         if services.refusals is not None:
             forwarded_for = exchange.inbound.captured.get(b"x-forwarded-for")
-            services.refusals.add(reason, services.addresses.of(exchange.scope, forwarded_for))
+            address = services.addresses.of(exchange.scope, forwarded_for)
+            services.refusals.add(reason, address, door=self.name)
 
     async def _admit_bug(self, part: Part, identifier: str) -> None:
         self.counts.failed(part, "bug", 500)
@@ -198,6 +210,12 @@ class McpDoor:
             await replies.send_upstream_fault(send, headers, error, upstream=name, rpc_id=rpc_id)
         else:
             await part.reply.end_if_begun(replies.upstream_fault_body(error, upstream=name, rpc_id=rpc_id))
+
+
+def _refuse_all(exchange: Exchange) -> None:
+    """Stand in for every step of a door that was taken away. Raises `Refused`."""
+    del exchange
+    raise Refused(404, "There is no MCP server at this address any more.")
 
 
 def _sorter(settings: DoorFields) -> HeaderSorter:

@@ -18,24 +18,24 @@ EVENT = "door_refused"
 
 
 class Refusals:
-    """Counts the refusals of one process; there are only so many reasons."""
+    """Counts the refusals of one process; there are only so many doors and reasons."""
 
     def __init__(self, write: Callable[[AuditEvent], None]) -> None:
         self._write = write
-        self._counted: dict[str, tuple[int, str]] = {}
+        self._counted: dict[tuple[str, str], tuple[int, str]] = {}
 
-    def add(self, reason: str, address: str) -> None:
-        """Count one; of those of a reason, the address of the first is kept."""
+    def add(self, reason: str, address: str, *, door: str) -> None:
+        """Count one; of those of a reason at a door, the address of the first is kept."""
         if reason not in _ROUTINE:
-            count, first = self._counted.get(reason, (0, address))
-            self._counted[reason] = (count + 1, first)
+            count, first = self._counted.get((door, reason), (0, address))
+            self._counted[door, reason] = (count + 1, first)
 
     def tell(self) -> None:
         """Write down what was counted since the last time."""
         counted, self._counted = self._counted, {}
-        for reason, (count, address) in counted.items():
+        for (door, reason), (count, address) in counted.items():
             # No `refused` outcome: those are folded once more, and the counts would be lost.
-            detail = {"count": str(count), "first_address": address}
+            detail = {"door": door, "count": str(count), "first_address": address}
             self._write(AuditEvent(event=EVENT, outcome="denied", reason=reason, detail=detail))
 
     async def tell_regularly(self) -> None:
