@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 
 import pytest
-from world import ISSUER, PASSWORD, REDIRECT_URI, RESOURCE, World, echo_app, query_of
+from world import CALL, ISSUER, PASSWORD, REDIRECT_URI, RESOURCE, World, query_of
 
 from doorward import Door
 from doorward.clock import FixedClock
-from doorward.config.model import Config, DoorSettings
+from doorward.config.load import load
 from doorward.directory.clients import add_client
 from doorward.oauth.clients.new_client import NewClient
 
@@ -17,23 +17,36 @@ NOTES = f"{ISSUER}/notes/mcp"
 PROTECTED = "/.well-known/oauth-protected-resource"
 
 
+SETTINGS = """
+public_url = "https://mcp.example.com"
+
+[doors.mcp]
+path = "/mcp"
+target = "echo.py:echo_app"
+
+[doors.notes]
+target = "echo.py:echo_app"
+scopes = ["notes"]
+"""
+
+
 @asynccontextmanager
-async def two_doors(tmp_path, *, default_door="", **settings):
-    """Run the first of two doors; the authorization server is for both."""
-    first = DoorSettings(name="mcp", path="/mcp")
-    second = DoorSettings(name="notes", path="/notes/mcp", scopes=("notes",), target=None)
-    config = Config(
-        public_url=ISSUER,
-        data_dir=tmp_path / "data",
-        owner_password=PASSWORD,
-        doors=(first, second),
-        default_door=default_door,
-        **settings,
-    )
+async def two_doors(tmp_path, **settings):
+    """Run two doors, each with the server that answers with the headers it got."""
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "echo.py").write_text("from world import echo_app\n")
+    (tmp_path / "doorward.toml").write_text(SETTINGS)
+    given = {"data_dir": str(tmp_path / "data"), "owner_password": PASSWORD, **settings}
     clock = FixedClock()
-    door = Door(echo_app, config=config, clock=clock)
+    door = Door(config=load(given, {}, tmp_path).config, clock=clock)
     async with door.lifespan():
         yield World(door, clock)
+
+
+async def call(front, token, path):
+    async with front.browser() as http:
+        headers = {"accept": "application/json, text/event-stream", "authorization": f"Bearer {token}"}
+        return await http.post(path, json=CALL, headers=headers)
 
 
 async def tokens_for(front, client_id, resource):
@@ -54,10 +67,12 @@ async def test_the_page_names_the_door_and_the_token_is_for_that_door(tmp_path):
             code = query_of(await front.submit(browser, consent, decision="approve"))["code"]
         tokens = (await front.redeem(client_id, code)).json()
         assert tokens["scope"] == "notes"
-        refused = await front.call(tokens["access_token"])
-        assert refused.status_code == 401
-        assert f'resource_metadata="{ISSUER}{PROTECTED}/mcp"' in refused.headers["www-authenticate"]
-        assert (await front.call((await tokens_for(front, client_id, RESOURCE))["access_token"])).status_code == 200
+        other = await tokens_for(front, client_id, RESOURCE)
+        for own, foreign, token in (("/notes/mcp", "/mcp", tokens), ("/mcp", "/notes/mcp", other)):
+            assert (await call(front, token["access_token"], own)).status_code == 200
+            refused = await call(front, token["access_token"], foreign)
+            assert refused.status_code == 401
+            assert f'resource_metadata="{ISSUER}{PROTECTED}{foreign}"' in refused.headers["www-authenticate"]
 
 
 @pytest.mark.parametrize("resource", ["-", ISSUER, f"{ISSUER}/notes", "https://evil.example/mcp"])
