@@ -15,25 +15,26 @@ from doorward.doctor.checks import (
     access,
     answers,
     authorize,
-    behind_token,
     callbacks,
     catalogue,
+    changes,
     client_side,
-    dead_end,
     discovery,
-    later,
     metadata_documents,
     name_and_address,
     protocol,
     refresh,
     registration,
     repeat,
+    request_headers,
+    revocation,
     sessions,
     sign_in,
     streams,
     token,
     tool_calls,
     transport,
+    unanswered_initialize,
     versions,
 )
 from doorward.doctor.engine.check import Check, Finding, Picture
@@ -70,16 +71,16 @@ STAGES = (
     Stage("versions", "protocol versions", versions.CHECKS),
     Stage("sign_in", "sign-in", (sign_in.sign_in,)),
     Stage("access", "first call", (access.first_call,)),
-    Stage("protocol", "MCP in each era", (*protocol.CHECKS, *dead_end.CHECKS, *behind_token.CHECKS)),
+    Stage("protocol", "MCP in each era", (*protocol.CHECKS, *unanswered_initialize.CHECKS, *request_headers.CHECKS)),
     Stage("catalogue", "tools", (*catalogue.CHECKS, *tool_calls.CHECKS)),
     Stage("sessions", "sessions", sessions.CHECKS),
     Stage("streams", "streams", (*streams.CHECKS, *answers.CHECKS, sessions.farewell)),
     Stage("refresh", "refresh", (refresh.refresh,)),
     Stage("renewed", "the session after the refresh", (sessions.renewed,)),
     Stage("repeat", "repeated tries", repeat.CHECKS),
-    Stage("later", "change over time", later.CHECKS),
+    Stage("later", "change over time", (*changes.CHECKS, *revocation.CHECKS)),
 )
-_CLEANING = Stage("cleaning", "cleaning up", (later.give_back, registration.forget))
+_CLEANING = Stage("cleaning", "cleaning up", (revocation.give_back, registration.forget))
 
 
 @dataclass(frozen=True, slots=True)

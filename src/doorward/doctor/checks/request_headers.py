@@ -1,4 +1,4 @@
-"""What only a request with a token meets: rules on agents, on Accept and on the size of headers behind the sign-in.
+"""Rules on the headers of a request with a token: on its user agent, on Accept and on their size.
 
 Spec: RFC 9110 s10.1.5, s12.5.1; RFC 6585 s5
 """

@@ -1,20 +1,18 @@
-"""What changes with time: metadata and keys, and in the end the revocation of what the sign-in brought.
+"""Metadata and keys that change with time.
 
 Compares with what an earlier examination remembered, and with what this one saw when it began.
 
-Spec: RFC 7009 s2; RFC 8414 s3; RFC 7517 s5
+Spec: RFC 8414 s3; RFC 7517 s5
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from doorward.doctor.checks.access import keys_of, read_jwt
-from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
-from doorward.doctor.engine.messages import initialize
-from doorward.doctor.engine.own_client import revocation_request
-from doorward.doctor.engine.requests import Ask, Request, Response, Together
+from doorward.doctor.checks.access import keys_of
+from doorward.doctor.engine.check import Finding, Picture, Steps, found
+from doorward.doctor.engine.requests import Request, Together
 from doorward.doctor.network.links import urlsplit
 
 _FIXED = {
@@ -101,47 +99,4 @@ def keys(picture: Picture) -> Steps:
     return []
 
 
-def revocation(picture: Picture) -> Steps:
-    """Give the tokens of the sign-in back, and try the access token once more."""
-    if not picture.signed_in:
-        return []
-    access, is_jwt = (
-        str(picture.signed_in["access_token"]),
-        read_jwt(str(picture.signed_in["access_token"])) is not None,
-    )
-    pairs = yield from _revoke(picture)
-    if not pairs:
-        return []
-    refused = [pair for pair in pairs if pair[1].status != 200]  # noqa: PLR2004
-    if refused:
-        summary = "The revocation of a token is refused, so a sign-in cannot be ended."
-        return [found("RS-02", summary, seen(*refused[0]), verdict="note")]
-    request = initialize(picture, headers={"authorization": f"Bearer {access}"})
-    response = yield request
-    if response.status == 401:  # noqa: PLR2004
-        return []
-    words = "It is a JWT, which lives to its exp." if is_jwt else "A thief with a copy can go on."
-    summary = f"A revoked access token still gets {response.status or 'no answer'}. {words}"
-    evidence = [*seen(*pairs[-1]), "then with the revoked token:", *seen(request, response)]
-    return [found("RS-02", summary, evidence, verdict="note" if is_jwt else "risk")]
-
-
-def _revoke(picture: Picture) -> Generator[Ask, Response, list[tuple[Request, Response]]]:
-    """Revoke what the sign-in brought, once."""
-    pairs: list[tuple[Request, Response]] = []
-    reply, picture.given_back = picture.signed_in, True
-    for hint in ("refresh_token", "access_token"):
-        request = revocation_request(picture, str(reply[hint]), hint) if reply.get(hint) else None
-        if request is not None:
-            pairs.append((request, (yield request)))
-    return pairs
-
-
-def give_back(picture: Picture) -> Steps:
-    """Revoke what is left when an examination ends early."""
-    if not picture.given_back:
-        yield from _revoke(picture)
-    return []
-
-
-CHECKS = (documents, keys, revocation)
+CHECKS = (documents, keys)

@@ -1,4 +1,4 @@
-"""What changes with time, and what a revocation is worth."""
+"""What changes with time."""
 
 from __future__ import annotations
 
@@ -108,35 +108,6 @@ async def test_keys_that_change_between_two_fetches_are_told():
             return reply(200, key_set(new_key(f"key-{self.turn % 2}")))
 
     assert rules_of(await signed_in(Rotating(), may_sign_in=False, repeat=2)) == ["STO-03"]
-
-
-@pytest.mark.parametrize(("server", "verdict"), [(Good, "risk"), (SignedTokens, "note")])
-async def test_a_revoked_token_that_still_works_is_told_by_what_it_is(server, verdict):
-    class Deaf(server):
-        def revoke(self, request):
-            return reply(200, {})
-
-    finding = only(await signed_in(Deaf()))
-    assert (finding.rule, finding.verdict) == ("RS-02", verdict)
-
-
-async def test_a_refused_revocation_is_a_note():
-    class Refuses(Good):
-        def revoke(self, request):
-            return reply(400, {"error": "unsupported_token_type"})
-
-    finding = only(await signed_in(Refuses()))
-    assert (finding.rule, finding.verdict) == ("RS-02", "note")
-
-
-async def test_without_a_revocation_endpoint_the_sign_in_is_left_to_expire():
-    class Keeps(Good):
-        def change(self):
-            del self.metadata["revocation_endpoint"]
-
-    server = Keeps()
-    assert not (await signed_in(server)).findings
-    assert not [each for each in server.requests if "revoke" in each.url]
 
 
 @pytest.mark.parametrize(

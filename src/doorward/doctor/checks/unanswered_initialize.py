@@ -1,4 +1,4 @@
-"""A way in that leads nowhere: the sign-in is good, and then neither handshake nor probe brings a result.
+"""A sign-in that is good, after which neither handshake nor probe brings a result.
 
 The rules of the later hops look at the MCP that is spoken; where none is, the one answer that is there tells the cause.
 Asks nothing itself. A token that is refused with 401, and an answer that does not come in time, are other rules'.
@@ -27,7 +27,7 @@ _FIX = (
 )
 
 
-def dead_end(picture: Picture) -> Steps:
+def unanswered_initialize(picture: Picture) -> Steps:
     """Look at what initialize was answered with, where no era could be begun."""
     yield from ()
     # Where a request without a token is refused with something else than 401, that is the cause, and it was told.
@@ -105,4 +105,4 @@ def _forbidden(picture: Picture, said: Said, evidence: list[str]) -> Finding:
     return found("RS-04", summary, evidence, severity="blocker", clients=list(picture.clients))
 
 
-CHECKS = (dead_end,)
+CHECKS = (unanswered_initialize,)

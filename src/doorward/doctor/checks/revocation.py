@@ -1,0 +1,60 @@
+"""The revocation of what the sign-in brought, and whether the access token is worth something after it.
+
+Spec: RFC 7009 s2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from doorward.doctor.checks.access import read_jwt
+from doorward.doctor.engine.check import Picture, Steps, found, seen
+from doorward.doctor.engine.messages import initialize
+from doorward.doctor.engine.own_client import revocation_request
+from doorward.doctor.engine.requests import Ask, Request, Response
+
+
+def revocation(picture: Picture) -> Steps:
+    """Give the tokens of the sign-in back, and try the access token once more."""
+    if not picture.signed_in:
+        return []
+    access, is_jwt = (
+        str(picture.signed_in["access_token"]),
+        read_jwt(str(picture.signed_in["access_token"])) is not None,
+    )
+    pairs = yield from _revoke(picture)
+    if not pairs:
+        return []
+    refused = [pair for pair in pairs if pair[1].status != 200]  # noqa: PLR2004
+    if refused:
+        summary = "The revocation of a token is refused, so a sign-in cannot be ended."
+        return [found("RS-02", summary, seen(*refused[0]), verdict="note")]
+    request = initialize(picture, headers={"authorization": f"Bearer {access}"})
+    response = yield request
+    if response.status == 401:  # noqa: PLR2004
+        return []
+    words = "It is a JWT, which lives to its exp." if is_jwt else "A thief with a copy can go on."
+    summary = f"A revoked access token still gets {response.status or 'no answer'}. {words}"
+    evidence = [*seen(*pairs[-1]), "then with the revoked token:", *seen(request, response)]
+    return [found("RS-02", summary, evidence, verdict="note" if is_jwt else "risk")]
+
+
+def _revoke(picture: Picture) -> Generator[Ask, Response, list[tuple[Request, Response]]]:
+    """Revoke what the sign-in brought, once."""
+    pairs: list[tuple[Request, Response]] = []
+    reply, picture.given_back = picture.signed_in, True
+    for hint in ("refresh_token", "access_token"):
+        request = revocation_request(picture, str(reply[hint]), hint) if reply.get(hint) else None
+        if request is not None:
+            pairs.append((request, (yield request)))
+    return pairs
+
+
+def give_back(picture: Picture) -> Steps:
+    """Revoke what is left when an examination ends early."""
+    if not picture.given_back:
+        yield from _revoke(picture)
+    return []
+
+
+CHECKS = (revocation,)
