@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from doorward.app import Door
-from doorward.cli.run_server import DoorServer, bind
+from doorward.cli.process import DoorServer, bind
 from doorward.logs import ROOT, configure
 
 CALL = b'{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{}}'

@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 from world import PASSWORD, echo_app
 
 from doorward.app import Door
-from doorward.cli import run_server
+from doorward.cli import process, run_server
 from doorward.cli.http_protocol import BoundedProtocol, PeerProtocol
 from doorward.door.worker_peers import WorkerPeers
 from doorward.errors import StartError, Unavailable, UpstreamError
@@ -144,8 +144,8 @@ async def test_a_session_whose_owner_takes_no_request_is_gone(tmp_path, method, 
 def test_a_worker_that_cannot_listen_for_the_others_ends_with_its_door_closed(tmp_path):
     door = Door(echo_app, public_url="https://mcp.example.com", data_dir=tmp_path, owner_password=PASSWORD)
     nowhere = tmp_path / "no" / "such" / "directory"
-    with run_server.bind("127.0.0.1", 0) as listening, pytest.raises(StartError, match="workers cannot reach"):
-        run_server.serve(door, listening, peer_socket=nowhere)
+    with process.bind("127.0.0.1", 0) as listening, pytest.raises(StartError, match="workers cannot reach"):
+        process.serve(door, listening, peer_socket=nowhere)
     with pytest.raises(Unavailable):
         asyncio.run(door.store.get(User, "owner"))
 

@@ -16,7 +16,7 @@ from judge.stage import Stage
 from judge.stores import Death, Mortal, Unsteady
 
 from doorward.app import Door
-from doorward.cli.run_server import bind, serve
+from doorward.cli.process import bind, serve
 from doorward.logs import configure
 from doorward.oauth.clients.keys import read_jwks, stored_keys
 from doorward.oauth.trusted_issuers import TrustedIssuer

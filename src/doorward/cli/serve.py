@@ -71,7 +71,8 @@ def command(ctx: click.Context, /, target: tuple[str, ...], **values: Any) -> No
     values["allow_public_without_auth"] = values["allow_public_without_auth"] or None
     loaded = load_here(values, needs_target=True)
     # Only now what takes time to import: a mistake in the settings is answered at once.
-    from doorward.cli.run_server import configure_logs, run
+    from doorward.cli.process import configure_logs
+    from doorward.cli.run_server import run
 
     configure_logs(loaded.config)
     run(loaded.config, loaded.origins)

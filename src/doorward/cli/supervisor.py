@@ -18,7 +18,10 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
 
+from doorward.app import Door
+from doorward.cli.process import configure_logs, serve
 from doorward.config.model import Config
+from doorward.door.worker_peers import WorkerPeers
 from doorward.logs import log
 
 LOGGER = logging.getLogger("doorward")
@@ -79,10 +82,6 @@ def _start_worker(config: Config, listening: socket.socket, peer_dir: Path, *, l
 
 def work(config: Config, listening: socket.socket, peer_dir: Path, looks: bool) -> None:  # noqa: FBT001
     """Be one worker. Its id names its socket, where the others hand over what belongs to it."""
-    from doorward.app import Door
-    from doorward.cli.run_server import configure_logs, serve
-    from doorward.door.worker_peers import WorkerPeers
-
     configure_logs(config)
     worker_id = secrets.token_hex(4)
     listening.setblocking(False)

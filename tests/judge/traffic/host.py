@@ -21,7 +21,7 @@ from judge.traffic import weaknesses
 from judge.traffic.plans import result_of
 
 from doorward.app import Door
-from doorward.cli.run_server import serve
+from doorward.cli.process import serve
 from doorward.logs import configure
 from doorward.upstreams.http.upstream import HttpUpstream
 from doorward.upstreams.port import Receive, Scope, Send
