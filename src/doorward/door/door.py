@@ -15,7 +15,6 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 from doorward.config.header_rules import header_lines
@@ -40,6 +39,7 @@ from doorward.door.steps.find_session import FindSession
 from doorward.door.steps.identify import Identify
 from doorward.door.steps.permit import Permit
 from doorward.door.steps.read import Read
+from doorward.edge.request_ids import RequestIds
 from doorward.errors import Unavailable, UpstreamError, is_shutdown
 from doorward.logs import door_name, log, request_id, trace_id
 from doorward.oauth.errors import BearerError
@@ -61,8 +61,7 @@ class McpDoor:
         self._upstream, self._services = upstream, services
         self._sorter = _sorter(settings)
         self._drain = asyncio.Event()
-        # Ids need to be distinct, not secret: a random start and a counter spare a system call for each request.
-        self._run, self._numbers = services.entropy.random_bytes(6).hex(), count(1)
+        self._request_ids = RequestIds(services.entropy.random_bytes(6))
         operations = _operations(settings, resource)
         # Where operations differ, the door decides once it has read which one is asked for.
         demanded = resource.scopes if operations is None else ()
@@ -110,7 +109,7 @@ class McpDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
-        identifier = f"{self._run}{next(self._numbers):06x}"
+        identifier = self._request_ids.next()
         request_id.set(identifier)
         door_name.set(self.name)
         inbound = self._sorter.sort(scope["headers"])
