@@ -94,8 +94,9 @@ class Installation:
 
     @property
     def mcp_url(self) -> str:
-        """The URL that a client is given."""
-        return mcp_url(self.config)
+        """The URL that a client is given: that of the default door, or of the first one."""
+        default = self.policy.default_resource
+        return mcp_url(self.config) if default is None else default.uri
 
     def authority(self, fetcher: Fetcher) -> Authority:
         """Return what the OAuth endpoints and pages decide with."""

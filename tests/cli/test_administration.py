@@ -349,3 +349,29 @@ def test_a_check_as_json_lists_every_fault(tmp_path, monkeypatch, capsys):
 
 def test_the_schema_is_printed(at):
     assert "public_url" in json.loads(at("config", "schema"))["properties"]
+
+
+TWO_DOORS = """
+public_url = "https://mcp.example.com"
+default_door = "notes"
+
+[doors.jobs]
+target = "http://127.0.0.1:9/mcp"
+
+[doors.notes]
+target = "http://127.0.0.1:9/mcp"
+scopes = ["notes"]
+"""
+
+
+def test_what_is_made_names_the_url_of_every_door(at, tmp_path):
+    (tmp_path / "doorward.toml").write_text(TWO_DOORS)
+    doors = {name: f"https://mcp.example.com/{name}/mcp" for name in ("jobs", "notes")}
+    for command in (("tokens", "create", "--name", "ci"), ("clients", "add", "--preset", "claude")):
+        made = at(*command, "--json")
+        assert made["doors"] == doors
+        assert made["mcp_url"] == doors["notes"]
+        text = at(*command)
+        assert all(f"MCP URL of {name}" in text for name in doors)
+        assert all(url in text for url in doors.values())
+    assert at("tokens", "list", "--json")[0]["scopes"] == ["mcp", "notes"]

@@ -54,6 +54,8 @@ class NewClientView(ClientView, frozen=True, kw_only=True):
     client_secret: str | None
     """Shown this one time; None: a public client has none."""
     mcp_url: str
+    doors: dict[str, str]
+    """The URL of each door, by its name. A client may ask for any of them."""
 
 
 class RotatedSecret(Result, frozen=True, kw_only=True):
@@ -140,7 +142,7 @@ async def add(here: Administration, asked: AddClient) -> NewClientView:
     described = _described(asked, known)
     new = await registered_clients.add_client(here.store, here.clock, here.entropy, described, policy=here.policy)
     shown = msgspec.structs.asdict(view(new.client))
-    return NewClientView(**shown, client_secret=new.client_secret, mcp_url=here.mcp_url)
+    return NewClientView(**shown, client_secret=new.client_secret, mcp_url=here.mcp_url, doors=here.doors)
 
 
 def _described(asked: AddClient, preset: ClientPreset | None) -> NewClient:

@@ -52,6 +52,11 @@ class Administration:
         """Return what the operations of an installation work on, with all capabilities."""
         return cls(here.policy, here.store, here.clock, here.entropy, here.keys, here.audit, here.mcp_url)
 
+    @property
+    def doors(self) -> dict[str, str]:
+        """The URL of each door, by its name."""
+        return {each.name: each.uri for each in self.policy.resources.values()}
+
     def require(self, *needed: str, to: str) -> None:
         """Refuse a request whose effect goes beyond the caller's own capabilities.
 

@@ -43,6 +43,8 @@ class NewTokenView(TokenView, frozen=True, kw_only=True):
     token: str
     """Shown this one time."""
     mcp_url: str
+    doors: dict[str, str]
+    """The URL of each door, by its name. A header token is good at all of them."""
 
 
 class RevokedToken(Result, frozen=True, kw_only=True):
@@ -106,7 +108,7 @@ async def create(here: Administration, asked: CreateToken) -> NewTokenView:
         lifetime_seconds=asked.lifetime_seconds,
         capabilities=asked.capabilities,
     )
-    return NewTokenView(**msgspec.structs.asdict(view(record)), token=token, mcp_url=here.mcp_url)
+    return NewTokenView(**msgspec.structs.asdict(view(record)), token=token, mcp_url=here.mcp_url, doors=here.doors)
 
 
 async def list_(here: Administration, asked: ListTokens) -> Page[TokenView]:

@@ -11,7 +11,7 @@ import click
 from doorward.cli.groups import HELP_OPTIONS, CommandGroup
 from doorward.cli.installation import Place, as_json, at_a_place
 from doorward.cli.operations import every, perform
-from doorward.cli.printing import emit, facts, moment, plain, table
+from doorward.cli.printing import emit, facts, mcp_urls, moment, plain, table
 from doorward.cli.tokens import Lifetime
 from doorward.oauth.clients.presets import CLIENT_PRESETS, ClientPreset
 from doorward.oauth.grant_types import OPERATOR_GRANTS
@@ -104,7 +104,7 @@ def _show_new(new: NewClientView, preset: ClientPreset | None) -> None:
     proof = {"none": "It has no secret: it is a public client.", "private_key_jwt": "It signs with its own key."}
     shown = proof.get(new.token_endpoint_auth_method, "The secret is shown only now.")
     click.echo(f"Registered {plain(new.client_name)}. {shown}\n")
-    values: dict[str, object] = {"MCP URL": url, "client id": new.client_id}
+    values: dict[str, object] = {**mcp_urls(new.doors), "client id": new.client_id}
     if new.client_secret:
         values["client secret"] = new.client_secret
     facts(values)

@@ -41,6 +41,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: s
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def mcp_urls(doors: Mapping[str, str]) -> dict[str, str]:
+    """Return the URL of each door as a fact, with the door's name if there are several."""
+    return {"MCP URL" if len(doors) == 1 else f"MCP URL of {name}": url for name, url in doors.items()}
+
+
 def facts(values: Mapping[str, object]) -> None:
     """Print names and values, one pair a line, indented."""
     width = max(map(len, values))

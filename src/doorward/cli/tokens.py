@@ -11,7 +11,7 @@ import click
 from doorward.cli.groups import HELP_OPTIONS, CommandGroup
 from doorward.cli.installation import Place, as_json, at_a_place, work
 from doorward.cli.operations import administered, every, perform
-from doorward.cli.printing import emit, facts, moment, table
+from doorward.cli.printing import emit, facts, mcp_urls, moment, table
 
 if TYPE_CHECKING:
     from doorward.administration.tokens import NewTokenView
@@ -90,6 +90,7 @@ def _show_new(new: NewTokenView) -> None:
             "user": new.user,
             **({"capabilities": " ".join(new.capabilities)} if new.capabilities else {"scopes": " ".join(new.scopes)}),
             "expires": moment(new.expires_at) if new.expires_at else "never",
+            **({} if new.capabilities or len(new.doors) == 1 else mcp_urls(new.doors)),
         }
     )
     if new.capabilities:
