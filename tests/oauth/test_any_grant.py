@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oauth.given import ISSUER, MINTED, NOW, POLICY, RESOURCE, Wrapping, a_client
+from oauth.given import ISSUER, NOW, POLICY, RESOURCE, a_client, a_redemption
 from oauth.grants.id_jags import EC, IDP, KEYS, Place, claims, encode, header, signed
 
 from doorward.oauth.authorization.device import DeviceCodes, as_shown, begin, user_code_digest
@@ -18,7 +18,6 @@ from doorward.oauth.grants.id_jag import check_assertion, read_assertion
 from doorward.oauth.grants.token_exchange import NOTHING, exchange
 from doorward.oauth.tokens.opaque import digest
 from doorward.oauth.trusted_issuers import TrustedIssuer
-from doorward.records.changes import Stored
 
 TRUSTING = replace(POLICY, trusted_issuers=(TrustedIssuer(issuer=IDP, keys=KEYS),))
 CLIENT = a_client(
@@ -91,11 +90,10 @@ def test_any_bytes_are_read_or_not(first, second):
 @quick
 @given(st.dictionaries(FIELDS, st.text(max_size=40), max_size=6))
 def test_any_form_gets_an_answer_of_every_grant(form):
-    client = Stored(CLIENT, 1)
-    common = {"now": NOW, "minted": MINTED, "policy": POLICY}
-    assert verdict(client_credentials, form, client=client, account=None, grants=(), **common) is not None
-    assert verdict(exchange, form, client=client, subject=NOTHING, actor=NOTHING, **common) is not None
-    assert verdict(poll, form, client=CLIENT, device=None, grant=None, sealing=Wrapping(), **common) is not None
+    request = a_redemption(form, client=CLIENT)
+    assert verdict(client_credentials, request, account=None, grants=()) is not None
+    assert verdict(exchange, request, subject=NOTHING, actor=NOTHING) is not None
+    assert verdict(poll, request, device=None, grant=None) is not None
     verdict(begin, form, client=CLIENT, codes=DeviceCodes("d", "u"), now=NOW, policy=POLICY)
 
 

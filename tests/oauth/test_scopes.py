@@ -117,3 +117,22 @@ def test_scopes_are_those_of_the_door_and_not_of_another_one(requested, granted)
         return
     with pytest.raises(InvalidScope):
         grantable(requested, client=a_client(), resource=NOTES)
+
+
+@pytest.mark.parametrize(
+    ("source", "registered", "granted"),
+    [
+        ("dynamic", "read", ("notes",)),
+        ("metadata_document", "read write", ("notes",)),
+        ("dynamic", "read notes", ("notes",)),
+        ("dynamic", "notes:all", ("notes:all",)),
+        ("registered", "read", None),
+    ],
+)
+def test_a_client_that_registered_with_the_scopes_of_another_door_is_not_shut_out(source, registered, granted):
+    client = a_client(source=source, scope=registered)
+    if granted is not None:
+        assert grantable(granted, client=client, resource=NOTES) == granted
+        return
+    with pytest.raises(InvalidScope):
+        grantable(("notes",), client=client, resource=NOTES)

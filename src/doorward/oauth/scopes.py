@@ -21,17 +21,16 @@ def grantable(requested: tuple[str, ...], *, client: Client, resource: Resource)
     """Return the scopes to ask the user for, in the order they are published. Asked for none: those of the door.
 
     A self-registered client may ask for more than it registered where an operation needs it: it registers with the
-    small set it has read somewhere, and would otherwise be told to step up without ever being able to.
+    small set it has read somewhere, and would otherwise be told to step up without ever being able to. What it
+    registered says nothing about a door of which it names no scope: it has read the metadata of another door.
 
     Raises:
         InvalidScope: something was asked for, and none of it exists here.
 
     Spec: RFC 6749 s3.3
     """
-    registered = parse_scope(client.scope)
-    beyond = () if client.source == "registered" else resource.operation_scopes
     known = resource.all_scopes
-    allowed = tuple(scope for scope in known if client.scope is None or scope in registered or scope in beyond)
+    allowed = tuple(scope for scope in known if scope in _open_to(client, resource))
     wanted = {scope for scope in requested if scope in known or scope not in NEUTRAL_SCOPES}
     granted = tuple(scope for scope in allowed if scope in (wanted or resource.scopes))
     if not granted and not wanted:
@@ -39,6 +38,14 @@ def grantable(requested: tuple[str, ...], *, client: Client, resource: Resource)
     if not granted:
         raise InvalidScope("None of the scopes asked for can be granted here.", Reason.UNKNOWN_SCOPE)
     return granted
+
+
+def _open_to(client: Client, resource: Resource) -> tuple[str, ...]:
+    registered = parse_scope(client.scope)
+    if client.source == "registered":
+        return resource.all_scopes if client.scope is None else registered
+    is_about_it = any(scope in resource.all_scopes for scope in registered)
+    return (*registered, *resource.operation_scopes) if is_about_it else resource.all_scopes
 
 
 def narrowed(requested: tuple[str, ...], *, granted: tuple[str, ...]) -> tuple[str, ...]:
