@@ -230,6 +230,39 @@ async def test_a_server_that_cannot_start_names_its_door_and_the_others_are_ende
         await door.store.get(User, "")
 
 
+async def test_a_door_that_stays_as_it_is_is_not_touched_by_a_reload(tmp_path):
+    one, two = (app_file(tmp_path, name, HEALTHY) for name in ("one", "two"))
+    door = Door(config=many_doors(tmp_path, one=one, two=two))
+    async with door.lifespan():
+        before, began_at = door._running.doors, door._running.shared.started_at
+        await door.reload(many_doors(tmp_path, one=one, three=two))
+        after = door._running.doors
+        assert list(after) == ["one", "three"]
+        assert after["one"] is before["one"]
+        assert not (tmp_path / "one.py.stopped").exists()
+        assert (tmp_path / "two.py.stopped").exists()
+        assert set(door.policy.resources) == {f"{door.policy.issuer}/{name}/mcp" for name in after}
+        assert door._running.shared.started_at == began_at
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(door), base_url=door.policy.issuer) as http:
+            statuses = [(await http.post(f"/{name}/mcp", json=CALL)).status_code for name in ("one", "two", "three")]
+            assert statuses == [401, 404, 401]
+            document = "/.well-known/oauth-protected-resource/{}/mcp"
+            statuses = [(await http.get(document.format(name))).status_code for name in ("one", "two", "three")]
+            assert statuses == [200, 404, 200]
+
+
+async def test_a_reload_that_cannot_open_a_door_changes_nothing(tmp_path):
+    one, bad = app_file(tmp_path, "one", HEALTHY), app_file(tmp_path, "bad", BROKEN)
+    door = Door(config=many_doors(tmp_path, one=one))
+    async with door.lifespan():
+        before = door._running
+        with pytest.raises(StartError, match=r"^door bad: "):
+            await door.reload(many_doors(tmp_path, bad=bad, two=one))
+        assert door._running is before
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(door), base_url=door.policy.issuer) as http:
+            assert (await http.post("/one/mcp", json=CALL)).status_code == 401
+
+
 def test_a_server_for_one_of_several_doors_is_a_fault(tmp_path):
     settings = many_doors(tmp_path, one="https://one.example/mcp", two="https://two.example/mcp")
     with pytest.raises(ConfigError, match="a server is given, but the settings have several doors"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from doorward.config.addresses import policy_of, public_origin
 from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, Config, LoginKind
 from doorward.directory.declared_clients import read_declarations, store_declared
+from doorward.door.door import McpDoor
 from doorward.door.foreign_tokens import NOTHING_TO_VERIFY
 from doorward.door.ports import Peers
 from doorward.door.replies import send_unavailable
@@ -126,9 +127,8 @@ class Door:
                 undo.push_async_callback(self._stop_upstreams)
                 self.owner = await ensure_owner(self.store, self.clock, self.entropy, self.config.owner_password)
                 await store_declared(self.store, self.declared_clients)
-                await self._start_upstreams()
-                process = Process(fetcher=self.fetcher, peers=self.peers, worker_id=self.worker_id)
-                running = Server(installation, self.upstreams, process)
+                await start_all(self.config, self.upstreams)
+                running = Server(installation, self.upstreams, self._process())
                 running.begin()
                 self._running = running
                 undo.pop_all()
@@ -160,24 +160,40 @@ class Door:
             ending.push_async_callback(self._stop_upstreams)
             ending.push_async_callback(self.fetcher.close)
 
-    async def _start_upstreams(self) -> None:
-        """Start the server behind each door, all at once.
+    async def reload(self, config: Config) -> None:
+        """Serve the doors of other settings. Calls at a door that is the same in both go on.
+
+        Only the doors and the default door are taken from the settings; the rest stays as it is until a restart.
 
         Raises:
-            StartError: one of them cannot be used; if there are several doors, it names the door.
+            ConfigError, StartError: a door cannot be opened; nothing has changed.
         """
-        outcomes = await asyncio.gather(*(each.start() for each in self.upstreams), return_exceptions=True)
-        for door, outcome in zip(self.config.doors, outcomes, strict=True):
-            if isinstance(outcome, StartError) and len(outcomes) > 1:
-                raise StartError(replace(outcome.problem, what=f"door {door.name}: {outcome.problem.what}"))
-            if isinstance(outcome, BaseException):
-                raise outcome
+        async with self._starting:
+            before = self._running
+            if before is None:
+                return
+            installation = before.installation.with_doors_of(config)
+            standing = dict(zip(before.doors, self.upstreams, strict=True))
+            same = before.standing(installation)
+            host = urlsplit(installation.policy.issuer).netloc
+            upstreams = tuple(
+                standing[each.name] if each.name in same else upstream_for(each, public_host=host)
+                for each in installation.config.doors
+            )
+            async with AsyncExitStack() as undo:
+                undo.push_async_callback(stop_all, [each for each in upstreams if each not in self.upstreams])
+                await start_all(installation.config, upstreams, already=self.upstreams)
+                after = Server(installation, upstreams, self._process(), before)
+                undo.pop_all()
+            self.config, self.policy, self.upstreams = installation.config, installation.policy, upstreams
+            self._running = after
+            await stop_all([door for door in before.doors.values() if door not in after.doors.values()])
+
+    def _process(self) -> Process:
+        return Process(fetcher=self.fetcher, peers=self.peers, worker_id=self.worker_id)
 
     async def _stop_upstreams(self) -> None:
-        """Stop all of them; whatever one raises does not keep the rest from stopping."""
-        async with AsyncExitStack() as ending:
-            for each in self.upstreams:
-                ending.push_async_callback(each.stop)
+        await stop_all(self.upstreams)
 
     @property
     def upstream(self) -> Upstream:
@@ -237,6 +253,28 @@ def upstreams_for(config: Config, app: object, made: Upstream | None) -> tuple[U
         raise ConfigError([_NO_DOOR_FOR_IT])
     host = urlsplit(public_origin(config)).netloc
     return tuple(upstream_for(each, app, made, public_host=host) for each in config.doors)
+
+
+async def start_all(config: Config, upstreams: Sequence[Upstream], already: Sequence[Upstream] = ()) -> None:
+    """Start the server behind each door, all at once, but for those that have started already.
+
+    Raises:
+        StartError: one of them cannot be used; if there are several doors, it names the door.
+    """
+    starting = [(door, each) for door, each in zip(config.doors, upstreams, strict=True) if each not in already]
+    outcomes = await asyncio.gather(*(each.start() for _, each in starting), return_exceptions=True)
+    for (door, _), outcome in zip(starting, outcomes, strict=True):
+        if isinstance(outcome, StartError) and len(config.doors) > 1:
+            raise StartError(replace(outcome.problem, what=f"door {door.name}: {outcome.problem.what}"))
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def stop_all(parts: Iterable[Upstream | McpDoor]) -> None:
+    """Stop all of them; whatever one raises does not keep the rest from stopping."""
+    async with AsyncExitStack() as ending:
+        for each in parts:
+            ending.push_async_callback(each.stop)
 
 
 _NO_DOOR_FOR_IT = Problem(

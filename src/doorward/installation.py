@@ -7,7 +7,7 @@ exactly as by a request. Only the server calls `begin` (background work) and `au
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from doorward.audit.audited_store import AuditedStore
@@ -19,6 +19,7 @@ from doorward.authority.kept_replies import wipe_all
 from doorward.authority.last_used import LastUsed
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
 from doorward.config.addresses import mcp_url, policy_of
+from doorward.config.doors import with_doors_of
 from doorward.config.model import Config
 from doorward.hooks import NO_HOOKS, Hooks
 from doorward.keys.ring import Keys, open_with_keys
@@ -91,6 +92,13 @@ class Installation:
             audit=audit,
             last_used=LastUsed(store),
         )
+
+    def with_doors_of(self, config: Config) -> Installation:
+        """Return the same open installation with the doors of other settings; nothing else of these is used."""
+        config = with_doors_of(self.config, config)
+        policy = policy_of(config)
+        store = AuditedStore(self.plain_store, self.audit, policy.door_name)
+        return replace(self, config=config, policy=policy, store=store)
 
     @property
     def mcp_url(self) -> str:

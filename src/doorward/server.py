@@ -45,6 +45,29 @@ class Process:
     """Empty if it is the only one."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What counts and limits, and goes on when the doors change."""
+
+    started_at: int
+    request_ids: RequestIds
+    refusals: Refusals
+    answers: Answers
+    limits: RequestLimits
+
+    @classmethod
+    def of(cls, here: Installation) -> Shared:
+        """Return it for a server that starts."""
+        address_of = ClientAddresses(here.config.trusted_proxies).of_scope
+        return cls(
+            started_at=here.clock.now(),
+            request_ids=RequestIds(here.entropy.random_bytes(6)),
+            refusals=Refusals(here.audit.write),
+            answers=Answers(),
+            limits=RequestLimits(here.config, here.clock, address_of),
+        )
+
+
 class Server:
     """Serves the doors of an installation, and everything else by one table.
 
@@ -52,22 +75,29 @@ class Server:
         StartError: a path is served twice.
     """
 
-    def __init__(self, installation: Installation, upstreams: Sequence[Upstream], process: Process) -> None:
+    def __init__(
+        self, installation: Installation, upstreams: Sequence[Upstream], process: Process, before: Server | None = None
+    ) -> None:
         self.installation = installation
         self.authority = installation.authority(process.fetcher)
+        if before is not None:
+            self.authority = self.authority.following(before.authority)
+        self.shared: Shared = Shared.of(installation) if before is None else before.shared
         self._addresses = ClientAddresses(installation.config.trusted_proxies)
-        self._refusals = Refusals(installation.audit.write)
-        services = self._services(process)
-        self.doors = _built(installation, upstreams, services)
-        self.answers = Answers()
+        standing = {} if before is None else before.standing(installation)
+        self.doors = _built(installation, upstreams, self._services(process), standing)
         self.router = Router(self._table(process))
         self.doors_by_path = _by_path(self.doors.values(), self.router)
-        self._request_ids = RequestIds(installation.entropy.random_bytes(6))
 
     def begin(self) -> None:
         """Begin the background work."""
         self.installation.begin(self.authority)
-        self.installation.upkeep.begin("refusals", self._refusals.tell_regularly())
+        self.installation.upkeep.begin("refusals", self.shared.refusals.tell_regularly())
+
+    def standing(self, after: Installation) -> dict[str, McpDoor]:
+        """Return the doors that are the same in other settings, by name; what they hold and count goes on."""
+        same = [each for each in self.installation.config.doors if each in after.config.doors]
+        return {each.name: self.doors[each.name] for each in same}
 
     def _services(self, process: Process) -> DoorServices:
         here = self.installation
@@ -80,7 +110,7 @@ class Server:
             addresses=self._addresses,
             sign=self.authority.sign,
             proofs=self.authority.proofs,
-            refusals=self._refusals,
+            refusals=self.shared.refusals,
             last_used=here.last_used,
             hooks=here.hooks,
             peers=process.peers,
@@ -96,7 +126,7 @@ class Server:
         yield from administration.routes(Administration.of(here), here.last_used)
         if any(each.auth == "oauth" for each in here.config.doors):  # otherwise, there is nothing to sign in to
             rendering = Pages(here.policy.issuer)
-            limits = RequestLimits(here.config, here.clock, self._addresses.of_scope)
+            limits = self.shared.limits
             yield from authorization_server.routes(authority, limits, here.hooks, rendering.error)
             yield from pages.routes(authority, rendering, limits)
 
@@ -105,9 +135,9 @@ class Server:
         if not here.config.metrics_from:
             return None
         counts = Counts(
-            started_at=here.clock.now(),
+            started_at=self.shared.started_at,
             doors={name: door.counts for name, door in self.doors.items()},
-            answers=self.answers.counted,
+            answers=self.shared.answers.counted,
             audit=here.audit,
             authority=self.authority,
         )
@@ -127,12 +157,12 @@ class Server:
             await self._serve_rest(scope, receive, send)
 
     async def _serve_rest(self, scope: Scope, receive: Receive, send: Send) -> None:
-        identifier = self._request_ids.next()
+        identifier = self.shared.request_ids.next()
         request_id.set(identifier)
         here = Origin(self.installation.audit, address=self._addresses.of_scope(scope), request_id=identifier)
         token = origin.set(here)
         try:
-            await self.answers.count(self.router, scope, *prepared(scope, receive, send))
+            await self.shared.answers.count(self.router, scope, *prepared(scope, receive, send))
         finally:
             origin.reset(token)
 
@@ -143,7 +173,7 @@ class Server:
 
     async def stop(self) -> None:
         """End the background work and close the installation."""
-        self._refusals.tell()
+        self.shared.refusals.tell()
         await self.installation.close()
 
 
@@ -153,11 +183,17 @@ def own_first_segments(router: Router, door_paths: Iterable[str]) -> frozenset[s
     return frozenset(first_segment(path) for path in router.paths if not path.startswith(below_a_door))
 
 
-def _built(installation: Installation, upstreams: Sequence[Upstream], services: DoorServices) -> dict[str, McpDoor]:
-    """Return each door by its name, in front of its upstream."""
+def _built(
+    installation: Installation,
+    upstreams: Sequence[Upstream],
+    services: DoorServices,
+    standing: Mapping[str, McpDoor],
+) -> dict[str, McpDoor]:
+    """Return each door by its name, in front of its upstream; one that is standing stays."""
     config = installation.config
     return {
-        each.name: McpDoor(settings=each, resource=resource_of(config, each), upstream=upstream, services=services)
+        each.name: standing.get(each.name)
+        or McpDoor(settings=each, resource=resource_of(config, each), upstream=upstream, services=services)
         for each, upstream in zip(config.doors, upstreams, strict=True)
     }
 

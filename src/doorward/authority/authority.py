@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 from weakref import WeakValueDictionary
 
@@ -86,6 +86,10 @@ class Authority:
     """The replies that this process gave and that are kept for a retry."""
     granted: Counter[str] = field(default_factory=Counter, repr=False)
     """Token requests of this process that were granted, by `grant_type`."""
+
+    def following(self, before: Authority) -> Authority:
+        """Return this authority with what one before it keeps in memory."""
+        return replace(self, turns=before.turns, kept=before.kept, granted=before.granted)
 
     async def client(self, client_id: str) -> Stored[Client] | None:
         """Return the client as it describes itself now: where its id is a URL, its document may be asked for.

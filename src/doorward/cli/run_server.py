@@ -15,8 +15,10 @@ from pathlib import Path
 
 from doorward.app import Door
 from doorward.cli.process import bind, peer_problem, serve
+from doorward.cli.reloading import Load, reload_on_hangup
 from doorward.cli.supervisor import supervise
 from doorward.config.addresses import mcp_url
+from doorward.config.doors import with_doors_of
 from doorward.config.model import Config
 from doorward.errors import StartError
 from doorward.logs import log
@@ -28,8 +30,8 @@ _WITHOUT_TRUSTED_PROXIES = {
 }
 
 
-def run(config: Config, origins: Mapping[str, str] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT.
+def run(config: Config, origins: Mapping[str, str] | None = None, read_again: Load | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. With `read_again`, SIGHUP has the doors of the settings taken over.
 
     Raises:
         StartError: the port is busy, or something the door needs cannot be used.
@@ -37,10 +39,16 @@ def run(config: Config, origins: Mapping[str, str] | None = None) -> None:
     listening = bind(config.host, config.port)
     config = replace(config, port=listening.getsockname()[1])
     origins = origins or {}
+    load = None if read_again is None else lambda: with_doors_of(config, read_again())
     if config.workers == 1:
         with listening:
-            door = Door(config=config)
-            serve(door, listening, announce=lambda door: announce_start(door, origins), looks=config.self_check)
+
+            def announce(door: Door) -> None:
+                announce_start(door, origins)
+                if load is not None:
+                    reload_on_hangup(door, load)
+
+            serve(Door(config=config), listening, announce=announce, looks=config.self_check)
         return
     prepared = Door(config=config)
     peer_dir = Path(tempfile.mkdtemp(prefix="doorward-"))
@@ -48,7 +56,7 @@ def run(config: Config, origins: Mapping[str, str] | None = None) -> None:
         _try_peer_socket(peer_dir)
         asyncio.run(_prepare(prepared))
         announce_start(prepared, origins)
-        supervise(config, listening, peer_dir)
+        supervise(config, listening, peer_dir, load)
     finally:
         listening.close()
         shutil.rmtree(peer_dir, ignore_errors=True)

@@ -72,7 +72,9 @@ def command(ctx: click.Context, /, target: tuple[str, ...], **values: Any) -> No
     loaded = load_here(values, needs_target=True)
     # Only now what takes time to import: a mistake in the settings is answered at once.
     from doorward.cli.process import configure_logs
+    from doorward.cli.reloading import may_reload
     from doorward.cli.run_server import run
 
     configure_logs(loaded.config)
-    run(loaded.config, loaded.origins)
+    can_reload = loaded.file is not None and may_reload()
+    run(loaded.config, loaded.origins, (lambda: load_here(values, needs_target=True).config) if can_reload else None)

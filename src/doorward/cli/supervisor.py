@@ -13,13 +13,14 @@ import secrets
 import signal
 import socket
 import time
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
 
 from doorward.app import Door
 from doorward.cli.process import configure_logs, serve
+from doorward.cli.reloading import Load, loaded, reload_on_message
 from doorward.config.model import Config
 from doorward.door.worker_peers import WorkerPeers
 from doorward.logs import log
@@ -29,40 +30,81 @@ SETTLED_SECONDS = 5.0
 """A worker that ends sooner than this after its start is replaced only after a pause."""
 
 
-def supervise(config: Config, listening: socket.socket, peer_dir: Path) -> None:
-    """Keep `config.workers` workers running until SIGTERM or SIGINT, then end them and wait."""
-    stopping = False
+def supervise(config: Config, listening: socket.socket, peer_dir: Path, load: Load | None = None) -> None:
+    """Keep `config.workers` workers running until SIGTERM or SIGINT, then end them and wait.
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    With `load`, SIGHUP has the settings read again and handed to all workers.
+    """
+    _Supervisor(config, listening, peer_dir, load).run()
+
+
+class _Supervisor:
+    """The workers, and what the next one is started with."""
+
+    def __init__(self, config: Config, listening: socket.socket, peer_dir: Path, load: Load | None) -> None:
+        self._config = config
+        self._listening = listening
+        self._peer_dir = peer_dir
+        self._load = load
+        self._stopping = False
+        self._hung_up = False
+        self._workers: dict[SpawnProcess, Connection] = {}
+        """Each with the pipe through which it hears of other settings."""
+        self._started_at: dict[SpawnProcess, float] = {}
+
+    def run(self) -> None:
+        """Return once all workers have ended as asked."""
+        previous = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        if self._load is not None:
+            previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hang_up)
+        try:
+            while self._workers or not self._stopping:
+                self._reload()
+                while len(self._workers) < self._config.workers and not self._stopping:
+                    self._start()
+                wait([worker.sentinel for worker in self._workers], timeout=1.0)
+                for worker in [worker for worker in self._workers if not worker.is_alive()]:
+                    self._workers.pop(worker).close()
+                    _pause_if_early(worker, self._started_at.pop(worker), stopping=self._stopping)
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        nonlocal stopping
-        stopping = True
-        for worker in workers:
+        self._stopping = True
+        for worker in list(self._workers):
             worker.terminate()
 
-    workers: list[SpawnProcess] = []
-    started_at: dict[SpawnProcess, float] = {}
+    def _hang_up(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._hung_up = True
 
-    def start() -> None:
+    def _start(self) -> None:
         # The first one looks at the door for all of them.
-        worker = _start_worker(config, listening, peer_dir, looks=config.self_check and not started_at)
-        started_at[worker] = time.monotonic()
-        workers.append(worker)
-        if stopping:  # asked to while it was being started, when it was not yet among those that are told
+        looks = self._config.self_check and not self._started_at
+        hears, tells = multiprocessing.get_context("spawn").Pipe(duplex=False)
+        worker = _start_worker(self._config, self._listening, self._peer_dir, hears, looks=looks)
+        hears.close()
+        self._started_at[worker] = time.monotonic()
+        self._workers[worker] = tells
+        if self._stopping:  # asked to while it was being started, when it was not yet among those that are told
             worker.terminate()
 
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        while workers or not stopping:
-            while len(workers) < config.workers and not stopping:
-                start()
-            wait([worker.sentinel for worker in workers], timeout=1.0)
-            for worker in [worker for worker in workers if not worker.is_alive()]:
-                workers.remove(worker)
-                _pause_if_early(worker, started_at.pop(worker), stopping=stopping)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    def _reload(self) -> None:
+        """Read the settings again if SIGHUP has asked for it, and hand them to the workers."""
+        if not self._hung_up or self._load is None:
+            return
+        self._hung_up = False
+        config = loaded(self._load)
+        if config is None:
+            return
+        self._config = config
+        for worker, tells in self._workers.items():
+            try:
+                tells.send(config)
+            except OSError:  # it has just ended; its successor starts with these settings
+                log(LOGGER, logging.DEBUG, "worker_gone", pid=worker.pid)
 
 
 def _pause_if_early(worker: SpawnProcess, started_at: float, *, stopping: bool) -> None:
@@ -73,25 +115,33 @@ def _pause_if_early(worker: SpawnProcess, started_at: float, *, stopping: bool) 
         time.sleep(1.0)
 
 
-def _start_worker(config: Config, listening: socket.socket, peer_dir: Path, *, looks: bool) -> SpawnProcess:
+def _start_worker(
+    config: Config, listening: socket.socket, peer_dir: Path, hears: Connection, *, looks: bool
+) -> SpawnProcess:
     context = multiprocessing.get_context("spawn")
-    worker = context.Process(target=work, args=(config, listening, peer_dir, looks), name="doorward-worker")
+    worker = context.Process(target=work, args=(config, listening, peer_dir, hears, looks), name="doorward-worker")
     worker.start()
     return worker
 
 
-def work(config: Config, listening: socket.socket, peer_dir: Path, looks: bool) -> None:  # noqa: FBT001
+def work(config: Config, listening: socket.socket, peer_dir: Path, hears: Connection, looks: bool) -> None:  # noqa: FBT001
     """Be one worker. Its id names its socket, where the others hand over what belongs to it."""
     configure_logs(config)
     worker_id = secrets.token_hex(4)
     listening.setblocking(False)
     door = Door(config=config, worker_id=worker_id, peers=WorkerPeers(peer_dir))
-    serve(door, listening, announce=_end_with_supervisor, peer_socket=peer_dir / worker_id, looks=looks)
+    # SIGHUP may be sent to the whole process group; the supervisor reads the settings for all of it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def announce(door: Door) -> None:
+        _end_with_supervisor()
+        reload_on_message(door, hears)
+
+    serve(door, listening, announce=announce, peer_socket=peer_dir / worker_id, looks=looks)
 
 
-def _end_with_supervisor(door: object) -> None:
+def _end_with_supervisor() -> None:
     """Stop gracefully as soon as the supervisor's end of the pipe closes."""
-    del door
     supervisor = multiprocessing.parent_process()
     assert supervisor is not None
     loop = asyncio.get_running_loop()

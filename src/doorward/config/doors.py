@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from doorward.config import rules
 from doorward.config.draft import Draft
 from doorward.config.faults import Fault, shown, suggestion
-from doorward.config.model import DoorSettings, door_name
+from doorward.config.model import Config, DoorSettings, door_name
 from doorward.config.settings import door_settings
 from doorward.config.sources import Entry
 
@@ -92,3 +93,9 @@ def _check_default(names: list[str], draft: Draft) -> None:
         near = suggestion(default, names)
         fix = f"Did you mean {near}?" if near else f"The doors are {', '.join(names)}."
         draft.add(Fault(f"there is no door {shown(default)}", "", fix), draft.entries["default_door"].where)
+
+
+def with_doors_of(config: Config, other: Config) -> Config:
+    """Return the settings with the doors of others in their place; nothing else of those is used."""
+    flat = {name: getattr(other, name) for name in door_settings()}
+    return replace(config, doors=other.doors, default_door=other.default_door, **flat)

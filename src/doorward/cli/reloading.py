@@ -1,0 +1,83 @@
+"""Taking over a settings file that has changed, while the server runs: SIGHUP asks for it.
+
+A file with a fault is kept out, and the log says what is wrong with it. Only its doors are taken over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+from doorward.app import Door
+from doorward.config.model import Config
+from doorward.errors import ConfigError, StartError, StorageError
+from doorward.logs import log
+
+LOGGER = logging.getLogger("doorward")
+
+Load = Callable[[], Config]
+"""Reads the settings again. Raises `ConfigError`."""
+
+
+def may_reload() -> bool:
+    """Return whether SIGHUP asks for a reload. On a terminal it means that the terminal was closed."""
+    return not sys.stdin.isatty()
+
+
+def reload_on_hangup(door: Door, load: Load) -> None:
+    """Take over the file each time that SIGHUP arrives at the loop that runs."""
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def begin() -> None:
+        task = loop.create_task(take_over(door, load), name="doorward-reload")
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, begin)
+
+
+def reload_on_message(door: Door, hears: Connection) -> None:
+    """Take over the settings that the supervisor sends."""
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def receive() -> None:
+        try:
+            config: Config = hears.recv()
+        except EOFError:  # the supervisor has gone, which ends this worker elsewhere
+            loop.remove_reader(hears.fileno())
+            return
+        task = loop.create_task(take_over(door, lambda: config), name="doorward-reload")
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop.add_reader(hears.fileno(), receive)
+
+
+def loaded(load: Load) -> Config | None:
+    """Return the settings as they are in the file now; None if they cannot be used, which is logged."""
+    try:
+        return load()
+    except ConfigError as error:
+        log(LOGGER, logging.ERROR, "reload_refused", detail=str(error))
+        return None
+
+
+async def take_over(door: Door, load: Load) -> None:
+    """Serve the doors of the file as it is now, or go on as before and log why."""
+    config = loaded(load)
+    if config is None:
+        return
+    try:
+        await door.reload(config)
+    except (ConfigError, StartError, StorageError) as error:
+        log(LOGGER, logging.ERROR, "reload_refused", detail=str(error))
+    except Exception:
+        LOGGER.exception("bug")
+    else:
+        log(LOGGER, logging.INFO, "reloaded", doors=[each.name for each in door.config.doors])
