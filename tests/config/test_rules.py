@@ -174,10 +174,6 @@ def test_the_address_of_the_door_follows_from_the_settings(config, url):
     assert mcp_url(config) == url
 
 
-def test_the_port_that_was_really_bound_can_be_told():
-    assert mcp_url(Config(port=0), port=43210) == "http://127.0.0.1:43210/mcp"
-
-
 def test_a_table_of_scopes_is_written_in_a_file_or_in_a_variable(tmp_path):
     expected = {"delete_*": ("files:write", "mcp"), "read": ("files:read",)}
     (tmp_path / "doorward.toml").write_text(

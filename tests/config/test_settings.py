@@ -44,7 +44,7 @@ def read_settings() -> set[str]:
     What `addresses.py` puts into a policy is read if somebody reads it from the policy.
     """
     outside = list(trees())
-    read = {name for tree in outside for name in attributes(tree, HOLDERS)}
+    read = {name for tree in outside for name in attributes(tree, (*HOLDERS, "door") if has_doors(tree) else HOLDERS)}
     policy = {name for tree in outside for name in attributes(tree, ("policy", "resource"))}
     policy.update(attributes(ast.parse(POLICY.read_text(encoding="utf-8")), ("self",)))
     addresses = ast.parse(ADDRESSES.read_text(encoding="utf-8"))
@@ -54,6 +54,12 @@ def read_settings() -> set[str]:
             read.update(attributes(word.value, (*HOLDERS, "door")))
         word.value = ast.Constant(None)
     return read | set(attributes(addresses, (*HOLDERS, "door")))
+
+
+def has_doors(tree: ast.Module) -> bool:
+    """Tell whether a module imports the settings of one door: only there `door` may be named after them."""
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    return any(alias.name in {"DoorFields", "DoorSettings"} for node in imports for alias in node.names)
 
 
 def is_policy(call: ast.Call) -> bool:
