@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from one_door import one_door
 
 from doorward.config.addresses import mcp_url, policy_of
 from doorward.config.model import Config, DoorSettings
@@ -45,6 +46,6 @@ def test_every_door_with_tokens_is_a_resource_with_its_own_scopes():
 
 
 def test_an_installation_without_tokens_keeps_its_addresses():
-    policy = policy_of(Config(auth="none"))
+    policy = policy_of(one_door(auth="none"))
     assert list(policy.resources) == ["http://127.0.0.1:8000/mcp"]
     assert policy.granting == ()

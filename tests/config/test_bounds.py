@@ -50,7 +50,8 @@ def test_the_loader_accepts_what_the_field_says(tmp_path, setting):
     name, low, high = setting.name, setting.bounds.low, setting.bounds.high
     for value in (low, high):
         (tmp_path / "doorward.toml").write_text(f"{name} = {value}\n")
-        assert getattr(load({}, {}, tmp_path).config, name) == value
+        config = load({}, {}, tmp_path).config
+        assert getattr(config.doors[0] if setting.of_door else config, name) == value
     for value in (low - 1, high + 1):
         refuses(f"{name} = {value}\n", tmp_path)
         refuses("", tmp_path, {setting.variable: str(value)})

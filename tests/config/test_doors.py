@@ -62,8 +62,8 @@ def test_a_flag_or_variable_is_the_default_of_every_door_too(tmp_path):
 def test_a_file_without_tables_is_one_door(tmp_path):
     (door,) = loaded(tmp_path, 'target = "http://127.0.0.1:9000/mcp"\npath = "/x/"\nauth = "token"\n').config.doors
     assert (door.name, door.path, door.auth) == ("x", "/x", "token")
-    (door,) = Config(scopes=("a",)).doors
-    assert (door.name, door.path, door.scopes) == ("mcp", "/mcp", ("a",))
+    (door,) = Config().doors
+    assert (door.name, door.path, door.scopes) == ("mcp", "/mcp", ("mcp",))
     (door,) = from_keywords({"path": "/y", "scopes": ("b",)}, tmp_path).doors
     assert (door.name, door.path, door.scopes) == ("y", "/y", ("b",))
 
@@ -84,11 +84,6 @@ def test_the_default_door_is_one_of_them(tmp_path):
     (found,) = problems(tmp_path, text.replace('"notes"', '"x"', 1))
     assert "The doors are time, notes." in found
     assert loaded(tmp_path, 'default_door = "mcp"\n').config.default_door == "mcp"
-
-
-def test_the_flat_fields_are_those_of_the_first_door(tmp_path):
-    config = loaded(tmp_path, TWO).config
-    assert (config.path, config.target) == ("/time/mcp", CommandTarget(("python", "-m", "mcp_server_time")))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from doorward.config.header_rules import header_lines
 from doorward.config.load import from_keywords, load
-from doorward.config.model import Config
+from doorward.config.model import DoorSettings
 from doorward.errors import ConfigError
 
 NEVER = [
@@ -36,7 +36,7 @@ def test_what_is_no_header_is_a_fault_that_does_not_show_the_value(text, tmp_pat
 
 
 def test_names_are_kept_in_lower_case_and_once(tmp_path):
-    assert from_keywords({"forward_headers": ["X-Tenant-Id", "x-tenant-id"]}, tmp_path).forward_headers == (
+    assert from_keywords({"forward_headers": ["X-Tenant-Id", "x-tenant-id"]}, tmp_path).doors[0].forward_headers == (
         "x-tenant-id",
     )
 
@@ -45,7 +45,10 @@ def test_the_lines_may_come_from_a_file_and_are_never_shown(tmp_path: Path):
     (tmp_path / "keys").write_text("Authorization: Bearer k1\nX-Api-Key: k2\n")
     (tmp_path / "doorward.toml").write_text('target = "http://127.0.0.1:9/mcp"\nupstream_headers_file = "keys"\n')
     config = load({}, {}, tmp_path).config
-    assert header_lines(config.upstream_headers or "") == [(b"authorization", b"Bearer k1"), (b"x-api-key", b"k2")]
+    assert header_lines(config.doors[0].upstream_headers or "") == [
+        (b"authorization", b"Bearer k1"),
+        (b"x-api-key", b"k2"),
+    ]
     assert "k1" not in repr(config)
 
 
@@ -63,4 +66,4 @@ def test_a_target_that_gets_no_such_headers_is_a_fault(tmp_path, target, setting
 
 
 def test_nothing_is_added_or_passed_unless_it_is_set():
-    assert (Config().forward_headers, Config().upstream_headers) == ((), None)
+    assert (DoorSettings(name="mcp").forward_headers, DoorSettings(name="mcp").upstream_headers) == ((), None)

@@ -18,7 +18,7 @@ def problems(flags, environ, cwd: Path) -> list[str]:
 @pytest.mark.requirement("T4")
 def test_defaults_hold_when_nothing_is_written(tmp_path):
     loaded = load({}, {}, tmp_path)
-    assert (loaded.config.host, loaded.config.port, loaded.config.path) == ("127.0.0.1", 8000, "/mcp")
+    assert (loaded.config.host, loaded.config.port, loaded.config.doors[0].path) == ("127.0.0.1", 8000, "/mcp")
     assert loaded.config.data_dir == tmp_path / ".doorward"
     assert set(loaded.origins.values()) == {"default"}
 
@@ -71,7 +71,7 @@ def test_a_file_can_be_named(tmp_path, source):
     named = {"config": "etc/mine.toml"} if source == "flag" else {}
     loaded = load(named, {} if named else {"DOORWARD_CONFIG": "etc/mine.toml"}, tmp_path)
     assert loaded.config.port == 9000
-    assert loaded.config.target == PythonTarget(str(tmp_path / "etc" / "server.py"))
+    assert loaded.config.doors[0].target == PythonTarget(str(tmp_path / "etc" / "server.py"))
     assert loaded.config.database == f"sqlite:///{tmp_path}/etc/x.sqlite"
     assert loaded.config.data_dir == tmp_path / "etc" / ".doorward"
 
@@ -90,8 +90,8 @@ def test_lists_and_switches_can_be_written_as_text(tmp_path):
         "DOORWARD_TRUSTED_PROXIES": "10.0.0.0/8,127.0.0.1",
     }
     config = load({}, environ, tmp_path).config
-    assert config.scopes == ("read", "write")
-    assert config.allow_public_without_auth
+    assert config.doors[0].scopes == ("read", "write")
+    assert config.doors[0].allow_public_without_auth
     assert config.trusted_proxies == ("10.0.0.0/8", "127.0.0.1")
 
 
@@ -171,14 +171,14 @@ def test_a_value_that_is_overruled_is_not_a_fault(tmp_path):
 )
 def test_a_target_can_be_a_flag(tmp_path, given, expected):
     loaded = load({"target": given}, {}, tmp_path, needs_target=True)
-    assert (loaded.config.target, loaded.origins["target"]) == (expected, "TARGET")
+    assert (loaded.config.doors[0].target, loaded.origins["target"]) == (expected, "TARGET")
 
 
 def test_a_command_can_be_a_list_or_a_text(tmp_path):
     expected = CommandTarget(("npx", "-y", "some server"))
     (tmp_path / "doorward.toml").write_text('target = ["npx", "-y", "some server"]\n')
-    assert load({}, {}, tmp_path).config.target == expected
-    assert load({}, {"DOORWARD_TARGET": "-- npx -y 'some server'"}, tmp_path).config.target == expected
+    assert load({}, {}, tmp_path).config.doors[0].target == expected
+    assert load({}, {"DOORWARD_TARGET": "-- npx -y 'some server'"}, tmp_path).config.doors[0].target == expected
 
 
 def test_serving_needs_a_target(tmp_path):

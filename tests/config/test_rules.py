@@ -1,10 +1,12 @@
 """What single settings must be, and what they must be together."""
 
 import pytest
+from one_door import one_door
 
 from doorward.config.addresses import mcp_url, policy_of
 from doorward.config.load import load
 from doorward.config.model import Config
+from doorward.config.settings import door_settings
 from doorward.errors import ConfigError
 from doorward.oauth.metadata import authorization_server, protected_resource
 
@@ -69,7 +71,8 @@ def test_a_public_url_that_clients_could_not_use_is_refused(tmp_path, given, exp
     ],
 )
 def test_a_good_value_is_taken_in_its_one_spelling(tmp_path, name, given, value):
-    assert getattr(load({name: given}, {}, tmp_path).config, name) == value
+    config = load({name: given}, {}, tmp_path).config
+    assert getattr(config.doors[0] if name in door_settings() else config, name) == value
 
 
 @pytest.mark.parametrize(
@@ -150,11 +153,11 @@ def test_listening_for_others_needs_a_public_url(tmp_path, host):
 def test_no_check_at_all_where_others_reach_needs_a_word_that_says_so(tmp_path, exposed):
     assert "--allow-public-without-auth" in fault(tmp_path, auth="none", **exposed)
     permitted = {**exposed, "auth": "none", "allow_public_without_auth": True}
-    assert load(permitted, {}, tmp_path).config.auth == "none"
+    assert load(permitted, {}, tmp_path).config.doors[0].auth == "none"
 
 
 def test_no_check_at_all_is_fine_on_this_machine(tmp_path):
-    assert load({"auth": "none"}, {}, tmp_path).config.auth == "none"
+    assert load({"auth": "none"}, {}, tmp_path).config.doors[0].auth == "none"
 
 
 def test_several_workers_cannot_share_memory(tmp_path):
@@ -166,7 +169,7 @@ def test_several_workers_cannot_share_memory(tmp_path):
     ("config", "url"),
     [
         (Config(public_url="https://mcp.example.com"), "https://mcp.example.com/mcp"),
-        (Config(port=9000, path="/x"), "http://127.0.0.1:9000/x"),
+        (one_door(port=9000, path="/x"), "http://127.0.0.1:9000/x"),
         (Config(host="::1", port=80), "http://[::1]/mcp"),
     ],
 )
@@ -179,10 +182,10 @@ def test_a_table_of_scopes_is_written_in_a_file_or_in_a_variable(tmp_path):
     (tmp_path / "doorward.toml").write_text(
         '[tool_scopes]\n"delete_*" = ["files:write", "mcp", "mcp"]\nread = ["files:read"]\n'
     )
-    assert load({}, {}, tmp_path).config.tool_scopes == expected
+    assert load({}, {}, tmp_path).config.doors[0].tool_scopes == expected
     (tmp_path / "doorward.toml").unlink()
     variable = {"DOORWARD_TOOL_SCOPES": "delete_*=files:write mcp, read=files:read"}
-    assert load({}, variable, tmp_path).config.tool_scopes == expected
+    assert load({}, variable, tmp_path).config.doors[0].tool_scopes == expected
 
 
 @pytest.mark.parametrize(
@@ -201,7 +204,7 @@ def test_a_table_of_scopes_that_would_protect_nothing_is_refused(tmp_path, varia
 
 
 def test_scopes_of_operations_are_published_by_the_authorization_server_only():
-    config = Config(tool_scopes={"x": ("write",)}, scope_implies={"admin": ("write", "mcp")})
+    config = one_door(tool_scopes={"x": ("write",)}, scope_implies={"admin": ("write", "mcp")})
     policy = policy_of(config)
     assert policy.door_scopes == ("mcp",)
     assert policy.all_scopes == ("mcp", "write", "admin")

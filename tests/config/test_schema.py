@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from doorward.config.load import load
-from doorward.config.model import Config
+from doorward.config.model import Config, DoorSettings
 from doorward.config.schema import descriptions, json_schema
 from doorward.errors import ConfigError
 
@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_setting_is_explained():
-    names = {field.name for field in dataclasses.fields(Config)} - {"doors"}
+    fields = (*dataclasses.fields(DoorSettings), *dataclasses.fields(Config))
+    names = {field.name for field in fields} - {"doors", "name"}
     assert set(descriptions()) == names
     assert all(descriptions().values())
 

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from one_door import one_door
+
 from doorward.clock import CountingEntropy, FixedClock
 from doorward.config.addresses import resource_of
-from doorward.config.model import Config
 from doorward.door.door import McpDoor
 from doorward.door.services import DoorServices
 from doorward.edge.client_address import ClientAddresses
@@ -130,7 +131,7 @@ class Front:
         self.clock = FixedClock()
         self.store = MemoryStore()
         self.entropy = CountingEntropy()
-        self.config = Config(public_url=origin, **{"host": "0.0.0.0", **settings})
+        self.config = one_door(public_url=origin, **{"host": "0.0.0.0", **settings})
         self.resource = resource_of(self.config)
         self.policy = Policy(issuer=origin, resources=by_uri(self.resource), other_hosts=self.config.allowed_hosts)
         self.sealer = Sealer("mcp session", b"kid1", {b"kid1": bytes(32)}, self.entropy)
@@ -149,7 +150,7 @@ class Front:
             "write_timeout_seconds": self.config.write_timeout_seconds,
         }
         return McpDoor(
-            settings=self.config,
+            settings=self.config.doors[0],
             resource=self.resource,
             upstream=self.upstream,
             services=DoorServices(**{**shared, **services}),

@@ -10,10 +10,10 @@ import logging
 import pytest
 from door.fronts import META, Answer, Front, Recording, answer_json, legacy, modern_headers
 from door.test_mcp_sessions import answer_with_session
+from one_door import one_door
 
 from doorward import logs
 from doorward.config.addresses import resource_of
-from doorward.config.model import Config
 from doorward.door.door import McpDoor
 from doorward.door.refusals import Refusals
 from doorward.oauth.policy import Policy, by_uri
@@ -32,7 +32,7 @@ class Installation:
     def __init__(self) -> None:
         self.front = Front(Recording(serve), path=FILES)
         self.told: list = []
-        time = Config(public_url=self.front.origin, host="0.0.0.0", path=TIME)
+        time = one_door(public_url=self.front.origin, host="0.0.0.0", path=TIME)
         resources = by_uri(self.front.resource, resource_of(time))
         self.front.policy = Policy(issuer=self.front.origin, resources=resources)
         self.refusals = Refusals(self.told.append)

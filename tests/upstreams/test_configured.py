@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from one_door import one_door
 
 from doorward import Door
-from doorward.config.model import CommandTarget, Config, PythonTarget, UrlTarget
+from doorward.config.model import CommandTarget, DoorSettings, PythonTarget, UrlTarget
 from doorward.errors import ConfigError
 from doorward.upstreams.configured import upstream_for
 from doorward.upstreams.http.upstream import HttpUpstream
@@ -32,7 +33,7 @@ def door(tmp_path: Path, *arguments: object, **settings: Any) -> Door:
         {"app": app},
         {"app": app, "target": URL},
         {"upstream": HttpUpstream(URL, timeout_seconds=1)},
-        {"app": app, "config": Config(upstream_headers=HEADERS)},
+        {"app": app, "config": one_door(upstream_headers=HEADERS)},
     ],
     ids=["an app", "an app in the place of a URL", "an upstream of one's own", "whole settings"],
 )
@@ -45,8 +46,9 @@ def test_headers_for_an_upstream_that_gets_no_request_are_a_fault(tmp_path, argu
 
 
 def test_settings_that_no_rule_has_seen_are_checked_as_well():
+    settings = DoorSettings(name="mcp", target=PythonTarget("server.py", None), upstream_headers=HEADERS)
     with pytest.raises(ConfigError):
-        upstream_for(Config(target=PythonTarget("server.py", None), upstream_headers=HEADERS), public_host="")
+        upstream_for(settings, public_host="")
 
 
 @pytest.mark.parametrize("arguments", [{"app": URL}, {"target": URL}])
@@ -60,11 +62,11 @@ def test_headers_for_a_remote_server_are_used(tmp_path, arguments):
     "target", [UrlTarget(URL), CommandTarget(("server",)), PythonTarget(__file__, "app")], ids=["url", "command", "app"]
 )
 def test_an_upstream_is_named_after_the_path_of_its_door_and_not_after_its_address(target):
-    config = Config(target=target, public_url="https://mcp.example.com", path="/files/mcp")
-    assert upstream_for(config, public_host="mcp.example.com").name == "The MCP server behind /files/mcp"
+    settings = DoorSettings(name="files", target=target, path="/files/mcp")
+    assert upstream_for(settings, public_host="mcp.example.com").name == "The MCP server behind /files/mcp"
 
 
 def test_a_door_without_such_headers_takes_any_upstream(tmp_path):
     own = HttpUpstream(URL, timeout_seconds=1)
     assert door(tmp_path, upstream=own).upstream is own
-    assert isinstance(upstream_for(Config(target=UrlTarget(URL)), public_host=""), HttpUpstream)
+    assert isinstance(upstream_for(DoorSettings(name="mcp", target=UrlTarget(URL)), public_host=""), HttpUpstream)

@@ -79,9 +79,10 @@ def _rows(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     from doorward.config.settings import catalogue, door_settings
 
     tables = [door for door in loaded.config.doors if f"doors.{door.name}.target" in loaded.origins]
-    for name in catalogue():
-        if not tables or name not in door_settings():
-            yield name, _shown(name, getattr(loaded.config, name)), loaded.origins[name]
+    for name, setting in catalogue().items():
+        if not tables or not setting.of_door:
+            owner = loaded.config.doors[0] if setting.of_door else loaded.config
+            yield name, _shown(name, getattr(owner, name)), loaded.origins[name]
     for door in tables:
         for name in door_settings():
             key = f"doors.{door.name}.{name}"

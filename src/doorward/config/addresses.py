@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorward.config.model import Config, DoorFields, DoorSettings
+from doorward.config.model import Config, DoorSettings
 from doorward.oauth.operation_scopes import further_scopes
 from doorward.oauth.policy import Policy, Resource, by_uri
 from doorward.oauth.tokens.opaque import digest
@@ -75,7 +75,7 @@ def policy_of(config: Config) -> Policy:
     )
 
 
-def operation_scopes(door: DoorFields) -> tuple[str, ...]:
+def operation_scopes(door: DoorSettings) -> tuple[str, ...]:
     """Return the scopes that only some operations need, and the broader ones that stand for others."""
     broader = {name: (name,) for name in door.scope_implies}
     return further_scopes(door.scopes, door.tool_scopes, door.method_scopes, broader, door.scope_implies)

@@ -103,8 +103,8 @@ def _settled(entries: Mapping[str, Entry], base: Path, problems: list[Problem]) 
     settled = doors.settle(draft)
     if problems:
         return None
-    flat = {name: getattr(settled[0], name) for name in door_settings()}
-    return Config(**{**values, **flat}, doors=settled)
+    of_installation = {name: value for name, value in values.items() if name not in door_settings()}
+    return Config(**of_installation, doors=settled)
 
 
 _NO_TARGET = Problem(

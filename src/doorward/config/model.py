@@ -6,7 +6,6 @@ name that says so.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,9 +51,11 @@ Target = PythonTarget | UrlTarget | CommandTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoorFields:
-    """What can be set for each door."""
+class DoorSettings:
+    """One door: its name, and what can be set for each door."""
 
+    name: str
+    """The name of its table. Without tables: its path, spelled as a name."""
     target: Target | None = None
     """What stands behind the door: `file.py[:name]`, `package.module:name`, `http(s)://host/path`, or a command."""
     path: str = "/mcp"
@@ -111,22 +112,11 @@ class DoorFields:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoorSettings(DoorFields):
-    """One door: its name and its settings."""
+class Config:
+    """Everything that can be set. Order of precedence: flag, `DOORWARD_*`, file, default."""
 
-    name: str
-    """The name of its table. Without tables: its path, spelled as a name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config(DoorFields):
-    """Everything that can be set. Order of precedence: flag, `DOORWARD_*`, file, default.
-
-    The fields of a door are those of the first door. Read `doors` instead.
-    """
-
-    doors: tuple[DoorSettings, ...] = ()
-    """Every door, at least one. Left out, it is the one door that the other fields describe."""
+    doors: tuple[DoorSettings, ...] = (DoorSettings(name="mcp"),)
+    """Every door, at least one, in the order of the file."""
     default_door: str = ""
     """The door that a client means when it names none, by name. Default: the only door, if there is only one."""
     host: str = "127.0.0.1"
@@ -253,13 +243,6 @@ class Config(DoorFields):
     """`text` or `json`. Default: text on a terminal, JSON lines elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important events that are written."""
-
-    def __post_init__(self) -> None:
-        """Make the one door of the flat fields, if no doors are given."""
-        if not self.doors:
-            fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(DoorFields)}
-            only = DoorSettings(name=door_name(self.path), **fields)
-            object.__setattr__(self, "doors", (only,))
 
 
 def door_name(path: str) -> str:

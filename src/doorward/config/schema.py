@@ -24,7 +24,7 @@ def descriptions() -> dict[str, str]:
     """Return the docstring of each setting, in one line."""
     classes = {node.name: node for node in ast.parse(inspect.getsource(model)).body if isinstance(node, ast.ClassDef)}
     found: dict[str, str] = {}
-    for body in (classes[name].body for name in ("DoorFields", "Config")):
+    for body in (classes[name].body for name in ("DoorSettings", "Config")):
         for field, text in pairwise(body):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
                 assert isinstance(text.value, ast.Constant)

@@ -1,7 +1,7 @@
-"""The catalogue of settings, read off the annotations of `Config`: one entry per field, with its names and its kind.
+"""The catalogue of settings, read from the annotations of `Config` and `DoorSettings`.
 
-Loader, JSON Schema, reference page and `config show` all work from this list, so a new field of `Config` is known to
-each of them at once. Knows nothing of where a value comes from.
+Loader, JSON Schema, reference page and `config show` all work from this list, so each of them
+knows a new field at once. Knows nothing of where a value comes from.
 """
 
 from __future__ import annotations
@@ -9,22 +9,24 @@ from __future__ import annotations
 import dataclasses
 import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from doorward.config.bounds import Within
-from doorward.config.model import Config, DoorFields
+from doorward.config.model import Config, DoorSettings
 from doorward.oauth.trusted_issuers import TrustedIssuer
 
 Kind = Literal["string", "integer", "boolean", "list", "table", "issuers", "path", "choice", "target"]
 
 PREFIX = "DOORWARD_"
+_NO_SETTINGS = {"doors", "name"}
+"""Fields that the tables make, not their keys."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Setting:
-    """One field of `Config`."""
+    """One field of `Config` or `DoorSettings`."""
 
     name: str
     """The key in a file."""
@@ -55,8 +57,15 @@ class Setting:
 @functools.cache
 def catalogue() -> dict[str, Setting]:
     """Return every setting by name, in the order of the model."""
-    hints = get_type_hints(Config, include_extras=True)
-    return {each.name: _setting(each, hints[each.name]) for each in dataclasses.fields(Config) if each.name != "doors"}
+    settings = [*_settings(DoorSettings, of_door=True), *_settings(Config, of_door=False)]
+    return {each.name: each for each in settings}
+
+
+def _settings(owner: type, *, of_door: bool) -> Iterator[Setting]:
+    hints = get_type_hints(owner, include_extras=True)
+    for field in dataclasses.fields(owner):
+        if field.name not in _NO_SETTINGS:
+            yield _setting(field, hints[field.name], of_door=of_door)
 
 
 def door_settings() -> dict[str, Setting]:
@@ -75,7 +84,7 @@ def variables() -> list[str]:
     return [PREFIX + key.upper() for key in [*file_keys(), "config"]]
 
 
-def _setting(field: dataclasses.Field[Any], hint: Any) -> Setting:
+def _setting(field: dataclasses.Field[Any], hint: Any, *, of_door: bool) -> Setting:
     hint, *facts = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     parts = get_args(hint) if get_origin(hint) in (types.UnionType, Union) else (hint,)
     inner = [part for part in parts if part is not type(None)]
@@ -87,7 +96,7 @@ def _setting(field: dataclasses.Field[Any], hint: Any) -> Setting:
         secret=not field.repr,
         default=field.default if field.default_factory is dataclasses.MISSING else field.default_factory(),
         bounds=next((fact for fact in facts if isinstance(fact, Within)), None),
-        of_door=field.name in {each.name for each in dataclasses.fields(DoorFields)},
+        of_door=of_door,
     )
 
 

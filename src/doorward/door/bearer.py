@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from doorward.authority.dpop_proofs import CheckedProof
 from doorward.authority.exchanged_tokens import actor_stands
-from doorward.config.model import DoorFields
+from doorward.config.model import DoorSettings
 from doorward.door.foreign_tokens import ForeignTokens
 from doorward.door.inbound import Inbound
 from doorward.door.possession import Possession
@@ -33,7 +33,7 @@ class Authenticator:
 
     def __init__(
         self,
-        settings: DoorFields,
+        settings: DoorSettings,
         resource: Resource,
         services: DoorServices,
         *,

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from doorward.config.header_rules import header_lines
-from doorward.config.model import DoorFields
+from doorward.config.model import DoorSettings
 from doorward.door import replies
 from doorward.door.bearer import Authenticator
 from doorward.door.body import ClientGone
@@ -53,7 +53,9 @@ LOGGER = logging.getLogger("doorward.door")
 class McpDoor:
     """The ASGI application of one door; the router hands it the requests for `paths`."""
 
-    def __init__(self, *, settings: DoorFields, resource: Resource, upstream: Upstream, services: DoorServices) -> None:
+    def __init__(
+        self, *, settings: DoorSettings, resource: Resource, upstream: Upstream, services: DoorServices
+    ) -> None:
         self.name = resource.name
         self.paths = owned_paths(settings.path)
         """The decoded request paths that belong to this door."""
@@ -217,12 +219,12 @@ def _refuse_all(exchange: Exchange) -> None:
     raise Refused(404, "There is no MCP server at this address any more.")
 
 
-def _sorter(settings: DoorFields) -> HeaderSorter:
+def _sorter(settings: DoorSettings) -> HeaderSorter:
     replaced = [name for name, _ in header_lines(settings.upstream_headers or "")]
     return HeaderSorter(settings.token_header, forwarded=settings.forward_headers, replaced=replaced)
 
 
-def _guard(settings: DoorFields, services: DoorServices) -> Guard:
+def _guard(settings: DoorSettings, services: DoorServices) -> Guard:
     return Guard(
         services.policy.issuer,
         listens_on=services.listens_on,
@@ -231,7 +233,7 @@ def _guard(settings: DoorFields, services: DoorServices) -> Guard:
     )
 
 
-def _operations(settings: DoorFields, resource: Resource) -> OperationScopes | None:
+def _operations(settings: DoorSettings, resource: Resource) -> OperationScopes | None:
     """Return the scopes of single operations; None where all have the same."""
     operations = OperationScopes(
         resource.scopes, tools=settings.tool_scopes, methods=settings.method_scopes, implies=settings.scope_implies
@@ -240,7 +242,7 @@ def _operations(settings: DoorFields, resource: Resource) -> OperationScopes | N
 
 
 def _identity(
-    settings: DoorFields, resource: Resource, upstream: Upstream, services: DoorServices
+    settings: DoorSettings, resource: Resource, upstream: Upstream, services: DoorServices
 ) -> UpstreamIdentity | None:
     """Return what states to the upstream who is calling; None where it is not told."""
     if settings.upstream_identity != "jwt" or services.sign is None:

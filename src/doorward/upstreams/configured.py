@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from doorward.config.header_rules import NO_REQUEST_TO_ADD_TO
-from doorward.config.model import CommandTarget, DoorFields, PythonTarget, UrlTarget
+from doorward.config.model import CommandTarget, DoorSettings, PythonTarget, UrlTarget
 from doorward.errors import ConfigError, Problem
 from doorward.upstreams.asgi.python_target import as_asgi, load_target
 from doorward.upstreams.asgi.upstream import AsgiUpstream
@@ -11,7 +11,7 @@ from doorward.upstreams.http.upstream import HttpUpstream
 from doorward.upstreams.port import Upstream
 
 
-def upstream_for(door: DoorFields, app: object = None, made: Upstream | None = None, *, public_host: str) -> Upstream:
+def upstream_for(door: DoorSettings, app: object = None, made: Upstream | None = None, *, public_host: str) -> Upstream:
     """Return the upstream of a door, and import the user's module for a Python target.
 
     `app` is a server, an ASGI app or the URL of a remote server, and stands for the target of the settings. `made` is
@@ -29,7 +29,7 @@ def upstream_for(door: DoorFields, app: object = None, made: Upstream | None = N
     return _of_target(door, public_host) if app is None else _around(app, door, public_host)
 
 
-def _of_target(door: DoorFields, public_host: str) -> Upstream:
+def _of_target(door: DoorSettings, public_host: str) -> Upstream:
     match door.target:
         case UrlTarget(url):
             return HttpUpstream.configured(url, door, name=_name(door))
@@ -50,12 +50,12 @@ def _of_target(door: DoorFields, public_host: str) -> Upstream:
             raise TypeError("a door needs something to stand in front of")
 
 
-def _around(target: object, door: DoorFields, public_host: str) -> Upstream:
+def _around(target: object, door: DoorSettings, public_host: str) -> Upstream:
     if isinstance(target, str):
         return HttpUpstream.configured(target, door, name=_name(door))
     app, _ = as_asgi(target, door.path)
     return AsgiUpstream(app, path=door.path, public_host=public_host, name=_name(door))
 
 
-def _name(door: DoorFields) -> str:
+def _name(door: DoorSettings) -> str:
     return f"The MCP server behind {door.path}"

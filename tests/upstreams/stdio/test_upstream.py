@@ -10,7 +10,7 @@ import uvloop
 from upstreams.recorder import INITIALIZE, Pending, ask, call, modern
 from upstreams.stdio_upstreams import SCRIPT, fault_of, modern_tool, open_session, running, scripted, tool
 
-from doorward.config.model import CommandTarget, Config
+from doorward.config.model import CommandTarget, DoorSettings
 from doorward.errors import StartError, UpstreamError
 from doorward.upstreams.configured import upstream_for
 from doorward.upstreams.stdio.upstream import StdioUpstream
@@ -79,7 +79,7 @@ async def test_a_child_that_is_being_started_when_the_upstream_stops_is_ended(er
 async def test_the_limits_of_a_command_are_settings() -> None:
     limits = {"stdio_sessions_limit": 1, "stdio_session_idle_seconds": 60, "stdio_unread_limit_bytes": 2**20}
     target = CommandTarget((sys.executable, SCRIPT, "legacy"))
-    upstream = upstream_for(Config(target=target, **limits))
+    upstream = upstream_for(DoorSettings(name="mcp", target=target, **limits), public_host="")
     assert isinstance(upstream, StdioUpstream)
     await upstream.start()
     try:

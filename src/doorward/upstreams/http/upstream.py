@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from doorward.config.header_rules import header_lines
-from doorward.config.model import DoorFields
+from doorward.config.model import DoorSettings
 from doorward.errors import ConfigError, Problem, UpstreamError
 from doorward.secret_shapes import mask_urls
 from doorward.upstreams.http.exchange import Exchange
@@ -93,7 +93,7 @@ class HttpUpstream:
         )
 
     @classmethod
-    def configured(cls, url: str, settings: DoorFields, *, name: str) -> HttpUpstream:
+    def configured(cls, url: str, settings: DoorSettings, *, name: str) -> HttpUpstream:
         """Return the upstream at a URL with the limits and headers of the settings."""
         headers = header_lines(settings.upstream_headers or "")
         return cls(url, timeout_seconds=settings.upstream_timeout_seconds, name=name, headers=headers)
