@@ -19,7 +19,6 @@ REGISTERED = {
     "SlowDown": ("slow_down", 400),
     "ExpiredDeviceCode": ("expired_token", 400),
     "UnsupportedResponseType": ("unsupported_response_type", 400),
-    "ServerError": ("server_error", 500),
     "InvalidClientMetadata": ("invalid_client_metadata", 400),
     "InvalidRedirectUri": ("invalid_redirect_uri", 400),
     "InteractionRequired": ("interaction_required", 400),

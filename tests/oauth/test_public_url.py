@@ -1,6 +1,6 @@
 import pytest
 
-from doorward.oauth.public_url import canonical_origin, canonical_resource
+from doorward.oauth.public_url import canonical_origin
 
 
 @pytest.mark.parametrize(
@@ -17,18 +17,6 @@ from doorward.oauth.public_url import canonical_origin, canonical_resource
 def test_an_origin_has_one_spelling(url, origin):
     assert canonical_origin(url) == origin
     assert canonical_origin(origin) == origin
-
-
-@pytest.mark.parametrize(
-    ("url", "resource"),
-    [
-        ("https://mcp.example.com/mcp/", "https://mcp.example.com/mcp"),
-        ("https://mcp.example.com/a/B", "https://mcp.example.com/a/B"),
-        ("https://mcp.example.com/", "https://mcp.example.com"),
-    ],
-)
-def test_a_resource_has_one_spelling(url, resource):
-    assert canonical_resource(url) == resource
 
 
 @pytest.mark.parametrize(
@@ -50,8 +38,3 @@ def test_a_resource_has_one_spelling(url, resource):
 def test_an_unusable_public_url_is_refused_with_a_sentence(url, sentence):
     with pytest.raises(ValueError, match=sentence):
         canonical_origin(url)
-
-
-def test_a_resource_cannot_have_a_dot_segment():
-    with pytest.raises(ValueError, match="dot segment"):
-        canonical_resource("https://mcp.example.com/a/../b")

@@ -119,7 +119,7 @@ async def remove_user(store: Store, clock: Clock, user_id: str) -> None:
     """
     if user_id == OWNER:
         fix = f"To lock it: doorward users disable {OWNER}"
-        raise ConfigError([Problem(f"the account {OWNER} is made anew at each start without one", fix=fix)])
+        raise ConfigError([Problem(f"the account {OWNER} is made again at each start without one", fix=fix)])
 
     async def attempt() -> list[Change]:
         stored = await load_user(store, user_id)

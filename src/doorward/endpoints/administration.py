@@ -148,7 +148,7 @@ def _match(operation: Operation[Any, Any], segments: list[str]) -> dict[str, str
 
 
 def _parameters(operation: Operation[Any, Any], in_path: dict[str, str], request: Request, body: bytes) -> Any:
-    """Read what the operation is told: from path and query, or from path and body.
+    """Read the parameters of the operation: from path and query, or from path and body.
 
     Raises:
         InvalidRequest: with the first thing that cannot be read.

@@ -1,4 +1,4 @@
-"""`/-/arrival`: what is left of a request when it arrives, told to this installation alone.
+"""`/-/arrival`: how a request looks when it arrives, for this installation alone.
 
 A proxy may drop the credentials, or hide whose request it passes on; neither can be seen from outside. The proof is
 sealed with the installation's own key and good for a minute: every node answers it, and nobody else can ask.

@@ -55,7 +55,7 @@ ENDED = {
         Reason.OTHER_BROWSER,
     ),
 }
-"""What a person is told when there is no step left, by what `next_step` says."""
+"""What a person reads when there is no step left, by the result of `next_step`."""
 
 
 class AuthorizeEndpoint:

@@ -1,4 +1,4 @@
-"""`/register`: dynamic client registration, limited in size; it fetches nothing that it is told.
+"""`/register`: dynamic client registration, limited in size; it fetches no URL that a client sends.
 
 Spec: RFC 7591 s3.
 """

@@ -60,7 +60,7 @@ def reach(address: str) -> Reach:
         return "loopback"
     mapped = parsed.ipv4_mapped
     if mapped is not None:
-        # Systems connect to the IPv4 address inside. Only the machine itself is told by it; the rest is refused anyway.
+        # Systems connect to the IPv4 address inside. Only those of this machine matter; the rest is refused.
         return "loopback" if _reach_v4(mapped) == "loopback" else "special"
     return "public" if _is_global_v6(parsed) else "special"
 

@@ -230,7 +230,7 @@ class SlowDown(OAuthError):
 
 
 class ExpiredDeviceCode(OAuthError):
-    """The user did not decide in time; the device must begin anew. Spec: RFC 8628 s3.5."""
+    """The user did not decide in time; the device must start again. Spec: RFC 8628 s3.5."""
 
     error = "expired_token"
 
@@ -239,13 +239,6 @@ class UnsupportedResponseType(OAuthError):
     """Only `code` is served."""
 
     error = "unsupported_response_type"
-
-
-class ServerError(OAuthError):
-    """A bug, told to the client as one."""
-
-    error = "server_error"
-    status = 500
 
 
 class InvalidClientMetadata(OAuthError):

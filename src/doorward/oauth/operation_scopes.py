@@ -1,6 +1,6 @@
 """Which scopes an operation needs: those of the door, and those that the operator put on a tool or a method.
 
-Decided on the parsed body, never on a mirrored header. A tool call whose name cannot be told, or could be told in two
+Decided on the parsed body, never on a mirrored header. A tool call whose name cannot be read, or could be read in two
 ways, needs every scope that any tool needs. A broader scope stands for the narrower ones that the operator listed.
 
 Implements the step-up of MCP basic/authorization and RFC 6750 s3.1. Does not know where scopes come from, nor HTTP.

@@ -23,16 +23,6 @@ def canonical_origin(url: str) -> str:
     return parsed.origin
 
 
-def canonical_resource(url: str) -> str:
-    """Return the URI of a door in canonical spelling, without a last slash.
-
-    Raises:
-        ValueError: with a sentence for the operator.
-    """
-    parsed = _parse(url)
-    return parsed.origin + parsed.path.rstrip("/")
-
-
 def _parse(url: str) -> Uri:
     try:
         parsed = parse_http(url)

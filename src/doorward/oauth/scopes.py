@@ -21,7 +21,7 @@ def grantable(requested: tuple[str, ...], *, client: Client, resource: Resource)
     """Return the scopes to ask the user for, in the order they are published. Asked for none: those of the door.
 
     A self-registered client may ask for more than it registered where an operation needs it: it registers with the
-    small set it has read somewhere, and would otherwise be told to step up without ever being able to. What it
+    small set it has read somewhere, and could otherwise never step up, although a challenge asks for it. What it
     registered says nothing about a door of which it names no scope: it has read the metadata of another door.
 
     Raises:

@@ -34,9 +34,9 @@ def consent_id(*, user_id: str, client_id: str, redirect_uri: str, resource: str
 
 
 def description_digest(client: Client) -> str:
-    """Return the digest of what a person was told about the client."""
-    told = (client.client_name, sorted(client.redirect_uris), client.metadata.get("client_uri", ""))
-    return digest(msgspec.json.encode(told).decode())
+    """Return the digest of what the consent page says about the client."""
+    shown = (client.client_name, sorted(client.redirect_uris), client.metadata.get("client_uri", ""))
+    return digest(msgspec.json.encode(shown).decode())
 
 
 def allowed_before(consent: Consent | None, client: Client, *, now: int) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ def may_supersede(code: Stored[AuthorizationCode] | None, *, policy: Policy) -> 
     """Tell whether redeeming this code could end older grants.
 
     Several computers of one person share the id of a desktop client: ending each other's grants, they would ask for
-    a sign-in in turn for ever. A hosted client is one place, and keeps what it got last.
+    a sign-in in turn forever. A hosted client is one place, and keeps what it got last.
     """
     return (
         policy.end_older_grants

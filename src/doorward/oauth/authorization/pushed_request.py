@@ -35,7 +35,7 @@ def push(
     """Keep the parameters of an authenticated client; `jkt` is the key that this request has proved, if any.
 
     Raises:
-        OAuthError: what the authorization endpoint would not accept, told to the client directly.
+        OAuthError: the authorization endpoint would not accept it; the client gets the error directly.
 
     Spec: RFC 9126 s2.1, s2.2
     """
@@ -77,8 +77,8 @@ def pushed_parameters(
     """Return the parameters that were pushed, and the change that uses them up; whatever else the query says is void.
 
     Raises:
-        LocalAuthorizationError: unknown, used, expired, or another client's. Nobody can be told but the person, for
-            the redirect URI is part of what is missing.
+        LocalAuthorizationError: unknown, used, expired, or another client's. Only the person can see it,
+            because the redirect URI is part of what is missing.
 
     Spec: RFC 9126 s4
     """
@@ -96,7 +96,7 @@ def require_pushed(parameters: Mapping[str, str], *, was_pushed: bool, redirect_
     """Refuse parameters in the query where they must be pushed.
 
     Raises:
-        RedirectAuthorizationError: told to the client.
+        RedirectAuthorizationError: the client gets it in the redirect.
 
     Spec: RFC 9126 s4
     """

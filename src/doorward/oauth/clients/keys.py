@@ -1,7 +1,7 @@
 """Public keys of a client as a JWK set: which are accepted, and which of them a signature may have been made with.
 
 Only what verifies is kept of a key. A set that holds private or symmetric key material is refused as a whole: its
-owner has published a secret, and must be told rather than served.
+owner has published a secret, and must get an error rather than service.
 
 Implements RFC 7517 s4 and s5 for RSA, P-256 and Ed25519. Does not know where a set comes from.
 """

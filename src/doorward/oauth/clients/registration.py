@@ -106,7 +106,7 @@ def has_secret(method: ClientAuthMethod) -> bool:
 
 
 def registration_reply(client: Client, *, policy: Policy, minted: MintedClient | None = None) -> dict[str, object]:
-    """Return what a client is told of its registration; secrets only in the reply that has made them.
+    """Return the reply to a registration; it holds secrets only if this request has made them.
 
     Spec: RFC 7591 s3.2.1, RFC 7592 s3
     """

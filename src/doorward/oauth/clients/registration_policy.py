@@ -1,4 +1,4 @@
-"""What an operator's own function is told of a registration, and how it refuses one.
+"""The question to an operator's own function about a registration, and how the function refuses one.
 
 Implements RFC 7591 s3.2.2 and s5 for refusals that are nobody's rule but the operator's. Does not know how the function
 is called, nor when.

@@ -20,7 +20,7 @@ def terms(client: Client) -> str:
 
 
 def with_earlier_use(client: Client, before: Client | None) -> Client:
-    """Return a client that is described anew, with the addresses that people have used if its terms are the same."""
+    """Return a client with its new description, and the addresses that people have used if its terms are the same."""
     kept = before.used_redirect_uris if before is not None and terms(before) == terms(client) else ()
     return msgspec.structs.replace(client, used_redirect_uris=kept)
 

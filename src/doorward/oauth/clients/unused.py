@@ -76,7 +76,7 @@ def occupy(place: Place, client: Client, *, now: int) -> tuple[Change, ...]:
         return (Insert(slot),)
     changes: tuple[Change, ...] = (Replace(slot, place.taken.version),)
     if place.holder is not None and is_unused(place.holder.record):
-        # With its version: had somebody used it meanwhile, this would be a conflict and decided anew.
+        # With its version: had somebody used it meanwhile, this is a conflict, and the decision is made again.
         changes += (Delete(Client, place.holder.record.client_id, place.holder.version),)
     return changes
 

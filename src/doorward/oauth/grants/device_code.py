@@ -56,7 +56,7 @@ def poll(
     if record.client_id != client.client_id:
         raise InvalidGrant("The device code belongs to another client.", Reason.FOREIGN_DEVICE_CODE)
     if record.redeemed_at is None and (record.expires_at or 0) <= now:
-        raise ExpiredDeviceCode("The user did not decide in time. Begin anew.", Reason.EXPIRED_DEVICE_CODE)
+        raise ExpiredDeviceCode("The user did not decide in time. Start again.", Reason.EXPIRED_DEVICE_CODE)
     if record.finished_at is None:
         return _not_yet(device, now)
     if not record.grant_id:

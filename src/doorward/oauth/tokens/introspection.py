@@ -1,4 +1,4 @@
-"""Introspection: what a token is good for, told to those who may know and to nobody else.
+"""Introspection: what a token is good for, for those clients that may know it.
 
 A client learns about its own tokens, a resource server about all that could be sent to it. Whatever else is asked about
 is `{"active": false}`, whether it exists or not: the answer must not help to find or to try out tokens.

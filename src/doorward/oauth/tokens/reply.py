@@ -162,7 +162,7 @@ def _successor(source: Source, minted: MintedTokens, *, client: Client, now: int
 
 
 def repeat(source: StoredSource, *, sealing: Sealing) -> dict[str, object] | None:
-    """Return the identical body that this spent code or refresh token gave, if it can still be told."""
+    """Return the identical body that this spent code or refresh token gave, if its sealed copy can still be opened."""
     sealed = source.record.sealed_reply
     plaintext = None if sealed is None else sealing.unseal(sealed, context=source.record.key.encode())
     return None if plaintext is None else msgspec.json.decode(plaintext, type=dict[str, object])

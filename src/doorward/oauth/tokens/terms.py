@@ -1,4 +1,4 @@
-"""What an operator's own function is told when tokens are made, and what it may answer: less, or a refusal.
+"""The question to an operator's own function when tokens are made, and its answers: less, or a refusal.
 
 Whatever it answers is measured against what would have been given, so it can take away and never add.
 

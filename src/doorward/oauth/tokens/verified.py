@@ -24,7 +24,7 @@ class VerifiedToken:
     """
 
     subject: str
-    """The user; what the upstream is told. Users of this server have names too: put the issuer in it if they mix."""
+    """The user, as the upstream gets it. Users of this server have names too: put the issuer in it if they mix."""
     client_id: str
     scopes: tuple[str, ...]
     expires_at: int
