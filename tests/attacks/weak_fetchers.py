@@ -22,9 +22,9 @@ from doorward.oauth.uris import Uri
 class ResolvesTwice(Fetcher):
     """Looks a name up to check it, and once more to use it."""
 
-    async def _connect(self, parsed: Uri) -> socket.socket:
+    async def _connect(self, parsed: Uri, asker: str) -> socket.socket:
         host, port = parsed.host or "", parsed.port or 443
-        await self._addresses(host, port)
+        await self._addresses(host, port, asker)
         (address,) = await self.resolver.resolve(host, port)
         return await self.dialer.dial(address, port)
 
@@ -53,7 +53,8 @@ class ReadsUrlsAsTheLibraryDoes(Fetcher):
 class UsesTheEnvironment(Fetcher):
     """Goes through whatever proxy a variable names."""
 
-    async def _connect(self, parsed: Uri) -> socket.socket:
+    async def _connect(self, parsed: Uri, asker: str) -> socket.socket:
+        del asker
         proxy = URL(getproxies()[parsed.scheme])
         return await self.dialer.dial(proxy.hostname or "", proxy.port or 0)
 
