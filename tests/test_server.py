@@ -146,7 +146,7 @@ async def test_no_path_of_this_server_can_be_registered_as_a_redirect_uri(tmp_pa
 async def test_a_door_in_front_of_an_own_path_is_a_start_error(tmp_path, path):
     """The settings refuse it as well; this is for a path that they do not know yet."""
     settings = from_keywords({"data_dir": tmp_path}, tmp_path)
-    settings = replace(settings, path=path, doors=())
+    settings = replace(settings, doors=(replace(settings.doors[0], path=path),))
     with pytest.raises(StartError, match="is served already"):
         async with Door(echo_app, config=settings).lifespan():
             pass

@@ -97,5 +97,4 @@ def _check_default(names: list[str], draft: Draft) -> None:
 
 def with_doors_of(config: Config, other: Config) -> Config:
     """Return the settings with the doors of others in their place; nothing else of those is used."""
-    flat = {name: getattr(other, name) for name in door_settings()}
-    return replace(config, doors=other.doors, default_door=other.default_door, **flat)
+    return replace(config, doors=other.doors, default_door=other.default_door)
