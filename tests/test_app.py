@@ -220,6 +220,12 @@ async def test_each_door_leads_to_its_own_server_and_ends_with_it(tmp_path):
     assert all((tmp_path / f"{name}.py.stopped").exists() for name in targets)
 
 
+def test_a_server_that_cannot_be_imported_names_its_door(tmp_path):
+    good, bad = app_file(tmp_path, "good", HEALTHY), app_file(tmp_path, "bad", "import no_such_module_anywhere")
+    with pytest.raises(StartError, match=r"^door bad: "):
+        Door(config=many_doors(tmp_path, good=good, bad=bad))
+
+
 async def test_a_server_that_cannot_start_names_its_door_and_the_others_are_ended(tmp_path):
     good, bad = app_file(tmp_path, "good", HEALTHY), app_file(tmp_path, "bad", BROKEN)
     door = Door(config=many_doors(tmp_path, good=good, bad=bad))

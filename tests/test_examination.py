@@ -10,8 +10,10 @@ import pytest
 from world import ISSUER, RESOURCE, world
 
 from doorward import examination
+from doorward.config.load import load_here
 from doorward.doctor.engine.requests import Request, Response
 from doorward.doctor.own_door import examine_own
+from doorward.installation import Installation
 from doorward.records.doors import DoorExamination
 
 Proxy = Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]
@@ -134,3 +136,25 @@ async def test_how_requests_arrive_is_told_to_nobody_else(tmp_path):
     assert behind.status_code == 200  # another node, whose clock is some seconds behind
     assert good.json()["host"] == "mcp.example.com"
     assert late.status_code == 404
+
+
+async def test_a_door_asks_for_no_document_of_another(tmp_path):
+    (tmp_path / "doorward.toml").write_text(
+        '[doors.one]\ntarget = "https://one.example/mcp"\n[doors.two]\ntarget = "https://two.example/mcp"\n'
+    )
+    config = load_here({"config": str(tmp_path / "doorward.toml"), "data_dir": str(tmp_path / "data")}).config
+    here = await Installation.open(config)
+    documents = {each.name: examination.own_door(here, each).documents for each in config.doors}
+    await here.close()
+    assert "/.well-known/oauth-protected-resource/one/mcp" in documents["one"]
+    assert not any("protected-resource/two" in path for path in documents["one"])
+    assert "/.well-known/oauth-authorization-server" in documents["one"].keys() & documents["two"].keys()
+
+
+async def test_a_door_that_is_gone_is_forgotten(tmp_path):
+    async with opened(tmp_path) as (door, own):
+        report = await examine_own(own, through(door, unchanged))
+        for name in ("mcp", "old"):
+            await examination.keep(door.store, door.clock, name, report)
+        await examination.forget_others(door.store, ["mcp"])
+        assert [each.record.name for each in await door.store.find(DoorExamination)] == ["mcp"]

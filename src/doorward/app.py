@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
 from doorward.config.addresses import policy_of, public_origin
 from doorward.config.load import from_keywords
-from doorward.config.model import AuthMode, Config, LoginKind
+from doorward.config.model import AuthMode, Config, DoorSettings, LoginKind
 from doorward.directory.declared_clients import read_declarations, store_declared
 from doorward.door.door import McpDoor
 from doorward.door.foreign_tokens import NOTHING_TO_VERIFY
@@ -148,6 +148,7 @@ class Door:
             report = await examination.examine(self._running.installation, each)
             await examination.keep(self.store, self.clock, each.name, report)
             reports.append(report)
+        await examination.forget_others(self.store, [each.name for each in self.config.doors])
         return reports
 
     async def stop(self) -> None:
@@ -177,7 +178,7 @@ class Door:
             same = before.standing(installation)
             host = urlsplit(installation.policy.issuer).netloc
             upstreams = tuple(
-                standing[each.name] if each.name in same else upstream_for(each, public_host=host)
+                standing[each.name] if each.name in same else _upstream(each, installation.config, host)
                 for each in installation.config.doors
             )
             async with AsyncExitStack() as undo:
@@ -252,7 +253,23 @@ def upstreams_for(config: Config, app: object, made: Upstream | None) -> tuple[U
     if (app is not None or made is not None) and len(config.doors) > 1:
         raise ConfigError([_NO_DOOR_FOR_IT])
     host = urlsplit(public_origin(config)).netloc
-    return tuple(upstream_for(each, app, made, public_host=host) for each in config.doors)
+    return tuple(_upstream(each, config, host, app, made) for each in config.doors)
+
+
+def _upstream(
+    door: DoorSettings, config: Config, host: str, app: object = None, made: Upstream | None = None
+) -> Upstream:
+    try:
+        return upstream_for(door, app, made, public_host=host)
+    except StartError as error:
+        raise _of_door(door, config, error) from None
+
+
+def _of_door(door: DoorSettings, config: Config, error: StartError) -> StartError:
+    """Return the error with the name of the door that it is about, if there are several."""
+    if len(config.doors) == 1:
+        return error
+    return StartError(replace(error.problem, what=f"door {door.name}: {error.problem.what}"))
 
 
 async def start_all(config: Config, upstreams: Sequence[Upstream], already: Sequence[Upstream] = ()) -> None:
@@ -264,8 +281,8 @@ async def start_all(config: Config, upstreams: Sequence[Upstream], already: Sequ
     starting = [(door, each) for door, each in zip(config.doors, upstreams, strict=True) if each not in already]
     outcomes = await asyncio.gather(*(each.start() for _, each in starting), return_exceptions=True)
     for (door, _), outcome in zip(starting, outcomes, strict=True):
-        if isinstance(outcome, StartError) and len(config.doors) > 1:
-            raise StartError(replace(outcome.problem, what=f"door {door.name}: {outcome.problem.what}"))
+        if isinstance(outcome, StartError):
+            raise _of_door(door, config, outcome)
         if isinstance(outcome, BaseException):
             raise outcome
 

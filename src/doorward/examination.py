@@ -5,10 +5,12 @@ Ties the doctor to an installation; neither knows the other.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from doorward.clock import Clock
-from doorward.config.addresses import mcp_url
+from doorward.config.addresses import mcp_url, resource_of
 from doorward.config.model import DoorSettings
 from doorward.doctor.engine.requests import Request
 from doorward.doctor.engine.run import Report
@@ -20,7 +22,7 @@ from doorward.endpoints.well_known import encoded
 from doorward.errors import Conflict
 from doorward.installation import Installation
 from doorward.paths import ARRIVAL
-from doorward.records.changes import Change, Insert, Replace
+from doorward.records.changes import Change, Delete, Insert, Replace
 from doorward.records.doors import DoorExamination
 from doorward.storage.port import Store
 
@@ -39,9 +41,29 @@ def own_door(here: Installation, door: DoorSettings) -> OwnDoor:
         url=mcp_url(here.config, door),
         origin=policy.issuer,
         arrival=Request("GET", policy.issuer + ARRIVAL, {PROOF_HEADER: proof, "authorization": made_up}),
-        documents=encoded(policy) if door.auth == "oauth" else {},
+        documents=_published(here, door) if door.auth == "oauth" else {},
         with_sign_in=door.auth == "oauth",
     )
+
+
+def _published(here: Installation, door: DoorSettings) -> dict[str, bytes]:
+    """Return the documents that a client of this door asks for; each other door looks at its own."""
+    uri = resource_of(here.config, door).uri
+    found = encoded(here.policy)
+    return {path: body for path, body in found.items() if msgspec.json.decode(body).get("resource", uri) == uri}
+
+
+async def forget_others(store: Store, names: Collection[str]) -> None:
+    """Remove the reports of doors that are none of these: they are gone, or have another name now.
+
+    Raises:
+        Unavailable: the store cannot remove them.
+    """
+    gone = [each for each in await store.find(DoorExamination) if each.record.name not in names]
+    try:
+        await store.apply([Delete(DoorExamination, each.record.name, each.version) for each in gone])
+    except Conflict:
+        return  # another node removes them, or has other doors
 
 
 async def keep(store: Store, clock: Clock, name: str, report: Report) -> None:

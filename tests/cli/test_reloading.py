@@ -44,9 +44,13 @@ class Files:
         self.directory = directory
         self.file = directory / "doorward.toml"
 
-    def write(self, *names: str, text: str = "") -> None:
+    def write(self, *names: str, text: str = "", log_level: str = "info") -> None:
         """Write a file with these doors, and `text` at its end."""
-        lines = ['auth = "none"', f"data_dir = {json.dumps(str(self.directory / 'data'))}"]
+        lines = [
+            'auth = "none"',
+            f'log_level = "{log_level}"',
+            f"data_dir = {json.dumps(str(self.directory / 'data'))}",
+        ]
         for name in names:
             app = self.directory / f"{name}.py"
             app.write_text(APP.replace("NAME", name))
@@ -105,10 +109,12 @@ async def test_a_file_with_a_fault_is_kept_out_and_the_log_says_why(running):
     hang_up(program)
     await asyncio.to_thread(logged, program, '"reload_refused"', 1)
     assert "there is no such setting" in program.output()
+    assert '"needs_a_restart"' not in program.output()
     async with httpx2.AsyncClient(timeout=PATIENCE_SECONDS) as http:
         assert (await asked(http, program, "old")).json()["result"] == {"name": "old"}
         assert (await asked(http, program, "new")).status_code == 404
-        files.write("slow", "old", "new")
+        files.write("slow", "old", "new", log_level="debug")
         hang_up(program)
         await asyncio.to_thread(logged, program, '"reloaded"', processes)
+        assert '"event": "needs_a_restart", "settings": ["log_level"]' in program.output()
         assert (await asked(http, program, "new")).json()["result"] == {"name": "new"}

@@ -10,9 +10,12 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from multiprocessing.connection import Connection
 
 from doorward.app import Door
+from doorward.cli.self_check import look
+from doorward.config.doors import with_doors_of
 from doorward.config.model import Config
 from doorward.errors import ConfigError, StartError, StorageError
 from doorward.logs import log
@@ -21,6 +24,20 @@ LOGGER = logging.getLogger("doorward")
 
 Load = Callable[[], Config]
 """Reads the settings again. Raises `ConfigError`."""
+
+
+def with_running(running: Config, load: Load) -> Load:
+    """Return what reads the doors again, and logs which other settings have changed: they need a restart."""
+    others = [each.name for each in fields(Config) if each.name not in {"doors", "default_door"}]
+    first = load()
+
+    def load_doors() -> Config:
+        config = load()
+        if changed := [name for name in others if getattr(config, name) != getattr(first, name)]:
+            log(LOGGER, logging.WARNING, "needs_a_restart", settings=changed)
+        return with_doors_of(running, config)
+
+    return load_doors
 
 
 def may_reload() -> bool:
@@ -34,15 +51,15 @@ def reload_on_hangup(door: Door, load: Load) -> None:
     tasks: set[asyncio.Task[None]] = set()
 
     def begin() -> None:
-        task = loop.create_task(take_over(door, load), name="doorward-reload")
+        task = loop.create_task(take_over(door, load, looks=True), name="doorward-reload")
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
     loop.add_signal_handler(signal.SIGHUP, begin)
 
 
-def reload_on_message(door: Door, hears: Connection) -> None:
-    """Take over the settings that the supervisor sends."""
+def reload_on_message(door: Door, hears: Connection, *, looks: bool) -> None:
+    """Take over the settings that the supervisor sends; `looks`: this worker examines the doors for all."""
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -52,7 +69,7 @@ def reload_on_message(door: Door, hears: Connection) -> None:
         except EOFError:  # the supervisor has gone, which ends this worker elsewhere
             loop.remove_reader(hears.fileno())
             return
-        task = loop.create_task(take_over(door, lambda: config), name="doorward-reload")
+        task = loop.create_task(take_over(door, lambda: config, looks=looks), name="doorward-reload")
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -68,8 +85,8 @@ def loaded(load: Load) -> Config | None:
         return None
 
 
-async def take_over(door: Door, load: Load) -> None:
-    """Serve the doors of the file as it is now, or go on as before and log why."""
+async def take_over(door: Door, load: Load, *, looks: bool) -> None:
+    """Serve the doors of the file as it is now, or go on as before and log why; `looks`: then examine them."""
     config = loaded(load)
     if config is None:
         return
@@ -81,3 +98,5 @@ async def take_over(door: Door, load: Load) -> None:
         LOGGER.exception("bug")
     else:
         log(LOGGER, logging.INFO, "reloaded", doors=[each.name for each in door.config.doors])
+        if door.config.self_check and looks:
+            await look(door)

@@ -15,10 +15,9 @@ from pathlib import Path
 
 from doorward.app import Door
 from doorward.cli.process import bind, peer_problem, serve
-from doorward.cli.reloading import Load, reload_on_hangup
+from doorward.cli.reloading import Load, reload_on_hangup, with_running
 from doorward.cli.supervisor import supervise
 from doorward.config.addresses import mcp_url
-from doorward.config.doors import with_doors_of
 from doorward.config.model import Config
 from doorward.errors import StartError
 from doorward.logs import log
@@ -39,7 +38,7 @@ def run(config: Config, origins: Mapping[str, str] | None = None, read_again: Lo
     listening = bind(config.host, config.port)
     config = replace(config, port=listening.getsockname()[1])
     origins = origins or {}
-    load = None if read_again is None else lambda: with_doors_of(config, read_again())
+    load = None if read_again is None else with_running(config, read_again)
     if config.workers == 1:
         with listening:
 

@@ -135,7 +135,7 @@ def work(config: Config, listening: socket.socket, peer_dir: Path, hears: Connec
 
     def announce(door: Door) -> None:
         _end_with_supervisor()
-        reload_on_message(door, hears)
+        reload_on_message(door, hears, looks=looks)
 
     serve(door, listening, announce=announce, peer_socket=peer_dir / worker_id, looks=looks)
 
