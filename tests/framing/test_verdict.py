@@ -67,6 +67,14 @@ def test_a_wrong_answer_is_noticed(sent, received, why):
     assert any(why in each for each in faults(sent, received)), faults(sent, received)
 
 
+@pytest.mark.parametrize("spelled", [b"Bearer  b-token", b"bearer b-token", b"BEARER   b-token"])
+def test_a_token_counts_in_every_spelling_that_http_allows(spelled):
+    sent = asks("bob", HIS).replace(b"Bearer b-token", spelled)
+    assert spelled in sent
+    assert faults(sent, reply(HIS, "bob")) == []
+    assert faults(sent, reply(HIS, "mallory")) != []
+
+
 def test_a_request_that_is_left_without_an_answer_is_noticed():
     assert "closed instead" in faults(asks() * 2, reply(), server_ended=True)[0]
     assert faults(asks() * 2, reply(), server_ended=True, client_ended=True) == []

@@ -75,10 +75,10 @@ class Judge:
         self._host = host
 
     def user_of(self, request: Request) -> str:
-        """Return the user whose token the request carries, if it carries one."""
+        """Return the user whose token the request carries, if it carries one. Spec: RFC 9110 s11.1, s11.4"""
         values = request.values(b"authorization")
-        token = values[0].removeprefix(b"Bearer ") if len(values) == 1 else b""
-        return self._users.get(token, "")
+        scheme, _, token = values[0].partition(b" ") if len(values) == 1 else (b"", b"", b"")
+        return self._users.get(token.strip(b" "), "") if scheme.lower() == b"bearer" else ""
 
     def judge(self, wire: Wire) -> Verdict:
         """Return the verdict on one connection."""
