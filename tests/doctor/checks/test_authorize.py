@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from doctor.driving import driven
+from doctor.driving import driven, pictured
 
 from doorward.doctor.checks.authorize import authorize
 from doorward.doctor.checks.pages import cookies_of, permits, walk
@@ -42,7 +42,7 @@ def examined(change=None, *names: str, idp: Response | None = None, server: Serv
     server = server or Changed()
     server.idp = idp or page()
     clients = {name: each for name, each in profiles().items() if not names or name in names}
-    seen = Picture(f"{ORIGIN}/mcp", clients=clients, server=server.metadata | members, resource=server.document)
+    seen = pictured(f"{ORIGIN}/mcp", clients=clients, server=server.metadata | members, resource=server.document)
     for name, uris in [*((each.name, each.redirect_uris) for each in clients.values()), (LOOPBACK, LOOPBACK_URIS)]:
         client_id = f"id-{name}"
         server.clients[client_id] = {"client_id": client_id, "redirect_uris": list(uris)}
@@ -175,7 +175,7 @@ def test_documents_of_clients_are_tried_where_they_are_offered():
 @pytest.mark.parametrize(("url", "address"), [("http://127.0.0.1:1/mcp", "public"), (f"{ORIGIN}/mcp", "special")])
 def test_a_server_of_the_inside_is_not_sent_to_the_documents_of_vendors(url, address):
     server = Server()
-    seen = Picture(url, address=address, server=server.metadata, resource=server.document)
+    seen = pictured(url, address=address, server=server.metadata, resource=server.document)
     server.clients["id"] = seen.registered["claude"] = {
         "client_id": "id",
         "redirect_uris": ["https://claude.ai/api/mcp/auth_callback"],

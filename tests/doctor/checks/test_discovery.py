@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from doctor.driving import driven
+from doctor.driving import driven, pictured
 
 from doorward.doctor.checks import discovery
 from doorward.doctor.checks.documents import PRM, kept_too_long
@@ -47,13 +47,13 @@ def text(findings) -> str:
     ],
 )
 def test_every_kind_of_request_without_a_token_gets_the_same_challenge(answers, findings):
-    seen = Picture(URL, **({"initialize": REFUSED} | answers))
+    seen = pictured(URL, **({"initialize": REFUSED} | answers))
     assert names(driven(discovery.challenge, seen, lambda _: MISSING)) == findings
 
 
 def test_a_challenge_that_leads_inside_is_named():
     inside = Response(401, {"www-authenticate": 'Bearer resource_metadata="http://mcp:8000/x"'})
-    assert names(driven(discovery.challenge, Picture(URL, initialize=inside), lambda _: MISSING)) == [
+    assert names(driven(discovery.challenge, pictured(URL, initialize=inside), lambda _: MISSING)) == [
         ("DSC-04", "broken")
     ]
 
@@ -65,7 +65,7 @@ def test_each_kind_of_bad_token_is_tried(kind):
         mine = ("a made-up token", "a JWT that is cut off", "an expired JWT")[token.count(".")]
         return Response(500) if mine == kind else reply(401, {}, www_authenticate=f'{NAMED}, error="invalid_token"')
 
-    (finding,) = driven(discovery.bad_token, Picture(URL, initialize=REFUSED), answer)
+    (finding,) = driven(discovery.bad_token, pictured(URL, initialize=REFUSED), answer)
     assert finding.rule == "RS-02"
     assert finding.summary == f"{kind.capitalize()} gets 500 in place of 401."
     assert sum(": 401" in line for line in finding.evidence) == 2
@@ -80,12 +80,12 @@ def test_each_kind_of_bad_token_is_tried(kind):
     ],
 )
 def test_a_token_that_changes_nothing_may_not_arrive(answer, findings):
-    seen = Picture(URL, initialize=answer, challenge={"scheme": "Bearer"})
+    seen = pictured(URL, initialize=answer, challenge={"scheme": "Bearer"})
     assert names(driven(discovery.bad_token, seen, lambda _: answer)) == findings
 
 
 def resource(documents: dict[str, Response], url: str = URL, challenge: str = f"{ORIGIN}{PRM}/mcp"):
-    seen = Picture(url, initialize=REFUSED)
+    seen = pictured(url, initialize=REFUSED)
     seen.challenge = {"resource_metadata": challenge} if challenge else {}
     asked = {f"{ORIGIN}{path}": answer for path, answer in documents.items()}
     return driven(discovery.resource, seen, lambda request: asked.get(request.url, MISSING))
@@ -163,15 +163,15 @@ def test_an_error_beside_a_document_may_be_kept_for_as_long_as_it_likes():
 
 def test_a_copy_that_differs_from_a_fresh_one_is_a_fault():
     old, new = reply(200, DOCUMENT | {"resource": f"{URL}/old"}, age="10"), GOOD
-    seen = Picture(f"{URL}/old", initialize=REFUSED)
+    seen = pictured(f"{URL}/old", initialize=REFUSED)
     seen.challenge = {"resource_metadata": f"{ORIGIN}{PRM}/mcp"}
     findings = driven(discovery.resource, seen, lambda request: new if "fresh" in request.url else old)
     assert ("DSC-11", "broken") in names(findings)
 
 
 def as_metadata(documents: dict[str, Response], servers: tuple[str, ...] = (ORIGIN,)):
-    seen = Picture(URL, initialize=REFUSED)
-    seen.resource = DOCUMENT | {"authorization_servers": list(servers)}
+    document = DOCUMENT | {"authorization_servers": list(servers)}
+    seen = pictured(URL, initialize=REFUSED, resource=document)
     return driven(server, seen, lambda request: documents.get(request.url, MISSING))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from doctor.driving import driven
+from doctor.driving import driven, pictured
 
 from doorward.doctor.checks.agents import BROWSER
 from doorward.doctor.checks.registration import LOOPBACK, forget, limits, register
 from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.parts import Metadata
 from doorward.doctor.engine.requests import Request, Response
 from doorward.doctor.engine.rules import profiles
 from testbed.answers import page, reply
@@ -39,7 +40,7 @@ class Server:
 def picture(*names: str, **changes) -> Picture:
     clients = {name: each for name, each in profiles().items() if not names or name in names}
     server = {"registration_endpoint": ENDPOINT}
-    return Picture("https://mcp.example.com/mcp", clients=clients, server=server, **changes)
+    return pictured("https://mcp.example.com/mcp", clients=clients, server=server, **changes)
 
 
 def examined(server: Server, *names: str):
@@ -184,7 +185,7 @@ def test_limits_are_looked_for_only_with_several_tries():
     server = Server()
     seen = picture("claude", repeat=10)
     driven(register, seen, server)
-    seen.documents = ["https://mcp.example.com/.well-known/x"]
+    seen.resource_metadata = Metadata({}, ("https://mcp.example.com/.well-known/x",))
     before = len(server.asked)
     assert driven(limits, seen, server) == []
     sent = server.asked[before:]
@@ -202,7 +203,7 @@ def test_the_count_at_which_a_limit_begins_is_told():
         reads.append(request)
         return reply(429, {}, retry_after="60") if request.method == "GET" and len(reads) > 25 else reply(201, {})
 
-    seen = picture("claude", repeat=10, documents=["https://mcp.example.com/.well-known/x"])
+    seen = picture("claude", repeat=10, documents=("https://mcp.example.com/.well-known/x",))
     seen.registered = {str(place): {} for place in range(12)}
     (finding,) = driven(limits, seen, answer)
     assert (finding.rule, finding.verdict) == ("NET-06", "risk")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
+from doctor.driving import pictured
 from doctor.examining import URL, only, rules_of, signed_in
 
 from doorward.doctor.checks import repeat
@@ -19,7 +20,7 @@ CLIENT = {"client_id": "c", "redirect_uris": ["https://client.example.com/cb"], 
 
 def driven(check, answer, **picture) -> tuple[list, Picture, list[Request]]:
     """Run one check alone, against a function from request to answer."""
-    seen = Picture(URL, server=METADATA, registered={"claude": dict(CLIENT)}, **{"repeat": 10, **picture})
+    seen = pictured(URL, server=METADATA, registered={"claude": dict(CLIENT)}, **{"repeat": 10, **picture})
     steps, asked = check(seen), []
     try:
         ask = next(steps)

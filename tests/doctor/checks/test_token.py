@@ -6,7 +6,7 @@ import base64
 from urllib.parse import parse_qs
 
 import pytest
-from doctor.driving import driven
+from doctor.driving import driven, pictured
 
 from doorward.doctor.checks.token import token
 from doorward.doctor.engine.check import Picture
@@ -21,7 +21,7 @@ FORM = "application/x-www-form-urlencoded"
 
 def picture(*names: str) -> Picture:
     clients = {name: each for name, each in profiles().items() if not names or name in names}
-    seen = Picture("https://a.example/mcp", clients=clients, server={"token_endpoint": TOKEN})
+    seen = pictured("https://a.example/mcp", clients=clients, server={"token_endpoint": TOKEN})
     for name, profile in clients.items():
         secret = {} if profile.auth_method == "none" else {"client_secret": "s3cret"}
         method = {"token_endpoint_auth_method": profile.auth_method}

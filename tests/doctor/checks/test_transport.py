@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from doctor.driving import driven
+from doctor.driving import driven, pictured
 
 from doorward.doctor.checks import transport
 from doorward.doctor.checks.agents import agents, documents
 from doorward.doctor.checks.browsers import browsers, oauth_paths
 from doorward.doctor.engine.check import Picture
+from doorward.doctor.engine.parts import Metadata
 from doorward.doctor.engine.requests import Response
 from doorward.doctor.engine.rules import profiles
 from testbed.answers import CORS, page, reply
@@ -19,7 +20,7 @@ MISSING = reply(404, {})
 
 
 def picture(**changes) -> Picture:
-    return Picture(**({"url": URL, "initialize": REFUSED} | changes))
+    return pictured(**({"url": URL, "initialize": REFUSED} | changes))
 
 
 def names(findings) -> list[tuple[str, str]]:
@@ -158,7 +159,7 @@ def test_a_rule_that_covers_the_documents_alone_is_found(only):
         walled = request.url.endswith(only) and request.headers["user-agent"] == "ChatGPT-User"
         return reply(403, b"no", "text/plain") if walled else reply(200, {})
 
-    seen = picture(documents=["https://a/resource", "https://a/root", "https://a/server"])
+    seen = picture(documents=("https://a/resource", "https://a/root", "https://a/server"))
     (finding,) = driven(documents, seen, answer)
     assert (finding.rule, finding.clients) == ("NET-01", ("chatgpt",))
     assert driven(documents, seen, lambda _: reply(403, {})) == []
@@ -191,7 +192,7 @@ def test_the_limit_of_the_user_bounds_that_of_every_client():
 def test_the_headers_of_the_newer_era_are_wanted_where_it_is_spoken(discovered, findings):
     allowed = {"access-control-allow-headers": "authorization, content-type, mcp-protocol-version, mcp-session-id"}
     answer = Response(401, CORS | allowed)
-    seen = picture(discovered=discovered)
+    seen = picture(discover=reply(200, {"result": {}}) if discovered else REFUSED)
     preflight = Response(204, CORS | allowed)
     assert names(driven(browsers, seen, lambda each: preflight if each.method == "OPTIONS" else answer)) == findings
 
@@ -214,8 +215,10 @@ def test_a_session_id_that_a_page_cannot_read_is_a_risk():
     ],
 )
 def test_the_oauth_paths_are_asked_as_a_page_does(shut, findings):
-    seen = picture(documents=["https://a/.well-known/x"])
-    seen.server = {"registration_endpoint": "https://a/register", "token_endpoint": "https://a/token"}
+    seen = picture(documents=("https://a/.well-known/x",))
+    seen.server_metadata = Metadata(
+        {"registration_endpoint": "https://a/register", "token_endpoint": "https://a/token"}
+    )
     answers = driven(oauth_paths, seen, lambda each: Response(200, {} if f"{each.method} {each.url}" == shut else CORS))
     assert names(answers) == findings
 

@@ -54,7 +54,7 @@ async def test_what_a_check_opened_before_it_crashed_is_ended() -> None:
         raise ValueError("a fault of the check")
 
     server = Open()
-    report = await examine(Picture(URL, URL), server.send, stages=[Stage("network", "crash", (crashing,))])
+    report = await examine(Picture(URL), server.send, stages=[Stage("network", "crash", (crashing,))])
     assert len(report.crashed) == 1
     assert (server.opened, server.sessions) == (1, set())
 
@@ -77,7 +77,7 @@ async def test_an_initialize_that_is_under_way_when_the_time_runs_out_is_ended_t
         return []
 
     server = Slow()
-    report = await examine(Picture(URL, URL), server.send, seconds=0.01, stages=[Stage("network", "slow", (patient,))])
+    report = await examine(Picture(URL), server.send, seconds=0.01, stages=[Stage("network", "slow", (patient,))])
     assert "time limit" in report.crashed[0]
     assert (server.opened, server.sessions) == (1, set())
 
@@ -89,7 +89,7 @@ async def test_a_session_is_ended_with_the_headers_that_opened_it() -> None:
         yield initialize(picture, headers={"authorization": "Bearer made-up", "origin": "https://app.example"})
         return []
 
-    await examine(Picture(URL, URL), server.send, stages=[Stage("network", "open", (opening,))])
+    await examine(Picture(URL), server.send, stages=[Stage("network", "open", (opening,))])
     [end] = [each for each in server.requests if each.method == "DELETE"]
     assert end.headers["authorization"] == "Bearer made-up"
     assert end.headers["origin"] == "https://app.example"
@@ -110,6 +110,6 @@ async def test_a_server_that_leaves_delete_unanswered_is_not_asked_after_every_c
         return []
 
     server: Any = Hanging()
-    await examine(Picture(URL, URL), server.send, stages=[Stage("network", "open", (opening,) * 4)])
+    await examine(Picture(URL), server.send, stages=[Stage("network", "open", (opening,) * 4)])
     assert [each.method for each in server.requests] == ["POST", "DELETE", "POST", "POST", "POST", *["DELETE"] * 3]
     assert ended(server) == opened(server)

@@ -205,7 +205,8 @@ def _clocks(picture: Picture, jwt: Jwt | None, *, refused: bool) -> list[Finding
     if there is None:
         picture.skip("the resource sends no Date, so its clock cannot be seen", "RS-06")
         return []
-    clocks = {f"Date of {(picture.server or {}).get('token_endpoint')}": _date(picture.issued)}
+    issued = Response(0) if picture.sign_in is None else picture.sign_in.issued
+    clocks = {f"Date of {(picture.server or {}).get('token_endpoint')}": _date(issued)}
     clocks |= {name: _time(jwt, name) for name in ("nbf", "iat")}
     known = {name: at - there for name, at in clocks.items() if at is not None}
     lines = [f"Date of {picture.endpoint}: {there:.0f}", *(f"{name}: {by:+.0f} s" for name, by in known.items())]

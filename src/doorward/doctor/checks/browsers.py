@@ -19,7 +19,7 @@ def browsers(picture: Picture) -> Steps:
     origin = _origin(picture)
     if not origin:
         return []
-    wanted = (*_WANTED_HEADERS, *(_NEWER_HEADERS if picture.discovered else ()))
+    wanted = (*_WANTED_HEADERS, *(_NEWER_HEADERS if picture.reached.is_discovered else ()))
     request = _preflight(picture.endpoint, origin, "POST", wanted, picture)
     simple = initialize(picture, headers={"origin": origin})
     preflight, answer = (yield Together((request, simple))).parts

@@ -13,6 +13,7 @@ from doorward.doctor.checks.documents import PRM, Seen, bad_documents, differenc
 from doorward.doctor.checks.inner_urls import inner_urls
 from doorward.doctor.engine.check import Finding, Picture, Steps, challenge_of, differing, found, seen
 from doorward.doctor.engine.messages import discover, initialize, post
+from doorward.doctor.engine.parts import Metadata
 from doorward.doctor.engine.requests import Request, Response, Together
 from doorward.doctor.network.links import urlsplit
 
@@ -146,9 +147,9 @@ def resource(picture: Picture) -> Steps:
         findings.append(found("DSC-06", "The URL in the challenge has no document.", seen(*answers[0])))
     if not places and all(request.url != forms[0] for request, _ in documents) and picture.path:
         findings.append(found("DSC-06", "The path form is missing.", seen(*answers[0]), verdict="risk"))
-    request, picture.resource = documents[0]
-    picture.documents = [each.url for each, _ in documents]
-    findings += _members(picture, request, picture.resource, forms[1])
+    request, document = documents[0]
+    picture.resource_metadata = Metadata(document, tuple(each.url for each, _ in documents))
+    findings += _members(picture, request, document, forms[1])
     return [*findings, *_at_other_places(documents, forms[1]), *kept_too_long(answers)]
 
 

@@ -11,6 +11,7 @@ from doorward.doctor.checks.agents import documents as documents_by_agent
 from doorward.doctor.checks.documents import Seen, bad_documents, differences, kept_too_long, read
 from doorward.doctor.checks.inner_urls import inner_urls
 from doorward.doctor.engine.check import Finding, Picture, Steps, differing, found, seen
+from doorward.doctor.engine.parts import Metadata
 from doorward.doctor.engine.requests import Request
 from doorward.doctor.network.links import urlsplit
 
@@ -50,8 +51,7 @@ def server(picture: Picture) -> Steps:
         verdict = "note" if picture.token_supplied_by_user else "broken"
         findings.append(found("DSC-06", "No authorization server metadata at any location.", evidence, verdict=verdict))
         return findings
-    picture.server = documents[0][1]
-    picture.documents.append(documents[0][0].url)
+    picture.server_metadata = Metadata(documents[0][1], (documents[0][0].url,))
     findings += _of_each(picture, issuers[0], documents)
     findings += _apart(documents)
     findings += _others(picture, places, answers)

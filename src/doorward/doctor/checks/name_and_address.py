@@ -10,6 +10,7 @@ from ipaddress import ip_address
 
 from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.engine.messages import discover, initialize
+from doorward.doctor.engine.parts import Reached
 from doorward.doctor.engine.requests import Connect, Lookup, Request, Response, Together
 from doorward.doctor.network.links import urlsplit
 
@@ -28,16 +29,15 @@ def network(picture: Picture) -> Steps:
     answers = (yield Together((handshake, probe, *ways, *lookups))).parts
     elsewhere = list(zip(lookups, answers[2 + len(ways) :], strict=True))
     answers = answers[: 2 + len(ways)]
-    picture.initialize, picture.discover = answers[:2]
-    picture.discovered = is_discovered(picture.discover)
+    answered = Reached(picture.endpoint, answers[0], answers[1])
+    is_silent = _is_silent(answered.initialize) and not answered.is_discovered
+    picture.reached = replace(answered, goes_on=bool(answered.initialize.status) and not is_silent)
     tried = list(zip(ways, answers[2:], strict=True))
     if picture.address == "loopback":
         picture.skip("the address is this machine: clients in a vendor's cloud cannot reach it", "NET-05")
     if not picture.initialize.status:
         return (yield from _not_reached(picture, handshake, tried))
-    if _is_silent(picture.initialize) and not picture.discovered:
-        # Every further request would wait as long for as little.
-        picture.reachable = False
+    if is_silent:
         summary = "The answer is a stream that opens, and its event does not arrive."
         return [found("STR-01", summary, seen(handshake, picture.initialize), severity="blocker")]
     addresses = _addresses(tried)
@@ -48,11 +48,6 @@ def network(picture: Picture) -> Steps:
     else:
         findings += _elsewhere(picture, elsewhere, addresses)
     return [*findings, *_ways_that_fail(tried), *_expiry(tried)]
-
-
-def is_discovered(answer: Response) -> bool:
-    """Tell whether server/discover was answered with what the server can do."""
-    return answer.status == 200 and isinstance(answer.json, dict) and "result" in answer.json  # noqa: PLR2004
 
 
 def _is_silent(answer: Response) -> bool:
@@ -83,7 +78,6 @@ def _is_literal(host: str) -> bool:
 def _not_reached(picture: Picture, request: Request, tried: Tried) -> Steps:
     """Say why nothing answers; where a handshake fails, with the chain, and with what does go through."""
     response = picture.initialize
-    picture.reachable = False
     addresses = _addresses(tried)
     if response.fault == "blocked_address":
         summary = "The name resolves to an address that is not public."

@@ -15,7 +15,7 @@ from typing import Any
 from doorward.doctor.checks.pages import walk
 from doorward.doctor.checks.registration import body_of, filled_in, request_of
 from doorward.doctor.checks.sign_in import came_back, exchange
-from doorward.doctor.checks.token_replies import error_of
+from doorward.doctor.checks.token_replies import error_of, tokens_of
 from doorward.doctor.engine.check import Picture, Steps, found, seen
 from doorward.doctor.engine.own_client import (
     Flow,
@@ -180,10 +180,10 @@ def one_node(picture: Picture) -> Steps:
 
 def second_sign_in(picture: Picture) -> Steps:
     """Sign in once more, with a second tab open, and make a mistake before the code is redeemed."""
-    if not picture.signed_in or not picture.may_sign_in or not picture.repeat:
+    if picture.sign_in is None or not picture.may_sign_in or not picture.repeat:
         picture.skip("needs --login and --repeat", "TOK-06")
         return []
-    flow, other = (Flow(picture.client, picture.callback) for _ in range(2))
+    flow, other = (Flow(picture.sign_in.client, picture.callback) for _ in range(2))
     answer = yield SignIn(flow.url(picture), flow.redirect_uri, meanwhile=other.url(picture))
     parameters = parameters_of(answer, flow.redirect_uri)
     if parameters is None:
@@ -197,8 +197,8 @@ def second_sign_in(picture: Picture) -> Steps:
         picture.skip("the second sign-in did not end in a code", "TOK-06")
         return findings
     wrong = _WRONG_RESOURCE if resource_of(picture) else ""
-    further, reply = yield from exchange(picture, mine, parameters["code"], wrong_resource=wrong)
-    yield from _give_back(picture, reply or {})
+    further, issued = yield from exchange(picture, mine, parameters["code"], wrong_resource=wrong)
+    yield from _give_back(picture, (issued and tokens_of(issued)) or {})
     return findings + further
 
 

@@ -6,6 +6,7 @@ Spec: RFC 7009 s2
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 
 from doorward.doctor.checks.access import read_jwt
 from doorward.doctor.engine.check import Picture, Steps, found, seen
@@ -18,10 +19,8 @@ def revocation(picture: Picture) -> Steps:
     """Give the tokens of the sign-in back, and try the access token once more."""
     if not picture.signed_in:
         return []
-    access, is_jwt = (
-        str(picture.signed_in["access_token"]),
-        read_jwt(str(picture.signed_in["access_token"])) is not None,
-    )
+    access = str(picture.signed_in["access_token"])
+    is_jwt = read_jwt(access) is not None
     pairs = yield from _revoke(picture)
     if not pairs:
         return []
@@ -42,7 +41,9 @@ def revocation(picture: Picture) -> Steps:
 def _revoke(picture: Picture) -> Generator[Ask, Response, list[tuple[Request, Response]]]:
     """Revoke what the sign-in brought, once."""
     pairs: list[tuple[Request, Response]] = []
-    reply, picture.given_back = picture.signed_in, True
+    if picture.sign_in is None or picture.sign_in.given_back:
+        return pairs
+    reply, picture.sign_in = picture.sign_in.reply, replace(picture.sign_in, given_back=True)
     for hint in ("refresh_token", "access_token"):
         request = revocation_request(picture, str(reply[hint]), hint) if reply.get(hint) else None
         if request is not None:
@@ -52,8 +53,7 @@ def _revoke(picture: Picture) -> Generator[Ask, Response, list[tuple[Request, Re
 
 def give_back(picture: Picture) -> Steps:
     """Revoke what is left when an examination ends early."""
-    if not picture.given_back:
-        yield from _revoke(picture)
+    yield from _revoke(picture)
     return []
 
 

@@ -14,6 +14,7 @@ from doorward.doctor.checks.registration import NAME, filled_in, request_of
 from doorward.doctor.checks.token_replies import error_of, reply_faults, tokens_of, without_tokens
 from doorward.doctor.engine.check import Finding, Picture, Steps, differing, found, seen
 from doorward.doctor.engine.own_client import Flow, code_request, parameters_of, take
+from doorward.doctor.engine.parts import SignedIn
 from doorward.doctor.engine.requests import Ask, Request, Response, SignIn
 
 OWN_CLIENT = "doorward"
@@ -22,7 +23,7 @@ _AFTER_LOGIN = ("AUT-05", "AUT-06", "TOK-02", "TOK-06", "TOK-07", "TOK-08", "STO
 _TRIES = 4
 """A code is redeemed so often, each time over a new connection, before it counts as refused."""
 _FLAG = "authorization_response_iss_parameter_supported"
-Exchanged = Generator[Ask, Response, tuple[list[Finding], dict[str, Any] | None]]
+Exchanged = Generator[Ask, Response, tuple[list[Finding], Response | None]]
 
 
 def sign_in(picture: Picture) -> Steps:
@@ -39,11 +40,12 @@ def sign_in(picture: Picture) -> Steps:
         why = f"the sign-in came back with {parameters['error']}" if "error" in parameters else "nobody signed in"
         picture.skip(why if not findings else "the sign-in did not end in a code", *_AFTER_LOGIN)
         return findings
-    further, reply = yield from exchange(picture, flow, parameters["code"])
-    if reply is None:
+    further, issued = yield from exchange(picture, flow, parameters["code"])
+    reply = None if issued is None else tokens_of(issued)
+    if issued is None or reply is None:
         picture.skip("the code could not be exchanged", *_AFTER_LOGIN)
     else:
-        picture.client = client
+        picture.sign_in = SignedIn(client, issued, {})
         take(picture, reply)
         if not reply.get("refresh_token"):
             evidence = [f"> POST {(picture.server or {})['token_endpoint']}", f"members: {', '.join(sorted(reply))}"]
@@ -138,7 +140,9 @@ def _error_redirect(picture: Picture) -> Steps:
 
 
 def exchange(picture: Picture, flow: Flow, code: str, *, wrong_resource: str = "") -> Exchanged:
-    """Redeem a code, again over new connections while it is refused; return what is wrong, and the tokens.
+    """Redeem a code, again over new connections while it is refused.
+
+    Returns what is wrong, and the answer that brought the tokens.
 
     `wrong_resource`: name this one first, as a client with an old document would; that must not spend the code.
     """
@@ -147,8 +151,8 @@ def exchange(picture: Picture, flow: Flow, code: str, *, wrong_resource: str = "
     if wrong_resource:
         request = code_request(picture, flow, code, resource=wrong_resource)
         first = request, (yield request)
-        if reply := tokens_of(first[1]):
-            return [], reply
+        if tokens_of(first[1]):
+            return [], first[1]
     tries: list[tuple[Request, Response]] = []
     for _ in range(_TRIES):
         request = code_request(picture, flow, code)
@@ -160,12 +164,11 @@ def exchange(picture: Picture, flow: Flow, code: str, *, wrong_resource: str = "
     reply = tokens_of(response)
     if reply is None:
         return [_refused(first, request, response)], None
-    picture.issued = response
     if len(tries) > 1:
         evidence = [f"try {number}: {answer.status} {error_of(answer)}" for number, (_, answer) in enumerate(tries, 1)]
         summary = f"The code was refused {len(tries) - 1} times before it was taken: not every node knows it."
         findings.append(found("STO-02", summary, [f"> POST {request.url}", *evidence]))
-    return findings + reply_faults(request, response), reply
+    return findings + reply_faults(request, response), response
 
 
 def _refused(first: tuple[Request, Response] | None, request: Request, response: Response) -> Finding:

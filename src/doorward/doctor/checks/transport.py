@@ -6,12 +6,13 @@ Spec: MCP 2026-07-28 basic/transports; RFC 9110 s15.4, s12.5.1
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 
 from doorward.doctor.checks.agents import agents
 from doorward.doctor.checks.browsers import browsers
-from doorward.doctor.checks.name_and_address import is_discovered
 from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.engine.messages import BOTH_TYPES, discover, initialize
+from doorward.doctor.engine.parts import Reached
 from doorward.doctor.engine.requests import Ask, Request, Response, Together
 from doorward.doctor.network.links import urljoin, urlsplit
 
@@ -89,13 +90,11 @@ def _redirected(picture: Picture, request: Request, response: Response) -> Steps
 
 def _moved(picture: Picture, target: str) -> Generator[Ask, Response, bool]:
     """Make the target the endpoint, if it speaks MCP."""
-    typed, picture.endpoint = picture.endpoint, target
-    answers = (yield Together((initialize(picture), discover(picture)))).parts
+    there = replace(picture, reached=Reached(target))
+    answers = (yield Together((initialize(there), discover(there)))).parts
     if not speaks(answers[0]):
-        picture.endpoint = typed
         return False
-    picture.initialize, picture.discover = answers
-    picture.discovered = is_discovered(picture.discover)
+    picture.reached = Reached(target, answers[0], answers[1])
     return True
 
 

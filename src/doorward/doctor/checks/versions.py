@@ -5,6 +5,8 @@ Spec: MCP 2026-07-28 basic/versioning; MCP 2025-11-25 basic/lifecycle
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.engine.dialogue import Said
 from doorward.doctor.engine.messages import discover, initialize
@@ -26,7 +28,8 @@ def new_era(picture: Picture) -> Steps:
     """Look at the answer to server/discover, which clients of both eras send first."""
     request, response = discover(picture), picture.discover
     if not response.status and not response.fault:
-        picture.discover = response = yield request
+        response = yield request
+        picture.reached = replace(picture.reached, discover=response)
     speaks_rpc = isinstance(response.json, dict) and "jsonrpc" in response.json
     if picture.is_open:
         clear = speaks_rpc and response.status in {200, 400, 404}
@@ -43,7 +46,7 @@ def new_era(picture: Picture) -> Steps:
 def versions(picture: Picture) -> Steps:
     """Begin a handshake with every version, and with one that does not exist."""
     plain = picture.initialize
-    if error_code(plain) == UNSUPPORTED_VERSION or (picture.discovered and plain.status != 200):  # noqa: PLR2004
+    if error_code(plain) == UNSUPPORTED_VERSION or (picture.reached.is_discovered and plain.status != 200):  # noqa: PLR2004
         return [_refused_handshake(initialize(picture), plain)]
     requests = tuple(initialize(picture, version=version) for version in _VERSIONS)
     answers = (yield Together(requests)).parts

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from doorward import strict_json
 from doorward.doctor.engine.dialogue import Dialogue
 from doorward.doctor.engine.masking import shown
+from doorward.doctor.engine.parts import Metadata, Reached, SignedIn
 from doorward.doctor.engine.requests import Ask, Request, Response
 from doorward.doctor.engine.rules import Profile, Severity, profiles, rules
 from doorward.oauth.addresses import Reach
@@ -56,8 +57,6 @@ class Picture:
 
     url: str
     """As the user typed it."""
-    endpoint: str = ""
-    """Where MCP is spoken: the URL, or where it leads to."""
     clients: Mapping[str, Profile] = field(default_factory=profiles)
     headers: Mapping[str, str] = field(default_factory=dict)
     """What the user wants sent to the endpoint in addition."""
@@ -72,37 +71,26 @@ class Picture:
     """How long the user lets any answer take; a client may be less patient."""
     resolvers: tuple[str, ...] = ()
     """Resolvers that the user wants asked too: the one of the system may know names of the inside."""
-    reachable: bool = True
-    initialize: Response = field(default_factory=lambda: Response(0))
-    discover: Response = field(default_factory=lambda: Response(0))
-    """The first server/discover, without a token."""
-    discovered: bool = False
-    """Whether server/discover was answered without a token."""
+    reached: Reached = field(default_factory=lambda: Reached(""))
+    """What the endpoint answers without a token."""
     get: Response = field(default_factory=lambda: Response(0))
     """What GET on the endpoint is answered with, without a token."""
     mcp: Dialogue = field(default_factory=Dialogue)
     """What was said in MCP itself."""
-    challenge: dict[str, str] = field(default_factory=dict)
-    resource: dict[str, Any] | None = None
-    server: dict[str, Any] | None = None
-    documents: list[str] = field(default_factory=list)
-    """URLs of the metadata documents that clients read."""
+    challenge: Mapping[str, str] = field(default_factory=dict)
+    """The parameters of the challenge that a request without a token gets."""
+    resource_metadata: Metadata | None = None
+    server_metadata: Metadata | None = None
     registered: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By client name: the registration reply, with the request's members filled in."""
     token: str = ""
     """An access token: handed in by the user, or from the sign-in."""
-    signed_in: dict[str, Any] = field(default_factory=dict)
-    """The token reply of the sign-in; empty when there was none."""
-    given_back: bool = False
-    """Whether the tokens of the sign-in have been revoked."""
-    client: dict[str, Any] = field(default_factory=dict)
-    """The registration reply of the client that signed in, with the request's members filled in."""
+    sign_in: SignedIn | None = None
+    """None: nobody has signed in."""
     callback: str = "http://127.0.0.1:33418/callback"
     """Where the browser of the person brings the answer."""
     secrets: set[str] = field(default_factory=set)
     """What the server has issued: no line of a report may hold it."""
-    issued: Response = field(default_factory=lambda: Response(0))
-    """The answer that brought the tokens of the sign-in."""
     first_call: Response = field(default_factory=lambda: Response(0))
     """The first initialize with a token."""
     baseline: Mapping[str, Any] | None = None
@@ -113,7 +101,43 @@ class Picture:
     """By rule: why."""
 
     def __post_init__(self) -> None:
-        self.endpoint = self.endpoint or self.url
+        if not self.reached.endpoint:
+            self.reached = replace(self.reached, endpoint=self.url)
+
+    @property
+    def endpoint(self) -> str:
+        """Where MCP is spoken: the URL, or where it leads to."""
+        return self.reached.endpoint
+
+    @property
+    def initialize(self) -> Response:
+        """The answer to the first initialize, without a token."""
+        return self.reached.initialize
+
+    @property
+    def discover(self) -> Response:
+        """The answer to the first server/discover, without a token."""
+        return self.reached.discover
+
+    @property
+    def resource(self) -> dict[str, Any] | None:
+        """The protected resource metadata that clients read; None if there is none."""
+        return None if self.resource_metadata is None else self.resource_metadata.document
+
+    @property
+    def server(self) -> dict[str, Any] | None:
+        """The authorization server metadata that clients read; None if there is none."""
+        return None if self.server_metadata is None else self.server_metadata.document
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """URLs of the metadata documents that clients read."""
+        return tuple(url for each in (self.resource_metadata, self.server_metadata) if each for url in each.urls)
+
+    @property
+    def signed_in(self) -> dict[str, Any]:
+        """The token reply of the sign-in; empty if there was none."""
+        return {} if self.sign_in is None else self.sign_in.reply
 
     @property
     def origin(self) -> str:
@@ -129,7 +153,7 @@ class Picture:
     @property
     def is_open(self) -> bool:
         """Whether the endpoint answers without a token."""
-        return self.discovered or self.initialize.status == 200  # noqa: PLR2004
+        return self.reached.is_open
 
     @property
     def token_supplied_by_user(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -94,21 +94,23 @@ def code_request(picture: Picture, flow: Flow, code: str, *, resource: str | Non
 def refresh_request(picture: Picture, refresh_token: str, *, wait: float = 0.0) -> Request:
     """Return a refresh of the sign-in."""
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "resource": resource_of(picture)}
-    return token_request(picture, picture.client, form, wait=wait)
+    assert picture.sign_in is not None
+    return token_request(picture, picture.sign_in.client, form, wait=wait)
 
 
 def revocation_request(picture: Picture, token: str, hint: str) -> Request | None:
     """Return a revocation; None where the server offers none."""
     endpoint = (picture.server or {}).get("revocation_endpoint")
-    if not isinstance(endpoint, str):
+    if picture.sign_in is None or not isinstance(endpoint, str):
         return None
-    return _authenticated(endpoint, picture.client, {"token": token, "token_type_hint": hint}, 0.0)
+    return _authenticated(endpoint, picture.sign_in.client, {"token": token, "token_type_hint": hint}, 0.0)
 
 
 def take(picture: Picture, reply: dict[str, Any]) -> None:
     """Use the tokens of a reply from now on; a refresh token that is not named again stays the same."""
     remember_secrets(picture, reply)
-    picture.signed_in = picture.signed_in | reply
+    assert picture.sign_in is not None
+    picture.sign_in = replace(picture.sign_in, reply=picture.sign_in.reply | reply)
     picture.token = str(reply["access_token"])
 
 

@@ -131,7 +131,7 @@ async def examine(
         async with asyncio.timeout(seconds) as limit:
             driver = Driver(opened, sign_in, limit)
             for stage in stages:
-                if not picture.reachable:
+                if not picture.reached.goes_on:
                     break
                 progress(stage.title)
                 faults = len(crashed)
@@ -149,9 +149,9 @@ async def examine(
         url=picture.url,
         findings=tuple(sorted(folded, key=_urgency)),
         clients={name: _verdict(name, folded, picture, crashed) for name in picture.clients},
-        not_checked={} if not picture.reachable else dict(picture.not_checked),
+        not_checked={} if not picture.reached.goes_on else dict(picture.not_checked),
         crashed=tuple(crashed),
-        reachable=picture.reachable,
+        reachable=picture.reached.goes_on,
         stages=tuple(done),
     )
 
@@ -295,6 +295,6 @@ def _verdict(name: str, findings: Sequence[Finding], picture: Picture, crashed: 
         first = min(stopping, key=lambda each: (each.severity, order.index(rules()[each.rule].stage)))
         title = next(stage.title for stage in STAGES if stage.name == rules()[first.rule].stage)
         return ClientVerdict("stops" if first.severity == "blocker" else "may fail", title, first.rule)
-    if crashed or not picture.reachable:
+    if crashed or not picture.reached.goes_on:
         return ClientVerdict("not checked to the end", None)
     return ClientVerdict("connects" if picture.can_call else "connects as far as sign-in", None)
