@@ -289,7 +289,7 @@ def escapes_nothing(patch: pytest.MonkeyPatch) -> None:
 
 def keeps_names_as_they_are(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(client_metadata, "clean_text", lambda text, limit_chars: text)
-    patch.setattr("doorward.oauth.clients.registration.clean_text", lambda text, limit_chars: text)
+    patch.setattr("doorward.oauth.clients.new_client.clean_text", lambda text, limit_chars: text)
 
 
 def may_be_framed(patch: pytest.MonkeyPatch) -> None:

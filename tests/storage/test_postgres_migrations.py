@@ -112,6 +112,7 @@ async def test_a_migration_cut_off_at_any_step_is_finished_by_the_next_start(pos
     assert step > 4 * len(packaged_migrations())
 
 
+@pytest.mark.timeout(300)  # it starts a process for each of some eighty messages
 def test_a_process_killed_at_any_message_of_a_migration_leaves_what_the_next_start_finishes(postgres_url):
     done = subprocess.run(
         [sys.executable, PROGRAMS / "kill_postgres_migrations.py", postgres_url],
