@@ -37,6 +37,7 @@ class Tap:
         self._door = door
         self._judge = judge
         self._connections: list[Tapped] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
         self.opened = 0
         self.requests = 0
@@ -44,12 +45,20 @@ class Tap:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[Tap]:
         """Listen until the block ends."""
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._begin, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
             server.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._connected(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tapped = Tapped()
@@ -61,16 +70,33 @@ class Tap:
             writer.close()
             tapped.over = True
             return
+        try:
+            await self._both_ways(reader, writer, door_reader, door_writer, tapped)
+        finally:
+            for each in (writer, door_writer):
+                each.close()
+            tapped.over = True
+            with contextlib.suppress(OSError):
+                await asyncio.gather(writer.wait_closed(), door_writer.wait_closed())
+
+    async def _both_ways(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        door_reader: asyncio.StreamReader,
+        door_writer: asyncio.StreamWriter,
+        tapped: Tapped,
+    ) -> None:
         up = asyncio.create_task(self._pass(reader, door_writer, tapped, upwards=True))
         down = asyncio.create_task(self._pass(door_reader, writer, tapped, upwards=False))
-        await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
-        if up.done() and not down.done():
-            door_writer.close()  # what a proxy does that hangs up
-            await down
-        up.cancel()
-        writer.close()
-        door_writer.close()
-        tapped.over = True
+        try:
+            await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+            if up.done() and not down.done():
+                door_writer.close()  # what a proxy does that hangs up
+                await down
+        finally:
+            up.cancel()
+            down.cancel()
 
     @staticmethod
     async def _pass(
