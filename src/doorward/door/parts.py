@@ -29,12 +29,12 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     @property
     def exchange(self) -> Exchange:
         """The request as it came."""
-        raise NotImplementedError
+        raise NotImplementedError  # every part has its own; a struct cannot be an abc.ABC
 
     @property
     def headers(self) -> Headers:
         """What every answer carries."""
-        raise NotImplementedError
+        raise NotImplementedError  # every part has its own; a struct cannot be an abc.ABC
 
     @property
     def caller(self) -> Caller | None:
