@@ -88,7 +88,7 @@ class _Supervisor:
         hears.close()
         self._started_at[worker] = time.monotonic()
         self._workers[worker] = tells
-        if self._stopping:  # asked to while it was being started, when it was not yet among those that are told
+        if self._stopping:  # the signal came while this worker was starting, and did not reach it
             worker.terminate()
 
     def _reload(self) -> None:

@@ -29,7 +29,7 @@ def mcp_url(config: Config, door: DoorSettings | None = None) -> str:
 
 
 def default_door(config: Config) -> DoorSettings:
-    """Return the door that is meant if none is named; without a setting for it, the first."""
+    """Return the door named by `default_door`, or the first one if it is not set."""
     return next((each for each in config.doors if each.name == config.default_door), config.doors[0])
 
 

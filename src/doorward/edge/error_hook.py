@@ -1,7 +1,7 @@
 """What follows from `on_error`, which hears of every error that an OAuth endpoint answers.
 
 It may say a refusal in other words, and nothing else: code and status are what they are, and its own faults are logged
-and change no answer. It is told no secret, and nothing that a client could not be told but the reason.
+and change no answer. It gets no secret. Except for the reason, it gets only what the client may see.
 
 Spec: RFC 6749 s5.2.
 """

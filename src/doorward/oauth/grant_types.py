@@ -1,7 +1,7 @@
 """The grants of the token endpoint by their wire names, and which of them are served.
 
 A grant that is not served is not advertised and is answered `unsupported_grant_type`. Besides codes and refresh tokens
-a client has only the grants that an operator gave it: none is open to clients that register themselves.
+a client has only the grants that an operator gave it. Clients that register themselves have none of them.
 
 Implements the registry of RFC 7591 s2 for RFC 6749 s4.4, RFC 8693, RFC 7523 and RFC 8628, and the dispatch of RFC 6749
 s3.2 and s4.5.

@@ -33,7 +33,7 @@ def narrow(requested: str | None, *, policy: Policy) -> Resource:
     """Return the door that the client asks for, or the default door if it names none.
 
     Raises:
-        InvalidTarget: no such door, or none is named and there is no default.
+        InvalidTarget: there is no such door, or the client names none and there is no default door.
 
     Spec: RFC 8707 s2
     """

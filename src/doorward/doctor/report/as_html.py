@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from doorward.doctor.engine.check import Finding
 from doorward.doctor.engine.rules import profiles, rules
 from doorward.doctor.engine.run import STAGES, Report
-from doorward.doctor.report.formats import not_checked, sentence, to_the_point, weight, whom
+from doorward.doctor.report.formats import not_checked, sentence, to_the_point, weight, who_is_stopped
 from doorward.doctor.report.verdicts import GRADES, Outcome, grade, headline, is_certain, outcomes
 
 _MARK = re.compile(r"^ *\^ ")
@@ -92,7 +92,7 @@ def _finding(finding: Finding) -> dict[str, object]:
         "symptom": rule.symptom,
         "cause": rule.cause,
         "summary": finding.summary,
-        "whom": whom(finding),
+        "whom": who_is_stopped(finding),
         "weight": weight(finding),
         "tone": finding.severity if is_certain(finding) else finding.verdict,
         "lines": list(lines(to_the_point(finding))),

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from doorward.doctor.engine.check import Finding
 from doorward.doctor.engine.run import Report
-from doorward.doctor.report.formats import weight, whom
+from doorward.doctor.report.formats import weight, who_is_stopped
 from doorward.doctor.report.verdicts import Outcome, fails, outcomes
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -64,7 +64,7 @@ def _case(suite: ET.Element, outcome: Outcome, *, strict: bool) -> str:
 
 def _text(finding: Finding) -> str:
     also = [f"Explains as well: {', '.join(finding.explains)}"] if finding.explains else []
-    lines = [f"{finding.summary} {whom(finding)}", "", *finding.evidence, "", f"Fix: {finding.fix}"]
+    lines = [f"{finding.summary} {who_is_stopped(finding)}", "", *finding.evidence, "", f"Fix: {finding.fix}"]
     return "\n".join([*lines, f"{finding.spec}; more: doorward explain {finding.rule}", *also])
 
 

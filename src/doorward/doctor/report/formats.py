@@ -27,7 +27,7 @@ __all__ = [
     "sentence",
     "to_the_point",
     "weight",
-    "whom",
+    "who_is_stopped",
 ]
 
 VERSION = 1
@@ -102,7 +102,7 @@ def sentence(verdict: ClientVerdict) -> str:
     return f"{verdict.verdict} at {verdict.stops_at} ({verdict.rule})" if verdict.stops_at else verdict.verdict
 
 
-def whom(finding: Finding) -> str:
+def who_is_stopped(finding: Finding) -> str:
     """Return which clients a finding concerns, and how sure that is."""
     if finding.verdict == "note":
         return f"Worth knowing for {titles(finding.clients)}; nothing has to be changed."
@@ -169,7 +169,7 @@ class _Lines:
             gap = " " * (inner - len(line) - len(words))
             begin = f"{number}. " if not place else indent + " " * (len(finding.rule) + 2)
             yield begin + self.ink(line, "bold") + ("" if place else gap + self.ink(words, "bold", ink))
-        yield from fitting.paragraph(f"{finding.summary} {whom(finding)}", self.width, first=indent)
+        yield from fitting.paragraph(f"{finding.summary} {who_is_stopped(finding)}", self.width, first=indent)
         yield ""
         evidence = finding.evidence if self.whole else to_the_point(finding)
         for line in fitting.evidence(evidence, inner - 2, whole=self.whole):

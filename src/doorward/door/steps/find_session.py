@@ -35,7 +35,7 @@ class FindSession:
         inbound, caller = permitted.exchange.inbound, permitted.caller
         presented = inbound.captured.get(_SESSION)
         session: McpSession | None = None
-        # A client that opens a session anew may still send the id of the one it lost.
+        # A client that opens a new session may still send the id of the one it lost.
         if presented is not None and not era.opens_session:
             session = self._sessions.named(inbound, caller)
             if session is None:
