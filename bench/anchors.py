@@ -1,7 +1,8 @@
 """The proxies that Doorward is compared with, and the fast Go servers behind them: settings, commands, what to install.
 
-nginx runs twice: with `proxy_pass` alone, and with `auth_request` before it. Caddy runs with `forward_auth`. A gate in
-Go answers the authorization subrequest at once, and only the proxy's own CPU time counts.
+nginx runs three times: with `proxy_pass` alone, with `auth_request` as its manual sets it up, and the same with kept
+connections to the gate. Caddy runs with `forward_auth`. A gate in Go answers the authorization subrequest at once. Only
+the proxy's own CPU time counts.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ SOURCE = Path(__file__).with_name("fast_server.go")
 TOKEN = "a-token-of-the-benchmark"
 """The bearer token that the gate accepts."""
 UPSTREAM, GATE = "go_upstream", "go_gate"
-PLAIN, CHECKED, CADDY = "nginx_plain", "nginx_checked", "caddy_checked"
-ANCHORS = (PLAIN, CHECKED, CADDY)
+PLAIN, CHECKED, CHECKED_KEPT, CADDY = "nginx_plain", "nginx_checked", "nginx_checked_kept", "caddy_checked"
+ANCHORS = (PLAIN, CHECKED, CHECKED_KEPT, CADDY)
 INSTALL = {
     "go": "Go from https://go.dev/dl or the package golang-go",
     "nginx": "nginx, for example with apt-get install nginx",
     "caddy": "Caddy, for example with apt-get install caddy",
 }
-PROGRAMS = {UPSTREAM: "go", GATE: "go", PLAIN: "nginx", CHECKED: "nginx", CADDY: "caddy"}
+PROGRAMS = {UPSTREAM: "go", GATE: "go", PLAIN: "nginx", CHECKED: "nginx", CHECKED_KEPT: "nginx", CADDY: "caddy"}
 """The program that each of these servers needs."""
-NEEDS = {PLAIN: [UPSTREAM], CHECKED: [UPSTREAM, GATE], CADDY: [UPSTREAM, GATE]}
+NEEDS = {PLAIN: [UPSTREAM]} | {name: [UPSTREAM, GATE] for name in (CHECKED, CHECKED_KEPT, CADDY)}
 
 _NGINX = """\
 daemon off;
@@ -57,17 +58,18 @@ http {{
   }}
 }}
 """
-_GATE = "  upstream gate {{ server 127.0.0.1:{gate}; keepalive 64; keepalive_requests 100000000; }}"
+_GATE = "  upstream gate {{ server 127.0.0.1:{gate};{kept} }}"
+_KEPT = " keepalive 64; keepalive_requests 100000000;"
 _PLAIN = "    location / { proxy_pass http://app; }"
 _CHECKED = """\
-    location / { auth_request /check; proxy_pass http://app; }
-    location = /check {
+    location / {{ auth_request /check; proxy_pass http://app; }}
+    location = /check {{
       internal;
       proxy_pass http://gate;
       proxy_pass_request_body off;
-      proxy_set_header Connection "";
+      proxy_set_header Connection "{connection}";
       proxy_set_header Content-Length "";
-    }"""
+    }}"""
 _CADDY = """\
 {{
   admin off
@@ -87,15 +89,19 @@ http://:{port} {{
 
 
 def nginx_settings(server: str, folder: Path, port: int, ports: Mapping[str, int]) -> str:
-    """Return the configuration of one of the two nginx servers, with kept connections in both directions."""
-    checked = server == CHECKED
+    """Return the configuration of one of the nginx servers.
+
+    Connections to clients and to the upstream are kept. Those to the gate are kept only where the name says so: the
+    settings that nginx documents for `auth_request` open one for each subrequest.
+    """
+    checked, kept = server != PLAIN, server == CHECKED_KEPT
     return _NGINX.format(
         folder=folder,
         port=port,
         upstream=ports[UPSTREAM],
         user="user root;" if os.geteuid() == 0 else "",
-        gate=_GATE.format(gate=ports[GATE]) if checked else "",
-        locations=_CHECKED if checked else _PLAIN,
+        gate=_GATE.format(gate=ports[GATE], kept=_KEPT if kept else "") if checked else "",
+        locations=_CHECKED.format(connection="" if kept else "close") if checked else _PLAIN,
     )
 
 

@@ -194,6 +194,7 @@ SUBJECTS = (
     Subject("FastMCP create_proxy", "fastmcp_proxy", open_calls, "raw ASGI"),
     Subject("nginx proxy_pass", anchors.PLAIN, open_calls),
     Subject("nginx auth_request", anchors.CHECKED, calls_through_a_gate, "nginx proxy_pass"),
+    Subject("nginx auth_request, gate kept", anchors.CHECKED_KEPT, calls_through_a_gate, "nginx proxy_pass"),
     Subject("Caddy forward_auth", anchors.CADDY, calls_through_a_gate, "nginx auth_request"),
     Subject("Doorward reverse proxy", "door_proxy", calls_with_grant, "nginx auth_request"),
     Subject("401, FastMCP OAuthProxy", "fastmcp_oauth_proxy", refusals),

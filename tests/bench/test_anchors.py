@@ -8,6 +8,7 @@ import pytest
 from bench.__main__ import possible, select
 from bench.anchors import (
     CHECKED,
+    CHECKED_KEPT,
     GATE,
     INSTALL,
     PLAIN,
@@ -28,7 +29,7 @@ def directives(settings: str) -> list[str]:
     return [part.strip() for part in re.split(r"[;{}]", settings) if part.strip()]
 
 
-@pytest.mark.parametrize("server", [PLAIN, CHECKED])
+@pytest.mark.parametrize("server", [PLAIN, CHECKED, CHECKED_KEPT])
 def test_nginx_has_one_worker_and_closes_every_block(server: str, tmp_path: Path) -> None:
     settings = nginx_settings(server, tmp_path, 9000, PORTS)
     assert settings.count("{") == settings.count("}")
@@ -36,20 +37,24 @@ def test_nginx_has_one_worker_and_closes_every_block(server: str, tmp_path: Path
     assert "server 127.0.0.1:9001" in directives(settings)
 
 
-def test_only_the_checked_nginx_asks_the_gate(tmp_path: Path) -> None:
-    plain = directives(nginx_settings(PLAIN, tmp_path, 9000, PORTS))
-    checked = directives(nginx_settings(CHECKED, tmp_path, 9000, PORTS))
+def settings_of(server: str, folder: Path) -> list[str]:
+    return directives(nginx_settings(server, folder, 9000, PORTS))
+
+
+def test_every_nginx_but_the_plain_one_asks_the_gate(tmp_path: Path) -> None:
     asking = {"auth_request /check", "server 127.0.0.1:9002", "proxy_pass http://gate"}
-    assert asking <= set(checked)
-    assert not asking & set(plain)
+    assert asking <= set(settings_of(CHECKED, tmp_path))
+    assert asking <= set(settings_of(CHECKED_KEPT, tmp_path))
+    assert not asking & set(settings_of(PLAIN, tmp_path))
 
 
-def test_nginx_keeps_its_connections_to_every_server_behind_it(tmp_path: Path) -> None:
-    checked = directives(nginx_settings(CHECKED, tmp_path, 9000, PORTS))
-    assert checked.count("keepalive 64") == sum(each.startswith("upstream ") for each in checked) == 2
-    assert "proxy_http_version 1.1" in checked
-    # A location that sets a header inherits none, so the one for the gate sets it again.
-    assert checked.count('proxy_set_header Connection ""') == 2
+def test_only_the_nginx_that_says_so_keeps_connections_to_its_gate(tmp_path: Path) -> None:
+    kept, fresh = settings_of(CHECKED_KEPT, tmp_path), settings_of(CHECKED, tmp_path)
+    assert (kept.count("keepalive 64"), fresh.count("keepalive 64")) == (2, 1)
+    # A location that sets a header inherits none, so the one for the gate states the header in either case.
+    assert (kept.count('proxy_set_header Connection ""'), fresh.count('proxy_set_header Connection ""')) == (2, 1)
+    assert fresh.count('proxy_set_header Connection "close"') == 1
+    assert "proxy_http_version 1.1" in kept
 
 
 def test_caddy_asks_the_gate_before_the_upstream() -> None:
@@ -89,7 +94,12 @@ def test_rows_without_their_program_are_left_out_and_one_line_says_what_to_insta
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     plan = possible(select("nginx|Caddy|Doorward reverse proxy"), {"caddy": "Caddy from somewhere"})
-    assert [one.name for one in plan.subjects] == ["nginx proxy_pass", "nginx auth_request", "Doorward reverse proxy"]
+    assert [one.name for one in plan.subjects] == [
+        "nginx proxy_pass",
+        "nginx auth_request",
+        "nginx auth_request, gate kept",
+        "Doorward reverse proxy",
+    ]
     assert capsys.readouterr().err == "Left out: Caddy forward_auth. Install Caddy from somewhere.\n"
 
 
