@@ -188,6 +188,8 @@ class Door:
                 undo.pop_all()
             self.config, self.policy, self.upstreams = installation.config, installation.policy, upstreams
             self._running = after
+            for door in after.doors.values():
+                door.follow(installation.policy)
             await stop_all([door for door in before.doors.values() if door not in after.doors.values()])
 
     def _process(self) -> Process:

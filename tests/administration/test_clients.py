@@ -7,7 +7,7 @@ from world import ISSUER, world
 
 from doorward.administration.operation import CAPABILITIES
 from doorward.directory.accounts import add_user
-from doorward.directory.header_tokens import create_header_token
+from doorward.directory.header_tokens import NewHeaderToken, create_header_token
 
 REACHING = [
     {"name": "x", "service_account": "nightly"},
@@ -22,7 +22,7 @@ REACHING = [
 async def asked(w, capabilities, method, path, body):
     ports = (w.door.store, w.clock, w.door.entropy)
     limits = {"scopes": (), "lifetime_seconds": None, "capabilities": capabilities}
-    token, _ = await create_header_token(*ports, name="t", user_id="owner", **limits)
+    token, _ = await create_header_token(*ports, NewHeaderToken(name="t", user_id="owner", **limits))
     async with w.browser() as http:
         return await http.request(
             method, f"{ISSUER}/-/api/v1{path}", json=body, headers={"authorization": f"Bearer {token}"}

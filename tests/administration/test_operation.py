@@ -16,7 +16,7 @@ from doorward.administration.catalogue import OPERATIONS
 from doorward.administration.operation import CAPABILITIES
 from doorward.cli.main import run
 from doorward.directory.accounts import add_user
-from doorward.directory.header_tokens import create_header_token
+from doorward.directory.header_tokens import NewHeaderToken, create_header_token
 from doorward.records.audit import AuditEntry
 from doorward.storage.sqlite import SqliteStore
 
@@ -29,7 +29,7 @@ async def administer(w, method, path, body=None):
     """Do it with a new token, which has the name of the others."""
     ports = (w.door.store, w.clock, w.door.entropy)
     limits = {"scopes": (), "lifetime_seconds": None, "capabilities": CAPABILITIES}
-    token, _ = await create_header_token(*ports, name="admin", user_id="owner", **limits)
+    token, _ = await create_header_token(*ports, NewHeaderToken(name="admin", user_id="owner", **limits))
     headers = {"authorization": f"Bearer {token}"}
     async with w.browser() as http:
         return await http.request(method, f"{ISSUER}/-/api/v1{path}", json=body, headers=headers)

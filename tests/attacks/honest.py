@@ -24,7 +24,7 @@ from world import RESOURCE, VERIFIER, World, world
 
 from doorward.clock import FixedClock
 from doorward.directory.clients import add_client
-from doorward.directory.header_tokens import create_header_token
+from doorward.directory.header_tokens import NewHeaderToken, create_header_token
 from doorward.oauth.clients.new_client import NewClient
 
 BOTH = "application/json, text/event-stream"
@@ -127,7 +127,10 @@ async def mcp_manager(w: World, host: Host) -> Known:
     """Come in by a header token and by registration; go on as a client that an operator registered."""
     door, redirect_uri = w.door, TWINS["MCP Manager"]["redirect_uris"][0]
     secret, _ = await create_header_token(
-        door.store, door.clock, door.entropy, name="m", user_id="owner", scopes=("mcp",), lifetime_seconds=None
+        door.store,
+        door.clock,
+        door.entropy,
+        NewHeaderToken(name="m", user_id="owner", scopes=("mcp",), lifetime_seconds=None),
     )
     async with w.browser() as http:
         assert await tools(http, "modern", {"accept": BOTH, "authorization": f"Bearer {secret}"}) == ["whoami"]

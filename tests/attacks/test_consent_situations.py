@@ -16,7 +16,7 @@ from pages.test_consent_attacks import arrive, opened, registered
 from world import ISSUER, PASSWORD, REDIRECT_URI, World, form_of, query_of, world
 
 from doorward.directory.accounts import add_user, disable_user, enable_user, set_password
-from doorward.directory.header_tokens import create_header_token
+from doorward.directory.header_tokens import NewHeaderToken, create_header_token
 from doorward.oauth.grant_types import JWT_BEARER
 from doorward.records.oauth import Grant
 
@@ -299,7 +299,8 @@ async def test_an_account_that_was_switched_off_is_off_everywhere_and_stays_so(t
         code = query_of(await w.submit(browser, page, decision="approve"))["code"]
         tokens = (await w.redeem(client_id, code)).json()
         header_token, _ = await create_header_token(
-            *(store, clock, w.door.entropy), name="h", user_id="owner", scopes=["mcp"], lifetime_seconds=None
+            *(store, clock, w.door.entropy),
+            NewHeaderToken(name="h", user_id="owner", scopes=["mcp"], lifetime_seconds=None),
         )
         assert (await w.call(header_token)).status_code == 200
         await disable_user(store, clock, "owner")

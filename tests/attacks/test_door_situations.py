@@ -17,7 +17,7 @@ from endpoints.operator_clients import exchanged, operator_client
 from endpoints.test_introspect import tokens_of
 from world import CALL, ISSUER, REDIRECT_URI, RESOURCE, World, echo_app, world
 
-from doorward.directory.header_tokens import create_header_token, revoke_header_token
+from doorward.directory.header_tokens import NewHeaderToken, create_header_token, revoke_header_token
 from doorward.door.foreign_tokens import VerifiedToken
 from doorward.oauth.grant_types import TOKEN_EXCHANGE
 from doorward.oauth.tokens.opaque import digest
@@ -45,7 +45,7 @@ async def change(w: World, token: str, **changes: Any) -> None:
 
 async def header_token(w: World, **more: Any) -> tuple[str, str]:
     settings = {"name": "h", "user_id": "owner", "scopes": ["mcp"], "lifetime_seconds": None, **more}
-    token, record = await create_header_token(w.door.store, w.door.clock, w.door.entropy, **settings)
+    token, record = await create_header_token(w.door.store, w.door.clock, w.door.entropy, NewHeaderToken(**settings))
     return token, record.token_id
 
 

@@ -18,7 +18,7 @@ from world import PASSWORD, REDIRECT_URI, RESOURCE, World, form_of, world
 
 from doorward.clock import FixedClock
 from doorward.directory.clients import load_client
-from doorward.directory.header_tokens import create_header_token
+from doorward.directory.header_tokens import NewHeaderToken, create_header_token
 from doorward.oauth.grant_types import CLIENT_CREDENTIALS, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
 from doorward.records.changes import Replace
 from doorward.records.oauth import AccessToken, Grant, RefreshToken
@@ -219,7 +219,8 @@ async def test_a_client_learns_nothing_about_the_tokens_of_others_or_of_an_ended
         client_id, tokens = await signed_in(w)
         other, server = await confidential(w), await resource_server(w)
         header_token, _ = await create_header_token(
-            *(door.store, door.clock, door.entropy), name="h", user_id="owner", scopes=["mcp"], lifetime_seconds=None
+            *(door.store, door.clock, door.entropy),
+            NewHeaderToken(name="h", user_id="owner", scopes=["mcp"], lifetime_seconds=None),
         )
         for token in (tokens["access_token"], tokens["refresh_token"], header_token):
             assert (await ask(w, token, other)).json() == {"active": False}

@@ -364,14 +364,12 @@ scopes = ["notes"]
 """
 
 
-def test_what_is_made_names_the_url_of_every_door(at, tmp_path):
+def test_a_new_client_comes_with_the_url_of_every_door(at, tmp_path):
     (tmp_path / "doorward.toml").write_text(TWO_DOORS)
     doors = {name: f"https://mcp.example.com/{name}/mcp" for name in ("jobs", "notes")}
-    for command in (("tokens", "create", "--name", "ci"), ("clients", "add", "--preset", "claude")):
-        made = at(*command, "--json")
-        assert made["doors"] == doors
-        assert made["mcp_url"] == doors["notes"]
-        text = at(*command)
-        assert all(f"MCP URL of {name}" in text for name in doors)
-        assert all(url in text for url in doors.values())
-    assert at("tokens", "list", "--json")[0]["scopes"] == ["mcp", "notes"]
+    made = at("clients", "add", "--preset", "claude", "--json")
+    assert made["doors"] == doors
+    assert made["mcp_url"] == doors["notes"]
+    text = at("clients", "add", "--preset", "claude")
+    assert all(f"MCP URL of {name}" in text for name in doors)
+    assert all(url in text for url in doors.values())

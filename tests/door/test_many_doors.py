@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 from door.fronts import META, Answer, Front, Recording, answer_json, legacy, modern_headers
@@ -65,6 +66,26 @@ async def test_a_token_of_one_door_is_refused_at_the_other_with_the_challenge_of
     assert f'resource_metadata="{both.front.origin}/.well-known/oauth-protected-resource{TIME}"' in challenge
     assert 'error="invalid_token"' in challenge
     assert both.front.upstream.calls == []
+
+
+async def test_a_header_token_of_one_door_is_refused_at_the_other_with_the_challenge_of_the_other(both):
+    token = await both.front.header_token(door=resource_of(both.front.config).name)
+    assert (await both.ask(both.time, legacy(), token=token)).status == 200
+    answer = await both.ask(both.files, legacy(), token=token)
+    assert answer.status == 401
+    challenge = answer.one("www-authenticate")
+    assert f'resource_metadata="{both.front.origin}/.well-known/oauth-protected-resource{FILES}"' in challenge
+    assert 'error="invalid_token"' in challenge
+    assert both.files_upstream.calls == []
+
+
+async def test_a_header_token_without_a_door_follows_the_default_door(both):
+    token = await both.front.header_token()
+    doors = (both.files, both.time)
+    assert [(await both.ask(door, legacy(), token=token)).status for door in doors] == [200, 200]
+    for door in doors:
+        door.follow(replace(both.front.policy, default_door=both.time.name))
+    assert [(await both.ask(door, legacy(), token=token)).status for door in doors] == [401, 200]
 
 
 async def test_a_session_of_one_door_is_not_found_at_the_other(both):

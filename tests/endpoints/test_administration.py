@@ -9,8 +9,9 @@ from world import ISSUER, world
 
 from doorward.administration.catalogue import OPERATIONS
 from doorward.administration.operation import CAPABILITIES
-from doorward.directory.header_tokens import create_header_token
+from doorward.directory.header_tokens import NewHeaderToken, create_header_token
 from doorward.oauth.errors import BearerError, Reason
+from doorward.oauth.policy import Policy
 from doorward.oauth.tokens.bearer import check_header_token
 from doorward.oauth.tokens.opaque import digest
 from doorward.records.accounts import HeaderToken
@@ -26,11 +27,13 @@ async def make_token(w, capabilities=(), *, name="t", scopes=(), lifetime_second
         w.door.store,
         w.clock,
         w.door.entropy,
-        name=name,
-        user_id="owner",
-        scopes=scopes if capabilities else ("mcp",),
-        capabilities=capabilities,
-        lifetime_seconds=lifetime_seconds,
+        NewHeaderToken(
+            name=name,
+            user_id="owner",
+            scopes=scopes if capabilities else ("mcp",),
+            capabilities=capabilities,
+            lifetime_seconds=lifetime_seconds,
+        ),
     )
     return token
 
@@ -89,8 +92,9 @@ def test_a_token_for_administration_is_refused_at_the_door_even_if_it_had_its_sc
         created_at=1,
         capabilities=("admin:read",),
     )
+    policy = Policy(issuer="https://door.example", resources={})
     with pytest.raises(BearerError) as refused:
-        check_header_token(record, now=2)
+        check_header_token(record, now=2, door="mcp", policy=policy)
     assert refused.value.reason is Reason.ADMINISTRATION_TOKEN
 
 
@@ -100,10 +104,7 @@ async def test_a_door_scope_with_the_name_of_a_capability_is_none(tmp_path):
             w.door.store,
             w.clock,
             w.door.entropy,
-            name="t",
-            user_id="owner",
-            scopes=("admin:read",),
-            lifetime_seconds=None,
+            NewHeaderToken(name="t", user_id="owner", scopes=("admin:read",), lifetime_seconds=None),
         )
         assert (await w.call(token)).status_code == 200
         assert (await call(w, "GET", "/clients", token)).status_code == 401

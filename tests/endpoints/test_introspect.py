@@ -13,7 +13,7 @@ from storage.samples import least
 from world import ISSUER, REDIRECT_URI, RESOURCE, VERIFIER, World, world
 
 from doorward.directory.clients import add_client
-from doorward.directory.header_tokens import create_header_token
+from doorward.directory.header_tokens import NewHeaderToken, create_header_token
 from doorward.oauth.clients.new_client import NewClient
 from doorward.oauth.tokens.opaque import digest
 from doorward.records.changes import Delete, Insert
@@ -135,7 +135,7 @@ async def test_a_resource_server_learns_about_every_token_that_could_be_sent_to_
         assert (await ask(w, tokens["refresh_token"], server)).json() == INACTIVE
         door = w.door
         made = {"name": "ci", "user_id": "owner", "scopes": ["mcp"], "lifetime_seconds": None}
-        token, _ = await create_header_token(door.store, door.clock, door.entropy, **made)
+        token, _ = await create_header_token(door.store, door.clock, door.entropy, NewHeaderToken(**made))
         about = (await ask(w, token, server)).json()
         assert (about["active"], about["sub"], about["scope"], about["aud"]) == (True, "owner", "mcp", RESOURCE)
         assert "exp" not in about

@@ -11,7 +11,7 @@ from oauth.proofs import Holder
 from world import CALL, ISSUER, REDIRECT_URI, RESOURCE, VERIFIER, World, world
 
 from doorward.clock import CountingEntropy, FixedClock
-from doorward.directory.header_tokens import create_header_token
+from doorward.directory.header_tokens import NewHeaderToken, create_header_token
 from doorward.door.identity import LIFETIME_SECONDS, UpstreamIdentity
 from doorward.keys.ring import Keys
 from doorward.keys.rotation import Rotation
@@ -217,7 +217,7 @@ async def test_an_identity_for_header_tokens_needs_no_sign_in_but_its_keys(tmp_p
     async with world(tmp_path, app=echoing, auth="token", upstream_identity="jwt") as w:
         door = w.door
         made = {"name": "ci", "user_id": "owner", "scopes": ["mcp"], "lifetime_seconds": None}
-        token, record = await create_header_token(door.store, door.clock, door.entropy, **made)
+        token, record = await create_header_token(door.store, door.clock, door.entropy, NewHeaderToken(**made))
         (identity,) = (await w.call(token)).json()["result"]["identities"]
         claims = await verified(w, identity, identity_audience(RESOURCE), IDENTITY)
         assert (claims["sub"], claims["client_id"]) == ("owner", record.token_id)

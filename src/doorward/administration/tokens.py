@@ -15,9 +15,12 @@ from doorward.administration.operation import (
     Parameters,
     Result,
 )
+from doorward.config.faults import shown, suggestion
+from doorward.config.model import door_name
 from doorward.directory import header_tokens
-from doorward.errors import ConfigError, Problem
+from doorward.errors import ConfigError, NotFound, Problem
 from doorward.login.local import OWNER
+from doorward.oauth.policy import Resource
 from doorward.records.accounts import HeaderToken
 
 LONGEST_LIFETIME_SECONDS = 100 * 31_536_000
@@ -32,6 +35,9 @@ class TokenView(Result, frozen=True, kw_only=True):
     user: str
     scopes: tuple[str, ...]
     capabilities: tuple[str, ...]
+    door: str
+    """The door where it is good, by name. Empty: the default door, or every door if there are several and no default;
+    a token for administration is good at none."""
     created_at: int
     last_used_at: int | None
     expires_at: int | None
@@ -44,7 +50,7 @@ class NewTokenView(TokenView, frozen=True, kw_only=True):
     """Shown this one time."""
     mcp_url: str
     doors: dict[str, str]
-    """The URL of each door, by its name. A header token is good at all of them."""
+    """The URL of each door where it is good, by the door's name."""
 
 
 class RevokedToken(Result, frozen=True, kw_only=True):
@@ -63,6 +69,8 @@ class CreateToken(Parameters, frozen=True, kw_only=True):
     """The user that it acts for."""
     scopes: tuple[str, ...] = ()
     """None given: those of the door."""
+    door: str = ""
+    """The door where it is to be good, by name. Required if there are several doors and no `default_door`."""
     capabilities: tuple[Capability, ...] = ()
     """What it may do in this API; such a token cannot call the door."""
     lifetime_seconds: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_LIFETIME_SECONDS)] | None = None
@@ -94,21 +102,58 @@ async def create(here: Administration, asked: CreateToken) -> NewTokenView:
         fix = "Make two tokens."
         raise ConfigError([Problem("a token is for the door or for administration, not for both", fix=fix)])
     here.require(*asked.capabilities, to="a token with more capabilities")
-    unknown = [scope for scope in asked.scopes if scope not in here.policy.all_scopes]
-    if unknown:
-        has = ", ".join(here.policy.all_scopes)
-        raise ConfigError([Problem(f"the door has no scope {unknown[0][:64]!r}; it has: {has}")])
-    token, record = await header_tokens.create_header_token(
-        here.store,
-        here.clock,
-        here.entropy,
+    if asked.capabilities and asked.door:
+        fix = "Leave the door out, or make a second token."
+        raise ConfigError([Problem("a token for administration is good at no door", fix=fix)])
+    door = None if asked.capabilities else _door(here, asked.door)
+    if door is not None:
+        _check_scopes(asked.scopes, door)
+    new = header_tokens.NewHeaderToken(
         name=asked.name,
         user_id=asked.user,
-        scopes=() if asked.capabilities else asked.scopes or here.policy.door_scopes,
+        scopes=() if door is None else asked.scopes or door.scopes,
         lifetime_seconds=asked.lifetime_seconds,
         capabilities=asked.capabilities,
+        door="" if door is None or not (asked.door or _has_a_name_of_its_own(here, door)) else door.name,
     )
-    return NewTokenView(**msgspec.structs.asdict(view(record)), token=token, mcp_url=here.mcp_url, doors=here.doors)
+    token, record = await header_tokens.create_header_token(here.store, here.clock, here.entropy, new)
+    shown_once = msgspec.structs.asdict(view(record))
+    if door is None:
+        return NewTokenView(**shown_once, token=token, mcp_url=here.mcp_url, doors=here.doors)
+    return NewTokenView(**shown_once, token=token, mcp_url=door.uri, doors={door.name: door.uri})
+
+
+def _door(here: Administration, name: str) -> Resource:
+    """Return the door of this name, or the one that is meant without a name. Raises `NotFound`, `ConfigError`."""
+    doors = here.policy.doors_of_header_token(name)
+    if len(doors) == 1:
+        return doors[0]
+    known = ", ".join(here.doors)
+    if name:
+        near = suggestion(name, here.doors)
+        fix = f"Did you mean {near}?" if near else "List them: doorward doors list"
+        raise NotFound([Problem(f"there is no door {shown(name)} that takes tokens", f"There are: {known}.", fix)])
+    raise ConfigError(
+        [
+            Problem(
+                "nothing says which door the token is for",
+                f"There are several doors and no default door: {known}.",
+                f"Name one: --door {next(iter(here.doors))}",
+            )
+        ]
+    )
+
+
+def _check_scopes(scopes: tuple[str, ...], door: Resource) -> None:
+    unknown = [scope for scope in scopes if scope not in door.all_scopes]
+    if unknown:
+        has = ", ".join(door.all_scopes)
+        raise ConfigError([Problem(f"the door {door.name} has no scope {unknown[0][:64]!r}; it has: {has}")])
+
+
+def _has_a_name_of_its_own(here: Administration, door: Resource) -> bool:
+    """Return False for the one door of a file without tables: its name is its path, which a flag may change."""
+    return len(here.doors) > 1 or door.name != door_name(door.uri.removeprefix(here.policy.issuer))
 
 
 async def list_(here: Administration, asked: ListTokens) -> Page[TokenView]:
@@ -130,6 +175,7 @@ def view(token: HeaderToken) -> TokenView:
         user=token.user_id,
         scopes=token.scopes,
         capabilities=token.capabilities,
+        door=token.door,
         created_at=token.created_at,
         last_used_at=token.last_used_at,
         expires_at=token.expires_at,

@@ -176,6 +176,8 @@ def _header_token_added(token: HeaderToken, changes: Sequence[Change]) -> AuditE
         detail["capabilities"] = " ".join(token.capabilities)
     else:
         detail["scopes"] = " ".join(token.scopes)
+    if token.door:
+        detail["door"] = token.door
     return AuditEvent(event="header_token_created", detail=detail)
 
 

@@ -11,7 +11,7 @@ import click
 from doorward.cli.groups import HELP_OPTIONS, CommandGroup
 from doorward.cli.installation import Place, as_json, at_a_place, work
 from doorward.cli.operations import administered, every, perform
-from doorward.cli.printing import emit, facts, mcp_urls, moment, table
+from doorward.cli.printing import emit, facts, moment, table
 
 if TYPE_CHECKING:
     from doorward.administration.tokens import NewTokenView
@@ -44,6 +44,7 @@ def command() -> None:
 @click.option("--name", required=True, help="What it is for, such as the machine that will hold it.")
 @click.option("--user", default="owner", show_default=True, help="The user that it acts for.")
 @click.option("--scope", "scopes", multiple=True, help="A scope; may be repeated.  [default: those of the door]")
+@click.option("--door", default="", metavar="NAME", help="The door where it is good.  [default: the default door]")
 @click.option("--capability", "capabilities", multiple=True, help="For the administration API, such as admin:read.")
 @click.option("--expires", type=Lifetime(), default="never", show_default=True, metavar="90d", help="Lifetime.")
 @as_json
@@ -90,7 +91,7 @@ def _show_new(new: NewTokenView) -> None:
             "user": new.user,
             **({"capabilities": " ".join(new.capabilities)} if new.capabilities else {"scopes": " ".join(new.scopes)}),
             "expires": moment(new.expires_at) if new.expires_at else "never",
-            **({} if new.capabilities or len(new.doors) == 1 else mcp_urls(new.doors)),
+            **({"door": new.door} if new.door else {}),
         }
     )
     if new.capabilities:
@@ -127,12 +128,13 @@ def list_(place: Place, *, user: str | None, as_json: bool) -> None:
         emit(found)
         return
     table(
-        ("ID", "NAME", "USER", "SCOPES", "CREATED", "LAST USED", "EXPIRES"),
+        ("ID", "NAME", "USER", "DOOR", "SCOPES", "CREATED", "LAST USED", "EXPIRES"),
         (
             (
                 each["id"],
                 each["name"],
                 each["user"],
+                each["door"],
                 " ".join([*each["scopes"], *each["capabilities"]]),
                 moment(each["created_at"]),
                 moment(each["last_used_at"]),

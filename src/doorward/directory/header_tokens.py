@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from doorward.authority.deciding import settle
 from doorward.clock import Clock, Entropy
@@ -21,32 +22,39 @@ from doorward.storage.port import Place, Store
 _READ_AT_ONCE = 200
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewHeaderToken:
+    """What an operator says of a token to make."""
+
+    name: str
+    user_id: str
+    scopes: Sequence[str]
+    lifetime_seconds: int | None
+    capabilities: Sequence[str] = ()
+    door: str = ""
+    """The door where it is good, by name."""
+
+
 async def create_header_token(
-    store: Store,
-    clock: Clock,
-    entropy: Entropy,
-    *,
-    name: str,
-    user_id: str,
-    scopes: Sequence[str],
-    lifetime_seconds: int | None,
-    capabilities: Sequence[str] = (),
+    store: Store, clock: Clock, entropy: Entropy, new: NewHeaderToken
 ) -> tuple[str, HeaderToken]:
     """Make a token for a user; returns the token and its record.
 
     Raises:
         ConfigError: no such user, or the account is switched off.
     """
-    token, now = mint(HEADER_TOKEN, entropy.random_bytes(32)), clock.now()
+    token = mint(HEADER_TOKEN, entropy.random_bytes(32))
+    now, user_id = clock.now(), new.user_id
     record = HeaderToken(
         token_digest=digest(token),
         token_id=f"tok_{entropy.random_bytes(6).hex()}",
-        name=name,
+        name=new.name,
         user_id=user_id,
-        scopes=tuple(dict.fromkeys(scopes)),
+        scopes=tuple(dict.fromkeys(new.scopes)),
         created_at=now,
-        expires_at=None if lifetime_seconds is None else now + lifetime_seconds,
-        capabilities=tuple(dict.fromkeys(capabilities)),
+        expires_at=None if new.lifetime_seconds is None else now + new.lifetime_seconds,
+        capabilities=tuple(dict.fromkeys(new.capabilities)),
+        door=new.door,
     )
 
     async def attempt() -> list[Change]:

@@ -18,7 +18,7 @@ from doorward.door.possession import Possession
 from doorward.door.services import DoorServices
 from doorward.oauth.errors import BearerError, Reason
 from doorward.oauth.metadata import protected_resource_url
-from doorward.oauth.policy import Resource
+from doorward.oauth.policy import Policy, Resource
 from doorward.oauth.tokens import bearer
 from doorward.oauth.tokens import opaque as tokens
 from doorward.oauth.tokens.access_token_jwt import is_shaped_like_one
@@ -59,6 +59,10 @@ class Authenticator:
         # Metadata names an authorization server; where only header tokens count, it would lead clients astray.
         self._resource_metadata = protected_resource_url(resource.uri) if self._mode == "oauth" else None
         self._plain_challenge = self._build_challenge(None)
+
+    def follow(self, policy: Policy) -> None:
+        """Judge by the policy of other settings, in which this door is the same: another may be the default now."""
+        self._policy = policy
 
     async def identify(self, inbound: Inbound, method: str) -> tuple[Caller | None, CheckedProof | None]:
         """Return the caller, and the proof that came with a token that is bound to a key.
@@ -134,7 +138,8 @@ class Authenticator:
             raise _invalid(Reason.MALFORMED_TOKEN, "This is not a token of this server.")
         stored = await self._store.get(HeaderToken, tokens.digest(presented))
         now = self._clock.now()
-        record = bearer.check_header_token(None if stored is None else stored.record, now=now)
+        found = None if stored is None else stored.record
+        record = bearer.check_header_token(found, now=now, door=self._resource.name, policy=self._policy)
         if self._last_used is not None:
             self._last_used.note(record, now)
         bearer.check_scopes(record.scopes, self._demanded)

@@ -44,7 +44,7 @@ from doorward.errors import Unavailable, UpstreamError, is_shutdown
 from doorward.logs import door_name, log, request_id, trace_id
 from doorward.oauth.errors import BearerError
 from doorward.oauth.operation_scopes import OperationScopes
-from doorward.oauth.policy import Resource
+from doorward.oauth.policy import Policy, Resource
 from doorward.upstreams.port import Receive, Scope, Send, Upstream
 
 LOGGER = logging.getLogger("doorward.door")
@@ -95,6 +95,10 @@ class McpDoor:
         self._takes: tuple[tuple[Callable[[Any], Any], bool], ...] = tuple(
             (step.take, inspect.iscoroutinefunction(step.take)) for step in self.steps
         )
+
+    def follow(self, policy: Policy) -> None:
+        """Go on under the policy of other settings, in which this door is the same."""
+        self._authenticator.follow(policy)
 
     def drain(self) -> None:
         """End standing streams, so that a process that is stopping need not wait for them."""

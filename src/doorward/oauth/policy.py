@@ -140,6 +140,15 @@ class Policy:
         meant = self.granting or tuple(self.resources.values())
         return meant[0] if len(meant) == 1 else None
 
+    def doors_of_header_token(self, door: str) -> tuple[Resource, ...]:
+        """Return the doors where a header token is good; `door` is the name in its record, empty if it has none."""
+        return tuple(each for each in self.resources.values() if self.opens(door, each.name))
+
+    def opens(self, door: str, name: str) -> bool:
+        """Return whether a header token with `door` in its record is good at the door of this name."""
+        meant = door or self.default_door
+        return meant in ("", name)
+
     def door_name(self, resource_uri: str) -> str:
         """Return the name of the door at a URI; empty: there is none any more."""
         door = self.resources.get(resource_uri)

@@ -64,6 +64,9 @@ class HeaderToken(Record, frozen=True, kw_only=True, omit_defaults=True):
     last_used_at: int | None = None
     capabilities: tuple[str, ...] = ()
     """What it may do in the administration API (`admin:clients`, ...); one that has any is not taken at the door."""
+    door: str = ""
+    """The door where it is good, by name: a command does not know the port, which is part of the URL. Empty, as in
+    tokens of releases with one door: the default door; every door if there are several and none is the default."""
 
 
 class FailedSignIns(Record, frozen=True, kw_only=True, omit_defaults=True):

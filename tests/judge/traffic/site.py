@@ -22,7 +22,7 @@ from judge.wire import Address, Lost, NotReached, Request, Wire
 
 from doorward.app import Door
 from doorward.directory.accounts import add_user
-from doorward.directory.header_tokens import create_header_token
+from doorward.directory.header_tokens import NewHeaderToken, create_header_token
 
 USERS = ("alice", "bob", "carol")
 """The first one asks for what is odd; the others are honest."""
@@ -64,10 +64,7 @@ class Site:
                 door.store,
                 door.clock,
                 door.entropy,
-                name=user,
-                user_id=user,
-                scopes=door.policy.door_scopes,
-                lifetime_seconds=None,
+                NewHeaderToken(name=user, user_id=user, scopes=door.policy.door_scopes, lifetime_seconds=None),
             )
         await door.stop()
 

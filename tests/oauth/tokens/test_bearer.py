@@ -3,6 +3,7 @@ from oauth.given import NOW, RESOURCE, an_access_token
 
 from doorward.oauth.dpop import ALGORITHMS
 from doorward.oauth.errors import BearerError, Reason
+from doorward.oauth.policy import Policy, Resource, by_uri
 from doorward.oauth.tokens.bearer import (
     challenge,
     check_access_token,
@@ -83,16 +84,29 @@ def test_any_other_access_token_is_invalid(record, now, reason):
     assert (refused.value.status, refused.value.error, refused.value.reason) == (401, "invalid_token", reason)
 
 
-def a_header_token(expires_at):
+def a_header_token(expires_at=None, **changes):
     return HeaderToken(
-        token_digest="d", token_id="t", name="ci", user_id="u", scopes=(), created_at=NOW, expires_at=expires_at
+        token_digest="d",
+        token_id="t",
+        name="ci",
+        user_id="u",
+        scopes=(),
+        created_at=NOW,
+        expires_at=expires_at,
+        **changes,
     )
+
+
+def check_at_door(record, door="mcp", default_door=""):
+    resources = by_uri(*(Resource(f"https://mcp.example.com/{each}", each, ("mcp",)) for each in ("mcp", "notes")))
+    policy = Policy(issuer="https://mcp.example.com", resources=resources, default_door=default_door)
+    return check_header_token(record, now=NOW, door=door, policy=policy)
 
 
 @pytest.mark.parametrize("expires_at", [None, NOW + 1])
 def test_a_header_token_lives_until_it_expires_if_ever(expires_at):
     record = a_header_token(expires_at)
-    assert check_header_token(record, now=NOW) is record
+    assert check_at_door(record) is record
 
 
 @pytest.mark.parametrize(
@@ -101,8 +115,31 @@ def test_a_header_token_lives_until_it_expires_if_ever(expires_at):
 @pytest.mark.requirement("U-02")
 def test_any_other_header_token_is_invalid(record, reason):
     with pytest.raises(BearerError) as refused:
-        check_header_token(record, now=NOW)
+        check_at_door(record)
     assert (refused.value.status, refused.value.error, refused.value.reason) == (401, "invalid_token", reason)
+
+
+@pytest.mark.parametrize(
+    ("of_token", "default_door", "good_at"),
+    [
+        ("notes", "", {"notes"}),
+        ("notes", "mcp", {"notes"}),
+        ("gone", "", set()),
+        ("gone", "mcp", set()),
+        ("", "mcp", {"mcp"}),
+        ("", "", {"mcp", "notes"}),
+    ],
+)
+def test_a_header_token_is_good_at_its_door_and_one_without_at_the_default_door(of_token, default_door, good_at):
+    record = a_header_token(door=of_token)
+    for door in ("mcp", "notes"):
+        if door in good_at:
+            assert check_at_door(record, door, default_door) is record
+            continue
+        with pytest.raises(BearerError) as refused:
+            check_at_door(record, door, default_door)
+        verdict = refused.value
+        assert (verdict.status, verdict.error, verdict.reason) == (401, "invalid_token", Reason.WRONG_RESOURCE)
 
 
 @pytest.mark.requirement("R4")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 from oauth.given import (
@@ -123,12 +125,17 @@ def test_a_signed_answer_is_for_the_caller_and_says_nothing_about_the_token_outs
     }
 
 
-def test_each_token_is_for_its_own_door_and_a_header_token_for_all():
+def test_each_token_is_for_its_own_door_and_a_header_token_without_one_for_all():
     access = an_access_token(resource=NOTES.uri)
     assert ask(access, policy=TWO_DOORS)["aud"] == NOTES.uri
     assert ask(an_access_token(), policy=TWO_DOORS)["aud"] == RESOURCE
     assert ask(HEADER, client=SERVER, policy=TWO_DOORS)["aud"] == [RESOURCE, NOTES.uri]
     assert ask(HEADER, client=SERVER)["aud"] == RESOURCE
+    of_notes = msgspec.structs.replace(HEADER, door=NOTES.name)
+    assert ask(of_notes, client=SERVER, policy=TWO_DOORS)["aud"] == NOTES.uri
+    assert ask(of_notes, client=SERVER) == INACTIVE
+    default = replace(TWO_DOORS, default_door=NOTES.name)
+    assert ask(HEADER, client=SERVER, policy=default)["aud"] == NOTES.uri
 
 
 def test_a_token_of_a_door_that_is_gone_is_good_for_nothing():

@@ -14,6 +14,7 @@ from typing import Literal
 
 from doorward.oauth.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from doorward.oauth.errors import BearerError, Reason
+from doorward.oauth.policy import Policy
 from doorward.records.accounts import HeaderToken
 from doorward.records.oauth import AccessToken
 
@@ -87,11 +88,11 @@ def unproved_token() -> BearerError:
     return BearerError(Reason.UNPROVED_TOKEN, "The access token is bound to a key: send it as DPoP, with a proof.")
 
 
-def check_header_token(record: HeaderToken | None, *, now: int) -> HeaderToken:
-    """Return the record of an operator's token if it is alive; it may have no expiry.
+def check_header_token(record: HeaderToken | None, *, now: int, door: str, policy: Policy) -> HeaderToken:
+    """Return the record of an operator's token if it is alive and meant for this door; it may have no expiry.
 
     Raises:
-        BearerError: unknown, revoked, expired, or made for administration.
+        BearerError: unknown, revoked, expired, made for administration or for another door.
     """
     if record is None:
         raise BearerError(Reason.UNKNOWN_TOKEN, "The token is not valid.")
@@ -99,6 +100,8 @@ def check_header_token(record: HeaderToken | None, *, now: int) -> HeaderToken:
         raise BearerError(Reason.EXPIRED_TOKEN, "The token has expired.")
     if record.capabilities:
         raise BearerError(Reason.ADMINISTRATION_TOKEN, "This token is for the administration API only.")
+    if not policy.opens(record.door, door):
+        raise BearerError(Reason.WRONG_RESOURCE, "The token is for another door.")
     return record
 
 

@@ -51,7 +51,7 @@ def introspect(
         return _INACTIVE  # its door is gone or has another address, so no door accepts it
     if isinstance(found, HeaderToken):
         # The door refuses a token that was made for administration, so it is good for nothing behind the door either.
-        is_for_doors = not found.capabilities
+        is_for_doors = not found.capabilities and policy.doors_of_header_token(found.door)
         return _header_token(found, policy) if client.may_introspect and is_for_doors else _INACTIVE
     # A refresh token that somebody has sent to a resource server must not pass there for an access token.
     is_for_all = client.may_introspect and isinstance(found, AccessToken)
@@ -93,7 +93,7 @@ def _described(record: AccessToken | RefreshToken, policy: Policy) -> dict[str, 
 
 
 def _header_token(record: HeaderToken, policy: Policy) -> dict[str, object]:
-    audience = list(policy.resources)
+    audience = [each.uri for each in policy.doors_of_header_token(record.door)]
     answer: dict[str, object] = {
         "active": True,
         "scope": " ".join(record.scopes),
