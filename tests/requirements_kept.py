@@ -19,7 +19,7 @@ OF_THE_PROTOCOL = (
         "T11",
         "State across calls is what the caller names in a handle, and the door adds none.",
         "MCP 2026-07-28 transports",
-        (*KEPT, "door/test_mcp_sessions.py::test_the_modern_era_neither_sends_nor_gets_a_session"),
+        (*KEPT, "door/test_sessions.py::test_the_modern_era_neither_sends_nor_gets_a_session"),
     ),
     Requirement(
         "T14",
@@ -47,7 +47,7 @@ OF_THE_PROTOCOL = (
         "T21",
         "A stream is taken up again where it broke off, by its own session only.",
         "MCP 2025-11-25 transports",
-        (CONFORMANCE, "door/test_mcp_sessions.py::test_get_and_delete_name_a_session_too"),
+        (CONFORMANCE, "door/test_sessions.py::test_get_and_delete_name_a_session_too"),
     ),
     Requirement(
         "T23",
@@ -75,7 +75,7 @@ OF_THE_PROTOCOL = (
             *KEPT,
             "flows/test_three_ways_in.py::test_progress_and_questions_pass_through_in_both_eras",
             "upstreams/stdio/test_legacy.py::test_a_question_of_the_server_reaches_the_client_and_its_answer_the_server",
-            "door/test_mcp_sessions.py::test_someone_else_s_session_does_not_exist",
+            "door/test_sessions.py::test_someone_else_s_session_does_not_exist",
         ),
     ),
     Requirement(

@@ -26,7 +26,7 @@ OF_PEERS = (
         "peers P-03",
         (
             "oauth/test_metadata.py::test_every_path_that_a_client_probes_is_served",
-            "endpoints/test_answers.py::test_metadata_is_the_same_wherever_a_client_looks",
+            "endpoints/test_well_known.py::test_metadata_is_the_same_wherever_a_client_looks",
         ),
     ),
     Requirement(
@@ -39,7 +39,7 @@ OF_PEERS = (
         "P-05",
         "The description is found at the root too.",
         "peers P-05",
-        ("endpoints/test_answers.py::test_metadata_is_the_same_wherever_a_client_looks",),
+        ("endpoints/test_well_known.py::test_metadata_is_the_same_wherever_a_client_looks",),
     ),
     Requirement(
         "P-06",
@@ -101,8 +101,8 @@ OF_PEERS = (
         "peers P-13",
         (
             "endpoints/test_registration_hook.py::test_a_function_refuses_in_its_own_words_and_sees_what_was_sent",
-            "endpoints/test_registration.py::test_a_hook_decides_who_may_register",
-            "endpoints/test_registration.py::test_a_hook_that_breaks_lets_nobody_in",
+            "endpoints/test_register.py::test_a_hook_decides_who_may_register",
+            "endpoints/test_register.py::test_a_hook_that_breaks_lets_nobody_in",
         ),
     ),
     Requirement(
@@ -110,7 +110,7 @@ OF_PEERS = (
         "A client that registered itself expires unused, and lives on while it is used.",
         "peers P-14",
         (
-            "endpoints/test_registration.py::test_a_client_lives_as_long_as_its_grants_and_a_while_longer",
+            "endpoints/test_register.py::test_a_client_lives_as_long_as_its_grants_and_a_while_longer",
             "oauth/clients/test_new_client.py::test_an_operator_adds_a_client_that_never_expires",
         ),
     ),
@@ -286,8 +286,8 @@ OF_PEERS = (
         "Clients and grants are listed and ended; ending one takes its own along and nothing else.",
         "peers P-35",
         (
-            "cli/test_administration.py::test_removing_a_client_ends_its_grants",
-            "cli/test_administration.py::test_grants_are_listed_and_revoked",
+            "cli/test_clients.py::test_removing_a_client_ends_its_grants",
+            "cli/test_grants.py::test_grants_are_listed_and_revoked",
         ),
     ),
     Requirement(

@@ -59,8 +59,8 @@ OF_SERVERS = (
         "Registration is open, for holders of a token, by domain, by the operator's function, or off.",
         "frameworks F-07; RFC 7591 s3",
         (
-            "endpoints/test_registration.py::test_with_an_initial_access_token_only_its_holders_register",
-            "endpoints/test_registration.py::test_registration_can_be_switched_off",
+            "endpoints/test_register.py::test_with_an_initial_access_token_only_its_holders_register",
+            "endpoints/test_register.py::test_registration_can_be_switched_off",
             "endpoints/test_redirect_hosts.py::test_a_registration_for_another_host_is_refused_and_so_is_a_later_change",
         ),
     ),
@@ -81,8 +81,8 @@ OF_SERVERS = (
         "Header tokens are kept as digests, with scopes and an end, in a header of the owner's choice.",
         "frameworks F-09",
         (
-            "door/test_credentials.py::test_the_header_the_operator_chose_carries_a_header_token",
-            "cli/test_administration.py::test_a_token_is_shown_once_and_only_its_digest_is_kept",
+            "door/test_bearer.py::test_the_header_the_operator_chose_carries_a_header_token",
+            "cli/test_tokens.py::test_a_token_is_shown_once_and_only_its_digest_is_kept",
         ),
     ),
     Requirement(
@@ -164,7 +164,7 @@ OF_SERVERS = (
         "frameworks F-20; RFC 7523 s2",
         (
             "endpoints/grants/test_client_credentials.py::test_a_service_client_calls_with_its_own_credentials",
-            "endpoints/test_registration.py::test_a_client_that_registered_keys_proves_itself_by_them",
+            "endpoints/test_register.py::test_a_client_that_registered_keys_proves_itself_by_them",
         ),
     ),
     Requirement(

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from door.fronts import META, Answer, Front, Recording, answer_json, legacy, modern_headers
-from door.test_mcp_sessions import answer_with_session
+from door.test_sessions import answer_with_session
 from one_door import one_door
 
 from doorward import logs

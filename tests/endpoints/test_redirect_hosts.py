@@ -4,7 +4,7 @@ import pytest
 from endpoints.documents import door_and_host, publish
 from endpoints.registering import CONFIDENTIAL, post
 from endpoints.test_administration import call, make_token
-from endpoints.test_registration import clients
+from endpoints.test_register import clients
 from world import world
 
 ELSEWHERE = {"redirect_uris": ["https://evil.example/cb"]}

@@ -2,7 +2,7 @@
 
 import pytest
 from endpoints.registering import CONFIDENTIAL, post
-from endpoints.test_registration import clients
+from endpoints.test_register import clients
 from world import world
 
 from doorward import RegistrationRefused

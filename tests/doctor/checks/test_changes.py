@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from doctor.examining import URL, only, rules_of, signed_in
 
@@ -108,29 +106,6 @@ async def test_keys_that_change_between_two_fetches_are_told():
             return reply(200, key_set(new_key(f"key-{self.turn % 2}")))
 
     assert rules_of(await signed_in(Rotating(), may_sign_in=False, repeat=2)) == ["STO-03"]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (b"{", "not JSON"),
-        (b"[]", "not written by this command"),
-        (b'{"version": 2}', "not written by this command"),
-        (b'{"version": 1, "url": "https://other.example.com/mcp"}', "another URL"),
-    ],
-)
-def test_a_file_that_is_no_baseline_of_this_server_is_refused(text, words):
-    with pytest.raises(baseline.NotABaseline, match=words):
-        baseline.read(text, URL)
-
-
-async def test_a_baseline_holds_public_documents_alone():
-    picture = Picture(URL, may_sign_in=True, repeat=1)
-    server = SignedTokens()
-    await examine(picture, server.send, sign_in=server.person)
-    text = baseline.as_text(URL, picture.remembered)
-    assert set(json.loads(text)) == {"version", "url", "resource", "server", "kids"}
-    assert not [secret for secret in [*server.tokens, *server.refresh_tokens] if secret in text]
 
 
 async def test_the_keys_of_a_first_examination_are_there_for_the_second_one():

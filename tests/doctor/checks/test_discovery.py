@@ -1,4 +1,4 @@
-"""Challenge, both metadata documents and their caches, with answers handed to the checks."""
+"""Challenge, resource metadata and its copies, with answers handed to the checks."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import pytest
 from doctor.driving import driven, pictured
 
 from doorward.doctor.checks import discovery
-from doorward.doctor.checks.documents import PRM, kept_too_long
-from doorward.doctor.checks.inner_urls import why_inner
-from doorward.doctor.checks.metadata_documents import server
+from doorward.doctor.checks.documents import PRM
 from doorward.doctor.engine.check import Picture
 from doorward.doctor.engine.requests import Request, Response
 from doorward.doctor.engine.run import examine
 from testbed.answers import page, reply, rpc_error
-from testbed.authorization import Authorization
 from testbed.broken import BROKEN
 from testbed.good import Good
 
@@ -22,7 +19,6 @@ URL = f"{ORIGIN}/mcp"
 NAMED = f'Bearer resource_metadata="{ORIGIN}{PRM}/mcp"'
 REFUSED = Response(401, {"www-authenticate": NAMED})
 DOCUMENT = {"resource": URL, "authorization_servers": [ORIGIN], "bearer_methods_supported": ["header"]}
-METADATA = Authorization(ORIGIN, URL).metadata
 MISSING = reply(404, {})
 
 
@@ -138,121 +134,12 @@ def test_a_document_below_the_mounted_application_is_found_and_named():
     assert "no client asks" in findings[0].summary
 
 
-@pytest.mark.parametrize(
-    ("headers", "status", "rules"),
-    [
-        ({}, 200, []),
-        ({"cache-control": "public, max-age=300"}, 200, []),
-        ({"cache-control": "public, s-maxage=86400"}, 200, ["DSC-11"]),
-        ({"age": "90000"}, 200, ["DSC-11"]),
-        ({"age": "9" * 5000}, 200, []),
-        ({"cache-control": "no-store, max-age=86400"}, 200, []),
-        ({"cache-control": "max-age=300"}, 404, ["DSC-11"]),
-        ({"cache-control": "max-age=30"}, 404, []),
-    ],
-)
-def test_what_may_be_kept_for_long_is_a_risk(headers, status, rules):
-    answer = Response(status, {"content-type": "application/json", **headers}, b"{}" if status == 404 else b'{"a": 1}')
-    assert [each.rule for each in kept_too_long([(Request("GET", URL), answer)])] == rules
-
-
-def test_an_error_beside_a_document_may_be_kept_for_as_long_as_it_likes():
-    kept = Response(404, {"cache-control": "max-age=86400"})
-    assert kept_too_long([(Request("GET", URL), GOOD), (Request("GET", URL), kept)]) == []
-
-
 def test_a_copy_that_differs_from_a_fresh_one_is_a_fault():
     old, new = reply(200, DOCUMENT | {"resource": f"{URL}/old"}, age="10"), GOOD
     seen = pictured(f"{URL}/old", initialize=REFUSED)
     seen.challenge = {"resource_metadata": f"{ORIGIN}{PRM}/mcp"}
     findings = driven(discovery.resource, seen, lambda request: new if "fresh" in request.url else old)
     assert ("DSC-11", "broken") in names(findings)
-
-
-def as_metadata(documents: dict[str, Response], servers: tuple[str, ...] = (ORIGIN,)):
-    document = DOCUMENT | {"authorization_servers": list(servers)}
-    seen = pictured(URL, initialize=REFUSED, resource=document)
-    return driven(server, seen, lambda request: documents.get(request.url, MISSING))
-
-
-OAUTH, OIDC = f"{ORIGIN}/.well-known/oauth-authorization-server", f"{ORIGIN}/.well-known/openid-configuration"
-AWAY = "https://auth.example.net"
-THERE = f"{AWAY}/.well-known/oauth-authorization-server"
-
-
-def changed(**changes) -> Response:
-    return reply(200, {name: value for name, value in (METADATA | changes).items() if value != ""})
-
-
-@pytest.mark.parametrize(
-    ("documents", "findings"),
-    [
-        ({OAUTH: changed(), OIDC: changed()}, []),
-        ({OIDC: changed(subject_types_supported=["public"])}, []),
-        ({OAUTH: changed(), OIDC: changed(token_endpoint=f"{ORIGIN}/other")}, [("DSC-10", "broken")]),
-        ({OAUTH: changed(), OIDC: changed(client_id_metadata_document_supported="")}, [("CIM-02", "risk")]),
-        ({OAUTH: changed(registration_endpoint=None)}, [("DSC-10", "broken")]),
-        ({OAUTH: changed(token_endpoint="/token")}, [("DSC-10", "broken")]),
-        ({OAUTH: changed(scopes_supported="mcp")}, [("DSC-10", "broken")]),
-        ({OAUTH: changed(issuer=f"{ORIGIN}/")}, [("DSC-02", "broken")]),
-        ({OAUTH: changed(token_endpoint="https://localhost/token")}, [("DSC-04", "broken")]),
-        ({OAUTH: changed(token_endpoint="http://mcp.example.com/token")}, [("DSC-04", "broken")]),
-    ],
-)
-def test_the_documents_of_an_authorization_server_are_judged_and_compared(documents, findings):
-    assert names(as_metadata(documents)) == findings
-
-
-def test_several_servers_are_a_risk_and_each_must_name_itself():
-    assert names(as_metadata({OAUTH: changed()}, (ORIGIN, AWAY))) == [("DSC-12", "risk")]
-    wrong = as_metadata({OAUTH: changed(), THERE: changed()}, (ORIGIN, AWAY))
-    assert [each.rule for each in wrong] == ["DSC-02"]
-
-
-@pytest.mark.parametrize(
-    ("here", "findings"),
-    [
-        (MISSING, [("DSC-12", "note")]),
-        (changed(issuer=AWAY), []),
-        (changed(), [("DSC-12", "risk")]),
-    ],
-)
-def test_a_server_on_another_host_is_judged_by_what_this_one_says(here, findings):
-    documents = {THERE: changed(issuer=AWAY), OAUTH: here}
-    verdicts = [
-        (rule, verdict) for rule, verdict in names(as_metadata(documents, (AWAY,))) if rule not in {"DSC-02", "DSC-10"}
-    ]
-    assert verdicts == findings
-
-
-@pytest.mark.parametrize(
-    ("typed", "url", "inner"),
-    [
-        (URL, "https://mcp.example.com/x", False),
-        (URL, "https://auth.example.net/x", False),
-        (URL, "https://auth.example.net:8443/x", False),
-        (URL, "http://mcp.example.com/x", True),
-        (URL, "https://localhost/x", True),
-        (URL, "https://192.168.1.4/x", True),
-        (URL, "https://[fd00::1]/x", True),
-        (URL, "https://keycloak/x", True),
-        (URL, "https://idp.corp.internal/x", True),
-        ("http://127.0.0.1:8000/mcp", "http://localhost:8000/x", False),
-        ("http://mcp:8000/mcp", "http://keycloak:8080/x", False),
-        ("http://127.0.0.1:9000/mcp", "http://web:8000/x", True),
-        ("http://10.0.0.5/mcp", "http://localhost:8000/x", True),
-        ("http://127.0.0.1:9000/mcp", "http://localhost:8000/x", False),
-        (URL, "http://[", False),
-        (URL, "nonsense", False),
-    ],
-)
-def test_what_leads_inside_is_told_from_what_is_merely_elsewhere(typed, url, inner):
-    assert bool(why_inner(typed, url)) is inner
-
-
-def test_the_endpoint_itself_is_at_no_other_port_of_the_machine():
-    assert why_inner("http://127.0.0.1:9000/mcp", "http://localhost:8000/mcp", own=True)
-    assert not why_inner("http://127.0.0.1:9000/mcp", "http://localhost:9000/mcp", own=True)
 
 
 async def test_a_guard_on_calls_alone_is_found_behind_sessions_too():

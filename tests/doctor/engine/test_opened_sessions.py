@@ -10,8 +10,7 @@ from doorward.doctor.engine.check import Picture, Steps
 from doorward.doctor.engine.messages import initialize
 from doorward.doctor.engine.requests import Request, Response
 from doorward.doctor.engine.run import Stage, examine
-from doorward.doctor.own_door import OwnDoor, examine_own
-from testbed.good import ORIGIN, Good, LegacyOpen, LegacyWithSignIn, Open
+from testbed.good import Good, LegacyOpen, LegacyWithSignIn, Open
 
 
 def ended(server: Good) -> set[str]:
@@ -29,23 +28,6 @@ async def test_an_examination_ends_every_session_that_it_opens(kind: type[Good])
     assert not report.crashed
     assert server.opened > 0
     assert server.sessions == set()
-
-
-async def test_a_door_that_examines_itself_ends_its_sessions_as_it_goes() -> None:
-    class Counting(Open):
-        most = 0
-
-        def everything(self, request: Request) -> Response:
-            response = super().everything(request)
-            self.most = max(self.most, len(self.sessions))
-            return response
-
-    server = Counting()
-    door = OwnDoor(URL, ORIGIN, Request("GET", f"{ORIGIN}/-/arrival"), {}, with_sign_in=False)
-    await examine_own(door, server.send)
-    assert server.most < server.opened
-    assert server.sessions == set()
-    assert server.opened <= 3  # behind a command each of them is a process, and people are waiting for theirs
 
 
 async def test_what_a_check_opened_before_it_crashed_is_ended() -> None:

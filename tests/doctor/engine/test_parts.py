@@ -34,12 +34,6 @@ def test_a_part_cannot_be_changed_once_it_is_handed_on(part):
         setattr(part, first, None)
 
 
-def test_a_picture_begins_at_the_url_that_the_user_has_typed():
-    picture = Picture(URL)
-    assert (picture.endpoint, picture.resource, picture.server, picture.signed_in) == (URL, None, None, {})
-    assert picture.documents == ()
-
-
 def test_clients_read_the_documents_of_the_resource_first():
     picture = Picture(URL, resource_metadata=Metadata({}, ("a", "b")), server_metadata=Metadata({}, ("c",)))
     assert picture.documents == ("a", "b", "c")

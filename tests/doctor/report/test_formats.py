@@ -17,11 +17,10 @@ from doctor.on_a_port import on_a_port
 from flows.processes import PYTHON, ROOT, free_port
 
 from doorward.doctor.engine.check import Finding, Picture, differing
-from doorward.doctor.engine.masking import shown
 from doorward.doctor.engine.rules import profiles
 from doorward.doctor.engine.run import ClientVerdict, Report, examine
-from doorward.doctor.report.formats import as_json, as_lines, exit_code, finding_lines, findings_of, fitting
-from doorward.doctor.report.verdicts import GRADES, grade, headline, outcomes
+from doorward.doctor.report.formats import as_json, as_lines, finding_lines, findings_of, fitting
+from doorward.doctor.report.verdicts import GRADES, outcomes
 from testbed.broken import BROKEN
 from testbed.good import ORIGIN, Good
 
@@ -138,63 +137,6 @@ def test_a_line_that_begins_far_to_the_right_is_broken_all_the_same():
     assert "".join(rows).split() == ["^", "differs", "from", "here"]
 
 
-@pytest.mark.parametrize(
-    ("found", "letter"),
-    [
-        ((), "A"),
-        ((finding("note", "minor"),), "A"),
-        ((finding("risk", "major"),), "B"),
-        ((finding("risk", "minor"),), "B"),
-        ((finding("risk", "blocker"),), "C"),
-        ((finding("broken", "minor"),), "C"),
-        ((finding("broken", "major"), finding("risk", "blocker", rule="DSC-02")), "D"),
-        ((finding("broken", "major"), finding("broken", "blocker", rule="DSC-02")), "F"),
-        ((finding("will break for codex", "blocker", ("codex",)),), "A"),
-    ],
-)
-def test_a_grade_is_the_worst_of_what_concerns_the_client(found, letter):
-    assert grade(report(*found), "claude") == letter
-    assert letter in GRADES
-
-
-def test_who_was_not_examined_to_the_end_has_no_good_grade():
-    assert grade(report(crashed=("It fell over.",)), "claude") == "-"
-    assert grade(report(reachable=False), "claude") == "-"
-    assert grade(report(finding(), crashed=("It fell over.",)), "claude") == "F"
-
-
-@pytest.mark.parametrize(
-    ("found", "words"),
-    [
-        (report(), "Nothing stops any of the 11 clients."),
-        (report(finding()), "None of the 11 clients can connect."),
-        (report(finding(clients=("codex", "claude"))), "2 of 11 clients cannot connect."),
-        (report(finding(severity="major", clients=("codex",))), "1 of 11 clients will fail sooner or later."),
-        (report(reachable=False), "All 11 clients could not be examined to the end."),
-        (report(names=("claude",)), ""),
-    ],
-)
-def test_the_headline_counts_clients(found, words):
-    assert headline(found) == words
-
-
-@pytest.mark.parametrize(
-    ("found", "plain", "strict"),
-    [
-        (report(), 0, 0),
-        (report(finding("note", "blocker")), 0, 0),
-        (report(finding("risk", "blocker")), 0, 1),
-        (report(finding("broken", "minor")), 0, 1),
-        (report(finding("broken", "major")), 1, 1),
-        (report(crashed=("It fell over.",)), 3, 3),
-        (report(finding(), crashed=("It fell over.",)), 1, 1),
-    ],
-)
-def test_exit_codes(found, plain, strict):
-    assert exit_code(found, strict=False) == plain
-    assert exit_code(found, strict=True) == strict
-
-
 async def test_a_rule_that_was_not_looked_at_is_never_called_passed():
     found = await examined(BROKEN["TLS-02"].server())
     kinds = {each.rule.id: each for each in outcomes(found)}
@@ -228,36 +170,6 @@ async def test_a_folded_rule_points_to_its_cause():
     found = {each.rule.id: each for each in outcomes(await examined(BROKEN["NET-02"].server()))}
     assert found["DSC-03"].kind == "skipped"
     assert found["DSC-03"].why == "Follows from NET-02."
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        r'{"error": "{\"access_token\":\"abcdefghijklmnop\"}"}',
-        "{'refresh_token': 'abcdefghijklmnop'}",
-        "https://x/?to=https%3A%2F%2Fy%2Fcb%3Fcode%3Dabcdefghijklmnop%26state%3D1",
-        "client_assertion=abcdefghijklmnop&x=1",
-        "x-api-key: abcdefghijklmnop",
-        "set-cookie: sid=abcdefghijklmnop; Path=/",
-        "dwa_abcdefghijklmnop",
-        "ghp_abcdefghijklmnop",
-    ],
-)
-def test_secrets_are_masked_however_they_are_spelt(line):
-    assert "abcdefghijklmnop" not in shown(line)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "> GET https://x/authorize?response_type=code&code_challenge=E9&code_challenge_method=S256",
-        '< {"error":{"code":-32600,"message":"no"}}',
-        '< www-authenticate: Bearer resource_metadata="https://x/y", scope="mcp", error="invalid_token"',
-        '"grant_types": ["authorization_code"]',
-    ],
-)
-def test_what_is_no_secret_can_be_read(line):
-    assert shown(line) == line
 
 
 def check(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,60 +1,24 @@
-"""`doorward db` and `doorward keys`, run in this process on a database of either kind."""
+"""`doorward db`, run in this process on a database of either kind."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shlex
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any
 
-import pytest
-from postgres_server import PASSWORD, PostgresServer, running_server
+from cli.stored import in_store
+from postgres_server import PASSWORD
 from storage.samples import least
 
-from doorward.cli.main import run
 from doorward.records.changes import Insert
 from doorward.records.oauth import Client
 from doorward.storage.opening import open_store
 from doorward.storage.postgres_migrations import packaged_migrations
 
 NEWEST = len(packaged_migrations())
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with running_server() as server:
-        yield server
-
-
-@pytest.fixture
-def at(tmp_path, monkeypatch, capsys) -> Callable[..., Any]:
-    """Run commands in an empty directory; returns what they printed, as JSON where asked for."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: str, code: int = 0) -> Any:
-        returned = run(arguments)
-        printed = capsys.readouterr()
-        assert returned == code, printed.err
-        assert PASSWORD not in printed.out + printed.err
-        if code:
-            return printed.err
-        return json.loads(printed.out) if "--json" in arguments else printed.out
-
-    return command
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def anywhere(request, at, monkeypatch) -> Callable[..., Any]:
-    """The same, with the database of each kind in turn."""
-    if request.param == "postgres":
-        server = request.getfixturevalue("postgres")
-        monkeypatch.setenv("DOORWARD_DATABASE", server.url(server.new_database()))
-    return at
 
 
 def test_a_database_is_described_with_its_version_and_records(anywhere):
@@ -101,25 +65,6 @@ def test_an_older_schema_is_described_without_being_migrated(at, tmp_path):
     found = at("db", "status", "--json")
     assert found["schema_version"] == NEWEST - 1
     assert "key" not in found["records"]
-
-
-def test_the_keys_are_listed_and_rotated_without_being_shown(anywhere):
-    anywhere("tokens", "create", "--name", "ci", "--json")
-    before = anywhere("keys", "list", "--json")
-    assert [(each["use"], each["state"]) for each in before] == [("encryption", "current"), ("signing", "current")]
-    made = anywhere("keys", "rotate", "--json")
-    assert (made["use"], made["state"]) == ("signing", "next")
-    assert made["active_at"] > made["created_at"]
-    assert anywhere("keys", "rotate", "--json")["kid"] == made["kid"]
-    at_once = anywhere("keys", "rotate", "--kind", "encryption", "--now")
-    assert "New encryption key" in at_once
-    uses = [(each["use"], each["state"]) for each in anywhere("keys", "list", "--json")]
-    assert uses.count(("signing", "current")) == 1
-    assert uses.count(("signing", "next")) == 1
-    assert len([use for use, _ in uses if use == "encryption"]) == 2
-    text = anywhere("keys", "list")
-    assert made["kid"] in text
-    assert "sealed" not in text
 
 
 def test_a_backup_is_a_whole_database_for_this_account_only(at, tmp_path, capsys):
@@ -200,3 +145,19 @@ def test_a_master_key_that_is_none_is_refused_without_being_shown(at, monkeypatc
     told = at("config", "check", code=2)
     assert "openssl rand -base64 32" in told
     assert "hunter2" not in told
+
+
+def test_the_database_is_described_and_purged(at, tmp_path):
+    at("users", "add", "ann")
+    in_store(
+        tmp_path,
+        lambda store: store.apply([Insert(Client(client_id="c", source="dynamic", created_at=1, expires_at=2))]),
+    )
+    status = at("db", "status", "--json")
+    assert status["path"] == str(tmp_path / ".doorward" / "doorward.sqlite")
+    assert (status["records"]["user"], status["records"]["client"]) == (1, 1)
+    with sqlite3.connect(status["path"]) as connection:
+        assert status["schema_version"] == connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.close()
+    assert at("db", "purge", "--json") == {"removed": 1, "audit_entries_removed": 0}
+    assert "  user" in at("db", "status")
