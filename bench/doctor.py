@@ -55,7 +55,7 @@ def of_the_test_bed(name: str) -> Iterator[str]:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether nobody has the port: a server of the test bed has two, one after the other."""
+    """Return whether nobody has the port: a server of the test bed has two, one after the other."""
     with socket.socket() as probe, contextlib.suppress(OSError):
         probe.bind(("127.0.0.1", port))
         return True

@@ -118,7 +118,7 @@ def start_seconds(arguments: Sequence[str], folder: Path, env: Mapping[str, str]
 
 
 def replies(port: int) -> bool:
-    """Tell whether a server answers a request, with whatever status."""
+    """Return whether a server answers a request, with whatever status."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(request("GET", "/mcp", port, {"Connection": "close"}))
         return connection.recv(12).startswith(b"HTTP/1.1 ")

@@ -143,7 +143,7 @@ async def work(door: Served, report: Report, number: int, cases: int, seed: int)
 
 
 def answered(line: Line) -> bool:
-    """Tell whether one whole answer has come, or what is none."""
+    """Return whether one whole answer has come, or what is none."""
     found = read_answers(bytes(line.received), [b"POST"], ended=False)
     return found.rest == "wrong" or any(each.whole for each in found.final)
 

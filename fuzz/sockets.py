@@ -88,7 +88,7 @@ def stream(draw: random.Random, make: Maker) -> bytes:
 
 
 def is_over(line: Line, asked: Requests) -> bool:
-    """Tell whether everything that was asked is answered, where the connection stays open."""
+    """Return whether everything that was asked is answered, where the connection stays open."""
     if len(asked.whole) > line.received.count(b"HTTP/1.1 "):
         return False
     if asked.rest == "wrong" or (asked.whole and asked.whole[-1].closes):

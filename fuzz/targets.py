@@ -84,7 +84,7 @@ class Target:
     """Good input and near misses, for a mutator to begin with."""
 
     def survives(self, data: bytes) -> bool:
-        """Tell whether the input was taken rather than refused; any other end is raised."""
+        """Return whether the input was taken rather than refused; any other end is raised."""
         try:
             self.run(data)
         except self.declared:

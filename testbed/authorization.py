@@ -236,6 +236,6 @@ class Authorization:
         return reply(200, {})
 
     def accepts(self, token: str) -> bool:
-        """Tell whether an access token is good now."""
+        """Return whether an access token is good now."""
         known = self.tokens.get(token)
         return known is not None and known["until"] > self.now and known["grant"] not in self.ended

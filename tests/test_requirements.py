@@ -67,7 +67,7 @@ def test_every_test_that_shows_a_requirement_exists():
 
 
 def is_a_test(name: str) -> bool:
-    """Tell whether there is a test of this name, given as file and function."""
+    """Return whether there is a test of this name, given as file and function."""
     file, _, function = name.partition("::")
     path = TESTS / file
     return (

@@ -23,7 +23,7 @@ from typing import Literal
 
 
 def is_shutdown(error: BaseException) -> bool:
-    """Tell whether a cancellation comes from uvicorn, which stops and will not wait for the request any longer."""
+    """Return whether a cancellation comes from uvicorn, which stops and will not wait for the request any longer."""
     return "graceful shutdown" in str(error)
 
 

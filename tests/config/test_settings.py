@@ -57,7 +57,7 @@ def read_settings() -> set[str]:
 
 
 def has_doors(tree: ast.Module) -> bool:
-    """Tell whether a module imports the settings of one door: only there `door` may be named after them."""
+    """Return whether a module imports the settings of one door: only there `door` may be named after them."""
     imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
     return any(alias.name == "DoorSettings" for node in imports for alias in node.names)
 

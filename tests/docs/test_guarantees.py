@@ -20,7 +20,7 @@ RECIPES = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding=
 
 
 def exists(target: str) -> bool:
-    """Tell whether a pytest target is there: a file, a folder, or a test of a file."""
+    """Return whether a pytest target is there: a file, a folder, or a test of a file."""
     name, _, test = target.partition("::")
     path = ROOT / name
     if not test:

@@ -181,5 +181,5 @@ class _Connection(asyncio.Protocol):
 
 
 def _redirects(steps: Steps) -> bool:
-    """Tell whether the answer is a redirect: the call was not made, and the door may send it once more."""
+    """Return whether the answer is a redirect: the call was not made, and the door may send it once more."""
     return _REDIRECT.search(b"".join(step for step in steps if isinstance(step, bytes))) is not None

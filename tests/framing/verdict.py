@@ -138,7 +138,7 @@ class Judge:
         return [] if got == expected else [f"is for {got} and belongs to {expected}"]
 
     def _is_sure(self, request: Request) -> bool:
-        """Tell whether the request is an ordinary call, so that only one answer is right."""
+        """Return whether the request is an ordinary call, so that only one answer is right."""
         names = [name for name, _ in request.headers]
         fields = dict(request.headers)
         return (

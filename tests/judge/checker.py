@@ -234,7 +234,7 @@ class _Checker:
         )
 
     def _reason_to_refuse(self, each: Operation) -> bool:
-        """Tell whether something that was possible then explains the verdict."""
+        """Return whether something that was possible then explains the verdict."""
         model, given = self.model, each.input
         if model.may_have_ended(self._endings_of_parties(each), each):
             return True

@@ -141,7 +141,7 @@ class Installation:
             await asyncio.sleep(POLL_SECONDS)
 
     async def answers(self, node: int) -> bool:
-        """Tell whether a node is ready to serve."""
+        """Return whether a node is ready to serve."""
         wire = Wire([self.addresses[node]], HOST)
         try:
             return (await wire.send(0, Request("GET", "/readyz"))).status == 200
@@ -151,7 +151,7 @@ class Installation:
             await wire.close()
 
     def has_ended(self, node: int) -> bool:
-        """Tell whether the process of a node is gone."""
+        """Return whether the process of a node is gone."""
         try:
             signal.pidfd_send_signal(self._handles[node], 0)
         except ProcessLookupError:

@@ -246,17 +246,17 @@ class Model:
     # Questions -----------------------------------------------------------------------------------------------------
 
     def may_be_closed(self, use: Operation, others: Iterable[Operation], window_seconds: int) -> bool:
-        """Tell whether the window that another use opened may have been over at some instant of this one."""
+        """Return whether the window that another use opened may have been over at some instant of this one."""
         opened = [each.clock[0] for each in others if each.start < use.end]
         return bool(opened) and use.clock[1] - min(opened) > window_seconds
 
     def is_closed(self, use: Operation, others: Iterable[Operation], window_seconds: int) -> bool:
-        """Tell whether the window was surely over before this use began."""
+        """Return whether the window was surely over before this use began."""
         opened = [each.clock[1] for each in others if each.outcome == "ok" and each.end < use.start]
         return bool(opened) and use.clock[0] - min(opened) > window_seconds
 
     def may_have_ended(self, endings: Iterable[Ending], at: Operation) -> bool:
-        """Tell whether one of these may have taken effect before the operation did."""
+        """Return whether one of these may have taken effect before the operation did."""
         return any(each.start < at.end and each.by is not at for each in endings)
 
     def has_ended(self, endings: Iterable[Ending], at: Operation) -> Ending | None:

@@ -161,7 +161,7 @@ PAYLOADS = (
 
 
 def is_harmless(page: httpx2.Response) -> bool:
-    """Tell whether a page has no markup but ours, and would neither run nor load anything else."""
+    """Return whether a page has no markup but ours, and would neither run nor load anything else."""
     policy = page.headers.get("content-security-policy", "default-src 'none'")
     tags = set(re.findall(r"<([a-z!/][a-z0-9]*)", page.text.lower()))
     # A link back to the client carries its state, whatever that is; where it leads is what counts.

@@ -59,7 +59,7 @@ class Visit:
         self.writer.transport.abort()
 
     async def left_within(self, seconds: float) -> bool:
-        """Tell whether the peer closes in this time."""
+        """Return whether the peer closes in this time."""
         try:
             return not await asyncio.wait_for(self.reader.read(1), seconds)
         except TimeoutError:

@@ -1,1 +1,1 @@
-"""The audit log: which changes are events, the chain that shows a missing entry, and how old entries leave."""
+"""The audit log: which changes are events, the chain that reveals a missing entry, and how old entries are purged."""

@@ -1,4 +1,4 @@
-"""A store that tells the audit log what its changes meant, once they are durable."""
+"""A store that reports its changes to the audit log once they are durable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ R = TypeVar("R", bound=Record)
 
 
 class AuditedStore:
-    """A `Store` in front of another one, which its creator opens and closes."""
+    """A `Store` that wraps another one; its creator opens and closes it."""
 
     def __init__(self, store: Store, audit: AuditLog, door_name: Callable[[str], str]) -> None:
         self._store = store
@@ -26,11 +26,11 @@ class AuditedStore:
         self._door_name = door_name
 
     def open(self) -> Coroutine[Any, Any, None]:
-        """Open the store behind."""
+        """Open the wrapped store."""
         return self._store.open()
 
     def close(self) -> Coroutine[Any, Any, None]:
-        """Close the store behind."""
+        """Close the wrapped store."""
         return self._store.close()
 
     def get(self, record_type: type[R], key: str) -> Coroutine[Any, Any, Stored[R] | None]:
@@ -44,7 +44,7 @@ class AuditedStore:
     def page(
         self, record_type: type[R], *, limit: int, after: Place | None = None, **index: str
     ) -> Coroutine[Any, Any, list[Listed[R]]]:
-        """Return the first `limit` records behind a place, in order. Raises `Unavailable`."""
+        """Return the first `limit` records after a place, in order. Raises `Unavailable`."""
         return self._store.page(record_type, limit=limit, after=after, **index)
 
     def purge(self, before: int) -> Coroutine[Any, Any, int]:
@@ -52,12 +52,12 @@ class AuditedStore:
         return self._store.purge(before)
 
     async def apply(self, changes: Sequence[Change]) -> None:
-        """Do all changes in one transaction, and queue what they mean. Raises `Conflict` or `Unavailable`."""
+        """Apply all changes in one transaction, and queue their events. Raises `Conflict` or `Unavailable`."""
         await self._audit.make_room()
         try:
             await self._store.apply(changes)
         except asyncio.CancelledError:
-            # The transaction goes on without its caller.
+            # The transaction continues when its caller is cancelled.
             for event in events_of(changes, self._door_name):
                 self._audit.write(msgspec.structs.replace(event, outcome="uncertain"))
             raise

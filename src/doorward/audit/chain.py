@@ -1,14 +1,14 @@
-"""The chain of the audit log: numbers, hashes, and how a gap, a change or a cut is found.
+"""The chain of the audit log: numbers, hashes, and how a gap, a change or a truncation is detected.
 
 Each entry's hash covers all its fields and the hash before it; the head holds the last number and hash. So a changed,
-removed, added or moved entry breaks the chain at its place, and a cut at the end contradicts the head. An attacker who
-can rewrite the whole database can write a new chain as well: against that, keep the head elsewhere (`doorward audit
+removed, inserted or moved entry breaks the chain at its place, and a truncated end contradicts the head. An attacker
+who can rewrite the whole database can also write a new chain. Against that, store the head elsewhere (`doorward audit
 verify` prints it).
 
-Old entries may be taken out from the beginning. An entry further on, the anchor, then says up to which number and what
-the last hash was, so the first one that is left can be verified like any other.
+Old entries may be purged from the beginning. A later entry, the anchor, then records the last purged number and hash,
+so that the first remaining entry can be verified like any other.
 
-Knows nothing of where entries are stored, nor what the events mean.
+Does not know where entries are stored, nor what the events mean.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ import msgspec
 from doorward.records.audit import AuditEntry, AuditHead
 
 CHAIN = "audit"
-"""The key of the one head."""
+"""The key of the only head."""
 NUMBER_DIGITS = 16
 PAGE_ENTRIES = 500
-"""So many entries are read at once."""
+"""How many entries are read at once."""
 GENESIS = ""
-"""What stands before the first entry."""
+"""The hash before the first entry."""
 
 PURGED = "audit_purged"
 """The event of an anchor; its detail has `through`, a number, and `hash`."""
@@ -41,13 +41,13 @@ def entry_id(number: int) -> str:
 
 
 def number_of(entry: AuditEntry) -> int | None:
-    """Return the number of an entry; None: its key is none that was ever given."""
+    """Return the number of an entry; None if no entry ever has such a key."""
     key = entry.entry_id
     return int(key) if len(key) == NUMBER_DIGITS and key.isascii() and key.isdigit() else None
 
 
 def page_of(number: int) -> str:
-    """Return the page that the entry with this number stands on."""
+    """Return the page of the entry with this number."""
     return str((number - 1) // PAGE_ENTRIES)
 
 
@@ -70,28 +70,28 @@ def append(head: AuditHead | None, drafts: Sequence[AuditEntry]) -> tuple[AuditH
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The first place where the chain does not hold."""
+    """The first place where the chain is broken."""
 
     number: int
     what: str
 
 
 class Verification:
-    """Walks the chain; hand it the entries in their order, then ask for the verdict."""
+    """Walks the chain: pass the entries in order to `check`, then call `finish`."""
 
     def __init__(self) -> None:
         self.number = 0
         self.hash = GENESIS
         self.removed = 0
-        """How many entries there were before the first one that is left."""
+        """How many entries were purged before the first remaining one."""
         self.broken: Broken | None = None
         self.anchor: tuple[int, str] | None = None
-        """Up to which number entries were taken out, and the hash of the last one; None: no entry says so."""
+        """The last purged number and its hash; None: no anchor was found."""
         self._first: AuditEntry | None = None
-        """The first entry that is left, where there were some before it."""
+        """The first remaining entry, if others were before it."""
 
     def check(self, entries: Iterable[AuditEntry]) -> None:
-        """Check entries that follow those checked so far; the first broken one ends it."""
+        """Check the next entries in order; stops at the first broken one."""
         for entry in entries:
             if self.broken is not None:
                 return
@@ -110,7 +110,7 @@ class Verification:
     def _begin(self, entry: AuditEntry) -> None:
         number = number_of(entry)
         if number is not None and number > 1:
-            # Taken as it is. Whether it follows those that are gone is known at the anchor.
+            # Accept it for now. The anchor will show whether it follows the purged entries.
             self._first, self.number, self.removed = entry, number - 1, number - 1
 
     def _note_anchor(self, entry: AuditEntry) -> None:
@@ -124,15 +124,15 @@ class Verification:
         through, expected = self.anchor
         if through == self.removed:
             return first.hash == entry_hash(expected, first)
-        # The purge was cut off: the last entry that it was to take is still there.
+        # The purge was interrupted: the last entry that it should remove still exists.
         return last_removed is not None and (number_of(last_removed), last_removed.hash) == (through, expected)
 
     def finish(self, head: AuditHead | None, last_removed: AuditEntry | None = None) -> Broken | None:
-        """Compare the end with the head; returns the first broken place, or None when all is well.
+        """Compare the end with the head; return the first broken place, or None if the chain is intact.
 
-        `last_removed`: the entry at the anchor's number, where it is there (still).
+        `last_removed`: the entry at the anchor's number, if it still exists.
         """
-        # Where the chain broke before any anchor, there may have been one behind that place.
+        # If the chain broke before any anchor, there may have been one after that place.
         may_follow = self.broken is not None and self.anchor is None
         if self._first is not None and not may_follow and not self._is_anchored(self._first, last_removed):
             self.broken = Broken(1, f"The entry is missing: {self._first.entry_id} is in its place.")

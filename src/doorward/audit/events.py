@@ -1,9 +1,9 @@
-"""What happened, read off the changes of a decision: whatever is stored is audited, without a word at its own place.
+"""Derives audit events from the changes of a decision, so that everything stored is audited automatically.
 
 A change says what it does with which record, so sign-ins, consents, grants, tokens, registrations and accounts need no
-line of code elsewhere. What leaves no change (a refusal, a wrong password) is recorded by the code that refuses.
+audit code of their own. What leaves no change (a refusal, a wrong password) is recorded by the code that refuses.
 
-No value of a secret is looked at: records hold digests only, and of those a few characters are shown to tell two apart.
+Events hold no secrets: records hold only digests, and events show a few characters of one, to tell two apart.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SHOWN_OF_A_DIGEST = 12
 
 
 class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Something to be written down, before it has a number and a time."""
+    """An event to record, before it has a number and a time."""
 
     event: str
     outcome: str = "ok"
@@ -35,7 +35,7 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def events_of(changes: Sequence[Change], door_name: Callable[[str], str]) -> list[AuditEvent]:
-    """Return what the changes of one decision mean, in their order; `door_name` names the door of a resource."""
+    """Return the events of one decision's changes, in order; `door_name` returns the name of a resource's door."""
     events: list[AuditEvent] = []
     for change in changes:
         if isinstance(change, Insert):
@@ -59,7 +59,7 @@ def _at_a_door(event: AuditEvent, door_name: Callable[[str], str]) -> AuditEvent
 
 
 def shown(digest: str) -> str:
-    """Return what may be seen of the digest of a secret."""
+    """Return the part of a secret's digest that may be shown."""
     return digest[:SHOWN_OF_A_DIGEST]
 
 
@@ -70,7 +70,7 @@ def _client_added(client: Client, changes: Sequence[Change]) -> AuditEvent:
 
 
 def client_changed(client: Client) -> AuditEvent:
-    """Return what is written when a client is described anew in what a consent rests on."""
+    """Return the event for a client whose consent terms have changed."""
     detail = {
         "source": client.source,
         "name": client.client_name,

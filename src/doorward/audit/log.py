@@ -1,9 +1,9 @@
 """The audit log: events are queued during a request and appended in batches by a task, within a second.
 
-Every node and worker appends to one chain: a batch is one transaction that replaces the head, so of several writers
-one is first and the others hash again behind it. The queue is bounded: when it is full, the next change writes it out
-first, and if that fails nothing is changed. Refusals of one kind that wait together become one entry with a count, so
-that a flood of them does not fill the disk.
+Every node and worker appends to one chain. A batch is one transaction that replaces the head, so of concurrent writers
+one goes first and the others hash again after it. The queue is bounded: when it is full, the next change first writes
+it out, and if that fails nothing is changed. Waiting refusals of one kind become one entry with a count, so that a
+flood of them does not fill the disk.
 
 Spec: attack K-01 (no secret is ever written), G-09.
 """
@@ -37,17 +37,17 @@ BATCH_ENTRIES = 200
 BATCH_SECONDS = 0.25
 RETRY_SECONDS = 2.0
 ATTEMPTS = 200
-"""Each lost race is another writer's batch; so many in a row are a log that is not in order."""
+"""Each lost race is another writer's batch; so many in a row mean that the chain is broken."""
 _TEXT_LIMIT = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the request that is being served came from, and the log that hears of it."""
+    """The origin of the current request, and the log that records its events."""
 
     audit: AuditLog | None = None
     actor: str = ""
-    """Who is known to act, where the events themselves do not say: an administrator."""
+    """The known actor, if the events themselves name none: an administrator."""
     address: str = ""
     request_id: str = ""
 
@@ -56,7 +56,7 @@ origin: ContextVar[Origin] = ContextVar("doorward_audit_origin", default=Origin(
 
 
 def note(event: AuditEvent) -> None:
-    """Write an event that leaves no change behind to the log of the current request."""
+    """Record an event without a change in the log of the current request."""
     audit = origin.get().audit
     if audit is not None:
         audit.write(event)
@@ -72,22 +72,22 @@ class AuditLog:
         self._pending: list[AuditEntry] = []
         self._written = 0
         self.sign_ins: Counter[str] = Counter()
-        """Sign-ins since the start, by how they ended."""
+        """Sign-ins since the start, by outcome."""
         self._repeats: dict[tuple[str, ...], tuple[int, int]] = {}
-        """Of a refusal that waits: its place among all entries of this process, and how often it came."""
+        """For each waiting refusal: its place among all entries of this process, and its count."""
         self._uncertain: tuple[AuditEntry, int] | None = None
-        """The first entry and the size of a batch of which the store did not say whether it was written."""
+        """First entry and size of a batch if the store did not answer whether it was written."""
         self._writing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to write batches."""
+        """Start the task that writes batches."""
         self._task = asyncio.create_task(self._run(), name="doorward-audit")
 
     async def stop(self) -> None:
-        """Write what is waiting and end the task; safe to call twice."""
+        """Write the queue and end the task; safe to call twice."""
         self._stopping.set()
         self._wake.set()
         if self._task is not None:
@@ -125,26 +125,26 @@ class AuditLog:
         self._wake.set()
 
     async def make_room(self) -> None:
-        """Write out a queue that is full; called before anything is changed.
+        """Write out a full queue; called before anything is changed.
 
         Raises:
-            Unavailable: it cannot be done, so nothing may be changed.
+            Unavailable: it cannot be written, so nothing may be changed.
         """
         if len(self._pending) >= self._queue_limit:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write out all that is waiting. Cancelling the caller does not cancel the writing.
+        """Write out the whole queue. Cancelling the caller does not cancel the write.
 
         Raises:
-            Unavailable: the store cannot take it now; nothing is lost.
+            Unavailable: the store cannot accept it now; nothing is lost.
         """
         if self._pending:
             await asyncio.shield(asyncio.ensure_future(self._flush()))
 
     async def _flush(self) -> None:
         async with self._writing:
-            # Not until the queue is empty: under load that would never be, with a transaction for each event.
+            # Don't wait for an empty queue: under load it is never empty, and each event would be a transaction.
             until = self._written + len(self._pending)
             while self._written < until:
                 if self._uncertain is not None and await self._settled(*self._uncertain):
@@ -189,7 +189,7 @@ class AuditLog:
         raise Unavailable("The audit log cannot be continued. `doorward audit verify` says where it is broken.")
 
     async def _settled(self, first: AuditEntry, size: int) -> bool:
-        """Find out what became of a batch whose commit was not answered; its entries must not be written twice."""
+        """Find out whether a batch was written although its commit got no answer; don't write its entries twice."""
         stored = await self._store.get(AuditEntry, first.entry_id)
         self._uncertain = None
         if stored is None or stored.record.hash != first.hash:
@@ -212,9 +212,9 @@ class AuditLog:
 
 
 def _plain(text: str) -> str:
-    """Return text of a stranger as it may be kept: not too long, and without what looks like a credential."""
+    """Return a client's string in the form that is logged: cut to a length, and without anything like a credential."""
     return _redacted(text) if len(text) <= _TEXT_LIMIT else redact(text[:_TEXT_LIMIT])
 
 
-# The same few clients, users and scopes come all the time, and the search costs more than the rest of an event.
+# A few clients, users and scopes repeat all the time, and the search costs more than the rest of an event.
 _redacted = functools.lru_cache(maxsize=2048)(redact)

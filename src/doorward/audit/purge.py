@@ -1,8 +1,7 @@
-"""Taking old entries out of the audit log so that the rest can still be verified.
+"""Purges old entries from the audit log so that the rest can still be verified.
 
-First an entry is appended that says up to which number entries go and what the hash of the last of them was: the
-anchor, part of the chain like any other. Then they go, oldest first, so that what is left is always the end of the
-log, wherever a purge is cut off. Any number of nodes may purge at once.
+First an anchor is appended, an entry of the chain with the last number to remove and its hash. Then the entries are
+removed, oldest first, so an interrupted purge always leaves the end of the log. Any number of nodes may purge at once.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ DAY_SECONDS = 24 * 3600
 
 
 async def purge_audit(store: Store, audit: AuditLog, before: int, *, slack_seconds: int = 0) -> int:
-    """Remove the entries older than `before`; returns how many. With slack, only once the oldest is older by that.
+    """Remove entries older than `before`; return how many. With slack, wait until the oldest is older by that much.
 
     Raises:
-        Unavailable: the store cannot answer; what was removed by then is covered by its anchor.
+        Unavailable: the store cannot answer; entries removed so far are covered by their anchor.
     """
     (oldest,) = await store.page(AuditEntry, limit=1) or (None,)
     if oldest is None or oldest.stored.record.at >= before - slack_seconds:
@@ -39,7 +38,7 @@ async def purge_audit(store: Store, audit: AuditLog, before: int, *, slack_secon
 
 
 async def _last_before(store: Store, first: int, before: int) -> int:
-    """Return the number of the last entry that is old enough; the first one is. Their times hardly ever go back."""
+    """Return the number of the last entry older than `before`; the first one is. Times hardly ever go backwards."""
     head = await store.get(AuditHead, CHAIN)
     low, high = first, head.record.number if head else first
     while low < high:

@@ -1,1 +1,1 @@
-"""Load, decide, apply: what turns a pure decision into a transaction, and the records that only it keeps."""
+"""Load, decide, apply: the loop that turns a pure decision into a transaction, and the records that only it keeps."""

@@ -1,7 +1,7 @@
-"""What a decision needs around it: policy, store, clock, randomness and sealing.
+"""The dependencies of a decision: policy, store, clock, randomness and sealing.
 
-Endpoints and pages hand `decide` a function that loads records and asks a pure function of `doorward.oauth` what to do.
-The answer is returned only after its changes are durable. The loop itself is in `deciding`.
+Endpoints and pages pass `decide` a function that loads records and calls a pure function of `doorward.oauth`. `decide`
+returns the reply only after its changes are durable. The loop itself is in `deciding`.
 """
 
 from __future__ import annotations
@@ -34,32 +34,32 @@ Reply = TypeVar("Reply")
 
 
 class ClientDocuments(Protocol):
-    """What is known of a client only from an address that it names itself."""
+    """Clients that are described by a metadata document at their own URL."""
 
     async def client(self, client_id: str) -> Stored[Client] | None:
-        """Return the client whose metadata document is at this URL; asks for it again when it is no longer fresh.
+        """Return the client whose metadata document is at this URL; fetches it again if the copy is no longer fresh.
 
         Raises:
-            LocalAuthorizationError: the document cannot be had or used; says why.
+            LocalAuthorizationError: the document can't be fetched or used; says why.
         """
         ...
 
     async def refresh_client_document(self, client_id: str, *, doubted: bool = False) -> bool:
-        """Ask for the document of a stored client if the copy is not fresh, or `doubted`; return whether it was asked.
+        """Fetch the document of a stored client if the copy is not fresh, or `doubted`; return whether it was fetched.
 
         Raises:
-            LocalAuthorizationError: the document is gone, or cannot be used any more.
-            FetchError: it cannot be had, and the copy is too old to prove a key by.
+            LocalAuthorizationError: the document is gone, or can no longer be used.
+            FetchError: it can't be fetched, and the copy is too old to verify a key with.
         """
         ...
 
     async def keys(self, client: Client, assertion: Assertion) -> Sequence[Key]:
-        """Return the public keys of a client; asks for them again when none could have made the signature."""
+        """Return the public keys of a client; fetches them again if none could have made the signature."""
         ...
 
 
 class IssuerKeys(Protocol):
-    """What identity providers publish."""
+    """The keys that identity providers publish."""
 
     async def keys(self, assertion: id_jag.Assertion) -> Sequence[Key]:
         """Return the keys that may have signed the assertion. Raises `Unavailable`."""
@@ -78,26 +78,26 @@ class Authority:
     proofs: DpopProofs
     sign: Sign
     documents: ClientDocuments | None = None
-    """None: no document of anybody is ever asked for."""
+    """None: never fetch metadata documents."""
     issuer_keys: IssuerKeys | None = None
-    """None: identity providers are known by the keys that the settings hold, or not at all."""
+    """None: trust only the keys of identity providers that are in the settings."""
     turns: Turns = field(default_factory=WeakValueDictionary, repr=False)
     kept: KeptReplies = field(default_factory=KeptReplies, repr=False)
-    """The replies that this process gave and that are kept for a retry."""
+    """The replies of this process that are kept for a retry."""
     granted: Counter[str] = field(default_factory=Counter, repr=False)
-    """Token requests of this process that were granted, by `grant_type`."""
+    """Successful token requests of this process, by `grant_type`."""
 
     def following(self, before: Authority) -> Authority:
-        """Return this authority with what one before it keeps in memory."""
+        """Return this authority with the in-memory state of the one that it replaces."""
         return replace(self, turns=before.turns, kept=before.kept, granted=before.granted)
 
     async def client(self, client_id: str) -> Stored[Client] | None:
-        """Return the client as it describes itself now: where its id is a URL, its document may be asked for.
+        """Return the client with its current description; if its id is a URL, the document may be fetched.
 
         For the authorization endpoint and its pages, where a client may be new.
 
         Raises:
-            LocalAuthorizationError: the document cannot be had or used; says why.
+            LocalAuthorizationError: the document can't be fetched or used; says why.
         """
         if self.documents is not None and is_document_url(client_id):
             return await self.documents.client(client_id)
@@ -107,7 +107,7 @@ class Authority:
         """Run `attempt` until its changes are applied, and return its reply.
 
         Raises:
-            Unavailable: the store is down, or the record is changed faster than it can be decided on.
+            Unavailable: the store is down, or the record changes faster than a decision can be applied.
         """
         while True:
             try:

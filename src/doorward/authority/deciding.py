@@ -1,7 +1,7 @@
-"""The loop load, decide, apply, in which every change that depends on what is stored is made.
+"""The load, decide, apply loop, through which every conditional change is made.
 
-When another request or process changed a record in between, the attempt runs again on what is true now, so of any
-number of racers exactly one wins and the others learn of it. Does not know what is decided.
+If another request or process changed a record in between, the attempt runs again on the current records. So of any
+number of racers exactly one wins, and the others see its result. Does not know what is decided.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from doorward.storage.port import Store
 
 Reply = TypeVar("Reply")
 Turns = WeakValueDictionary[str, asyncio.Lock]
-"""One lock for each record that several requests of this process fight for."""
+"""One lock for each record that several requests of this process compete for."""
 
 ATTEMPTS = 8
-"""Each lost race means that another request won, so progress is certain; more losses than this is overload."""
+"""Each lost race means that another request won, so progress is certain; more losses than this mean overload."""
 AT_ONCE = 2
-"""Attempts that all requests make at the same time. Who has lost these takes turns with the others in this process."""
+"""How many attempts run without a lock. After this many lost races, requests queue on a per-record lock."""
 
 
 async def decide(store: Store, attempt: Callable[[], Awaitable[Decision[Reply]]], turns: Turns) -> Reply:
     """Run `attempt` until its changes are applied, and return its reply.
 
     Raises:
-        Unavailable: the store is down, or the record is changed faster than it can be decided on.
+        Unavailable: the store is down, or the record changes faster than a decision can be applied.
     """
     contested: set[str] = set()
     for number in range(ATTEMPTS):
         async with AsyncExitStack() as turn:
             if number >= AT_ONCE:
-                # In one order, so that no two requests wait for each other.
+                # Always in the same order, so that no two requests deadlock.
                 for name in sorted(contested):
                     await turn.enter_async_context(turns.setdefault(name, asyncio.Lock()))
             decision = await attempt()
@@ -52,10 +52,10 @@ async def decide(store: Store, attempt: Callable[[], Awaitable[Decision[Reply]]]
 
 
 async def settle(store: Store, attempt: Callable[[], Awaitable[Sequence[Change]]]) -> None:
-    """Apply what `attempt` decides, for an operator: there is no reply, and nobody to take turns with.
+    """Apply what `attempt` decides for an operator, without a reply or per-record locks.
 
     Raises:
-        Unavailable: the store is down, or it lost every time.
+        Unavailable: the store is down, or every attempt lost its race.
     """
 
     async def decision() -> Decision[None]:

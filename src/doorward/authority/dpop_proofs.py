@@ -1,8 +1,9 @@
-"""Proofs of possession as all nodes see them: which were used, and the nonces that make them fresh.
+"""Used DPoP proofs, shared by all nodes, and the nonces that keep proofs fresh.
 
-Both the token endpoint and the doors ask here. A proof is used up by one insert that only the first can make, so of two
-nodes that get the same proof at the same moment one refuses it. That insert is the price of a DPoP call: it cannot
-wait for a batch, because until it is made another node would still say yes. Nonces are sealed times and are not kept.
+The token endpoint and the doors both use this. A proof is consumed by an insert that succeeds only once, so if two
+nodes get the same proof at the same time, one refuses it. Every DPoP call pays for that insert. It cannot wait for a
+batch, because until it is durable another node would still accept the proof. Nonces are sealed timestamps and are not
+stored.
 
 Spec: RFC 9449 s8, s9, s11.1.
 """
@@ -23,18 +24,18 @@ from doorward.records.oauth import SeenProof
 from doorward.storage.port import Store
 
 _MINUTES_KEPT = 5
-"""A used proof is kept this much longer than it is good, because the clocks of nodes differ."""
+"""A used proof is kept this much longer than it is valid, because the nodes' clocks differ."""
 _MINUTES_SWEPT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedProof:
-    """A good proof, before it is used up."""
+    """A valid proof that is not consumed yet."""
 
     proof: Proof
     record: SeenProof
     fresh_nonce: str | None
-    """What the answer should hand out, because the nonce of the proof gets old."""
+    """The nonce to send with the response, because the proof's own nonce is getting old."""
 
 
 class DpopProofs:
@@ -50,11 +51,11 @@ class DpopProofs:
     def check(
         self, headers: Sequence[str], *, method: str, urls: frozenset[str], access_token: str | None = None
     ) -> CheckedProof:
-        """Check the `DPoP` header lines of one request. Whether the proof was used before shows when it is used.
+        """Check the `DPoP` header lines of one request. Replay is only detected by `use` or `using`.
 
         Raises:
-            InvalidDpopProof: no proof, several, or one that does not count here and now.
-            UseDpopNonce: it has no nonce where one is needed, or one that is not ours or too old.
+            InvalidDpopProof: no proof, several, or one that is not valid here and now.
+            UseDpopNonce: a nonce is required and missing, not ours, or too old.
         """
         if len(headers) != 1:
             said = "is missing" if not headers else "was sent more than once"
@@ -67,20 +68,20 @@ class DpopProofs:
         return CheckedProof(proof, seen(proof, policy=self._policy), self._next_nonce(proof.nonce, now))
 
     async def refuse_replay(self, checked: CheckedProof) -> None:
-        """Raise `InvalidDpopProof` when the proof was used already; a decision that inserts it asks this first."""
+        """Raise `InvalidDpopProof` if the proof was used already; call this first in a decision that inserts it."""
         if await self._store.get(SeenProof, checked.record.key) is not None:
             raise _replayed()
 
     def using(self, checked: CheckedProof) -> tuple[Change, ...]:
-        """Return the changes that use the proof up, as part of a decision."""
+        """Return the changes that consume the proof, as part of a decision."""
         return (Insert(checked.record), *self._sweep())
 
     async def use(self, checked: CheckedProof) -> None:
-        """Use the proof up, or learn that it was used.
+        """Consume the proof.
 
         Raises:
-            InvalidDpopProof: it was, here or at another node.
-            Unavailable: the store cannot tell.
+            InvalidDpopProof: it was used before, here or at another node.
+            Unavailable: the store cannot answer.
         """
         try:
             await self._store.apply(self.using(checked))
@@ -99,7 +100,7 @@ class DpopProofs:
         return make_nonce(self._sealing, now=now) if age > policy.dpop_nonce_seconds // 2 else None
 
     def _sweep(self) -> tuple[Change, ...]:
-        """Once a minute, remove what was used minutes ago: the regular purge would keep it for a day."""
+        """Once a minute, delete proofs that expired minutes ago: the regular purge would keep them for a day."""
         minute = self._clock.now() // 60
         if minute == self._swept_minute:
             return ()

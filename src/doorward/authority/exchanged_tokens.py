@@ -1,7 +1,7 @@
-"""Whether a token that was exchanged still has everybody who acts with it.
+"""Whether every actor of an exchanged token still exists and may act.
 
-It hangs on the grant of the user it acts for, so ending an actor ends neither that grant nor the token. Such tokens are
-few; the code that accepts one looks the actors up as well: clients by their id, and the accounts of `actor_token`s.
+The token belongs to the grant of the user it acts for, so ending an actor ends neither that grant nor the token. Such
+tokens are rare, so accepting one also looks up its actors: clients by id, and the accounts of each `actor_token`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from doorward.storage.port import Store
 
 
 async def actor_stands(store: Store, record: AccessToken, *, now: int) -> bool:
-    """Tell whether the token was not exchanged, or all who act with it may still do so. Raises `Unavailable`."""
+    """Return whether the token was not exchanged, or all its actors may still act. Raises `Unavailable`."""
     if not record.act:
         return True
     names = dict.fromkeys((record.client_id, *record.act))

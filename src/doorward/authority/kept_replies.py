@@ -1,8 +1,8 @@
-"""The sealed replies that are kept for an honest retry, and their removal as soon as nobody may ask for them.
+"""The sealed replies that are kept for an honest retry, and their removal when the retry window closes.
 
-A reply holds live tokens. It is sealed, but a copy of the data directory has the key as well, so no reply stays longer
-than its window. Each process wipes the replies that it gave, seconds after their window. `wipe_all` finds those whose
-process died before that, by the index `keeps_reply`.
+A reply holds live tokens. It is sealed, but a copy of the data directory has the key too, so no reply is kept longer
+than its window. Each process wipes its own replies seconds after their window. `wipe_all` finds those of processes that
+died before, by the index `keeps_reply`.
 
 Does not know how a reply is sealed.
 """
@@ -26,27 +26,27 @@ from doorward.storage.port import Store
 from doorward.upkeep import every
 
 SLACK_SECONDS = 2
-"""Nodes whose clocks differ by less agree that a window is over before its reply is wiped."""
+"""Added to the window, so that nodes whose clocks differ by less never wipe a reply too early."""
 _EVERY_SECONDS = 1.0
 _AT_ONCE = 100
 _NOTED_LIMIT = 200_000
-"""Replies of this process that wait for their end. Beyond this, `wipe_all` finds them."""
+"""The most replies noted in this process. `wipe_all` finds the rest."""
 _SOURCES: tuple[type[Source], ...] = (AuthorizationCode, RefreshToken, DeviceAuthorization)
 
 
 class KeptReplies:
-    """The replies that this process has given and that still stand in the store."""
+    """The replies of this process that are still in the store."""
 
     def __init__(self) -> None:
         self._due: list[tuple[int, int, str]] = []
-        """A heap: when the window is over, the number of the kind in `_SOURCES`, the key."""
+        """A heap of (end of the window, index of the kind in `_SOURCES`, key)."""
 
     def __len__(self) -> int:
         """Return how many replies are noted."""
         return len(self._due)
 
     def note(self, changes: Iterable[Change], policy: Policy) -> None:
-        """Remember the replies that a decision keeps; it is harmless if the decision is not applied."""
+        """Note the replies that a decision keeps; harmless if the decision is not applied."""
         for change in changes:
             record = change.record if isinstance(change, Replace) else None
             if isinstance(record, _SOURCES) and record.sealed_reply is not None and len(self._due) < _NOTED_LIMIT:
@@ -54,7 +54,7 @@ class KeptReplies:
                 heapq.heappush(self._due, (ends_at, _SOURCES.index(type(record)), record.key))
 
     async def wipe_due(self, store: Store, now: int) -> None:
-        """Wipe the noted replies whose window is over. Raises `Unavailable`; nothing noted is lost by that."""
+        """Wipe the noted replies whose window is over. Raises `Unavailable`; the notes are kept then."""
         while self._due and self._due[0][0] <= now:
             some = [heapq.heappop(self._due) for _ in range(min(len(self._due), _AT_ONCE)) if self._due[0][0] <= now]
             try:
@@ -66,12 +66,12 @@ class KeptReplies:
                 raise
 
     async def run(self, store: Store, clock: Clock) -> None:
-        """Wipe what is due each second, until cancelled."""
+        """Wipe due replies every second, until cancelled."""
         await every(_EVERY_SECONDS, lambda: self.wipe_due(store, clock.now()), delayed="replies_not_wiped")
 
 
 async def wipe_all(store: Store, policy: Policy, now: int) -> int:
-    """Wipe every reply whose window is over, whichever process gave it; return how many. Raises `Unavailable`."""
+    """Wipe every reply whose window is over, from any process; return how many. Raises `Unavailable`."""
     wiped = 0
     for kind in _SOURCES:
         found: Sequence[Stored[Source]] = await store.find(kind, keeps_reply=KEEPS_REPLY)
@@ -92,6 +92,6 @@ async def _wipe(store: Store, found: Iterable[Stored[Source]]) -> None:
         await store.apply(changes)
     except Conflict:
         for change in changes:
-            # What changed in the meantime was wiped by the change, or removed, or is found by the next purge.
+            # A record that changed meanwhile was wiped by that change, or was removed, or the next purge finds it.
             with suppress(Conflict):
                 await store.apply([change])

@@ -1,7 +1,7 @@
-"""When header tokens were last used: noted in memory while requests are served, written together once a minute.
+"""When header tokens were last used: noted in memory during requests, written in one batch a minute.
 
-A request writes nothing and waits for nothing, and however often a token is used, it is written once a minute at most.
-What was noted since then is lost when the process is killed. A token that was revoked meanwhile stays revoked.
+A request writes nothing and waits for nothing, and each token is written at most once a minute. If the process is
+killed, notes since the last write are lost. A token that was revoked meanwhile stays revoked.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _DELAYED = "last_used_delayed"
 
 
 class LastUsed:
-    """What one process has seen."""
+    """The uses that one process has noted."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._seen: dict[str, int] = {}
 
     def note(self, token: HeaderToken, now: int) -> None:
-        """Note a use of a token that was found good."""
+        """Note a use of a valid token."""
         if token.last_used_at is None or now - token.last_used_at >= EVERY_SECONDS:
             self._seen[token.token_digest] = now
 
     async def write(self) -> None:
-        """Write what was noted. Raises `Unavailable`; nothing noted is lost by that."""
+        """Write the notes. Raises `Unavailable`; the notes are kept then."""
         while self._seen:
             some = [self._seen.popitem() for _ in range(min(len(self._seen), _AT_ONCE))]
             outcomes = await asyncio.gather(*[self._write(*each) for each in some], return_exceptions=True)
@@ -45,11 +45,11 @@ class LastUsed:
                 raise failures[0][1]
 
     async def write_regularly(self) -> None:
-        """Write it once a minute, until cancelled."""
+        """Write once a minute, until cancelled."""
         await every(EVERY_SECONDS, self.write, delayed=_DELAYED)
 
     async def try_to_write(self) -> None:
-        """Write what was noted, if the store can take it now."""
+        """Write the notes, unless the store is unavailable."""
         await attempt(self.write, delayed=_DELAYED)
 
     async def _write(self, token_digest: str, at: int) -> None:
@@ -59,5 +59,5 @@ class LastUsed:
         try:
             await self._store.apply([Replace(msgspec.structs.replace(stored.record, last_used_at=at), stored.version)])
         except Conflict:
-            # Another process has just written it, or the token is gone. Either is as well.
+            # Another process has just written it, or the token is gone. Both are fine.
             return

@@ -1,6 +1,6 @@
-"""The search for a place for a client that nobody has used yet, whichever way the client came in.
+"""Finds a place for a client without a user, for registrations and metadata documents alike.
 
-Registrations and metadata documents share the places, so the bound holds for all of them together.
+Both share the places, so the limit holds for them together.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PLACE_BYTES = 8
 
 
 async def find_place(store: Store, entropy: Entropy, policy: Policy, now: int) -> Place:
-    """Return the best of a few places chosen by chance: a free one, else that of the client that has waited longest."""
+    """Return the best of a few random places: a free one, or else the one whose client has waited longest."""
     seen: list[Place] = []
     for _ in range(PLACES_LOOKED_AT):
         slot = str(int.from_bytes(entropy.random_bytes(_PLACE_BYTES), "big") % policy.unused_clients_limit)

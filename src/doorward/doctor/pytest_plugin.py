@@ -23,7 +23,7 @@ class DoorReport(str):
     _strict: bool
 
     def __bool__(self) -> bool:
-        """Tell whether it is good: an `assert report` must not pass because a text is not empty."""
+        """Return whether it is good: an `assert report` must not pass because a text is not empty."""
         return self.good
 
     def __repr__(self) -> str:

@@ -39,7 +39,7 @@ class ClientAddresses:
         return self.of(scope, b",".join(lines) if lines else None)
 
     def trusts(self, address: str) -> bool:
-        """Tell whether an address is that of a listed proxy."""
+        """Return whether an address is that of a listed proxy."""
         parsed = _parsed(address)
         return parsed is not None and any(parsed in network for network in self._trusted)
 

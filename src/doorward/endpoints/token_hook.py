@@ -36,7 +36,7 @@ class TokenHook:
 
     @staticmethod
     def asks_about(grant_type: str) -> bool:
-        """Tell whether its tokens come from a user's grant, rather than from an operator or from another token."""
+        """Return whether its tokens come from a user's grant, rather than from an operator or from another token."""
         return grant_type in _CREDENTIALS
 
     @asynccontextmanager

@@ -267,7 +267,7 @@ def _is_fresh(client: Client, now: int) -> bool:
 
 
 def _has_place(client: Client, now: int) -> bool:
-    """Tell whether a client that nobody has used still has the place that it took.
+    """Return whether a client that nobody has used still has the place that it took.
 
     A place is kept for two days, and an unused client takes another one in each half day in which it is read again.
     """

@@ -1,10 +1,10 @@
 """The master key: the one secret outside the database, under which all keys in it are encrypted.
 
-It is a setting, or a file in the data directory that is written once, whole, by whichever process starts first. It is
-as secret as a password: without it the keys in the database cannot be opened, and with it they can.
+It is a setting, or a file in the data directory that the first process to start writes once, in one piece. Protect it
+like a password: it decrypts every key in the database, and without it none can be decrypted.
 
-A file of the first format holds the keys themselves. It is read for ever and never rewritten: the master key is derived
-from it, so that the program that wrote it can come back.
+A file of the first format holds the keys themselves. It stays readable forever and is never rewritten: the master key
+is derived from it, so that the program version that wrote it still works.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MASTER_FORMAT = 2
 
 @dataclass(frozen=True, slots=True)
 class OldKey:
-    """A key of a file of the first format; `secret` is 32 bytes, or a private key in PKCS #8."""
+    """A key from a file of the first format; `secret` is 32 bytes, or a private key in PKCS #8."""
 
     kid: str
     use: KeyUse
@@ -43,24 +43,24 @@ class OldKey:
 
 @dataclass(frozen=True, slots=True)
 class MasterKey:
-    """The master key, where it came from, and the keys that came with it."""
+    """The master key, its source, and the keys that its file held."""
 
     secret: bytes = field(repr=False)
     source: str
     old_keys: tuple[OldKey, ...] = ()
-    """Of each use the current one first."""
+    """The current key of each use comes first."""
 
     def sealer(self, entropy: Entropy) -> Sealer:
-        """Return what encrypts keys for the database. Its key id tells one master key from another."""
+        """Return the sealer that encrypts keys for the database. Its key id identifies the master key."""
         key_id = hashlib.sha256(b"doorward master key\x00" + self.secret).digest()[:KEY_ID_BYTES]
         return Sealer("key ring", key_id, {key_id: self.secret}, entropy)
 
 
 def read_master_key(setting: str | None, data_dir: Path) -> MasterKey | None:
-    """Return the master key of the setting, else that of the file; None: there is neither.
+    """Return the master key from the setting, else from the file; None if neither exists.
 
     Raises:
-        StartError: the file cannot be read, is damaged, or a newer version wrote it.
+        StartError: the file cannot be read, is damaged, or was written by a newer version.
     """
     path = data_dir / KEY_FILE
     content = _read(path)
@@ -130,7 +130,7 @@ def _parse(path: Path, content: bytes) -> MasterKey:
             case _:
                 raise _newer(path)
     except (ValueError, TypeError) as error:
-        # No detail of the error: it could quote the secret.
+        # Leave out the error's detail: it could quote the secret.
         raise _damaged(path) from error
     return MasterKey(secret, f"the key file {path}", old_keys)
 
@@ -167,7 +167,7 @@ def _damaged(path: Path) -> StartError:
         Problem(
             what=f"The key file {path} is damaged, or not a key file.",
             why="New keys are never made over old ones: what those encrypted would be lost.",
-            fix="Restore the file from a backup. To start anew, move it and the database away.",
+            fix="Restore the file from a backup. To start over, move it and the database away.",
         )
     )
 

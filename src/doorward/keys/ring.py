@@ -1,7 +1,7 @@
 """The key ring: encryption keys for sealed values and signing keys for JWTs, shared by all nodes through the store.
 
-Keys are records, encrypted under the master key (`master_key.py`), and every process holds them in memory: sealing and
-signing ask no store. `refresh` takes in what other processes have changed. What makes new keys is `key_rotation.py`.
+Keys are records, encrypted under the master key (`master_key.py`). Every process holds them in memory, so sealing and
+signing need no store read. `refresh` loads what other processes changed. New keys are created in `rotation.py`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from doorward.storage.private_files import open_data_directory
 
 @dataclass(frozen=True, slots=True)
 class EncryptionKey:
-    """A key from which each purpose derives its own."""
+    """A key from which each purpose derives its own key."""
 
     kid: str
     created_at: int
@@ -46,12 +46,12 @@ class SigningKey:
     private_key: ec.EllipticCurvePrivateKey = field(repr=False)
 
     def public_jwk(self) -> dict[str, str]:
-        """Return the public half as it stands in a JWK set."""
+        """Return the public key as a JWK."""
         return {**_public_members(self.private_key), "kid": self.kid, "use": "sig", "alg": "ES256"}
 
 
 class Keys:
-    """All keys. The first of each kind is the current one; the others still open and verify, or come next."""
+    """All keys. The first of each kind is the current one; the others still decrypt and verify, or are upcoming."""
 
     encryption: tuple[EncryptionKey, ...]
     signing: tuple[SigningKey, ...]
@@ -64,21 +64,22 @@ class Keys:
         self._entropy = entropy
         self._sealers: dict[str, Sealer] = {}
         self._seen: tuple[str, ...] = ()
-        """Ids of the keys in use, in order: whether anything has changed."""
+        """Ids of the keys in use, in order, to detect changes."""
 
     @classmethod
     async def load(
         cls, store: Store, data_dir: Path, clock: Clock, entropy: Entropy, *, master_key: str | None = None
     ) -> Keys:
-        """Load the key ring of an open store, making it at the first start.
+        """Load the key ring of an open store; create it at the first start.
 
         Raises:
-            StartError: the master key is lost, damaged, or not the one under which the keys are.
+            StartError: the master key is lost or damaged, or did not encrypt the keys.
             Unavailable: the store cannot answer.
         """
         first_start = await store.get(KeyRecord, MASTER) is None
         if first_start:
-            # In this order: who starts at the same moment writes the file, then the keys, then accounts and clients.
+            # Check in this order: a process that starts at the same time writes the file, then keys, then accounts and
+            # clients.
             holds_records = bool(await store.page(User, limit=1) or await store.page(Client, limit=1))
             first_start = await store.get(KeyRecord, MASTER) is None
         found = read_master_key(master_key, data_dir)
@@ -93,16 +94,16 @@ class Keys:
         return keys
 
     def sealer(self, purpose: str) -> Sealer:
-        """Return the sealer of a purpose; a purpose never opens what another one sealed."""
+        """Return the sealer of a purpose; it never opens what another purpose sealed."""
         if purpose not in self._sealers:
             self._sealers[purpose] = Sealer(purpose, *self._secrets(), self._entropy)
         return self._sealers[purpose]
 
     async def refresh(self) -> None:
-        """Take in what has changed: new keys, a new current one, and those that are over.
+        """Load changes: new keys, a new current key, and expired ones.
 
         Raises:
-            StartError: the keys are under another master key.
+            StartError: the keys are encrypted under another master key.
             Unavailable: the store cannot answer.
         """
         now = self._clock.now()
@@ -129,7 +130,7 @@ class Keys:
             sealer.use(*self._secrets())
 
     def new_record(self, use: KeyUse, *, active_at: int) -> KeyRecord:
-        """Make a key and return its record, not yet stored."""
+        """Create a key and return its record, not yet stored."""
         now = self._clock.now()
         if use == "encryption":
             kid, secret = self._entropy.random_bytes(KEY_ID_BYTES).hex(), self._entropy.random_bytes(MASTER_KEY_BYTES)
@@ -139,19 +140,19 @@ class Keys:
         return self._record(OldKey(kid, use, now, secret), active_at)
 
     def open_record(self, record: KeyRecord) -> bytes:
-        """Return the key in a record. Raises `StartError` where another master key was used."""
+        """Return the key in a record. Raises `StartError` if another master key encrypted it."""
         secret = self._wrapping.unseal(record.sealed_key, _context(record.use, record.kid))
         if secret is None:
             raise _other_master_key(self._master_key.source)
         return secret
 
     async def _make(self) -> None:
-        """Store the first keys, unless another process was first."""
+        """Store the first keys, unless another process did so first."""
         now = self._clock.now()
         sealed = self._wrapping.seal(b"", _context("master", MASTER))
         records = [KeyRecord(kid=MASTER, use="master", created_at=now, active_at=now, sealed_key=sealed)]
         old = self._master_key.old_keys
-        # The current key of a file stands first and is to be current again: it became active last.
+        # A file lists its current key first. It must become active last, to stay the current key.
         records += [self._record(key, now - place) for place, key in enumerate(old)]
         if not old:
             records += [self.new_record("encryption", active_at=now), self.new_record("signing", active_at=now)]
@@ -172,7 +173,7 @@ class Keys:
 async def open_with_keys(
     store: Store, database: str | None, data_dir: Path, clock: Clock, entropy: Entropy, *, master_key: str | None
 ) -> Keys:
-    """Open the store of the setting `database`, and its key ring.
+    """Open the store of the setting `database` and its key ring.
 
     Raises:
         StartError: the data directory, the store or the keys cannot be used; the store is closed again.
@@ -189,12 +190,12 @@ async def open_with_keys(
 
 
 def ring_order(records: Iterable[KeyRecord], use: str, now: int) -> list[KeyRecord]:
-    """Return the keys of one use that count: the current one, those before it, then those that are not active yet."""
+    """Return the valid keys of one use: the current one, retired ones, then upcoming ones."""
     counting = [each for each in records if each.use == use and (each.expires_at is None or each.expires_at > now)]
     counting.sort(key=lambda each: (each.active_at, each.created_at, each.kid), reverse=True)
     active = [each for each in counting if each.active_at <= now]
     coming = [each for each in counting if each.active_at > now][::-1]
-    # With a clock that is behind that of the node which made the first keys, none is active yet.
+    # If this clock is behind the clock of the node that created the first keys, none is active yet.
     return active + coming
 
 
@@ -237,8 +238,8 @@ def _incomplete() -> StartError:
     return StartError(
         Problem(
             what="The database has lost its keys.",
-            why="Somebody has removed them; what they encrypted can never be read again.",
-            fix="Restore a backup of the database. To start anew, use another one.",
+            why="They were removed; what they encrypted can never be read again.",
+            fix="Restore a backup of the database. To start over, use an empty one.",
         )
     )
 
@@ -246,8 +247,8 @@ def _incomplete() -> StartError:
 def _other_master_key(source: str) -> StartError:
     return StartError(
         Problem(
-            what=f"The keys in the database are encrypted under another master key than that of {source}.",
-            why="All nodes of one database have the same master key; with another one nothing can be opened.",
+            what=f"The keys in the database are encrypted under another master key than the one from {source}.",
+            why="All nodes of one database must use the same master key; any other key decrypts nothing.",
             fix="Set `master_key` (DOORWARD_MASTER_KEY), or copy keys.json, as it is on a node that works.",
         )
     )

@@ -1,8 +1,8 @@
-"""New keys in place of old ones, without anything that a key has sealed or signed becoming invalid.
+"""Key rotation that invalidates nothing that a key has sealed or signed.
 
 A new key is stored first and becomes active some time later, when every process knows it and caches of the published
-keys have been renewed. The one before stays until all that it made is over. Of several processes that rotate at the
-same moment one wins, because each would replace the same record.
+keys have expired. The old key stays until everything it made has expired. If several processes rotate at the same time,
+one wins, because each would replace the same record.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from doorward.storage.port import Store
 from doorward.upkeep import every
 
 REFRESH_SECONDS = 5.0
-"""How often each process looks for keys that others have made."""
+"""How often each process looks for keys that other processes created."""
 LEAD_SECONDS: Mapping[KeyUse, int] = {"encryption": 60, "signing": 600}
-"""How long a key is known before it is used: processes look often, but a published key set is cached for minutes."""
+"""How long a key is known before it is used: processes look often, but published key sets are cached for minutes."""
 _DAY = 86_400
 _ATTEMPTS = 5
 _logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What rotating takes: the ring, where it is stored, and how long what it has made may live."""
+    """The dependencies of a rotation: the ring, its store, and the lifetimes of what its keys make."""
 
     store: Store
     keys: Keys
@@ -42,12 +42,12 @@ class Rotation:
     policy: Policy
 
     async def rotate(self, use: KeyUse, *, at_once: bool = False) -> KeyRecord:
-        """Make a new key of this use and return its record; `at_once`: it is active from now on.
+        """Create a key of this use and return its record; with `at_once` it is active immediately.
 
-        A key that waits to become active already is not overtaken by a second one.
+        If a key is waiting to become active, no second one is created.
 
         Raises:
-            Unavailable: the store cannot answer, or others rotate all the time.
+            Unavailable: the store cannot answer, or other processes keep rotating.
         """
         for _ in range(_ATTEMPTS):
             now = self.clock.now()
@@ -62,14 +62,14 @@ class Rotation:
         raise Unavailable("too many processes rotate keys at once")
 
     async def rotate_when_old(self, use: KeyUse, days: int) -> None:
-        """Make a new key where the newest one is this old. Raises `Unavailable`."""
+        """Create a new key if the newest one is this old. Raises `Unavailable`."""
         newest = (await self._newest(use)).record
         if days and self.clock.now() >= newest.active_at + days * _DAY:
             record = await self.rotate(use)
             log(_logger, logging.INFO, "key_rotated", use=use, kid=record.kid, active_at=record.active_at)
 
     async def run(self, days: int) -> None:
-        """Take in new keys, and make them in time, until cancelled."""
+        """Load new keys, and create due ones, until cancelled."""
 
         async def refresh() -> None:
             await self.keys.refresh()
@@ -91,13 +91,13 @@ class Rotation:
                 return newest.record, ()
             hurried = msgspec.structs.replace(newest.record, active_at=now)
             return hurried, (Replace(hurried, newest.version),)
-        # Later than the one before, even within one second: the order of keys follows from it.
+        # Later than the previous key even within one second, because the order of keys depends on it.
         active_at = max(now if at_once else now + LEAD_SECONDS[use], newest.record.active_at + 1)
         record = self.keys.new_record(use, active_at=active_at)
         ends = msgspec.structs.replace(newest.record, expires_at=record.active_at + self._overlap_seconds(use))
         return record, (Insert(record), Replace(ends, newest.version))
 
     def _overlap_seconds(self, use: KeyUse) -> int:
-        """Return how long a key is needed after it made its last value, with a day for clocks and caches."""
+        """Return how long a key is needed after its last use, in seconds, with a day for clocks and caches."""
         longest = self.policy.access_token_seconds if use == "signing" else self.policy.grant_absolute_seconds
         return longest + _DAY

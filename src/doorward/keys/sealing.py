@@ -1,7 +1,7 @@
-"""Authenticated encryption of what Doorward must keep or hand out but nobody else may read or change.
+"""Authenticated encryption of values that only Doorward may read or change, stored or handed out.
 
 A sealed value is `01 | key id (4 bytes) | nonce (12) | ciphertext and tag`. Each purpose has its own key, derived by
-HKDF from the key of that id, so a value sealed for one purpose never opens for another. It knows nothing of files.
+HKDF from the key of that id, so a value sealed for one purpose never opens for another. Does not know files.
 
 Spec: NIST SP 800-38D (AES-GCM), RFC 5869 (HKDF)
 """
@@ -33,22 +33,22 @@ class Sealer:
         self.use(current, keys)
 
     def use(self, current: bytes, keys: Mapping[bytes, bytes]) -> None:
-        """Go over to these keys, of which `current` seals from now on."""
+        """Switch to these keys; `current` seals from now on."""
         self._ciphers = {_FORMAT + key_id: AESGCM(_subkey(key, self._purpose)) for key_id, key in keys.items()}
         self._header = _FORMAT + current
         self._cipher = self._ciphers[self._header]
 
     @staticmethod
     def key_id(sealed: bytes) -> bytes:
-        """Return the id of the key that a value names."""
+        """Return the key id in a sealed value."""
         return sealed[len(_FORMAT) : _HEADER]
 
     def knows(self, key_id: bytes) -> bool:
-        """Tell whether the key of this id is there."""
+        """Return whether this sealer has the key with this id."""
         return _FORMAT + key_id in self._ciphers
 
     def seal(self, plain: bytes, context: bytes = b"") -> bytes:
-        """Encrypt; only a caller that names the same context (whose it is, what for) can open it again."""
+        """Encrypt; only the same context (owner and purpose of the value) opens it again."""
         header = self._header
         nonce = self._random_bytes(_NONCE)
         return header + nonce + self._cipher.encrypt(nonce, plain, header + context)

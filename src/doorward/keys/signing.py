@@ -18,16 +18,16 @@ ALGORITHM = "ES256"
 
 
 class JwtSigner:
-    """Signs for one installation. The key is looked up each time, so that a rotation counts at once."""
+    """Signs for one installation. It looks the key up each time, so that a rotation takes effect at once."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
         self._ready: tuple[str, ECKey] | None = None
-        """The key id and the key in the form that the library signs with."""
+        """The key id, and the key in the library's form."""
 
     def __call__(self, claims: dict[str, object], *, header_type: str) -> str:
         """Return the compact serialization of a JWT whose `typ` is `header_type`."""
-        # Imported late: an installation that signs nothing does not load it.
+        # Imported late: an installation without JWTs never loads it.
         from joserfc import jwt
 
         kid, key = self._current(self._keys.signing[0])

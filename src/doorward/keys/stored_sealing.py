@@ -1,8 +1,8 @@
-"""Sealing of what stays in the store: there, a key that is not known here is one that this process has yet to learn.
+"""Sealing of stored values: if the key is unknown here, this process may just not have loaded it yet.
 
-Another node may seal with a new key seconds before this one looks for new keys. To take what it sealed for lost would
-send an honest client away for good, so the keys are looked up first. What strangers present is never opened in this
-way: they could make every request ask the store.
+Another node may seal with a new key seconds before this one looks for new keys. If its value counted as lost, an honest
+client would lose its tokens, so unknown keys are looked up first. Values that clients present are never opened this
+way: they could make every request read the store.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from doorward.keys.sealing import Sealer
 
 
 class StoredSealer:
-    """Seals like the sealer it is made from, and asks for keys where that one gives up."""
+    """Seals like the sealer it wraps, and looks up unknown keys before it gives up."""
 
     def __init__(self, sealer: Sealer, refresh: Callable[[], Awaitable[None]]) -> None:
         self._sealer = sealer
         self._refresh = refresh
         self._lost: set[bytes] = set()
-        """Ids of keys that are in no key ring any more. They come from our own records, so they are few."""
+        """Key ids that are not in the ring. They come from our own records, so they are few."""
 
     def seal(self, plain: bytes, context: bytes = b"") -> bytes:
-        """Encrypt; only a caller that names the same context can open it again."""
+        """Encrypt; only the same context opens it again."""
         return self._sealer.seal(plain, context)
 
     def unseal(self, sealed: bytes, context: bytes = b"") -> bytes | None:
-        """Return the plain bytes, or None for what was not sealed for this or whose key is gone.
+        """Return the plain bytes, or None for a value of another purpose or context, or with a removed key.
 
         Raises:
-            KeyNotKnown: its key may be one to learn.
+            KeyNotKnown: the key is unknown here, and may be a new one.
         """
         plain = self._sealer.unseal(sealed, context)
         key_id = self._sealer.key_id(sealed)

@@ -197,7 +197,7 @@ def form_token(cookie_value: str, request_id: str) -> str:
 def came_from_our_page(
     headers: Mapping[str, str], *, issuer: str, cookie_value: str, request_id: str, presented: str | None
 ) -> bool:
-    """Tell whether a POST was sent by a form of ours in this browser.
+    """Return whether a POST was sent by a form of ours in this browser.
 
     `Sec-Fetch-Site` decides where it is sent: pages with `Referrer-Policy: no-referrer` make a browser send
     `Origin: null` even for its own forms. The hidden token is demanded in every case.
@@ -208,7 +208,7 @@ def came_from_our_page(
 
 
 def came_from_our_site(headers: Mapping[str, str], *, issuer: str) -> bool:
-    """Tell whether no page of another site sent a POST, as far as the browser says. Alone it proves little."""
+    """Return whether no page of another site sent a POST, as far as the browser says. Alone it proves little."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None:
         return site == "same-origin"
@@ -216,7 +216,7 @@ def came_from_our_site(headers: Mapping[str, str], *, issuer: str) -> bool:
 
 
 def is_own_start(headers: Mapping[str, str]) -> bool:
-    """Tell whether the person began a request: typed its address, or a program of theirs opened it.
+    """Return whether the person began a request: typed its address, or a program of theirs opened it.
 
     No page of ours leads to the start of a request, so `same-origin` is a redirect that somebody laid. A browser that
     does not say counts as sent by another site, and so does one that loads ahead of the person.
@@ -227,11 +227,11 @@ def is_own_start(headers: Mapping[str, str]) -> bool:
 
 
 def is_own_step(headers: Mapping[str, str]) -> bool:
-    """Tell whether the person is at a later step because of how they began, or of a form of ours."""
+    """Return whether the person is at a later step because of how they began, or of a form of ours."""
     return headers.get("sec-fetch-site") == "same-origin" or is_own_start(headers)
 
 
 def issuer_has_origin(issuer: str, origin: str) -> bool:
-    """Tell whether `origin` is that of the issuer, whose path (if any) does not count."""
+    """Return whether `origin` is that of the issuer, whose path (if any) does not count."""
     scheme, _, rest = issuer.partition("://")
     return f"{scheme}://{rest.split('/', 1)[0]}" == origin

@@ -112,7 +112,7 @@ def taken_back(record: FailedSignIns, *, try_id: str) -> FailedSignIns:
 
 
 def is_open(begun_at: int, now: int) -> bool:
-    """Tell whether a try that began then and was not settled still counts like a wrong one."""
+    """Return whether a try that began then and was not settled still counts like a wrong one."""
     return abs(now - begun_at) < OPEN_SECONDS
 
 
@@ -136,5 +136,5 @@ def _kept(record: FailedSignIns, *, now: int, delays: Delays) -> FailedSignIns:
 
 
 def is_trusted(record: FailedSignIns | None, *, now: int) -> bool:
-    """Tell whether the account was signed in to from this address lately."""
+    """Return whether the account was signed in to from this address lately."""
     return record is not None and record.succeeded_at is not None and record.succeeded_at + TRUSTED_SECONDS > now

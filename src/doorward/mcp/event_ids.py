@@ -78,7 +78,7 @@ class EventIds:
 
 
 def _has_line_with_id(chunk: bytes) -> bool:
-    """Tell whether a line within the chunk begins like an id. One byte is found many times faster than several."""
+    """Return whether a line within the chunk begins like an id. One byte is found many times faster than several."""
     if b"\r" in chunk:
         return b"\nid" in chunk or b"\rid" in chunk
     at = chunk.find(b"\n")

@@ -1,10 +1,11 @@
 """Where an address leads: to the public internet, to the machine itself (the only definition of it), or elsewhere.
 
-Everything is refused that is neither plainly global unicast nor the machine itself: the special-purpose registries,
-multicast, reserved space, every way to hide an IPv4 address in an IPv6 one, scoped addresses, and the metadata service
-that a cloud puts on a public address. The one exception is the well-known NAT64 prefix, since hosts without IPv4 see
-the whole IPv4 internet through it; there the embedded address decides. Unspecified addresses and mapped loopback ones
-are the machine itself, because that is where a connection to them ends.
+Only plain global unicast counts as public. The special-purpose registries, multicast and reserved space do not. Nor do
+scoped addresses, IPv6 addresses that hide an IPv4 one, or a cloud's metadata service on a public address.
+
+The one exception is the well-known NAT64 prefix: hosts without IPv4 reach the whole IPv4 internet through it, so the
+embedded address decides. Unspecified and mapped loopback addresses are the machine itself, because a connection to them
+ends there.
 
 Implements RFC 6890 s2.2 with the registries as of 2026, RFC 6052 s3.1, RFC 6761 s6.3. Does not know sockets or URLs.
 """
@@ -44,7 +45,7 @@ _ISATAP_IDS = (0x0000_5EFE, 0x0200_5EFE)
 
 
 def reach(address: str) -> Reach:
-    """Say where a resolved or connected address leads; whatever is not an address is `special`."""
+    """Return where a resolved or connected address leads; a string that is not an address is `special`."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -60,7 +61,7 @@ def reach(address: str) -> Reach:
         return "loopback"
     mapped = parsed.ipv4_mapped
     if mapped is not None:
-        # Systems connect to the IPv4 address inside. Only those of this machine matter; the rest is refused.
+        # The system connects to the IPv4 address inside. Only this machine's own addresses matter; refuse the rest.
         return "loopback" if _reach_v4(mapped) == "loopback" else "special"
     return "public" if _is_global_v6(parsed) else "special"
 
@@ -86,12 +87,12 @@ def canonical_host(host: str) -> str:
 
 
 def is_loopback_host(host: str) -> bool:
-    """Tell whether only the machine itself can reach a listener at this host. An unspecified one listens everywhere."""
+    """Return whether only this machine can reach a listener at the host; an unspecified host listens everywhere."""
     return names_this_machine(host) and canonical_host(host) not in map(str, _UNSPECIFIED)
 
 
 def is_metadata_service(address: str) -> bool:
-    """Tell whether a cloud may answer here with the credentials of its guest, however the address is spelled."""
+    """Return whether a cloud may serve its guest's credentials at the address, in any spelling."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -120,7 +121,7 @@ def _is_global_v6(address: IPv6Address) -> bool:
 
 
 def customer(address: str) -> str:
-    """Return what stands for one sender: an IPv4 address, or the network that one customer has in IPv6."""
+    """Return the key for one sender: an IPv4 address, or the IPv6 network that one customer has."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -131,7 +132,7 @@ def customer(address: str) -> str:
 
 
 def neighbourhood(address: str) -> str:
-    """Return the network that one operator mostly has as a whole: 256 addresses in IPv4, a /48 in IPv6."""
+    """Return the network that one operator usually holds whole: 256 addresses in IPv4, a /48 in IPv6."""
     try:
         parsed = ip_address(customer(address))
     except ValueError:

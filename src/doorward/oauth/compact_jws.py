@@ -1,7 +1,7 @@
-"""A signed JWT in its compact form: one reading of it, and whether one given key has signed it.
+"""A signed JWT in compact form: one strict parser, and whether a given key signed it.
 
-Strict where leniency was an attack: one text per signature, no doubled keys, no header that brings its own key or that
-must be understood and is not. Which keys are trusted, and what the claims must say, is for the caller.
+Strict where leniency was an attack: one encoding per signature, no duplicate members, no header that brings its own
+key, no unknown `crit` header. The caller decides which keys are trusted and what the claims must say.
 
 Implements RFC 7515 s3.1, s4.1, s5.2 and RFC 8725 s3.1, s3.2, s3.9.
 """
@@ -18,14 +18,14 @@ from doorward.strict_json import InvalidJson, decode
 
 LIMIT_CHARS = 8192
 UNSAFE_HEADERS = frozenset({"crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc"})
-"""They change how the text is read, or bring the key that it should be checked with."""
+"""They change how the token is parsed, or bring the key to check it with."""
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
 class CompactJws:
-    """A signed JWT taken apart; nothing of it is proved yet."""
+    """A parsed JWT; its signature is not verified yet."""
 
     text: str = field(repr=False)
     header: Mapping[str, object]
@@ -33,7 +33,7 @@ class CompactJws:
 
 
 def read_compact(text: str) -> CompactJws | None:
-    """Take a signed JWT apart; None when it is none, or too large. Spec: RFC 7515 s5.2."""
+    """Parse a signed JWT; return None if it is not one, or is too large. Spec: RFC 7515 s5.2."""
     found = _COMPACT(text) if len(text) <= LIMIT_CHARS else None
     if found is None or not base64url.decode(found[3]):
         return None
@@ -44,14 +44,14 @@ def read_compact(text: str) -> CompactJws | None:
 
 
 def is_signed(jws: CompactJws, key: Key, algorithm: str) -> bool:
-    """Tell whether the key has signed it with the algorithm, which the caller has found acceptable for the key."""
+    """Return whether the key signed it with the algorithm; the caller has checked that the algorithm fits the key."""
     # Imported late: most installations never see an assertion or a proof.
     from joserfc.errors import JoseError
     from joserfc.jwk import import_key
     from joserfc.jws import JWSRegistry
 
     signing_input, _, signature = jws.text.rpartition(".")
-    # RFC 9864 gives EdDSA over this curve a name of its own; both name one algorithm.
+    # RFC 9864 gives EdDSA over this curve its own name; both names mean the same algorithm.
     model = JWSRegistry.algorithms["Ed25519" if algorithm == "EdDSA" else algorithm]
     members: dict[str, str | list[str]] = {
         name: value for name, value in key.items() if name not in {"alg", "use", "kid"}

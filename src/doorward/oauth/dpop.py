@@ -1,7 +1,7 @@
-"""DPoP: a proof that the sender of this very request holds the key its token is bound to.
+"""DPoP: a proof that the sender of this request holds the key that its token is bound to.
 
-The proof is a JWT that carries its own public key. It counts for one method and one URL, for a minute, once; the key
-alone proves nothing, only that it is the key of the token. Each check names its own reason.
+The proof is a JWT that carries its own public key. It counts for one method and one URL, for a minute, once. The key
+proves nothing by itself; it must be the one the token is bound to. Each check has its own reason.
 
 Implements RFC 9449 s4.2, s4.3, s8 and s11.1, RFC 7638 s3 (thumbprint). Does not know which proofs were seen before, nor
 what is bound to the key.
@@ -34,7 +34,7 @@ _NONCE_CONTEXT = b"dpop nonce"
 _SECONDS_BYTES = 8
 _RSA_BITS = range(2048, 4097)
 _RSA_EXPONENT_LIMIT_CHARS = 6
-"""In base64url, 32 bits: a longer exponent only makes a check expensive."""
+"""32 bits in base64url: a longer exponent only makes verification expensive."""
 
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}").fullmatch
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -51,7 +51,7 @@ _KEY_OF_ALGORITHM = {
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A proof whose signature, target, time and token are right; whether it was seen before is not known yet."""
+    """A proof whose signature, target, time and token are right; replay is not checked yet."""
 
     jkt: str
     """Thumbprint of its key."""
@@ -65,7 +65,7 @@ def check_proof(
 ) -> Proof:
     """Check everything that the proof itself can show.
 
-    `urls` are the canonical spellings of the address that was called; with `access_token` the proof must name it.
+    `urls` are the canonical spellings of the requested URL. If `access_token` is given, the proof must name it.
 
     Raises:
         InvalidDpopProof: with the reason of the first check that fails.
@@ -95,10 +95,10 @@ def check_proof(
 
 
 def require_proof(client: Client, jkt: str | None, *, policy: Policy) -> None:
-    """Accept a token request without a proof only where bearer tokens are issued to this client.
+    """Check that a token request without a proof comes from a client that gets bearer tokens here.
 
     Raises:
-        InvalidDpopProof: there is no proof, and there has to be one.
+        InvalidDpopProof: a proof is required and missing.
 
     Spec: RFC 9449 s5.2
     """
@@ -107,7 +107,7 @@ def require_proof(client: Client, jkt: str | None, *, policy: Policy) -> None:
 
 
 def target(url: object) -> str | None:
-    """Return the one spelling of an address that a proof is compared in; its query and fragment do not count.
+    """Return the canonical spelling of a URL for comparing proofs; its query and fragment do not count.
 
     Spec: RFC 9449 s4.3 (9), RFC 3986 s6.2
     """
@@ -121,20 +121,20 @@ def target(url: object) -> str | None:
 
 
 def seen(proof: Proof, *, policy: Policy) -> SeenProof:
-    """Return the record that keeps the proof from being used again; the first request that inserts it has used it."""
+    """Return the record that prevents a replay; the first request that inserts it consumes the proof."""
     expires_at = proof.issued_at + policy.dpop_proof_seconds + 1
     digest = sha256(f"{proof.jkt}\n{proof.jti}".encode()).hexdigest()
     return SeenProof(proof_digest=digest, expires_at=expires_at, minute=str(expires_at // 60))
 
 
 def make_nonce(sealing: Sealing, *, now: int) -> str:
-    """Return a nonce that any node can check without having kept it. Spec: RFC 9449 s8."""
+    """Return a nonce that any node can verify without storing it. Spec: RFC 9449 s8."""
     sealed = sealing.seal(now.to_bytes(_SECONDS_BYTES, "big"), _NONCE_CONTEXT)
     return base64url.encode(sealed)
 
 
 def nonce_age_seconds(nonce: str, sealing: Sealing, *, now: int) -> int | None:
-    """Return how long ago we made the nonce; None when we did not."""
+    """Return the age of a nonce that we made; None if we did not make it."""
     sealed = base64url.decode(nonce) if len(nonce) <= _NONCE_LIMIT_CHARS else b""
     made_at = sealing.unseal(sealed, _NONCE_CONTEXT) if sealed else None
     return None if made_at is None else now - int.from_bytes(made_at, "big")
@@ -147,12 +147,12 @@ def thumbprint(jwk: dict[str, str]) -> str:
 
 
 def is_thumbprint(value: str) -> bool:
-    """Tell whether the text could be a SHA-256 thumbprint."""
+    """Return whether the string could be a SHA-256 thumbprint."""
     return _THUMBPRINT(value) is not None
 
 
 def _checked_header(header: Mapping[str, object]) -> dict[str, str]:
-    """Return the public key of the proof, reduced to the members that make it."""
+    """Return the public key of the proof, reduced to its required members."""
     if header.get("typ") != "dpop+jwt" or "crit" in header:
         raise InvalidDpopProof("The typ of the DPoP proof must be dpop+jwt.", Reason.MALFORMED_PROOF)
     wanted = _KEY_OF_ALGORITHM.get(str(header.get("alg")))
@@ -184,7 +184,7 @@ def _is_costly(jwk: dict[str, str]) -> bool:
 def _issued_at(value: object, *, now: int, policy: Policy) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidDpopProof("The DPoP proof has no usable iat.", Reason.MALFORMED_PROOF)
-    # Also ahead of time: a proof made in advance could be used long after it was taken from its maker.
+    # Reject the future too: a proof made in advance could be used long after it was stolen.
     if not now - policy.dpop_proof_seconds <= value <= now + policy.dpop_proof_seconds:
         raise InvalidDpopProof(
             "The DPoP proof is too old, or from a clock that is ahead. Check the clock.", Reason.PROOF_TIME

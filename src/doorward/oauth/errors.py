@@ -155,7 +155,7 @@ def plain_description(text: str) -> str:
 
 
 class OAuthError(DoorwardError):
-    """A verdict of the authorization server."""
+    """A refusal by the authorization server."""
 
     error: str = "invalid_request"
     """The registered code, as on the wire."""
@@ -188,7 +188,7 @@ class InvalidGrant(OAuthError):
 
 
 class UnauthorizedClient(OAuthError):
-    """The client did not register for this."""
+    """The client did not register for this grant or response type."""
 
     error = "unauthorized_client"
 
@@ -206,7 +206,7 @@ class InvalidScope(OAuthError):
 
 
 class InvalidTarget(OAuthError):
-    """The resource is not the right door, or no door. Spec: RFC 8707 s2."""
+    """The resource is unknown, or is not the one that was granted. Spec: RFC 8707 s2."""
 
     error = "invalid_target"
 
@@ -248,14 +248,14 @@ class InvalidClientMetadata(OAuthError):
 
 
 class InvalidToken(OAuthError):
-    """The token that registration or its management asks for is missing or wrong. Spec: RFC 7592 s2, RFC 6750 s3.1."""
+    """The token for registration or its management is missing or wrong. Spec: RFC 7592 s2, RFC 6750 s3.1."""
 
     error = "invalid_token"
     status = 401
 
 
 class InsufficientScope(OAuthError):
-    """The token is good, but not for this. Spec: RFC 6750 s3.1."""
+    """The token is valid, but lacks a scope of this operation. Spec: RFC 6750 s3.1."""
 
     error = "insufficient_scope"
     status = 403
@@ -268,7 +268,7 @@ class InvalidRedirectUri(OAuthError):
 
 
 class InteractionRequired(OAuthError):
-    """The client asked for no page, but consent is always asked. Spec: OpenID Connect Core s3.1.2.6."""
+    """The client asked for no page, but consent always needs one. Spec: OpenID Connect Core s3.1.2.6."""
 
     error = "interaction_required"
 
@@ -292,7 +292,7 @@ class InvalidDpopProof(OAuthError):
 
 
 class UseDpopNonce(OAuthError):
-    """The proof must carry a nonce of ours; the answer brings one. Spec: RFC 9449 s8."""
+    """The proof must carry a nonce of ours; the response brings one. Spec: RFC 9449 s8."""
 
     error = "use_dpop_nonce"
 
@@ -308,7 +308,7 @@ class LocalAuthorizationError(OAuthError):
 
 
 class TooManyRequests(OAuthError):
-    """Tried too often; nothing was looked at, so it is no verdict about any credential. Spec: RFC 6585 s4."""
+    """A rate limit was reached; no credential was checked, so this says nothing about one. Spec: RFC 6585 s4."""
 
     error = "too_many_requests"
     status = 429
@@ -330,7 +330,7 @@ class RedirectAuthorizationError(OAuthError):
         self.state = state
         self.issuer = issuer
         self.is_automatic = True
-        """False: only if the person wants to go there. Spec: RFC 9700 s4.11.2"""
+        """False: show the person the address first. Spec: RFC 9700 s4.11.2"""
 
     def location(self) -> str:
         """Build the `Location` that carries this error back to the client."""
@@ -344,7 +344,7 @@ class RedirectAuthorizationError(OAuthError):
 
 
 class BearerError(DoorwardError):
-    """A verdict of the protected resource. Spec: RFC 6750 s3."""
+    """A refusal by the protected resource. Spec: RFC 6750 s3."""
 
     def __init__(
         self,
@@ -358,13 +358,13 @@ class BearerError(DoorwardError):
     ) -> None:
         self.reason = reason
         self.scheme = scheme
-        """How the token was presented. Spec: RFC 9449 s7.1."""
+        """The scheme by which the token was presented. Spec: RFC 9449 s7.1."""
         self.description = plain_description(description)
         self.status = status
         self.error = error
-        """The registered code; None when no token was sent, for then the challenge must not name one."""
+        """The registered code; None if no token was sent, because the challenge must then name no error."""
         self.scopes = scopes
         """Every scope the operation needs; empty when the scopes are not at fault."""
         self.nonce: str | None = None
-        """What the next proof of possession has to carry, if that is to be said. Spec: RFC 9449 s8.2, s9."""
+        """The nonce that the next DPoP proof must carry, if the response has to name one. Spec: RFC 9449 s8.2, s9."""
         super().__init__(self.description or reason)

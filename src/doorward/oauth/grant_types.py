@@ -1,7 +1,7 @@
 """The grants of the token endpoint by their wire names, and which of them are served.
 
-A grant that is not served is not advertised and is answered `unsupported_grant_type`. Besides codes and refresh tokens
-a client has only the grants that an operator gave it. Clients that register themselves have none of them.
+A grant that is not served is not advertised and gets `unsupported_grant_type`. In addition to codes and refresh tokens,
+a client has only the grants that an operator gave it. Clients that register themselves get none of them.
 
 Implements the registry of RFC 7591 s2 for RFC 6749 s4.4, RFC 8693, RFC 7523 and RFC 8628, and the dispatch of RFC 6749
 s3.2 and s4.5.
@@ -29,10 +29,10 @@ OPERATOR_GRANTS = {
     "jwt_bearer": JWT_BEARER,
     "device_code": DEVICE_CODE,
 }
-"""What an operator can give a client, by the word they type."""
+"""The grants that an operator can give a client, by the name they type."""
 
 ID_JAG_PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag"
-"""The one kind of assertion that `JWT_BEARER` takes. Spec: MCP enterprise-managed authorization."""
+"""The only kind of assertion that `JWT_BEARER` accepts. Spec: MCP enterprise-managed authorization."""
 
 
 def published(policy: Policy) -> dict[str, object]:
@@ -46,7 +46,7 @@ def published(policy: Policy) -> dict[str, object]:
 
 
 def served(policy: Policy) -> tuple[str, ...]:
-    """Return the grants that work here, in the order they are published."""
+    """Return the grants that are served, in the order they are published."""
     grants = [AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE]
     if policy.trusted_issuers:
         grants.append(JWT_BEARER)
@@ -56,7 +56,7 @@ def served(policy: Policy) -> tuple[str, ...]:
 
 
 def grant_type(form: Mapping[str, str], *, policy: Policy) -> str:
-    """Return which grant the form asks for.
+    """Return the grant type that the form asks for.
 
     Raises:
         InvalidRequest: it names none.

@@ -1,7 +1,7 @@
-"""The metadata documents and every well-known path they are served at.
+"""The metadata documents, and every well-known path that serves them.
 
-All of it is computed from the policy's issuer and resources, so that what is published is byte-equal everywhere. What
-is not built is not advertised: no OpenID Connect.
+All of it is computed from the policy's issuer and resources, so that every published copy is byte-equal. Only what is
+implemented is advertised: no OpenID Connect.
 
 Implements RFC 8414 s2 and s3, RFC 9728 s2 and s3, RFC 9207 s3, RFC 9126 s5, RFC 9449 s5.1, RFC 9701 s7. Does not
 know HTTP.
@@ -28,7 +28,7 @@ from doorward.paths import (
 )
 
 TOKEN_SIGNING_ALGORITHM = "ES256"
-"""What the keys of the published set sign with."""
+"""The algorithms of the published signing keys."""
 
 
 def protected_resource(
@@ -50,8 +50,8 @@ def protected_resource(
 def authorization_server(policy: Policy) -> dict[str, object]:
     """Describe the authorization server.
 
-    The same document answers at the OpenID Connect paths, since clients look there too; it has no member that only
-    an OpenID provider could fill truthfully.
+    The same document is served at the OpenID Connect paths, because clients look there too. It has no member that only
+    an OpenID provider could fill in truthfully.
 
     Spec: RFC 8414 s2, RFC 9207 s3
     """
@@ -79,7 +79,7 @@ def authorization_server(policy: Policy) -> dict[str, object]:
 
 
 def _about_clients(policy: Policy) -> dict[str, object]:
-    """Return how a client gets an id, and how it proves who it is."""
+    """Return the members about client registration and client authentication."""
     about: dict[str, object] = {}
     if policy.registration != "off":
         about["registration_endpoint"] = policy.issuer + REGISTER_PATH
@@ -98,10 +98,10 @@ def protected_resource_url(resource: str) -> str:
 
 
 def documents(policy: Policy) -> dict[str, dict[str, object]]:
-    """Map every path at which some client looks for metadata to the document it gets there.
+    """Map every path at which a client may look for metadata to its document.
 
-    Root, inserted before the path of a door or of the issuer, and appended to it, each with and without a last slash.
-    The document at the root is that of the default door; if there is none, only the doors' own documents exist.
+    The paths are the root, inserted before the path of a door or the issuer, and appended to it, each with and without
+    a last slash. The root serves the document of the default door; without one, only the doors' own documents exist.
 
     Spec: RFC 8414 s3.1, s5, RFC 9728 s3.1
     """

@@ -1,7 +1,7 @@
-"""Request parameters: one strict reading of a form body or a query string, and the scope grammar.
+"""Request parameters: one strict parser for form bodies and query strings, and the scope grammar.
 
-Two parsers that disagree are an attack, so a repeated name is never resolved by position, a broken escape is never
-passed through, and bytes that are not UTF-8 are refused. Empty values count as absent.
+Two parsers that disagree are an attack. So a repeated name is never resolved by position, and a broken escape or bytes
+that are not UTF-8 are refused. Empty values count as absent.
 
 Implements RFC 6749 s3.1, s3.2, s3.3 and appendices A and B. Does not know which parameters an endpoint wants.
 """
@@ -22,10 +22,10 @@ _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+").fullmatch
 
 
 class Parameters(dict[str, str]):
-    """The parameters of a query, without those that were sent more than once; these are named in `repeated`.
+    """The parameters of a query that were sent once; the names of repeated ones are in `repeated`.
 
-    The authorization endpoint must know whether a repeated parameter concerns the redirect target (then the error
-    is shown locally) or another one (then the client gets it), so the parser cannot decide alone.
+    A repeated parameter that concerns the redirect target is a local error. Any other is an error that the client gets.
+    Only the authorization endpoint can know which, so the parser does not decide.
     """
 
     def __init__(self, values: dict[str, str], repeated: frozenset[str]) -> None:
@@ -34,7 +34,7 @@ class Parameters(dict[str, str]):
 
 
 def parse_form(body: bytes) -> dict[str, str]:
-    """Read an `application/x-www-form-urlencoded` body.
+    """Parse an `application/x-www-form-urlencoded` body.
 
     Raises:
         InvalidRequest: too large, not UTF-8, a broken escape, a control character, or a repeated parameter.
@@ -48,7 +48,7 @@ def parse_form(body: bytes) -> dict[str, str]:
 
 
 def parse_query(query_string: bytes) -> Parameters:
-    """Read a query string; repeated parameters are left out and named in `repeated`.
+    """Parse a query string; repeated parameters are left out and named in `repeated`.
 
     Raises:
         InvalidRequest: too large, not UTF-8, a broken escape or a control character.
@@ -60,7 +60,7 @@ def parse_query(query_string: bytes) -> Parameters:
 
 
 def parse_scope(scope: str | None) -> tuple[str, ...]:
-    """Split the wire string into scopes, each once, in the order given; absent or blank gives none.
+    """Split the wire string into unique scopes, in the order given; an absent or blank string gives none.
 
     Raises:
         InvalidScope: a character outside the grammar, or too many scopes.
@@ -76,7 +76,7 @@ def parse_scope(scope: str | None) -> tuple[str, ...]:
 
 
 def form_decode(data: bytes) -> str:
-    """Undo form encoding of one name or value.
+    """Decode one form-encoded name or value.
 
     Raises:
         InvalidRequest: not UTF-8, a broken escape or a control character.

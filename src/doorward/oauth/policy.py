@@ -1,6 +1,6 @@
-"""What the authorization server serves and within which limits: integers, in seconds, characters or items.
+"""What the authorization server serves, and its limits: integers, in seconds, characters or items.
 
-Knows nothing of where the values come from.
+Does not know where the values come from.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One door, as the authorization server knows it."""
+    """One door, as the authorization server sees it."""
 
     uri: str
     """Canonical, without a last slash; the audience of every access token for this door."""
     name: str
     """The door's name in the settings."""
     scopes: tuple[str, ...]
-    """Every call needs these. In the order they are published."""
+    """The scopes that every call needs, in the order they are published."""
     operation_scopes: tuple[str, ...] = ()
     """Scopes that only some tools or methods need; a client requests them after a challenge that names them."""
     title: str = ""
-    """What a person reads instead of the name; empty: the name."""
+    """The name that people read; empty: `name`."""
     takes_access_tokens: bool = True
     """False: the door accepts header tokens only, so nothing can be granted for it."""
 
@@ -44,14 +44,14 @@ def by_uri(*resources: Resource) -> dict[str, Resource]:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What every decision is measured against."""
+    """The configuration that every decision uses."""
 
     issuer: str
     """Canonical, without a last slash; byte-equal wherever it is published."""
     resources: Mapping[str, Resource]
     """Every door with tokens, by its URI, in the order of the settings."""
     default_door: str = ""
-    """The name of the door that a client means if it names no resource. Empty: the only door, if there is only one."""
+    """The name of the door for a client that names no resource. Empty: the only door, if there is only one."""
 
     authorization_request_seconds: int = 600
     """How long sign-in and consent may take."""
@@ -68,26 +68,26 @@ class Policy:
     grant_absolute_seconds: int = 180 * _DAY
     """After this long the user is asked again, however often the tokens were refreshed."""
     unused_client_seconds: int = 7 * _DAY
-    """A self-registered client that nobody granted anything expires after this long."""
+    """A self-registered client that no user granted anything expires after this long."""
 
     device_grant: bool = False
-    """Whether devices without a browser may be allowed by a code that a person types elsewhere."""
+    """Whether devices without a browser can be authorized by a code that a person types elsewhere."""
     device_code_seconds: int = 600
     device_interval_seconds: int = 5
     """How long a device waits between two polls."""
     trusted_issuers: tuple[TrustedIssuer, ...] = ()
-    """The identity providers whose assertions are taken."""
+    """The identity providers whose assertions are accepted."""
     assertion_lifetime_seconds: int = 300
-    """An assertion that is meant to live longer is refused."""
+    """An assertion with a longer lifetime is refused."""
     clock_skew_seconds: int = 60
-    """By this much the clock of an issuer of assertions may differ."""
+    """The largest clock difference accepted from an assertion issuer."""
     assertion_grant_seconds: int = _DAY
-    """How long what an assertion gave is listed as one grant; each assertion gives one access token."""
+    """The lifetime of the grant that lists what assertions gave; each assertion gives one access token."""
     actor_chain_limit: int = 8
 
     access_token_format: Literal["opaque", "jwt"] = "opaque"
     pushed_request_seconds: int = 60
-    """How long the reference to a pushed request is good; long enough to open a browser with it."""
+    """How long the reference to a pushed request is valid; long enough to open a browser with it."""
     require_par: bool = False
     """Whether authorization requests must be pushed."""
     require_dpop: bool = False
@@ -96,25 +96,25 @@ class Policy:
     """How far the `iat` of a proof may be from now, either way."""
     dpop_nonce_required: bool = False
     dpop_nonce_seconds: int = 300
-    """How long a nonce is good; one older than half of this is answered with a new one."""
+    """How long a nonce is valid; one older than half of this gets a new one in the response."""
 
     remember_consent: bool = False
-    """Whether a client that an operator registered may be spared a question that was answered before."""
+    """Whether a client that an operator registered may skip a question that the user answered before."""
     end_older_grants: bool = True
     """Whether a hosted client's new grant ends its older ones for the same user."""
 
     registration: Literal["open", "token", "off"] = "open"
-    """Who may register a client: everybody, holders of an initial access token, nobody."""
+    """Who may register a client: everyone, holders of an initial access token, or no one."""
     registration_tokens: frozenset[str] = frozenset()
     """Digests of the initial access tokens. Spec: RFC 7591 s3."""
     unused_clients_limit: int = 50_000
-    """So many self-registered clients may wait for their first user; a further one takes the place of an old one."""
+    """How many self-registered clients may wait for their first user; one more evicts an older one."""
     same_client_seconds: int = 3600
-    """For this long the same registration of a public client that nobody has used gets the same client."""
+    """For this long, an identical registration of a public client without a user returns the same client."""
     registration_redirect_hosts: tuple[str, ...] = ("*",)
     """Hosts to which clients that describe themselves may redirect; `!loopback` and `!app` refuse those as well."""
     metadata_document_hosts: tuple[str, ...] = ("*",)
-    """Hosts whose metadata documents are accepted (`host`, `*.host`, `*`), with `!` in front not; empty: none."""
+    """Hosts whose metadata documents are accepted: `host`, `*.host`, `*`; `!` in front excludes; empty: none."""
     metadata_document_limit_bytes: int = 5 * 1024
 
     other_hosts: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ class Policy:
     redirect_uris_limit: int = 20
     redirect_uri_limit_chars: int = 2048
     client_name_chars: int = 100
-    """Longer names are cut, so that a consent page cannot be flooded."""
+    """Longer names are cut, so that a client can't flood a consent page."""
     metadata_limit_chars: int = 2048
     metadata_limit_fields: int = 40
     state_limit_chars: int = 8192
@@ -150,7 +150,7 @@ class Policy:
         return meant in ("", name)
 
     def door_name(self, resource_uri: str) -> str:
-        """Return the name of the door at a URI; empty: there is none any more."""
+        """Return the name of the door at a URI; empty if the door no longer exists."""
         door = self.resources.get(resource_uri)
         return "" if door is None else door.name
 

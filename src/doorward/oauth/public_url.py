@@ -1,7 +1,7 @@
-"""The one canonical spelling of the public URL, from which issuer, resource and every published address are made.
+"""The canonical spelling of the public URL, from which issuer, resource and all published URLs are derived.
 
-A difference of one slash makes clients refuse the metadata, so the spelling is fixed here, once: lower-case scheme
-and host, no default port, no last slash. Plain `http` only on the user's own machine.
+Clients reject metadata that differs by one slash. So the spelling is fixed here, once: lower-case scheme and host, no
+default port, no last slash. Plain `http` only on the user's own machine.
 
 Implements the URI rules of RFC 8414 s2, RFC 9728 s1.2 and RFC 3986 s6.2.3. Does not know who is asking.
 """
@@ -15,7 +15,7 @@ def canonical_origin(url: str) -> str:
     """Return scheme, host and port in canonical spelling.
 
     Raises:
-        ValueError: with a sentence for the operator.
+        ValueError: the message is a sentence for the operator.
     """
     parsed = _parse(url)
     if parsed.path not in ("", "/"):

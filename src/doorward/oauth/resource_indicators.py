@@ -1,7 +1,7 @@
-"""Resource indicators: which door a client asks for, and which door something was granted for.
+"""Resource indicators: the door that a client asks for, and the door that a grant is for.
 
-Tolerant of spelling on input (case of scheme and host, default port, one last slash), one spelling on output, because
-clients differ from each other by a slash. Nothing else is tolerated: the origin, a parent or a sibling path is foreign.
+Input may differ in case of scheme and host, default port, and one last slash, because clients differ there. Output has
+one spelling. Nothing else is tolerated: the origin, a parent path or a sibling path is another resource.
 
 Implements RFC 8707 s2 and RFC 3986 s6.2. Does not know tokens.
 """
@@ -14,7 +14,7 @@ from doorward.oauth.uris import InvalidUri, parse_http
 
 
 def canonical(uri: str) -> str | None:
-    """Return the canonical spelling, or None when the text cannot name a resource."""
+    """Return the canonical spelling, or None if the string cannot name a resource."""
     try:
         parsed = parse_http(uri)
     except InvalidUri:
@@ -59,10 +59,10 @@ def narrow(requested: str | None, *, policy: Policy) -> Resource:
 
 
 def granted(uri: str, *, requested: str | None, policy: Policy) -> Resource:
-    """Return the door that something was granted for; the client may name it again, and no other.
+    """Return the door that a grant is for; the client may name it again, and no other.
 
     Raises:
-        InvalidTarget: the client names another resource; nothing is spent.
+        InvalidTarget: the client names another resource; nothing is consumed.
         InvalidGrant: the door is gone or has a new address since, so its tokens would be refused.
 
     Spec: RFC 8707 s2.2

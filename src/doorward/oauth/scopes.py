@@ -1,9 +1,9 @@
-"""Scopes: what a client may be granted of what it asked for.
+"""Scopes: how much of what a client asked for it may be granted.
 
-Clients ask for scopes they found elsewhere or always add, so what is unknown is left out instead of refused; the
-answer names what was granted.
+Clients ask for scopes that they found elsewhere or always add. So unknown scopes are left out instead of refused; the
+reply names what was granted.
 
-Implements RFC 6749 s3.3 and s6. Does not know users: who may have which scope is not decided here.
+Implements RFC 6749 s3.3 and s6. Does not know users, or which scopes a user may have.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from doorward.oauth.policy import Resource
 from doorward.records.oauth import Client
 
 NEUTRAL_SCOPES = frozenset({"offline_access", "openid", "profile", "email"})
-"""They ask for a lifetime or an identity, not for a part of the door: refresh tokens are given without being asked."""
+"""They ask for a lifetime or an identity, not for access to the door; refresh tokens are issued without them."""
 
 
 def grantable(requested: tuple[str, ...], *, client: Client, resource: Resource) -> tuple[str, ...]:
-    """Return the scopes to ask the user for, in the order they are published. Asked for none: those of the door.
+    """Return the scopes to ask the user for, in published order. If none are requested, return the door's.
 
-    A self-registered client may ask for more than it registered where an operation needs it: it registers with the
-    small set it has read somewhere, and could otherwise never step up, although a challenge asks for it. What it
-    registered says nothing about a door of which it names no scope: it has read the metadata of another door.
+    A self-registered client may ask for more than it registered if an operation needs it. It registers with the small
+    set that it found in some metadata, and otherwise could never step up to what a challenge names. If it registered no
+    scope of this door, it read another door's metadata, so its registration does not restrict it here.
 
     Raises:
-        InvalidScope: something was asked for, and none of it exists here.
+        InvalidScope: scopes were requested, and none of them exists here.
 
     Spec: RFC 6749 s3.3
     """
@@ -49,10 +49,10 @@ def _open_to(client: Client, resource: Resource) -> tuple[str, ...]:
 
 
 def narrowed(requested: tuple[str, ...], *, granted: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the scopes of an access token made from a grant: those asked for, or all when asked for none.
+    """Return the scopes of an access token made from a grant: the requested ones, or all if none are requested.
 
     Raises:
-        InvalidScope: more was asked for than was granted.
+        InvalidScope: more was requested than was granted.
 
     Spec: RFC 6749 s6
     """
@@ -63,13 +63,13 @@ def narrowed(requested: tuple[str, ...], *, granted: tuple[str, ...]) -> tuple[s
 
 
 def kept(requested: tuple[str, ...], *, granted: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what a code gives of what was consented to: what is named beside it, or all when nothing is.
+    """Return the scopes that a code gives: the requested ones that were consented to, or all if none are requested.
 
-    What was not consented to falls away instead of being refused, as it did at the authorization endpoint: clients
-    send the same scopes to both.
+    A scope without consent is left out instead of refused, as at the authorization endpoint: clients send the same
+    scopes to both.
 
     Raises:
-        InvalidScope: something was named, and none of it was consented to.
+        InvalidScope: scopes were requested, and the user consented to none of them.
 
     Spec: RFC 6749 s3.3
     """

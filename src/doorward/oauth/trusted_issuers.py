@@ -1,6 +1,6 @@
-"""The identity providers whose word about a person counts here: what an operator wrote down about each.
+"""The identity providers whose assertions are trusted: what an operator configured for each.
 
-Knows nothing of how keys are fetched or signatures checked.
+Does not know how keys are fetched or signatures checked.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ class TrustedIssuer:
     issuer: str
     """Compared byte by byte with the `iss` of an assertion."""
     jwks_uri: str | None = None
-    """Where its keys are published; exactly one of this and `keys` is set."""
+    """Where its keys are published; set exactly one of `jwks_uri` and `keys`."""
     keys: tuple[Key, ...] = ()
-    """Its public keys as JWKs, where they are written down instead of fetched."""
+    """Its public keys as JWKs, if they are configured instead of fetched."""
     clients: tuple[str, ...] = ()
-    """The clients it may speak to; empty: every client that has the grant."""
+    """The clients that its assertions may name; empty: every client that has the grant."""
     scopes: tuple[str, ...] = ()
-    """The scopes it may give; empty: all that the door has."""
+    """The scopes that its assertions may give; empty: all that the door has."""
     create_users: bool = True
-    """Whether a person seen for the first time gets an account."""
+    """Whether a person who is seen for the first time gets an account."""

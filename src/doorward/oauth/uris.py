@@ -1,8 +1,8 @@
-"""The one URI parser: strict, so that no browser, proxy or client can read the same text in another way.
+"""The only URI parser: strict, so that no browser, proxy or client can parse the same string differently.
 
 It refuses what parsers are known to disagree about: characters outside RFC 3986, backslashes, blanks, userinfo,
-fragments, dot segments however encoded, escaped slashes, doubly escaped octets, numeric hosts that are not plain
-dotted quads, zone ids, empty labels, odd ports. It keeps the spelling; `origin` gives the canonical one.
+fragments, and encoded dot segments or slashes. It also refuses doubly escaped octets, hosts of numbers that are not
+plain dotted quads, zone ids, empty labels and odd ports. It keeps the spelling; `origin` gives the canonical one.
 
 Implements RFC 3986 s3 (a subset). Does not know what a URI is used for.
 """
@@ -33,12 +33,12 @@ _DOT_SEGMENT = re.compile(r"(?:\.|%2[Ee]){1,2}(?:;.*)?").fullmatch
 
 
 class InvalidUri(ValueError):
-    """The text is not a URI that has one reading. The message is a plain sentence."""
+    """The string is not a URI with only one reading. The message is a plain sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Uri:
-    """The parts, as they were spelled."""
+    """The parts, with their original spelling."""
 
     scheme: str
     host: str | None
@@ -61,19 +61,20 @@ class Uri:
 
     @property
     def is_plain_loopback(self) -> bool:
-        """Whether every program reads the host as the machine itself: `localhost`, 127.0.0.0/8, `[::1]`.
+        """Whether every program treats the host as this machine: `localhost`, 127.0.0.0/8, `[::1]`.
 
-        Only there plain http is safe. `0.0.0.0`, mapped addresses and names below `localhost` depend on the reader.
+        Plain http is safe only there. How `0.0.0.0`, mapped addresses and names below `localhost` resolve depends on
+        the program.
         """
         address = _address(self.host or "")
         return address.is_loopback if address else (self.host or "").lower() == "localhost"
 
 
 def parse(uri: str, *, fragment_allowed: bool = False) -> Uri:
-    """Split a URI into its parts; a fragment, where allowed, is checked and dropped.
+    """Split a URI into its parts; a fragment, if allowed, is checked and dropped.
 
     Raises:
-        InvalidUri: with a sentence that says what cannot be accepted.
+        InvalidUri: the message says what cannot be accepted.
     """
     if len(uri) > URI_LIMIT_CHARS:
         raise InvalidUri(f"It is longer than {URI_LIMIT_CHARS} characters.")
@@ -94,10 +95,10 @@ def parse(uri: str, *, fragment_allowed: bool = False) -> Uri:
 
 
 def parse_http(uri: str, *, fragment_allowed: bool = False) -> Uri:
-    """Parse, and accept only `http` and `https` with a host, in any case.
+    """Parse an `http` or `https` URL with a host, in any case.
 
     Raises:
-        InvalidUri: with a sentence that says what cannot be accepted.
+        InvalidUri: the message says what cannot be accepted.
     """
     parsed = parse(uri, fragment_allowed=fragment_allowed)
     if parsed.scheme.lower() not in DEFAULT_PORTS or not parsed.host:
@@ -122,7 +123,7 @@ def _host_and_port(scheme: str, authority: str | None) -> tuple[str | None, int 
 
 def _check_host(host: str) -> None:
     labels = host.split(".")
-    # Whatever ends in a number is an address to a browser: 127.1, 0x7f.1 and 2130706433 are all 127.0.0.1.
+    # Browsers read every host that ends in a number as an address: 127.1, 0x7f.1 and 2130706433 are all 127.0.0.1.
     if host.startswith("[") or _NUMERIC_LABEL(labels[-1]):
         if _address(host) is None:
             raise InvalidUri("Its host is not a plainly written address.")

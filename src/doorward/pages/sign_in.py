@@ -108,7 +108,7 @@ class SignInPage:
             require_own_form(self.authority, request, purpose.value, purpose.cookie_value, presented)
 
     def _was_overtaken(self, request: Request, purpose: _Purpose, form: Mapping[str, str]) -> bool:
-        """Tell whether another tab has signed in since this form was made; then nothing of it is looked at."""
+        """Return whether another tab has signed in since this form was made; then nothing of it is looked at."""
         step = purpose.step
         if step is None or form.get("form_token") == step.form_token:
             return False

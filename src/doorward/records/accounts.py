@@ -1,4 +1,4 @@
-"""What is kept about people and services: accounts, browser sessions, header tokens, and failed sign-ins.
+"""Records of people and services: accounts, browser sessions, header tokens, and failed sign-ins.
 
 Secrets appear only as digests (`*_digest`) or as a password hash. Instants are integer seconds, UTC.
 """
@@ -15,7 +15,7 @@ UserKind = Literal["person", "service"]
 
 
 class User(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """A resource owner, or a service account that only header tokens act for."""
+    """A resource owner, or a service account that acts only through header tokens or its client."""
 
     kind: ClassVar[str] = "user"
     key_field: ClassVar[str] = "user_id"
@@ -27,12 +27,12 @@ class User(Record, frozen=True, kw_only=True, omit_defaults=True):
     created_at: int
     disabled_at: int | None = None
     identity_issuer: str | None = None
-    """The identity provider that vouches for this person; with `identity_subject` it names them, nothing else does."""
+    """The identity provider that vouches for this person; issuer and `identity_subject` together identify them."""
     identity_subject: str | None = None
 
 
 class BrowserSession(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """One browser: first anonymous, so a login can be bound to it; a new one is made at sign-in."""
+    """One browser, anonymous at first so that a login can be bound to it. Sign-in creates a new record."""
 
     kind: ClassVar[str] = "browser_session"
     key_field: ClassVar[str] = "cookie_digest"
@@ -43,11 +43,11 @@ class BrowserSession(Record, frozen=True, kw_only=True, omit_defaults=True):
     created_at: int
     signed_in_at: int | None = None
     earlier_digests: tuple[str, ...] = ()
-    """The cookies that it had before it signed in, so that what was begun in its other tabs goes on."""
+    """Its cookies from before the sign-in, so that flows in its other tabs continue."""
 
 
 class HeaderToken(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """A token an operator made for one user or service account, sent in a header as it is."""
+    """A token that an operator created for a user or service account, sent as is in a header."""
 
     kind: ClassVar[str] = "header_token"
     key_field: ClassVar[str] = "token_digest"
@@ -56,35 +56,35 @@ class HeaderToken(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     token_digest: str
     token_id: str
-    """Public name of the token, for lists and revocation; not a secret."""
+    """Public id of the token, for lists and revocation; not a secret."""
     name: str
     user_id: str
     scopes: tuple[str, ...]
     created_at: int
     last_used_at: int | None = None
     capabilities: tuple[str, ...] = ()
-    """What it may do in the administration API (`admin:clients`, ...); one that has any is not taken at the door."""
+    """Its rights in the administration API (`admin:clients`, ...); doors refuse a token that has any."""
     door: str = ""
-    """The door where it is good, by name: a command does not know the port, which is part of the URL. Empty, as in
-    tokens of releases with one door: the default door; every door if there are several and none is the default."""
+    """The name of its door, not a URL: a command does not know the port. Empty, as in tokens of releases with one door:
+    the default door, or every door if there are several and none is the default."""
 
 
 class FailedSignIns(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """Wrong passwords of one account, in all or from one address. Spec: NIST SP 800-63B s5.2.2."""
+    """Wrong passwords of one account, in total or from one address. Spec: NIST SP 800-63B s5.2.2."""
 
     kind: ClassVar[str] = "failed_sign_ins"
     key_field: ClassVar[str] = "subject_digest"
 
     subject_digest: str
-    """Digest of the account's name, or of that and an address."""
+    """Digest of the account's name, or of the name and an address."""
     failures: int = 0
     blocked_until: int = 0
-    """Before this instant a password is not even looked at."""
+    """No password is checked before this instant."""
     succeeded_at: int | None = None
-    """When the account was last signed in to from this address: strangers elsewhere cannot slow it down here."""
+    """The last sign-in to the account from this address: attackers at other addresses cannot slow it down."""
     open_tries: dict[str, int] = msgspec.field(default_factory=dict)
-    """When each try began whose outcome is not noted yet; never more than could be wrong at once."""
+    """When each attempt without a noted outcome began; never more than may be wrong at once."""
     turn_at: int = 0
-    """From then on this address may try once although others are slowed down; of a name: the last turn given."""
+    """From this instant the address may try once while others are slowed down; on a name: the last turn given."""
     network_turn_at: int = 0
     """The last turn given to the first address of a network."""

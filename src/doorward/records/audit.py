@@ -1,4 +1,4 @@
-"""The records of the audit log: numbered entries, and the head that says which one is the last."""
+"""The records of the audit log: numbered entries, and the head that names the last one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from doorward.records.record import Record
 
 
 class AuditEntry(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that happened. Never changed; each entry's hash covers the one before.
+    """One event. Entries never change; each entry's hash covers the one before.
 
-    Its fields are what the hash is made of, and an older program must come to the same one: nothing is ever added
-    here, further facts go into `detail`.
+    The hash covers these fields, and an older program must compute the same hash. So never add a field here; further
+    facts go into `detail`.
     """
 
     kind: ClassVar[str] = "audit_entry"
@@ -21,16 +21,16 @@ class AuditEntry(Record, frozen=True, kw_only=True, omit_defaults=True):
     indexes: ClassVar[tuple[str, ...]] = ("page",)
 
     entry_id: str
-    """Its number as text of a fixed length, so that the order of keys is that of the entries."""
+    """Its number as a fixed-length string, so that keys sort in the order of the entries."""
     page: str
-    """Entries that are read together."""
+    """The page of entries that are read together."""
     at: int
     event: str
     outcome: str = "ok"
     reason: str = ""
-    """A reason code, where something was refused or ended."""
+    """A reason code, if something was refused or ended."""
     actor: str = ""
-    """Who did it: `user:NAME`, `client:ID`, `token:ID` (of an administrator) or `cli:NAME`."""
+    """The actor: `user:NAME`, `client:ID`, `token:ID` (of an administrator) or `cli:NAME`."""
     client_id: str = ""
     grant_id: str = ""
     address: str = ""
@@ -40,7 +40,7 @@ class AuditEntry(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AuditHead(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """The last entry of the audit log. Each writer replaces it when it appends, so of several writers one is first."""
+    """The last entry of the audit log. Each append replaces it, so of concurrent writers one goes first."""
 
     kind: ClassVar[str] = "audit_head"
     key_field: ClassVar[str] = "chain"

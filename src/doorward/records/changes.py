@@ -1,7 +1,7 @@
-"""What a decision asks storage to do, as values. All changes of one decision happen in one transaction or not at all.
+"""The changes that a decision asks storage to make, as values. All changes of a decision are one transaction.
 
-A change that names a version is a compare-and-swap: if the stored version differs, storage raises `Conflict`
-and nothing of the decision is written. The endpoint then loads again and decides again.
+A change that names a version is a compare-and-swap: if the stored version differs, storage raises `Conflict` and writes
+nothing of the decision. The endpoint then loads and decides again.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class Stored(Generic[R_co]):
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Add a record; conflicts when its key is taken."""
+    """Add a record; conflicts if its key is taken."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Swap the record of this kind and key, if it still has `version`."""
+    """Replace the record of this kind and key, if it still has `version`."""
 
     record: Record
     version: int
@@ -49,7 +49,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class DeleteAll:
-    """Remove every record of a kind whose index has this value; none is no conflict."""
+    """Remove every record of a kind whose index has this value; finding none is no conflict."""
 
     record_type: type[Record]
     index: str
@@ -58,7 +58,7 @@ class DeleteAll:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """Write nothing, but conflict unless the record still has `version`: what the decision relied on."""
+    """Write nothing, but conflict unless the record that the decision relied on still has `version`."""
 
     record_type: type[Record]
     key: str
@@ -70,7 +70,7 @@ Change = Insert | Replace | Delete | DeleteAll | Expect
 
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[Reply_co]):
-    """What to answer, once `changes` are durable."""
+    """A reply, and the `changes` that must be durable before it is sent."""
 
     reply: Reply_co
     changes: tuple[Change, ...] = ()

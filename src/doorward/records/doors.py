@@ -1,4 +1,4 @@
-"""What a door found when it last looked at itself from outside."""
+"""The results of a door's self-examination from outside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from doorward.records.record import Record
 
 
 class DoorExamination(Record, frozen=True, kw_only=True):
-    """The newest examination of a door by the server that opened it."""
+    """The latest examination of a door by the server that serves it."""
 
     kind: ClassVar[str] = "door_examination"
     key_field: ClassVar[str] = "name"

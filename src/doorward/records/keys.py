@@ -1,4 +1,4 @@
-"""The record of a key of the installation, which is kept only in encrypted form."""
+"""The record of an installation's key, stored only encrypted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MASTER = "master"
 class KeyRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A key, encrypted under the master key. The one that became active last is the current one.
 
-    A key is known to every process before it becomes active, and opens and verifies until it expires.
+    Every process knows a key before it becomes active. The key decrypts and verifies until it expires.
     """
 
     kind: ClassVar[str] = "key"
@@ -21,8 +21,8 @@ class KeyRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     kid: str
     use: Literal["master", "encryption", "signing"]
-    """`master`: there is one such record. It holds no key, but decides which of several first starts makes the keys."""
+    """`master`: there is only one. It holds no key; it decides which of several first starts creates the keys."""
     created_at: int
     active_at: int
-    """From this instant on it seals or signs."""
+    """From this instant on it encrypts or signs."""
     sealed_key: bytes

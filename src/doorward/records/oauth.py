@@ -1,4 +1,4 @@
-"""What the authorization server keeps: clients, requests, grants, codes and tokens, and what was seen once.
+"""Records of the authorization server: clients, requests, grants, codes, tokens, and single-use ids.
 
 Secrets appear only as digests (`*_digest`) or as ciphertext (`sealed_*`). Instants are integer seconds, UTC.
 """
@@ -18,7 +18,7 @@ ClientSource = Literal["dynamic", "registered", "metadata_document"]
 
 
 class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """An OAuth client. A dynamic one expires unless somebody grants it something. Spec: RFC 7591 s2."""
+    """An OAuth client. A dynamic one expires unless a user grants it something. Spec: RFC 7591 s2."""
 
     kind: ClassVar[str] = "client"
     key_field: ClassVar[str] = "client_id"
@@ -37,46 +37,46 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     """The client did not choose the method, so its secret is accepted by Basic and in the body alike."""
     secret_digest: str | None = None
     scope: str | None = None
-    """Scopes the client may ask for, as the wire string; None: all that the door has."""
+    """Scopes that the client may request, as the wire string; None: all that the door has."""
     application_type: Literal["web", "native"] = "web"
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
-    """Display fields echoed as they were registered: `client_uri`, `logo_uri`, `client_name#de`, ..."""
+    """Display fields, returned as registered: `client_uri`, `logo_uri`, `client_name#de`, ..."""
     service_user_id: str | None = None
     """The service account this client acts as with `client_credentials`; set by an operator only."""
     may_exchange: bool = False
     """It may exchange tokens that were issued to other clients; set by an operator only. Spec: RFC 8693 s5."""
     may_introspect: bool = False
-    """A resource server: it may ask about tokens of every client. Spec: RFC 7662 s2.1."""
+    """A resource server: it may introspect tokens of every client. Spec: RFC 7662 s2.1."""
     dpop_bound_access_tokens: bool = False
-    """The client wants no bearer tokens. Spec: RFC 9449 s5.2."""
+    """The client accepts only DPoP-bound tokens. Spec: RFC 9449 s5.2."""
     used_at: int | None = None
-    """When somebody first granted it something; until then a dynamic client may make room for another."""
+    """When a user first granted it something; until then another dynamic client may evict it."""
     used_redirect_uris: tuple[str, ...] = ()
-    """Its web addresses to which a person has let an answer go, while it is described as it is now."""
+    """Its web addresses that received a response a user approved, under its current description."""
     jwks: str | None = None
-    """Its public keys as the text of a JWK set, for `private_key_jwt`."""
+    """Its public keys as a JWK set (JSON string), for `private_key_jwt`."""
     jwks_uri: str | None = None
-    """Where its public keys are published; only of a client that an operator or a metadata document describes."""
+    """Where its public keys are published; only set by an operator or a metadata document."""
     management_digest: str | None = None
-    """Digest of its registration access token; None: nobody may manage it over HTTP. Spec: RFC 7592 s3."""
+    """Digest of its registration access token; None: it can't be managed over HTTP. Spec: RFC 7592 s3."""
     fresh_until: int | None = None
-    """Until then its metadata document need not be asked for again."""
+    """Until then its metadata document need not be fetched again."""
     earlier_secret_digest: str | None = None
-    """Digest of the secret that `secret_digest` has replaced; good until `earlier_secret_until`, and not without it."""
+    """Digest of the secret that `secret_digest` replaced; valid until `earlier_secret_until`, never without it."""
     earlier_secret_until: int | None = None
     is_declared: bool = False
-    """A program writes it anew at each start, so no operator may change it meanwhile."""
+    """A program writes it again at each start, so operators cannot change it."""
 
 
 class AuthorizationRequest(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """A validated request waiting for sign-in and consent. It alone says what the next step is."""
+    """A validated request that waits for sign-in and consent. It alone determines the next step."""
 
     kind: ClassVar[str] = "authorization_request"
     key_field: ClassVar[str] = "request_id"
 
     request_id: str
     browser_digest: str
-    """Digest of the browser's cookie: nobody else's browser can continue it (CVE-2026-27124)."""
+    """Digest of the browser's cookie: only that browser can continue the request (CVE-2026-27124)."""
     client_id: str
     redirect_uri: str
     redirect_uri_given: bool = True
@@ -86,17 +86,17 @@ class AuthorizationRequest(Record, frozen=True, kw_only=True, omit_defaults=True
     resource: str
     created_at: int
     dpop_jkt: str | None = None
-    """Thumbprint of the key that alone may redeem the code. Spec: RFC 9449 s10."""
+    """Thumbprint of the only key that may redeem the code. Spec: RFC 9449 s10."""
     user_id: str | None = None
-    """Set once that user has signed in for this request."""
+    """Set once the user has signed in for this request."""
     finished_at: int | None = None
-    """Set when it was approved or denied: an answer is given once."""
+    """Set when it was approved or denied, which happens once."""
     is_own_navigation: bool = False
-    """It was opened by the person (typed, or by a program of theirs) and not by another site's page."""
+    """The person opened it (typed, or from a local program), not another site's page."""
     client_terms: str = ""
-    """Digest of the client's redirect URIs and authentication method as the user was asked; empty: not recorded."""
+    """Digest of the client's redirect URIs and authentication method when the user was asked; empty: not recorded."""
     flow_digest: str = ""
-    """Digest of a cookie that is for this request alone: no other tab and no lost answer takes it away."""
+    """Digest of a cookie for this request alone, so that other tabs or lost responses can't remove it."""
 
 
 class Grant(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -117,7 +117,7 @@ class Grant(Record, frozen=True, kw_only=True, omit_defaults=True):
     revoked_at: int | None = None
     revoked_reason: str | None = None
     grant_type: str = "authorization_code"
-    """Which grant of the token endpoint it came from."""
+    """The grant type at the token endpoint that created it."""
 
 
 class AuthorizationCode(ReplyRecord, frozen=True, kw_only=True, omit_defaults=True):
@@ -138,14 +138,14 @@ class AuthorizationCode(ReplyRecord, frozen=True, kw_only=True, omit_defaults=Tr
     resource: str
     created_at: int
     dpop_jkt: str | None = None
-    """Thumbprint of the key that alone may redeem it, or that has redeemed it. Spec: RFC 9449 s10."""
+    """Thumbprint of the only key that may redeem it, or of the key that redeemed it. Spec: RFC 9449 s10."""
     redeemed_at: int | None = None
     client_terms: str = ""
-    """Digest of the client's redirect URIs and authentication method as the user was asked; empty: not recorded."""
+    """Digest of the client's redirect URIs and authentication method when the user was asked; empty: not recorded."""
 
 
 class RefreshToken(ReplyRecord, frozen=True, kw_only=True, omit_defaults=True):
-    """A refresh token, rotated at each use; the spent one stays so that reuse is seen. Spec: RFC 9700 s4.14."""
+    """A refresh token, rotated at each use; the spent one is kept to detect reuse. Spec: RFC 9700 s4.14."""
 
     kind: ClassVar[str] = "refresh_token"
     key_field: ClassVar[str] = "refresh_digest"
@@ -159,7 +159,7 @@ class RefreshToken(ReplyRecord, frozen=True, kw_only=True, omit_defaults=True):
     resource: str
     created_at: int
     dpop_jkt: str | None = None
-    """Thumbprint of the key that alone may use it; only public clients have such tokens. Spec: RFC 9449 s5."""
+    """Thumbprint of the only key that may use it; only public clients have such tokens. Spec: RFC 9449 s5."""
     predecessor_digest: str | None = None
     rotated_at: int | None = None
 
@@ -179,13 +179,13 @@ class AccessToken(Record, frozen=True, kw_only=True, omit_defaults=True):
     resource: str
     created_at: int
     act: tuple[str, ...] = ()
-    """Who acts for the user, the latest first; empty: the client for itself. Spec: RFC 8693 s4.1."""
+    """The actors for the user, the latest first; empty: the client acts for itself. Spec: RFC 8693 s4.1."""
     dpop_jkt: str | None = None
     """Thumbprint of the key whose proof must come with it; None: a bearer token. Spec: RFC 9449 s6."""
 
 
 class PushedRequest(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """Authorization parameters that a client has handed over directly; used up by one visit. Spec: RFC 9126 s2.2."""
+    """Authorization parameters that a client sent directly; one visit consumes them. Spec: RFC 9126 s2.2."""
 
     kind: ClassVar[str] = "pushed_request"
     key_field: ClassVar[str] = "reference_digest"
@@ -197,7 +197,7 @@ class PushedRequest(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SeenProof(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """A DPoP proof that was used; no node takes it again while it could still be valid. Spec: RFC 9449 s11.1."""
+    """A used DPoP proof; all nodes refuse it while it could still be valid. Spec: RFC 9449 s11.1."""
 
     kind: ClassVar[str] = "seen_proof"
     key_field: ClassVar[str] = "proof_digest"
@@ -205,22 +205,22 @@ class SeenProof(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     proof_digest: str
     minute: str
-    """The minute in which it expires, so that a whole minute can be removed at once."""
+    """The minute in which it expires, so that a whole minute can be deleted at once."""
 
 
 class SeenAssertion(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """The id of an assertion that was accepted once, kept until it could no longer be accepted. Spec: RFC 7523 s3."""
+    """The id of a used assertion, kept until the assertion would have expired. Spec: RFC 7523 s3."""
 
     kind: ClassVar[str] = "seen_assertion"
     key_field: ClassVar[str] = "assertion_digest"
 
     assertion_digest: str
-    """Digest of what the id is unique within (its purpose and issuer) and of the id."""
+    """Digest of the id and of the scope in which it is unique: its purpose and issuer."""
     created_at: int
 
 
 class DeviceAuthorization(ReplyRecord, frozen=True, kw_only=True, omit_defaults=True):
-    """A device that waits for a user to allow it elsewhere; redeemed at most once. Spec: RFC 8628 s3.2."""
+    """A device that waits until a user allows it elsewhere; redeemed at most once. Spec: RFC 8628 s3.2."""
 
     kind: ClassVar[str] = "device_authorization"
     key_field: ClassVar[str] = "user_code_digest"
@@ -233,18 +233,18 @@ class DeviceAuthorization(ReplyRecord, frozen=True, kw_only=True, omit_defaults=
     resource: str
     created_at: int
     interval_seconds: int
-    """The device must wait this long between two polls; grows when it does not."""
+    """The device must wait this long between two polls; grows if it polls faster."""
     polled_at: int | None = None
     finished_at: int | None = None
-    """Set when a user approved or denied: an answer is given once."""
+    """Set when a user approved or denied it, which happens once."""
     user_id: str = ""
-    """Who approved it; empty until then, and for ever when it was denied."""
+    """The user who approved it; empty until then, and forever if it was denied."""
     grant_id: str = ""
     redeemed_at: int | None = None
 
 
 class RegisteredContent(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """What a public client registered, and as which client, so that the same words again give the same client."""
+    """What a public client registered, and its id, so that an identical registration returns the same client."""
 
     kind: ClassVar[str] = "registered_content"
     key_field: ClassVar[str] = "content_digest"
@@ -254,7 +254,7 @@ class RegisteredContent(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RegistrationSlot(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """One of a limited number of places for dynamic clients that nobody has used yet."""
+    """One of a limited number of places for dynamic clients that no user has granted anything."""
 
     kind: ClassVar[str] = "registration_slot"
     key_field: ClassVar[str] = "slot"
@@ -265,7 +265,7 @@ class RegistrationSlot(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Consent(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """What a user has allowed a client at one redirect URI, and under which description it was allowed."""
+    """What a user allowed a client at one redirect URI, and the client's description at that time."""
 
     kind: ClassVar[str] = "consent"
     key_field: ClassVar[str] = "consent_id"
@@ -273,14 +273,14 @@ class Consent(Record, frozen=True, kw_only=True, omit_defaults=True):
     order_field: ClassVar[str | None] = "created_at"
 
     consent_id: str
-    """Digest of user, client, redirect URI (of a loopback one without its port) and resource."""
+    """Digest of user, client, redirect URI (a loopback one without its port) and resource."""
     user_id: str
     client_id: str
     redirect_uri: str
     resource: str
     scopes: tuple[str, ...]
     description_digest: str
-    """Digest of what the consent page said about the client; another one needs a new consent."""
+    """Digest of what the consent page said about the client; a change needs a new consent."""
     grant_ids: tuple[str, ...] = ()
     """The grants made under it, the newest last."""
     created_at: int

@@ -48,7 +48,7 @@ def sqlite_path(url: str | None, data_dir: Path) -> Path | None:
 
 
 def in_memory(url: str | None) -> bool:
-    """Tell whether the records live in one process, where nobody else can see them."""
+    """Return whether the records live in one process, where nobody else can see them."""
     return url == MEMORY
 
 

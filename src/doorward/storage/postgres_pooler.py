@@ -18,7 +18,7 @@ _ROUNDS = 3
 
 
 async def is_pooled(connection: Connection, connect: Callable[[], Awaitable[Connection]]) -> bool:
-    """Tell whether two connections at once have each a server process of their own over several transactions.
+    """Return whether two connections at once have each a server process of their own over several transactions.
 
     Raises:
         OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the second one cannot be had.

@@ -68,5 +68,5 @@ def dump_command(url: str, file: str) -> tuple[str, ...]:
 
 
 def has_password(url: str) -> bool:
-    """Tell whether the command will need a password that is not in it."""
+    """Return whether the command will need a password that is not in it."""
     return urlsplit(url).password is not None

@@ -27,11 +27,11 @@ _PRAGMAS = (
 _REASONS: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_NOTADB: (
         "it is not a SQLite database",
-        "Check the path. To start anew, move the file away.",
+        "Check the path. To start over, move the file away.",
     ),
     sqlite3.SQLITE_CORRUPT: (
         "it is damaged",
-        "Restore a backup. To start anew, move the file away.",
+        "Restore a backup. To start over, move the file away.",
     ),
     sqlite3.SQLITE_BUSY: (
         "another program keeps it locked",

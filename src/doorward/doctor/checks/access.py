@@ -225,7 +225,7 @@ def _clocks(picture: Picture, jwt: Jwt | None, *, refused: bool) -> list[Finding
 
 
 def _has_expired(picture: Picture, jwt: Jwt) -> bool:
-    """Tell whether somebody handed in a token of yesterday: what comes of it is no fault of the server."""
+    """Return whether somebody handed in a token of yesterday: what comes of it is no fault of the server."""
     expires, there = _time(jwt, "exp"), _date(picture.first_call)
     return not picture.signed_in and expires is not None and there is not None and expires <= there
 

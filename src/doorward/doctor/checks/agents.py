@@ -100,5 +100,5 @@ def _words(answer: Response) -> str:
 
 
 def is_wall(response: Response) -> bool:
-    """Tell whether a refusal looks like that of something in front, and not of an authorization server."""
+    """Return whether a refusal looks like that of something in front, and not of an authorization server."""
     return response.status in {403, 406, 429, 503} and not isinstance(response.json, dict)

@@ -51,7 +51,7 @@ def network(picture: Picture) -> Steps:
 
 
 def _is_silent(answer: Response) -> bool:
-    """Tell whether an answer began, and ran out of time before it said anything."""
+    """Return whether an answer began, and ran out of time before it said anything."""
     return answer.status == 200 and answer.fault == "timeout" and answer.json is None  # noqa: PLR2004
 
 

@@ -162,7 +162,7 @@ def _meta_policies(text: str) -> list[str]:
 
 
 def permits(allowed: list[str], uri: str, here: str) -> bool:
-    """Tell whether a source list lets a form lead to a URI."""
+    """Return whether a source list lets a form lead to a URI."""
     return any(_matches(source.lower(), uri, here) for source in allowed)
 
 

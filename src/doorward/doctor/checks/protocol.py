@@ -69,7 +69,7 @@ def _has_result(response: Response) -> bool:
 
 
 def _stripped(picture: Picture, probe: Response) -> list[Finding]:
-    """Tell whether a correct probe of the newer era arrives without the headers it was sent with."""
+    """Return whether a correct probe of the newer era arrives without the headers it was sent with."""
     if error_code(probe) != HEADER_MISMATCH:
         return []
     summary = (

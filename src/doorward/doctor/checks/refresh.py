@@ -131,7 +131,7 @@ def _gone(picture: Picture, request: Request, answers: list[Response], again: Re
 
 
 def _says_nothing(response: Response) -> bool:
-    """Tell whether an answer is none, or asks for patience: a client tries that again."""
+    """Return whether an answer is none, or asks for patience: a client tries that again."""
     return response.status in {0, 429, 503}
 
 

@@ -18,7 +18,7 @@ _SILENT_STATUSES = frozenset({0, 401, 403, 404, 405, 429})
 
 
 def is_client(response: Response) -> bool:
-    """Tell whether an answer brings a client."""
+    """Return whether an answer brings a client."""
     reply = response.json
     return response.status in {200, 201} and isinstance(reply, dict) and isinstance(reply.get("client_id"), str)
 

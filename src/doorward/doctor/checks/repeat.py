@@ -38,7 +38,7 @@ Answers = Generator[Ask, Response, list[Response]]
 
 
 def _can(picture: Picture, *names: str) -> bool:
-    """Tell whether there is a client to ask with; if not, note why the rules are not looked at."""
+    """Return whether there is a client to ask with; if not, note why the rules are not looked at."""
     server = picture.server or {}
     ends = ("authorization_endpoint", "token_endpoint")
     if not picture.repeat:
@@ -146,7 +146,7 @@ def settling(picture: Picture) -> Steps:
 
 
 def _unknown(response: Response) -> bool:
-    """Tell whether an answer says that there is no such client, as a page or as an OAuth error."""
+    """Return whether an answer says that there is no such client, as a page or as an OAuth error."""
     if response.media_type == "application/json":
         return error_of(response) == "invalid_client"
     return 400 <= response.status < 500 and response.status != 429  # noqa: PLR2004

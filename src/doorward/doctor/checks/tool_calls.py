@@ -112,7 +112,7 @@ def _judged(tool: Tool, request: Request, response: Response) -> list[Finding]:
 
 
 def _alive(tool: Tool, request: Request, response: Response) -> list[Finding]:
-    """Tell whether a long call said in between that it goes on."""
+    """Return whether a long call said in between that it goes on."""
     if response.elapsed_seconds < _LONG_SECONDS and not (response.fault == "timeout" and request.limit_seconds):
         return []
     if b"notifications/progress" in response.body:

@@ -99,7 +99,7 @@ def _moved(picture: Picture, target: str) -> Generator[Ask, Response, bool]:
 
 
 def speaks(response: Response) -> bool:
-    """Tell whether an answer to initialize may come from an MCP server."""
+    """Return whether an answer to initialize may come from an MCP server."""
     body = response.json
     return response.status == 401 or (isinstance(body, dict) and "jsonrpc" in body)  # noqa: PLR2004
 

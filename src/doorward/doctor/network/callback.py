@@ -122,7 +122,7 @@ async def listening(
 
 
 def can_be_opened(url: str) -> bool:
-    """Tell whether a URL that a server named may be handed to a browser, and be printed."""
+    """Return whether a URL that a server named may be handed to a browser, and be printed."""
     return url.isascii() and url.isprintable() and " " not in url and url.startswith(("https://", "http://"))
 
 

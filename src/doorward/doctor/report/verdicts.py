@@ -40,7 +40,7 @@ class Outcome:
 
 
 def is_certain(finding: Finding) -> bool:
-    """Tell whether something is wrong, in contrast to what may become so."""
+    """Return whether something is wrong, in contrast to what may become so."""
     return finding.verdict not in {"risk", "note"}
 
 
@@ -60,7 +60,7 @@ def grade(report: Report, client: str) -> str:
 
 
 def fails(finding: Finding, *, strict: bool) -> bool:
-    """Tell whether a finding makes the exit code 1; with `strict`, risks and minor ones do too."""
+    """Return whether a finding makes the exit code 1; with `strict`, risks and minor ones do too."""
     if finding.verdict == "note":
         return False
     return strict or (finding.severity != "minor" and finding.verdict != "risk")

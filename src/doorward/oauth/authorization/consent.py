@@ -1,8 +1,8 @@
-"""What a user has allowed before: what is new in a request, when nobody needs to be asked, and which grants are over.
+"""Remembered consent: which scopes are new, when to skip the question, and which older grants to end.
 
-A consent is for one user, client, redirect URI and resource. It counts only while the client is still described as it
-was when the user agreed. It spares a question only to a client that an operator registered, whose answer goes to a
-host of its own, in a sign-in that no other site's page has begun (confused deputy; CVE-2026-27124).
+A consent covers one user, client, redirect URI and resource. It counts only while the client's description is the one
+the user agreed to. It skips the question only for a client that an operator registered, with a redirect URI on a host
+of its own, in a sign-in that no other site's page started (confused deputy; CVE-2026-27124).
 
 Implements RFC 6749 s10.2, RFC 8252 s8.6 and the confused deputy rules of MCP security best practices. Does not know
 browsers, pages or stores.
@@ -25,11 +25,11 @@ from doorward.records.oauth import AuthorizationCode, AuthorizationRequest, Clie
 
 SUPERSEDED = "superseded"
 GRANTS_LIMIT = 16
-"""Of more grants under one consent the oldest are forgotten here; they live on until they end by themselves."""
+"""How many grants a consent lists. The oldest drop off the list, but live until they expire or are revoked."""
 
 
 def consent_id(*, user_id: str, client_id: str, redirect_uri: str, resource: str) -> str:
-    """Return the key of a consent. A desktop client listens on another port each time, which is no other place."""
+    """Return the key of a consent. Loopback ports are ignored: a desktop client listens on another one each time."""
     return digest(msgspec.json.encode((user_id, client_id, _place(redirect_uri), resource)).decode())
 
 
@@ -55,10 +55,10 @@ def is_remembered(
     now: int,
     policy: Policy,
 ) -> bool:
-    """Tell whether the user need not be asked again.
+    """Return whether the consent page can be skipped.
 
-    `is_own_navigation` is about this step; the request remembers how it began, because a sign-in in between turns a
-    visit from elsewhere into one from our own page.
+    `is_own_navigation` describes this request. The stored request keeps how the flow started, because a sign-in in
+    between makes a visit from another site look like one from our own page.
     """
     return (
         policy.remember_consent
@@ -71,7 +71,7 @@ def is_remembered(
 
 
 def is_on_this_device(redirect_uri: str) -> bool:
-    """Tell whether the answer goes to a program, which nobody can tell from another. Spec: RFC 8252 s8.6."""
+    """Return whether the redirect goes to a local program, whose identity can't be verified. Spec: RFC 8252 s8.6."""
     parsed = parse(redirect_uri)
     return parsed.scheme not in {"http", "https"} or parsed.is_loopback
 
@@ -87,7 +87,7 @@ def with_consent(
     now: int,
     policy: Policy,
 ) -> Decision[str]:
-    """Add to an approval that the user has agreed to these scopes, beside those that still count."""
+    """Add to an approval the record that the user agreed to these scopes, in addition to those that still count."""
     earlier = allowed_before(consent.record if consent else None, client, now=now)
     grants = consent.record.grant_ids if consent else ()
     given = Consent(
@@ -113,10 +113,10 @@ def with_consent(
 
 
 def may_supersede(code: Stored[AuthorizationCode] | None, *, policy: Policy) -> bool:
-    """Tell whether redeeming this code could end older grants.
+    """Return whether redeeming this code can end older grants.
 
-    Several computers of one person share the id of a desktop client: ending each other's grants, they would ask for
-    a sign-in in turn forever. A hosted client is one place, and keeps what it got last.
+    All of a person's computers share the id of a desktop client. If they ended each other's grants, each would ask for
+    a sign-in in turn, forever. A hosted client is one place and keeps its latest tokens.
     """
     return (
         policy.end_older_grants
@@ -129,10 +129,10 @@ def may_supersede(code: Stored[AuthorizationCode] | None, *, policy: Policy) -> 
 def superseding(
     decision: Decision[TokenReply], grant: Grant, older: Iterable[Stored[Grant]], *, now: int, policy: Policy
 ) -> Decision[TokenReply]:
-    """Add to a redemption that the grants which the new one takes the place of have ended.
+    """Add to a redemption the changes that end the grants which the new one replaces.
 
-    They end only now, when the client has the new tokens in hand: an approval that never arrived costs nothing. A
-    grant younger than a sign-in may take belongs to another window of the same client, and stays.
+    They end only now, when the client has its new tokens, so an approval that never arrived costs nothing. A grant
+    younger than a sign-in may take stays: it belongs to another window of the same client.
     """
     if decision.reply.error is not None:
         return decision

@@ -1,8 +1,8 @@
-"""Devices without a browser: they show a code, and a person who is signed in elsewhere types it and decides.
+"""Device authorization: the device shows a code, and a person who is signed in elsewhere types it and decides.
 
 An attacker who gets a person to type a code gets what the person allows. So only clients that an operator registered
-for it may begin, the page names client and scopes, and no link carries the code. A code is short; the code that looks
-it up limits how often it may be guessed.
+for the grant may begin, the page names client and scopes, and no link carries the code. Codes are short, so the
+endpoint that looks them up limits guesses.
 
 Implements RFC 8628 s3.1, s3.2, s3.3 and s5. Does not know pages, nor how the device learns the answer.
 """
@@ -28,7 +28,7 @@ from doorward.records.changes import Change, Decision, Expect, Insert, Replace, 
 from doorward.records.oauth import Client, DeviceAuthorization, Grant
 
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
-"""No vowels, so no words; no digits, so nothing to mistake. Spec: RFC 8628 s6.1."""
+"""No vowels, so no words; no digits, so no look-alikes. Spec: RFC 8628 s6.1."""
 _USER_CODE_LETTERS = 8
 
 
@@ -41,7 +41,7 @@ class DeviceCodes:
 
 
 def encode_user_code(random: bytes) -> str:
-    """Spell 16 random bytes as a code to be typed: 20^8 of them, each as likely as any other but for 1 in 2^90."""
+    """Encode 16 random bytes as a typeable user code: 20^8 codes, equally likely to within 1 in 2^90."""
     number = int.from_bytes(random, "big")
     letters = []
     for _ in range(_USER_CODE_LETTERS):
@@ -51,12 +51,12 @@ def encode_user_code(random: bytes) -> str:
 
 
 def user_code_digest(typed: str) -> str:
-    """Return the key of what a person typed, in whatever case and with whatever between the letters."""
+    """Return the lookup key of a typed user code, ignoring case and everything between the letters."""
     return digest(f"user code {_letters(typed)}")
 
 
 def as_shown(typed: str) -> str:
-    """Return what a person typed in the spelling that the device shows."""
+    """Return a typed user code in the spelling that the device shows."""
     letters = _letters(typed)
     return f"{letters[:4]}-{letters[4:]}"
 
@@ -68,10 +68,10 @@ def _letters(typed: str) -> str:
 def begin(
     form: Mapping[str, str], *, client: Client, codes: DeviceCodes, now: int, policy: Policy
 ) -> Decision[dict[str, object]]:
-    """Begin to wait for a user; the reply is what the device shows and keeps.
+    """Start a device authorization; the reply holds what the device shows and stores.
 
     Raises:
-        OAuthError: the client may not, or asks for something that is not served.
+        OAuthError: the client may not use the grant, or asks for something that is not served.
 
     Spec: RFC 8628 s3.1, s3.2
     """
@@ -98,7 +98,7 @@ def begin(
 
 
 def waiting(found: Stored[DeviceAuthorization] | None, client: Stored[Client] | None, *, now: int) -> bool:
-    """Tell whether a device and its client still wait for an answer."""
+    """Return whether a device authorization is still undecided and its client still exists."""
     return (
         found is not None
         and found.record.finished_at is None
@@ -119,10 +119,10 @@ def answer(
     now: int,
     policy: Policy,
 ) -> Decision[bool]:
-    """Take the answer of a user; the reply says whether the device was allowed. An answer is given once.
+    """Record the user's decision, once; the reply is True if the device was allowed.
 
     Raises:
-        LocalAuthorizationError: nothing waits under this code, or the user may not decide any more.
+        LocalAuthorizationError: no device waits under this code, or the user may no longer decide.
 
     Spec: RFC 8628 s3.3
     """
@@ -135,7 +135,7 @@ def answer(
         raise LocalAuthorizationError(
             "The server that this device asked for is no longer at that address.", Reason.WRONG_RESOURCE
         )
-    # Who ends one of them at the same moment would not see the new grant, and it would live on.
+    # Otherwise a request that ends the client or user at the same time would miss the new grant, and it would live on.
     held: tuple[Change, ...] = (
         Expect(Client, client.record.client_id, client.version),
         Expect(User, user_id, user.version),
@@ -158,7 +158,7 @@ def answer(
 
 
 def unknown_user_code() -> LocalAuthorizationError:
-    """Return the one answer to every code that nothing waits under, so that nobody learns which codes exist."""
+    """Return the one error for every code that no device waits under, so that codes can't be probed."""
     return LocalAuthorizationError(
-        "No device waits under this code. Codes are good for ten minutes and for one answer.", Reason.UNKNOWN_USER_CODE
+        "That code isn't valid. Codes expire after ten minutes and work once.", Reason.UNKNOWN_USER_CODE
     )

@@ -1,9 +1,9 @@
-"""Whether an answer of the authorization endpoint may take the browser to the client without a further click.
+"""Whether an authorization response may redirect the browser to the client without a further click.
 
-Anybody can register a client, or describe one, with an address of their own and then hand out links to this server that
-end there: at a web page (an open redirector), or at a program that the link starts with words of theirs. So until
-somebody here has let an answer of this client go to this very address, the person reads where the way leads and goes
-there or not. Trust is in an address, never in a client, because a client can change its addresses.
+Anyone can register a client with an address of their own, and hand out links to this server that end there. The end can
+be a web page (open redirector), or a local program started with an attacker's arguments. So until a user here has let a
+response of this client go to this exact address, the person sees the address first and decides. Trust belongs to an
+address, never to a client, because a client can change its addresses.
 
 Implements RFC 9700 s4.11.2. Does not know what a page looks like.
 """
@@ -20,10 +20,10 @@ _KNOWN = tuple(uri for preset in CLIENT_PRESETS.values() for uri in preset.redir
 
 
 def may_go_unasked(client: Client, redirect_uri: str) -> bool:
-    """Tell whether an error may be redirected although no person has seen a page.
+    """Return whether an error may be redirected although no person has seen a page.
 
-    Trusted are what an operator registered, the exact addresses of well-known clients, web addresses that somebody here
-    has let this client use, and what stays on the person's own machine. Spec: RFC 9700 s4.11.2
+    Trusted are redirect URIs that an operator registered, the exact addresses of well-known clients, web addresses that
+    a user here has approved for this client, and the person's own machine. Spec: RFC 9700 s4.11.2
     """
     parsed = parse(redirect_uri)
     return (
@@ -35,21 +35,20 @@ def may_go_unasked(client: Client, redirect_uri: str) -> bool:
 
 
 def may_answer_at_once(client: Client, redirect_uri: str) -> bool:
-    """Tell whether the answer to the question may be redirected: the person has read the address and pressed a button.
+    """Return whether the response may be redirected after the person has read the address and pressed a button.
 
-    Under a scheme that no well-known client has, the address may be a command to any program of the device, so starting
-    it takes a click on a link that says so.
+    Under a scheme that no well-known client has, the address may be a command to any program of the device. Starting
+    one takes a click on a link that says so.
     """
     parsed = parse(redirect_uri)
     return parsed.scheme in DEFAULT_PORTS or is_callback_of_known_client(parsed) or may_go_unasked(client, redirect_uri)
 
 
 def is_silent(prompt: str, fetch_destination: str | None, redirect_uri: str) -> bool:
-    """Tell whether the client asked for an answer without a page, in a place where a person would not see one.
+    """Return whether the client asked for a response without a page, where a person would not see one.
 
-    A page that a person has opened is seen, whatever the client asks for; a browser that does not say, or a program,
-    gets what it asked for. A frame is no reason to start a program of the device.
-
+    A page that a person opened is seen, whatever the client asks for. A program, or a browser that does not send
+    `Sec-Fetch-Dest`, gets what it asked for. A frame never starts a program of the device.
     Spec: OpenID Connect Core s3.1.2.1
     """
     is_web = parse(redirect_uri).scheme in DEFAULT_PORTS

@@ -1,6 +1,6 @@
 """Proof Key for Code Exchange: `S256` and nothing else, from every client.
 
-Implements RFC 7636 s4.2 to s4.6. `plain` is not served: an attacker who sees the request has the verifier.
+Implements RFC 7636 s4.2 to s4.6. `plain` is not served: an attacker who sees the request then has the verifier.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}").fullmatch
 
 
 def check_challenge(challenge: str | None, method: str | None) -> None:
-    """Accept a challenge that a verifier can answer later.
+    """Accept a challenge that a verifier can match later.
 
     Raises:
         InvalidRequest: no challenge, a method other than `S256` (absent means `plain`), or not a SHA-256.
@@ -34,12 +34,12 @@ def check_challenge(challenge: str | None, method: str | None) -> None:
 
 
 def is_verifier(verifier: str) -> bool:
-    """Tell whether the string has the grammar of a verifier. Spec: RFC 7636 s4.1."""
+    """Return whether the string has the grammar of a verifier. Spec: RFC 7636 s4.1."""
     return _VERIFIER(verifier) is not None
 
 
 def verify(challenge: str, verifier: str) -> bool:
-    """Tell whether the verifier is the one that the challenge was made of, in constant time.
+    """Return whether the challenge was made from this verifier, in constant time.
 
     Spec: RFC 7636 s4.6
     """

@@ -1,7 +1,7 @@
-"""Pushed authorization requests: the client hands its parameters over directly, and the browser carries a reference.
+"""Pushed authorization requests: the client sends its parameters directly, and the browser carries a reference.
 
-A pushed request passes every check of the authorization endpoint when it is pushed, and again when it is used, for the
-client may have changed in between. The reference is good for a minute, for one client and for one visit.
+A pushed request passes every check of the authorization endpoint when it is pushed, and again when it is used, because
+the client may have changed in between. The reference is valid for a minute, for one client and one visit.
 
 Implements RFC 9126 s2, s3 and s4, RFC 9449 s10.1. Does not know how the client proved who it is.
 """
@@ -32,7 +32,7 @@ _OF_THE_CLIENT = frozenset({"client_secret", "client_assertion", "client_asserti
 def push(
     form: Mapping[str, str], *, client: Client, reference: str, jkt: str | None, now: int, policy: Policy
 ) -> Decision[dict[str, object]]:
-    """Keep the parameters of an authenticated client; `jkt` is the key that this request has proved, if any.
+    """Store the parameters of an authenticated client; `jkt` is the key that this request proved, if any.
 
     Raises:
         OAuthError: the authorization endpoint would not accept it; the client gets the error directly.
@@ -63,7 +63,7 @@ def push(
 
 
 def pushed_reference(parameters: Mapping[str, str]) -> str | None:
-    """Return the reference that a visit carries; None when its parameters stand in the query.
+    """Return the reference that the query carries; None if the query holds the parameters themselves.
 
     Spec: RFC 9126 s2.2
     """
@@ -74,11 +74,11 @@ def pushed_reference(parameters: Mapping[str, str]) -> str | None:
 def pushed_parameters(
     pushed: Stored[PushedRequest] | None, parameters: Mapping[str, str], *, now: int
 ) -> tuple[Parameters, Change]:
-    """Return the parameters that were pushed, and the change that uses them up; whatever else the query says is void.
+    """Return the pushed parameters, and the change that consumes them; all other query parameters are ignored.
 
     Raises:
-        LocalAuthorizationError: unknown, used, expired, or another client's. Only the person can see it,
-            because the redirect URI is part of what is missing.
+        LocalAuthorizationError: unknown, used, expired, or another client's. It is shown locally, because the
+            redirect URI is part of what is missing.
 
     Spec: RFC 9126 s4
     """
@@ -93,7 +93,7 @@ def pushed_parameters(
 
 
 def require_pushed(parameters: Mapping[str, str], *, was_pushed: bool, redirect_uri: str, policy: Policy) -> None:
-    """Refuse parameters in the query where they must be pushed.
+    """Refuse parameters in the query if they must be pushed.
 
     Raises:
         RedirectAuthorizationError: the client gets it in the redirect.

@@ -50,7 +50,7 @@ Check = Callable[[Mapping[str, str], Client, Policy], object]
 
 
 def trusted_client_target(parameters: Mapping[str, str], client: Client | None, *, now: int, policy: Policy) -> str:
-    """Return the redirect URI to which this client's answers may go.
+    """Return the redirect URI to which the server may send responses for this client.
 
     Raises:
         LocalAuthorizationError: unknown or expired client, or a redirect URI that is missing, repeated or not its own.
@@ -86,7 +86,7 @@ def validate(
     now: int,
     policy: Policy,
 ) -> AuthorizationRequest:
-    """Check everything else of the request, and return the record to store while the user decides.
+    """Check the rest of the request, and return the record to store while the user decides.
 
     Raises:
         RedirectAuthorizationError: the client asked for something that is not served.
@@ -120,9 +120,9 @@ def validate(
 def next_step(
     request: AuthorizationRequest, session: BrowserSession | None, *, now: int, flow_digest: str = ""
 ) -> NextStep:
-    """Say what a browser that comes with this request may do next.
+    """Return what a browser that comes with this request may do next.
 
-    The browser is compared first, so that another one learns nothing about the request.
+    The browser is compared first, so that a different one learns nothing about the request.
     """
     if not is_of_browser(request, session, now=now, flow_digest=flow_digest):
         return "other_browser"
@@ -140,9 +140,9 @@ def next_step(
 def is_of_browser(
     request: AuthorizationRequest, session: BrowserSession | None, *, now: int, flow_digest: str = ""
 ) -> bool:
-    """Tell whether the request was begun in this browser, now or before it signed in.
+    """Return whether the request was started in this browser, before or after it signed in.
 
-    Either cookie shows it: the browser's own, which is replaced at sign-in, or that of the request.
+    Either cookie proves it: the browser's own, which is replaced at sign-in, or the request's.
     """
     is_live = session is not None and not _is_over(session.expires_at, now)
     user_id = None
@@ -152,7 +152,7 @@ def is_of_browser(
         user_id = session.user_id
     if not flow_digest or flow_digest != request.flow_digest:
         return False
-    # What one person has begun is not for the next one at the same browser.
+    # A request that one person started is not for the next person at the same browser.
     return user_id is None or request.user_id in (None, user_id)
 
 
@@ -166,14 +166,14 @@ def approve(
     now: int,
     policy: Policy,
 ) -> Decision[str]:
-    """Answer with a code; the reply is the `Location` that carries it.
+    """Approve the request; the reply is the `Location` that carries the code.
 
-    Nothing is written unless user and client are still as they were read: otherwise the code that ends one of them at
-    the same moment would not see the new grant, and it would live on.
+    Nothing is written unless user and client are still as they were read. Otherwise a request that ends one of them at
+    the same time would miss the new grant, and it would live on.
 
     Raises:
-        LocalAuthorizationError: too late, answered before, begun by another user, the user may not sign in any more,
-            or the client or the door has changed meanwhile.
+        LocalAuthorizationError: too late, answered before, started by another user, the user may no longer sign in,
+            or the client or the door has changed since.
 
     Spec: RFC 6749 s4.1.2, RFC 9207 s2
     """
@@ -228,12 +228,12 @@ def _code(asked: AuthorizationRequest, code: str, grant: Grant, policy: Policy) 
 def deny(
     request: Stored[AuthorizationRequest], *, now: int, policy: Policy, client: Stored[Client] | None = None
 ) -> Decision[str]:
-    """Answer that the user said no; the reply is the `Location` that says so.
+    """Deny the request; the reply is the `Location` that says so.
 
     With `client`, the redirect URI must still be registered; without, only its general safety is checked again.
 
     Raises:
-        LocalAuthorizationError: too late, answered before, or the client has changed meanwhile.
+        LocalAuthorizationError: too late, answered before, or the client has changed since.
 
     Spec: RFC 6749 s4.1.2.1
     """
@@ -370,7 +370,7 @@ def _scopes(parameters: Mapping[str, str], client: Client, policy: Policy) -> tu
 
 def _prompt(parameters: Mapping[str, str], _client: Client, _policy: Policy) -> None:
     if "none" in parameters.get("prompt", "").split(" "):
-        # Consent is asked each time, so there is never an answer without a page (confused deputy).
+        # Consent is asked each time, so a response without a page is impossible (confused deputy).
         raise InteractionRequired("The user must be asked, so prompt=none cannot be served.", Reason.PROMPT_NONE)
 
 
@@ -386,4 +386,4 @@ CHECKS: tuple[Check, ...] = (
     _scopes,
     _prompt,
 )
-"""What a request must pass once its redirect target is trusted, in this order; each raises or is content."""
+"""The checks of a request whose redirect target is trusted, in this order; each returns or raises."""

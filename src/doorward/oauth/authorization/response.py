@@ -1,4 +1,4 @@
-"""The redirect that answers an authorization request, success and error alike.
+"""The redirect that answers an authorization request, for success and error alike.
 
 Implements the URI of RFC 6749 s4.1.2 and s4.1.2.1 with `iss` of RFC 9207 s2. The caller has already proved that the
 redirect URI belongs to the client; this module does not know clients.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 RESPONSE_PARAMETERS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri", "response"})
-"""Names that only the authorization server may set; a redirect URI that carries one could answer for us."""
+"""Names that only the authorization server may set; a redirect URI that carries one could forge a response."""
 
 
 def location(redirect_uri: str, **parameters: str | None) -> str:

@@ -1,8 +1,8 @@
-"""Private-use schemes of well-known MCP clients, and where under such a scheme the client takes its answers.
+"""Private-use schemes of well-known MCP clients, and the callback address under each.
 
-A scheme without a dot belongs to whichever program registered it with the operating system. The same scheme also opens
-commands of that program: install this server, clone this repository, run this extension. So a scheme is accepted only
-with the place where the client listens for the end of a sign-in, and without a query.
+A scheme without a dot belongs to any program that registered it with the operating system. The same scheme also opens
+commands of that program: install this server, clone this repository, run this extension. So such a URI is accepted only
+at the client's callback address, and without a query.
 
 Implements RFC 8252 s7.1, narrowed. Does not know who registers what.
 """
@@ -56,6 +56,6 @@ KNOWN_CLIENT_SCHEMES = frozenset(_PLACES)
 
 
 def is_callback_of_known_client(uri: Uri) -> bool:
-    """Tell whether a URI is the place where a well-known installed client takes the answer of a sign-in."""
+    """Return whether a URI is the callback address of a well-known installed client."""
     place = _PLACES.get(uri.scheme)
     return place is not None and uri.query is None and uri.port is None and place(uri)

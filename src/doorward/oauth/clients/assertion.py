@@ -1,7 +1,7 @@
-"""`private_key_jwt`: a client proves who it is by signing a short statement, for this server, once.
+"""`private_key_jwt`: a client authenticates by signing a short-lived, single-use statement for this server.
 
-The header of the assertion chooses among the client's registered keys and nothing more: a key, URL or certificate in it
-is never looked at. Which ids were seen before is for the caller to know; `seen` names the record that decides it.
+The header of the assertion only chooses among the client's registered keys: a key, URL or certificate in it is ignored.
+The caller knows which ids were seen before; `check_assertion` returns the record that decides it.
 
 Implements RFC 7523 s3, OpenID Connect Core s9, RFC 8725 s3. Does not know where keys come from.
 """
@@ -24,25 +24,25 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _TEXT_LIMIT_CHARS = 2048
 _KEYS_TRIED = 5
 _LIFETIME_SECONDS = 3600
-"""What a widely used client library asks for unless told otherwise; an assertion counts once all the same."""
+"""The default of a widely used client library; an assertion counts only once in any case."""
 _SKEW_SECONDS = 30
 _TYPES: Final = frozenset({"", "jwt", "client-authentication+jwt", "application/client-authentication+jwt"})
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """A client assertion taken apart; nothing of it is proved yet."""
+    """A parsed client assertion; nothing in it is verified yet."""
 
     jws: CompactJws = field(repr=False)
     alg: str
     kid: str | None
     claims: Mapping[str, object] = field(repr=False)
     client_id: str
-    """Its subject, who must be its issuer too."""
+    """Its subject, which must equal its issuer."""
 
 
 def read_assertion(assertion_type: str | None, compact: str) -> Assertion:
-    """Take an assertion apart.
+    """Parse an assertion.
 
     Raises:
         InvalidClient: of another type, not a signed JWT, or signed in a way that is not accepted.
@@ -72,7 +72,7 @@ def read_assertion(assertion_type: str | None, compact: str) -> Assertion:
 def check_assertion(
     assertion: Assertion, *, client: Client, keys: Iterable[Key], now: int, policy: Policy
 ) -> SeenAssertion:
-    """Accept an assertion of this client; the first request that inserts the returned record has used it.
+    """Verify an assertion of this client; the first request that inserts the returned record consumes it.
 
     Raises:
         InvalidClient: with the reason of the first check that fails.
@@ -101,12 +101,12 @@ def replayed() -> InvalidClient:
 
 
 def names_known_key(assertion: Assertion, keys: Iterable[Key]) -> bool:
-    """Tell whether one of the keys may have signed it; if not, the client may have a new one."""
+    """Return whether one of the keys may have signed it; if none, the client may have a new key."""
     return bool(candidates(keys, kid=assertion.kid, alg=assertion.alg))
 
 
 def audiences(policy: Policy) -> frozenset[str]:
-    """Return what an assertion may name as its audience. Spec: RFC 7523 s3 (3), RFC 9126 s2."""
+    """Return the values that an assertion may name as its audience. Spec: RFC 7523 s3 (3), RFC 9126 s2."""
     return frozenset({policy.issuer, f"{policy.issuer}/token", f"{policy.issuer}/par"})
 
 
@@ -116,7 +116,7 @@ def _tried(assertion: Assertion, keys: Iterable[Key]) -> tuple[Key, ...]:
 
 def _check_audience(audience: object, policy: Policy) -> None:
     named = [audience] if isinstance(audience, str) else audience
-    # Every one of them: with another server among them, that server could use the assertion here.
+    # Each audience must be ours: a second server among them could use the assertion here.
     if not isinstance(named, list) or not named or not all(each in audiences(policy) for each in named):
         raise InvalidClient(f"aud of client_assertion must be {policy.issuer}.", Reason.ASSERTION_AUDIENCE)
 
@@ -124,7 +124,7 @@ def _check_audience(audience: object, policy: Policy) -> None:
 def _check_time(claims: Mapping[str, object], now: int) -> int:
     expires_at = _instant(claims, "exp")
     if expires_at is None or expires_at <= now - _SKEW_SECONDS:
-        raise InvalidClient("client_assertion has expired, or does not say when.", Reason.ASSERTION_EXPIRED)
+        raise InvalidClient("client_assertion has expired, or has no exp.", Reason.ASSERTION_EXPIRED)
     if expires_at > now + _LIFETIME_SECONDS + _SKEW_SECONDS:
         raise InvalidClient(
             f"client_assertion must expire within {_LIFETIME_SECONDS} seconds.", Reason.ASSERTION_LIFETIME

@@ -1,8 +1,8 @@
 """Client authentication: none, Basic, a secret in the body, or a signed assertion.
 
-The registered method is enforced. A client that did not choose one when it registered may send its secret by Basic
-or in the body, because such clients do not know which they will use. A client that registered without a secret and
-sends one is refused: it is confused about which client it is.
+The registered method is enforced. A client that chose none when it registered may send its secret by Basic or in the
+body, because such clients do not know which they will use. A client that registered without a secret and sends one is
+refused, because it mistakes itself for another client.
 
 Implements RFC 6749 s2.3 and RFC 7591 s2. Does not know endpoints; the caller loads the client.
 """
@@ -25,7 +25,7 @@ from doorward.records.oauth import Client, ClientAuthMethod, SeenAssertion
 
 @dataclass(frozen=True, slots=True)
 class PresentedClient:
-    """Who the caller says it is; nothing of it is proved yet."""
+    """The identity that the caller claims, and its credentials; nothing is verified yet."""
 
     client_id: str
     client_secret: str | None = field(repr=False)
@@ -37,7 +37,7 @@ def presented_client(authorization: str | None, form: Mapping[str, str]) -> Pres
     """Read the client's credentials from the header or the body.
 
     Raises:
-        InvalidClient: none at all, or a header that is not Basic or malformed.
+        InvalidClient: no credentials at all, or a header that is not Basic or is malformed.
         InvalidRequest: credentials in both places, or two different client ids.
 
     Spec: RFC 6749 s2.3.1, RFC 7617 s2
@@ -51,7 +51,7 @@ def presented_client(authorization: str | None, form: Mapping[str, str]) -> Pres
             raise InvalidRequest("The client authenticates in two ways. Use one.", Reason.TWO_CLIENT_AUTHENTICATIONS)
         if client_id not in (None, basic_id):
             raise InvalidRequest("client_id differs from that of the header.", Reason.CLIENT_ID_MISMATCH)
-        # RFC 6749 s2.3.1 lets an empty secret stand for none; public clients of some libraries send it so.
+        # RFC 6749 s2.3.1 lets a client omit an empty secret; public clients of some libraries send it.
         return PresentedClient(basic_id, basic_secret or None, "client_secret_basic" if basic_secret else "none")
     if client_id is None:
         raise InvalidClient("client_id is missing.", Reason.UNKNOWN_CLIENT)
@@ -59,7 +59,7 @@ def presented_client(authorization: str | None, form: Mapping[str, str]) -> Pres
 
 
 def authenticate(client: Client | None, presented: PresentedClient, *, now: int) -> Client:
-    """Return the client once it has proved to be the one it says.
+    """Return the client if its credentials are right.
 
     Raises:
         InvalidClient: unknown, expired, wrong method, missing, unexpected or wrong secret.
@@ -72,7 +72,7 @@ def authenticate(client: Client | None, presented: PresentedClient, *, now: int)
             f"This client registered {client.token_endpoint_auth_method}. Use it.", Reason.WRONG_AUTH_METHOD
         )
     if presented.assertion is not None:
-        # Its signature and its single use are proved by `prove`, with keys that this function does not have.
+        # `prove` checks its signature and single use, with keys that this function does not have.
         raise InvalidClient("Client assertions are not accepted at this endpoint.", Reason.WRONG_AUTH_METHOD)
     if client.token_endpoint_auth_method == "none":
         if presented.client_secret is not None:
@@ -92,10 +92,10 @@ def authenticate(client: Client | None, presented: PresentedClient, *, now: int)
 def prove(
     client: Client | None, presented: PresentedClient, *, keys: Iterable[Key], now: int, policy: Policy
 ) -> tuple[Client, SeenAssertion]:
-    """Return the client that a client assertion proves, and the record that makes the assertion count once.
+    """Return the client that an assertion authenticates, and the record that makes the assertion single-use.
 
     Raises:
-        InvalidClient: unknown, expired, another method, or an assertion that does not hold.
+        InvalidClient: unknown, expired, another method, or an assertion that is not valid.
 
     Spec: RFC 7523 s3
     """

@@ -1,8 +1,8 @@
-"""Lists of hosts that an operator accepts, and where clients that describe themselves may send their answers.
+"""Host allowlists of an operator, and where clients that describe themselves may have responses sent.
 
-A redirect URI without a host in the network has a word of its own: `loopback` for the user's machine, `app` for a
-private-use scheme. Both are accepted unless they are refused, because a list of hosts says nothing about them. Does not
-know which redirect URIs are safe (`redirect_uris`), nor clients.
+A redirect URI without a network host has a word instead: `loopback` for the user's machine, `app` for a private-use
+scheme. Both are accepted unless the list refuses them, because a list of hosts says nothing about them. Does not know
+which redirect URIs are safe (`redirect_uris`), nor clients.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _WORDS = {"loopback": "the user's own machine", "app": "a private-use scheme"}
 
 
 def host_is_accepted(host: str, patterns: tuple[str, ...]) -> bool:
-    """Compare with a list of `host`, `*.host`, `*` and, with a `!` in front, what is not accepted in any case."""
+    """Return whether a host matches a list of `host`, `*.host` and `*`; an entry with `!` in front always excludes."""
     if any(_fits(host, pattern[1:]) for pattern in patterns if pattern.startswith("!")):
         return False
     accepted = [pattern for pattern in patterns if not pattern.startswith("!")]
@@ -25,10 +25,10 @@ def host_is_accepted(host: str, patterns: tuple[str, ...]) -> bool:
 
 
 def check_redirect_hosts(redirect_uris: Iterable[str], patterns: tuple[str, ...]) -> None:
-    """Refuse redirect URIs that lead where the operator wants no answers sent.
+    """Refuse redirect URIs to hosts that the operator does not accept.
 
     Raises:
-        InvalidRedirectUri: it names the host, and the setting that would have to name it.
+        InvalidRedirectUri: it names the host, and the setting that would have to list it.
 
     Spec: RFC 7591 s5
     """

@@ -1,7 +1,7 @@
-"""Client ID Metadata Documents: a `client_id` that is a URL, and what the document found there may say.
+"""Client ID Metadata Documents: a `client_id` that is a URL, and what the document at that URL may contain.
 
-The document speaks for the client and for nobody else: it must name its own URL, holds no secret, and cannot give the
-client more than any stranger gets. Which scopes and resources exist is the door's to say.
+A document speaks only for its own client: it must name its own URL, holds no secret, and cannot give the client more
+than any unknown client gets. Which scopes and resources exist is for the door to say.
 
 Implements OAuth Client ID Metadata Document (draft 02) s3 and s4, MCP authorization "Client ID Metadata Documents".
 Does not know how a document is fetched or cached.
@@ -27,19 +27,19 @@ _SECRETS = ("client_secret", "client_secret_expires_at")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a metadata document says, checked."""
+    """The checked contents of a metadata document."""
 
     metadata: ClientMetadata
     jwks_uri: str | None
 
 
 def is_document_url(client_id: str) -> bool:
-    """Tell whether the id is meant as the URL of a document; the ids that we hand out never are."""
+    """Return whether the id is a URL of a document; ids that this server issues never are."""
     return client_id.startswith(_SCHEME)
 
 
 def check_document_url(client_id: str, *, policy: Policy) -> str:
-    """Return the host of a `client_id` whose document may be asked for.
+    """Return the host of a `client_id` whose document may be fetched.
 
     Raises:
         InvalidClientMetadata: it is not such a URL, or its host is not accepted here.

@@ -1,7 +1,7 @@
-"""Public keys of a client as a JWK set: which are accepted, and which of them a signature may have been made with.
+"""Public keys of a client as a JWK set: which are accepted, and which may have made a given signature.
 
-Only what verifies is kept of a key. A set that holds private or symmetric key material is refused as a whole: its
-owner has published a secret, and must get an error rather than service.
+Only the members that a verification needs are kept. A set with private or symmetric key material is refused as a whole:
+its owner has published a secret, and must get an error.
 
 Implements RFC 7517 s4 and s5 for RSA, P-256 and Ed25519. Does not know where a set comes from.
 """
@@ -27,16 +27,16 @@ _KEPT = frozenset({"kty", "crv", "kid", "alg", "use", "x", "y", "n", "e"})
 _KIND_OF_ALGORITHM = {"ES256": ("EC", "P-256"), "RS256": ("RSA", ""), "PS256": ("RSA", ""), "EdDSA": ("OKP", "Ed25519")}
 _RSA_BITS = range(2048, 8193)
 _RSA_EXPONENT_LIMIT_CHARS = 6
-"""In base64url, 32 bits: a longer exponent only makes a check expensive."""
+"""32 bits in base64url: a longer exponent only makes verification expensive."""
 
 Key = Mapping[str, str]
 
 
 def read_jwks(value: object) -> str:
-    """Check a JWK set, and return what is kept of it as text; keys of kinds that are not used are left out.
+    """Check a JWK set, and return it as a JSON string of the usable public keys; keys of other kinds are left out.
 
     Raises:
-        InvalidClientMetadata: it is no set, holds a secret, or no key that can be used.
+        InvalidClientMetadata: it is not a JWK set, holds a secret, or has no usable key.
 
     Spec: RFC 7517 s5
     """
@@ -53,7 +53,7 @@ def read_jwks(value: object) -> str:
 
 
 def read_jwks_uri(value: object) -> str | None:
-    """Check where keys are said to be published.
+    """Check the URL where a client publishes its keys; return None if it names none.
 
     Raises:
         InvalidClientMetadata: it is not an https URL.
@@ -70,10 +70,10 @@ def read_jwks_uri(value: object) -> str | None:
 
 
 def refuse_secrets(keys: object) -> None:
-    """Refuse a list of keys of which one is private or symmetric.
+    """Refuse a list of keys that holds a private or symmetric one.
 
     Raises:
-        InvalidClientMetadata: naming what is to be done about it.
+        InvalidClientMetadata: the description says what to do.
     """
     found = [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
     if any(key.get("kty") == "oct" or _SECRET_MEMBERS & key.keys() for key in found):
@@ -81,12 +81,12 @@ def refuse_secrets(keys: object) -> None:
 
 
 def stored_keys(jwks: str) -> tuple[Key, ...]:
-    """Return the keys of a text that `read_jwks` has made."""
+    """Return the keys of a string that `read_jwks` returned."""
     return tuple(msgspec.json.decode(jwks, type=dict[str, list[dict[str, str]]])["keys"])
 
 
 def candidates(keys: Iterable[Key], *, kid: str | None, alg: str) -> tuple[Key, ...]:
-    """Return the keys that may have made a signature: of the right kind, and with the `kid`, where one is named."""
+    """Return the keys that may have made a signature: of the right kind, and with the `kid` if one is named."""
     kty, curve = _KIND_OF_ALGORITHM[alg]
     return tuple(
         key

@@ -1,7 +1,7 @@
-"""What a client says about itself when it registers: checked, cleaned, negotiated down to what is served.
+"""Client metadata from a registration: checked, cleaned, and reduced to what this server supports.
 
-Unknown fields are ignored by exact name, `null` counts as absent, values we cannot honour are replaced where the
-client can live with it and refused where it cannot. No URL in it is ever fetched, and none is rendered as markup.
+Unknown fields are ignored by exact name, and `null` counts as absent. An unsupported value is replaced if the client
+can work with the replacement, and refused if it can't. No URL in it is ever fetched or rendered as markup.
 
 Implements RFC 7591 s2 and s2.2. Does not know how clients are stored or what their secrets are.
 """
@@ -45,15 +45,15 @@ class ClientMetadata:
     scope: str | None
     application_type: Literal["web", "native"]
     display: dict[str, str]
-    """Texts and URLs for people, by wire name, some with a language tag."""
+    """Strings and URLs for people, by wire name, some with a language tag."""
     jwks: str | None = None
-    """The text of its JWK set, checked; only with `private_key_jwt`."""
+    """The checked JWK set as a JSON string; only with `private_key_jwt`."""
     dpop_bound_access_tokens: bool = False
     """Spec: RFC 9449 s5.2."""
 
 
 def read_metadata(body: object, *, policy: Policy) -> ClientMetadata:
-    """Check the decoded body of a registration request, or the document in its place.
+    """Check the decoded body of a registration request, or a metadata document.
 
     Raises:
         InvalidRedirectUri: `redirect_uris` is missing, too long, or one of them cannot be used.
@@ -86,7 +86,7 @@ def check_redirect_uris(value: object, *, policy: Policy) -> tuple[str, ...]:
     """Check the list of redirect URIs of one client; one bad URI refuses all.
 
     Raises:
-        InvalidRedirectUri: no list of strings, empty, too many, or one of them cannot be used.
+        InvalidRedirectUri: not a list of strings, empty, too many, or one of them cannot be used.
     """
     if not isinstance(value, list | tuple) or not value:
         raise InvalidRedirectUri("redirect_uris must be a list of at least one string.", Reason.MISSING_REDIRECT_URI)
@@ -104,7 +104,7 @@ def check_redirect_uris(value: object, *, policy: Policy) -> tuple[str, ...]:
 
 
 def clean_text(text: str, *, limit_chars: int) -> str:
-    """Make a stranger's text fit for a page: no control, bidirectional or zero-width characters, cut to the limit.
+    """Clean a client's string for a page: no control, bidirectional or zero-width characters, cut to the limit.
 
     A name with such characters can look like another client's name, or hide what follows it.
     """
@@ -115,7 +115,7 @@ def clean_text(text: str, *, limit_chars: int) -> str:
 
 
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
-"""Printable by category, yet drawn as nothing."""
+"""Printable by category, but drawn as nothing."""
 
 
 def _malformed(description: str) -> InvalidClientMetadata:
@@ -145,9 +145,9 @@ def _texts(fields: dict[str, object], name: str) -> tuple[str, ...]:
 def _grant_types(fields: dict[str, object]) -> tuple[str, ...]:
     asked = _texts(fields, "grant_types")
     if not asked:
-        # RFC 7591 defaults to the code alone, but a client that says nothing expects to stay signed in.
+        # RFC 7591 defaults to the code alone, but a client that sends no grant_types expects to stay signed in.
         return GRANT_TYPES
-    # Clients list grants they could use elsewhere (VS Code: device code), so those not served are left out.
+    # Clients list grants they could use elsewhere (VS Code: device code), so drop those that are not served.
     if "authorization_code" not in asked:
         raise _unsupported("grant_types must contain authorization_code.")
     return tuple(grant_type for grant_type in GRANT_TYPES if grant_type in asked)
@@ -175,7 +175,7 @@ def _scope(asked: str, policy: Policy) -> str | None:
         scopes = parse_scope(asked)
     except InvalidScope as error:
         raise InvalidClientMetadata(error.description, error.reason) from None
-    # Nothing left means the client named only what every server is asked for: it may then ask for all.
+    # If nothing is left, the client named only scopes it asks every server for. It may then ask for all.
     return " ".join(scope for scope in policy.all_scopes if scope in scopes) or None
 
 

@@ -1,8 +1,8 @@
-"""A client that an operator adds, and the record that is made of it.
+"""A client that an operator adds, and the record made from it.
 
-One value describes it from the command line, the API or a declaration down to the decision, under the names of the
-record. What goes beyond codes and refresh tokens can be had in this way only: a client that registers itself never
-gets it.
+One value describes it from the command line, the API or a declaration down to the decision, with the record's own field
+names. Grants other than codes and refresh tokens are available only this way; a client that registers itself never gets
+them.
 
 Implements the limits of RFC 6749 s4.4 and RFC 8693 s5 as this server draws them. Does not know who may add a client.
 """
@@ -32,17 +32,17 @@ CONFIDENTIAL_ONLY = frozenset({CLIENT_CREDENTIALS, JWT_BEARER})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewClient:
-    """What an operator says about a client."""
+    """What an operator declares about a client."""
 
     client_name: str
     redirect_uris: tuple[str, ...] = ()
-    """Not needed by a client that is given a grant without a redirect, or only asks about tokens."""
+    """Not needed by a client that only introspects, or whose grants need no redirect."""
     confidential: bool = True
-    """Whether it gets a secret; one with keys of its own gets none."""
+    """Whether it gets a secret; a client with its own keys gets none."""
     token_endpoint_auth_method: ClientAuthMethod | None = None
-    """None: what secret or keys are for. A secret is then accepted by Basic and in the body alike."""
+    """None: derived from secret or keys. A secret is then accepted by Basic and in the body alike."""
     jwks: object = None
-    """Its public keys, as the JWK set was read."""
+    """Its public keys, as the decoded JWK set."""
     jwks_uri: str | None = None
     grant_types: tuple[str, ...] = ()
     """In addition to codes and refresh tokens."""
@@ -54,7 +54,7 @@ class NewClient:
 
     @property
     def has_keys(self) -> bool:
-        """Whether it signs with keys of its own."""
+        """Whether it authenticates with its own keys."""
         return self.jwks is not None or self.jwks_uri is not None
 
 
@@ -107,7 +107,7 @@ def _check_grants(new: NewClient, *, is_public: bool) -> None:
 
 
 def _grant_types(new: NewClient, redirect_uris: tuple[str, ...]) -> tuple[str, ...]:
-    """Return all its grants. Without redirect URIs, those that need a redirect are not among them."""
+    """Return all its grants. Without redirect URIs, leave out those that need a redirect."""
     grant_types: tuple[str, ...] = (AUTHORIZATION_CODE, REFRESH_TOKEN) if redirect_uris else ()
     if not grant_types and DEVICE_CODE in new.grant_types:
         grant_types = (REFRESH_TOKEN,)

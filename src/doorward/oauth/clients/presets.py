@@ -16,7 +16,7 @@ class ClientPreset:
     title: str
     redirect_uris: tuple[str, ...]
     confidential: bool
-    """True when the client keeps a secret on a server of its vendor."""
+    """True if the client keeps a secret on a server of its vendor."""
     where_to_paste: str
     """One line; `{url}`, `{client_id}` and `{name}` are filled in."""
 

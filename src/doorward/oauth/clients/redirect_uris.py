@@ -25,7 +25,7 @@ from doorward.oauth.uris import DEFAULT_PORTS, InvalidUri, Uri, parse, parse_htt
 _PORT_AT_END = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]+)").fullmatch
 
 DANGEROUS_SCHEMES = frozenset({"javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "ws", "wss"})
-"""Refused before any other rule, so that widening the list above can never let one in."""
+"""Refused before any other rule, so that extending the list above never lets one in."""
 
 
 def check_registrable(uri: str, *, issuer: str, other_hosts: Iterable[str] = ()) -> None:
@@ -34,29 +34,29 @@ def check_registrable(uri: str, *, issuer: str, other_hosts: Iterable[str] = ())
     `other_hosts` are further `Host` values under which this server answers.
 
     Raises:
-        InvalidRedirectUri: with a description that says which rule it breaks.
+        InvalidRedirectUri: the description says which rule it breaks.
 
     Spec: RFC 8252 s7, RFC 9700 s4.1
     """
     parsed = _parse(uri)
     if parsed.scheme == "http" and parsed.port is None:
-        # Any port of this machine: which one is known when the URI is used, and `check_usable` looks at it then.
+        # Any port of this machine is fine now. `check_usable` checks the actual port when the URI is used.
         _check_pages(parsed, parse_http(issuer))
     else:
         _check_foreign(parsed, issuer, other_hosts)
 
 
 def check_usable(uri: str, *, issuer: str, other_hosts: Iterable[str] = ()) -> None:
-    """Accept a URI that this server may send a browser to, as it was presented.
+    """Accept a presented URI to which this server may send a browser.
 
     Raises:
-        InvalidRedirectUri: with a description that says which rule it breaks.
+        InvalidRedirectUri: the description says which rule it breaks.
     """
     _check_foreign(_parse(uri), issuer, other_hosts)
 
 
 def matches(registered: str, presented: str) -> bool:
-    """Tell whether a presented redirect URI is the registered one.
+    """Return whether a presented redirect URI equals the registered one.
 
     Spec: RFC 9700 s2.1, RFC 8252 s7.3
     """
@@ -105,7 +105,7 @@ def _check_scheme(parsed: Uri) -> None:
     elif "." not in scheme and scheme in KNOWN_CLIENT_SCHEMES:
         if not is_callback_of_known_client(parsed):
             raise InvalidRedirectUri(
-                f"A redirect URI under {scheme}: must be the address where that client takes the answer of a sign-in, "
+                f"A redirect URI under {scheme}: must be that client's own callback address, "
                 "without a query; other addresses open commands of the program.",
                 Reason.UNSAFE_REDIRECT_URI,
             )
@@ -117,11 +117,11 @@ def _check_scheme(parsed: Uri) -> None:
 
 
 def _check_foreign(parsed: Uri, issuer: str, other_hosts: Iterable[str]) -> None:
-    """Refuse every address of this server's own, whatever its path.
+    """Refuse every address of this server, whatever its path.
 
-    A browser that is redirected from one page of ours to another looks like a person who goes from page to page: a
-    client that named `/authorize` could so begin a sign-in of another client, and one that named the callback of a
-    login would receive the identity provider's answers (confused deputy).
+    A browser that is redirected from one of our pages to another looks like a person who navigates. So a client that
+    named `/authorize` could start a sign-in for another client. One that named the callback of a login would receive
+    the identity provider's responses (confused deputy).
     """
     ours = parse_http(issuer)
     _check_pages(parsed, ours)
@@ -134,7 +134,7 @@ def _check_foreign(parsed: Uri, issuer: str, other_hosts: Iterable[str]) -> None
 
 
 def _check_pages(parsed: Uri, issuer: Uri) -> None:
-    # A loopback client may listen on any port, so beside a loopback issuer every port of the machine counts here.
+    # A loopback client may listen on any port, so with a loopback issuer every port of the machine counts as ours.
     if parsed.is_loopback and issuer.is_loopback:
         own = issuer.path.rstrip("/") + "/-"
         path = re.sub("/+", "/", unquote(parsed.path))
@@ -143,7 +143,7 @@ def _check_pages(parsed: Uri, issuer: Uri) -> None:
 
 
 def _authority(scheme: str, host: str, port: int | None) -> tuple[str, int]:
-    """Return host and port as a browser takes them; every name and address of this machine is one host."""
+    """Return host and port as a browser resolves them; every name and address of this machine is one host."""
     one_name = "localhost" if names_this_machine(host) else canonical_host(host)
     return one_name, port or DEFAULT_PORTS[scheme.lower()]
 

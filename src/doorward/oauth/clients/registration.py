@@ -1,7 +1,7 @@
 """Dynamic client registration.
 
-A self-registered client expires unless somebody grants it something. Its secret is returned once and stored as a
-digest; `client_id` in the body is ignored, so nobody can choose one that belongs to another.
+A self-registered client expires unless a user grants it something. Its secret is returned once and stored as a digest.
+`client_id` in the body is ignored, so a client cannot choose another client's id.
 
 Implements RFC 7591 s3. Does not know who may register or how often.
 """
@@ -23,7 +23,7 @@ from doorward.records.oauth import Client, ClientAuthMethod
 
 @dataclass(frozen=True, slots=True)
 class MintedClient:
-    """A fresh id and fresh secrets, used only as far as the client gets them."""
+    """A fresh id and fresh secrets; only those in the reply are used."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -39,12 +39,12 @@ def register_client(
     place: Place | None = None,
     before: Before | None = None,
 ) -> Decision[dict[str, object]]:
-    """Register a client that nobody vouches for; the reply echoes what is stored, and nothing else.
+    """Register a client without an operator's approval; the reply echoes exactly what is stored.
 
-    A public client gets no registration access token: its words may get the same client for somebody else.
+    A public client gets no registration access token: the same metadata may return the same client to someone else.
 
     Raises:
-        InvalidClientMetadata: it wants to sign, and sends no keys.
+        InvalidClientMetadata: it chose a method with keys, and sent no keys.
 
     Spec: RFC 7591 s3.1, s3.2.1
     """
@@ -73,13 +73,13 @@ def register_client(
 
 
 def described(client: Client, metadata: ClientMetadata) -> Client:
-    """Return the record with what the client says about itself.
+    """Return the record with the client's metadata.
 
     Raises:
-        InvalidClientMetadata: it wants to sign, and sends no keys.
+        InvalidClientMetadata: it chose a method with keys, and sent no keys.
     """
     if metadata.token_endpoint_auth_method == "private_key_jwt" and metadata.jwks is None and client.jwks_uri is None:
-        # With a URL from a registration, anybody could make this server send a request.
+        # A URL from a registration would let anyone make this server send requests.
         raise InvalidClientMetadata(
             "With private_key_jwt, send the public keys in jwks; no jwks_uri is asked for keys here.",
             Reason.UNSUPPORTED_METADATA,
@@ -101,12 +101,12 @@ def described(client: Client, metadata: ClientMetadata) -> Client:
 
 
 def has_secret(method: ClientAuthMethod) -> bool:
-    """Tell whether a client that registered this method has a secret."""
+    """Return whether a client with this authentication method has a secret."""
     return method in {"client_secret_basic", "client_secret_post"}
 
 
 def registration_reply(client: Client, *, policy: Policy, minted: MintedClient | None = None) -> dict[str, object]:
-    """Return the reply to a registration; it holds secrets only if this request has made them.
+    """Return the reply to a registration; it holds secrets only if this request created them.
 
     Spec: RFC 7591 s3.2.1, RFC 7592 s3
     """
@@ -118,7 +118,7 @@ def registration_reply(client: Client, *, policy: Policy, minted: MintedClient |
             "registration_access_token": minted.registration_access_token,
             "registration_client_uri": f"{policy.issuer}/register/{client.client_id}",
         }
-    # Members without a value are left out: several clients refuse a null where they expect a string.
+    # Leave out members without a value: several clients reject a null where they expect a string.
     if client.client_name:
         reply["client_name"] = client.client_name
     reply |= {

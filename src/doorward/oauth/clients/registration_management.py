@@ -1,8 +1,8 @@
-"""A client looks at its registration, replaces it, or takes it back, with the token it was given when it registered.
+"""Registration management: a client reads, replaces or deletes its registration with its registration access token.
 
-Without such a token, with a wrong one, or with that of another client the answer is the same, so that nobody learns
-which clients exist. The secret of a client is kept as a digest and so cannot be shown again. Replaced redirect URIs or
-another method make every code void that is under way, and no address of before counts as used (`client_terms`).
+A missing token, a wrong one, and another client's token get the same response, so that nobody learns which clients
+exist. A client's secret is stored as a digest, so it cannot be shown again. Replacing the redirect URIs or the
+authentication method voids every pending code, and no earlier address counts as used (`terms`).
 
 Implements RFC 7592 s2 and s3. Does not know HTTP.
 """
@@ -29,10 +29,10 @@ _SET_HERE = ("registration_access_token", "registration_client_uri", "client_sec
 
 
 def managed(client: Stored[Client] | None, token: str | None, *, now: int) -> Stored[Client]:
-    """Return the client that this registration access token is for.
+    """Return the client that this registration access token manages.
 
     Raises:
-        InvalidToken: no such client, or not its token.
+        InvalidToken: the client does not exist, or the token is not its own.
 
     Spec: RFC 7592 s2
     """
@@ -56,9 +56,9 @@ def current_registration(client: Client, token: str, *, policy: Policy) -> dict[
 def replace_registration(
     body: object, client: Stored[Client], *, token: str, client_secret: str, policy: Policy
 ) -> Decision[dict[str, object]]:
-    """Replace all that the client says about itself; what it leaves out is gone.
+    """Replace all of the client's metadata; fields that it leaves out are removed.
 
-    `client_secret` is a fresh one, used only when the client had none and now registers for one.
+    `client_secret` is a fresh one, used only if the client had none and now registers a method that needs one.
 
     Raises:
         InvalidRedirectUri: a redirect URI cannot be used.
@@ -92,17 +92,17 @@ def replace_registration(
 
 
 def expire_registration(client: Stored[Client], grants: Iterable[Stored[Grant]], *, now: int) -> Decision[None]:
-    """Let the client expire, and end what users have granted it: after this, nothing more can be granted.
+    """Expire the client and end its grants; after this, nothing more can be granted to it.
 
-    A consent that is being given at this moment may add a grant which `grants` does not hold yet, without a change to
-    the client's record. `delete_registration` comes after it, and sees every one.
+    A consent in progress may add a grant that `grants` does not hold yet, without changing the client's record.
+    `delete_registration` runs later, and sees all of them.
     """
     expired = msgspec.structs.replace(client.record, expires_at=now)
     return Decision(None, (Replace(expired, client.version), *_endings(grants, now)))
 
 
 def delete_registration(client: Stored[Client], grants: Iterable[Stored[Grant]], *, now: int) -> Decision[None]:
-    """Remove an expired client, its consents, and what was granted while it expired. Spec: RFC 7592 s2.3."""
+    """Delete an expired client, its consents, and grants that were added while it expired. Spec: RFC 7592 s2.3."""
     client_id = client.record.client_id
     changes = (Delete(Client, client_id, client.version), DeleteAll(Consent, "client_id", client_id))
     return Decision(None, (*changes, *_endings(grants, now)))

@@ -1,7 +1,7 @@
-"""The question to an operator's own function about a registration, and how the function refuses one.
+"""The operator's hook for registrations: what it gets, and how it refuses one.
 
-Implements RFC 7591 s3.2.2 and s5 for refusals that are nobody's rule but the operator's. Does not know how the function
-is called, nor when.
+Implements RFC 7591 s3.2.2 and s5 for refusals that only the operator decides. Does not know how or when the hook is
+called.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ class RegistrationRequest(ClientMetadata):
     """A registration that would be accepted: the checked metadata, and the body that it was read from."""
 
     body: dict[str, object] = field(repr=False)
-    """As the client sent it, unchecked, with members that are ignored here, such as `software_statement`; without
-    `client_secret`. A copy: whatever is done with it changes nothing."""
+    """The body as the client sent it, unchecked, without `client_secret`. It has members that are ignored here, such as
+    `software_statement`. A copy: changing it has no effect."""
 
 
 class RegistrationRefused(OAuthError):
-    """Raised by an operator's function: this client may not register, or not change so.
+    """Raised by the operator's hook: this client may not register, or may not change its registration this way.
 
     Raises:
-        ValueError: the code is none, or the status is not that of a refusal.
+        ValueError: the error code is malformed, or the status is not a 4xx one.
 
     Spec: RFC 7591 s3.2.2
     """

@@ -1,14 +1,14 @@
-"""Room for clients that registered or described themselves and that nobody has used yet: a fixed number of places.
+"""Places for clients that registered or described themselves but have no user yet: a fixed number of them.
 
-Registration is open, so anybody can fill whatever room there is. A further client therefore never is refused: it takes
-the place of one that waits for its first user, the oldest of a few that are looked at by chance, so an attacker mostly
-pushes out what the attacker put there. A client that somebody uses gives its place up and is never pushed out. One that
-describes itself can be asked for again at any time, so it loses nothing.
+Registration is open, so anyone can fill any amount of room. A new client is therefore never refused: it evicts one that
+waits for its first user, the oldest of a few places sampled at random. An attacker thus mostly evicts their own
+clients. A client that gets a user gives up its place and is never evicted. One that publishes a metadata document can
+be fetched again at any time, so it loses nothing.
 
-And the same words again from a public client get the same client, for a while: it has no secret, so sharing one is no
-more than what everybody does with a metadata document. A confidential client is never shared.
+For a while, the same registration from a public client returns the same client. It has no secret, so sharing it gives
+away no more than a public metadata document does. A confidential client is never shared.
 
-Does not know how many places are looked at, nor where chance comes from.
+Does not know how many places are sampled, nor where the randomness comes from.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _STEP_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place that was looked at: what is written there, and the client that this names, if it still exists."""
+    """A sampled place: its record, and the client that the record names, if it still exists."""
 
     slot: str
     taken: Stored[RegistrationSlot] | None = None
@@ -38,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What the same words were registered as the last time, and that client, if it still exists."""
+    """The record of the last identical registration, and its client, if it still exists."""
 
     content_digest: str
     content: Stored[RegisteredContent] | None = None
@@ -46,48 +46,49 @@ class Before:
 
 
 def is_unused(client: Client) -> bool:
-    """Tell whether a client registered or described itself and nobody has granted it anything."""
+    """Return whether a client registered or described itself and no user has granted it anything."""
     return client.source != "registered" and client.used_at is None and client.expires_at is not None
 
 
 def content_digest(metadata: ClientMetadata) -> str:
-    """Return a digest of everything that a registration says and that counts here."""
+    """Return a digest of every part of a registration that counts here."""
     return digest(msgspec.json.encode(metadata, order="sorted").decode())
 
 
 def is_free(place: Place, *, now: int) -> bool:
-    """Tell whether nobody would be pushed out."""
+    """Return whether taking the place would evict no client."""
     taken, holder = place.taken, place.holder
     expired = taken is None or (taken.record.expires_at or 0) <= now
     return expired or holder is None or not is_unused(holder.record)
 
 
 def best_place(places: Iterable[Place], *, now: int) -> Place:
-    """Return a free place, else that of the client that has waited longest."""
+    """Return a free place, or else the one whose client has waited longest."""
     return min(
         places, key=lambda place: (not is_free(place, now=now), place.taken.record.taken_at if place.taken else 0)
     )
 
 
 def occupy(place: Place, client: Client, *, now: int) -> tuple[Change, ...]:
-    """Return the changes that give the place to a new client and push out the client that waited there."""
+    """Return the changes that give the place to a new client and evict the client that waited there."""
     slot = RegistrationSlot(slot=place.slot, client_id=client.client_id, taken_at=now, expires_at=client.expires_at)
     if place.taken is None:
         return (Insert(slot),)
     changes: tuple[Change, ...] = (Replace(slot, place.taken.version),)
     if place.holder is not None and is_unused(place.holder.record):
-        # With its version: had somebody used it meanwhile, this is a conflict, and the decision is made again.
+        # Delete by version: if a user granted it something meanwhile, this is a conflict, and the decision is made
+        # again.
         changes += (Delete(Client, place.holder.record.client_id, place.holder.version),)
     return changes
 
 
 def keep(client: Stored[Client], *, grant_ends_at: int, now: int, policy: Policy, redirect_uri: str = "") -> Change:
-    """Return the change by which a client outlives a grant that is made now, or at least is still there when it is.
+    """Return the change that keeps a client alive at least as long as a grant that is made now.
 
-    `redirect_uri` is where the answer goes; if it is a web address, it counts as used from now on.
+    `redirect_uri` is where the response goes; if it is a web address, it counts as used from now on.
 
-    It stays for some time after its last grant, so that a client that comes back late need not register again. The
-    date is moved in steps of a day, so that the users of one popular client do not wait for each other.
+    The client stays for some time after its last grant, so that one that comes back late need not register again. Its
+    expiry moves in steps of a day, so that the users of one popular client do not contend for its record.
     """
     owner = client.record
     until = grant_ends_at + policy.unused_client_seconds
@@ -107,7 +108,7 @@ def keep(client: Stored[Client], *, grant_ends_at: int, now: int, policy: Policy
 
 
 def known_again(before: Before | None, *, now: int, policy: Policy) -> Client | None:
-    """Return the client that the same words have made a short while ago, if it is still everybody's."""
+    """Return the client of a recent identical registration, if it is still public and unused."""
     if before is None or before.content is None or before.client is None:
         return None
     client = before.client.record
@@ -118,7 +119,7 @@ def known_again(before: Before | None, *, now: int, policy: Policy) -> Client | 
 
 
 def remember(before: Before, client: Client, *, now: int, policy: Policy) -> Change:
-    """Return the change that lets the same words be recognised."""
+    """Return the change that lets an identical registration be recognised."""
     content = RegisteredContent(
         content_digest=before.content_digest, client_id=client.client_id, expires_at=now + policy.same_client_seconds
     )

@@ -1,8 +1,8 @@
 """The authorization code grant: a code is redeemed once, by the client it was made for, with the right verifier.
 
-Everything is checked before anything is spent, so a wrong attempt leaves the honest client's code usable. A code
-presented again is either the honest client whose reply was lost (same client, redirect URI and verifier, within
-seconds), which gets the identical reply, or a theft, which ends the grant.
+Everything is checked before the code is consumed, so a failed attempt leaves the honest client's code usable. A code
+that is presented again has two explanations. If client, redirect URI and verifier match within seconds, the reply was
+lost, and the client gets the identical reply. Otherwise it is theft, and the grant ends.
 
 Implements RFC 6749 s4.1.3 and s4.1.4, RFC 7636 s4.6, RFC 8707 s2.2, RFC 9700 s2.1. Does not know how the client proved
 who it is.
@@ -37,9 +37,9 @@ from doorward.records.oauth import AuthorizationCode, Client, Grant
 def redeem_code(
     request: Redemption, *, code: Stored[AuthorizationCode] | None, grant: Stored[Grant] | None
 ) -> Decision[TokenReply]:
-    """Decide about a code: tokens, the identical tokens again, or a refusal.
+    """Decide what a code gives: tokens, the identical tokens again, or a refusal.
 
-    A refusal that changes nothing is raised; a replay that ends the grant comes back as a reply with changes.
+    A refusal that changes nothing is raised; a replay that ends the grant is returned as a reply with changes.
 
     Raises:
         OAuthError: refused; the code, if it was usable, still is.
@@ -51,7 +51,7 @@ def redeem_code(
     if code is None:
         raise InvalidGrant("The code is not known here.", Reason.UNKNOWN_CODE)
     if code.record.client_id != client.client_id:
-        # Also when it was redeemed: a stranger who saw somebody's code must not be able to end their grant.
+        # Redeemed codes too: someone who saw a user's code must not be able to end the user's grant.
         raise InvalidGrant("The code belongs to another client.", Reason.FOREIGN_CODE)
     if code.record.redeemed_at is not None:
         return _replayed(request, code=code, grant=grant)
@@ -88,7 +88,7 @@ def _check_still_good(code: AuthorizationCode, client: Client, now: int) -> None
 
 def _check_proof(request: Redemption, code: AuthorizationCode) -> None:
     form = request.form
-    # OAuth 2.1 no longer wants the redirect URI here, since PKCE binds the code; one that is sent must be right.
+    # OAuth 2.1 makes redirect_uri optional here, because PKCE binds the code. If it is sent, it must be right.
     if form.get("redirect_uri", code.redirect_uri) != code.redirect_uri:
         raise InvalidGrant("redirect_uri differs from that of the authorization request.", Reason.WRONG_REDIRECT_URI)
     verifier = form.get("code_verifier")
@@ -112,7 +112,7 @@ def _replayed(
     if is_timely and _is_proved(request, code.record):
         body = repeat(code, sealing=request.sealing)
         if body is None:
-            # Within the window nobody has misbehaved; the key that sealed the reply is gone, or not known here yet.
+            # A repeat within the window is honest; the key that sealed the reply is gone, or is not known here yet.
             raise InvalidGrant("The reply cannot be repeated. Ask the user again.", Reason.REPLY_LOST)
         return repeated(code, alive, body)
     refusal = InvalidGrant("The code was used before.", Reason.REPLAYED_CODE)

@@ -1,7 +1,7 @@
-"""The client credentials grant: a program that acts as a service account, with nobody at a browser.
+"""The client credentials grant: a program acts as a service account, without a user at a browser.
 
-Only for clients that an operator bound to a service account: the client's own credentials are the whole proof, so a
-public client has nothing to show. There is no refresh token, since the credentials can be shown again.
+Only for clients that an operator bound to a service account. The client's credentials are the only proof, so a public
+client cannot use it. There is no refresh token, because the client can present its credentials again.
 
 Implements RFC 6749 s4.4, RFC 8707 s2.2 and the MCP extension `io.modelcontextprotocol/oauth-client-credentials`. Does
 not know how the client proved who it is.
@@ -32,10 +32,10 @@ from doorward.records.oauth import Client, Grant
 def client_credentials(
     request: Redemption, *, account: Stored[User] | None, grants: Sequence[Stored[Grant]]
 ) -> Decision[TokenReply]:
-    """Decide about a client that asks in its own name; `account` is the one that its record names.
+    """Decide about a client that acts on its own behalf; `account` is the service account in its record.
 
-    The token is written only while client and account are as they were read, so neither can be removed or switched
-    off in between unseen.
+    The token is written only if client and account are still as they were read. So neither can be removed or disabled
+    unnoticed in between.
 
     Raises:
         OAuthError: refused.

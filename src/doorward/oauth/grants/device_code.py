@@ -1,7 +1,7 @@
-"""The device grant as the device sees it: it asks again and again until the user has decided, and gets tokens once.
+"""The device grant, seen from the device: it polls until the user has decided, and gets tokens once.
 
-The pace is kept in the record, so a device that asks too often at one node is slowed down at all of them. A reply that
-was lost can be had again within seconds, as with a code.
+The poll interval is kept in the record, so a device that polls one node too often is slowed down at all of them. A lost
+reply can be fetched again within seconds, as with a code.
 
 Implements RFC 8628 s3.4 and s3.5. Does not know the page where the user decides.
 """
@@ -39,7 +39,7 @@ SLOW_DOWN_SECONDS = 5
 def poll(
     request: Redemption, *, device: Stored[DeviceAuthorization] | None, grant: Stored[Grant] | None
 ) -> Decision[TokenReply]:
-    """Decide about a device that asks for its answer. A refusal that changes something comes back as a reply.
+    """Decide about one poll of a device. A refusal that changes a record is returned as a reply.
 
     Raises:
         OAuthError: refused; nothing has changed.
@@ -75,7 +75,7 @@ def _not_yet(device: Stored[DeviceAuthorization], now: int) -> Decision[TokenRep
     polled = msgspec.structs.replace(record, polled_at=now)
     if record.polled_at is not None and now - record.polled_at < record.interval_seconds:
         slower = msgspec.structs.replace(polled, interval_seconds=record.interval_seconds + SLOW_DOWN_SECONDS)
-        refusal = SlowDown("Ask less often: five seconds longer from now on.", Reason.SLOW_DOWN)
+        refusal = SlowDown("Poll less often: wait five seconds longer from now on.", Reason.SLOW_DOWN)
         return Decision(TokenReply(error=refusal), (Replace(slower, device.version),))
     pending = AuthorizationPending("The user has not decided yet.", Reason.AUTHORIZATION_PENDING)
     return Decision(TokenReply(error=pending), (Replace(polled, device.version),))

@@ -1,8 +1,8 @@
-"""Identity assertion authorization grants: what an enterprise identity provider says about a person, checked.
+"""Identity assertion authorization grants (ID-JAG): checks of an enterprise identity provider's signed assertion.
 
-The provider must be one the operator trusts, and must have meant this client, this server and one of its doors.
-Everything is checked in one order, and each failure keeps its own reason; the client learns only that the assertion is
-no good.
+The operator must trust the provider, and the assertion must be for this client, this server and one of its doors. The
+checks run in one order, and each failure has its own private reason; the client only learns that the assertion is not
+acceptable.
 
 Implements MCP enterprise-managed authorization (ID-JAG), RFC 7523 s3 and RFC 8725 s3. Does not know users, nor which
 assertions were seen before.
@@ -27,12 +27,12 @@ SUBJECT_LIMIT_CHARS = 255
 _TEXT_LIMIT_CHARS = 256
 _INSTANTS = range(1 << 40)
 _CONSTRAINTS = ("cnf", "authorization_details")
-"""They narrow what the assertion allows in ways that are not enforced here, so it must not be taken without them."""
+"""They restrict the assertion in ways that are not enforced here, so it must not be accepted with them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """An assertion in the right form, from an issuer that is trusted; its signature is not checked yet."""
+    """A well-formed assertion from a trusted issuer; its signature is not verified yet."""
 
     jws: CompactJws
     issuer: TrustedIssuer
@@ -42,28 +42,28 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the issuer says it is, and what they may have at most."""
+    """The user that the issuer names, and the most that they may get."""
 
     issuer: TrustedIssuer
     subject: str
     resource: Resource
     """The door that the assertion is for."""
     scope: str | None
-    """The scopes that the assertion names, as the wire string; None: it names none."""
+    """The scopes that the assertion names, as the wire string; None if it names none."""
     seen: SeenAssertion
-    """The first request that inserts it has used the assertion."""
+    """The record that makes the assertion single-use: the first request that inserts it consumes it."""
 
     @property
     def user_id(self) -> str:
-        """The local name: no issuer holds a `#`, so two pairs never get one name."""
+        """The local user name: no issuer contains a `#`, so two pairs never share a name."""
         return f"{self.issuer.issuer}#{self.subject}"
 
 
 def read_assertion(text: str, *, policy: Policy) -> Assertion:
-    """Take an assertion apart, far enough to know whose keys to check it with.
+    """Parse an assertion far enough to know whose keys verify it.
 
     Raises:
-        InvalidGrant: no signed JWT, of another type, signed in a way that is not accepted, or from a stranger.
+        InvalidGrant: not a signed JWT, the wrong type, an algorithm that is not accepted, or an unknown issuer.
 
     Spec: RFC 7523 s3.1, RFC 8725 s3.11
     """
@@ -86,13 +86,13 @@ def read_assertion(text: str, *, policy: Policy) -> Assertion:
 
 
 def key_of(assertion: Assertion, keys: Iterable[Key]) -> Key | None:
-    """Return the one key that may have signed it; without a `kid` it must be the only one of its kind."""
+    """Return the only key that may have signed it; without a `kid`, its kind must have only one key."""
     found = candidates(keys, kid=assertion.kid, alg=assertion.algorithm)
     return found[0] if len(found) == 1 else None
 
 
 def check_assertion(assertion: Assertion, *, keys: Iterable[Key], client: Client, now: int, policy: Policy) -> Identity:
-    """Accept an assertion made for this client, this server and one of its doors.
+    """Verify that an assertion was made for this client, this server and one of its doors.
 
     Raises:
         InvalidGrant: with the reason of the first check that fails.
@@ -161,7 +161,7 @@ def _text(claims: Mapping[str, object], name: str, reason: Reason, limit_chars: 
 
 
 def _single(value: object) -> str | None:
-    """Return the one text: with a second audience, somebody else could use the assertion here."""
+    """Return the value if it is a single string: a second audience could use the assertion here."""
     if isinstance(value, list) and len(value) == 1:
         (value,) = value
     return value if isinstance(value, str) else None

@@ -1,8 +1,8 @@
-"""The JWT bearer grant, for identity assertions only: an enterprise decides who may use the door, with no page of ours.
+"""The JWT bearer grant, for identity assertions only: the enterprise decides who may use the door, without our pages.
 
-The assertion counts once, whatever the concurrency: the same transaction that writes the token writes its id. The
-person becomes a local user named by issuer and subject together, so no other provider, and no e-mail address, can be
-taken for them. There is no refresh token: the provider is asked again, and can say no.
+An assertion is used once: the transaction that writes the token also writes the assertion's id. The person becomes a
+local user named by issuer and subject together, so another provider or an e-mail address can never be mistaken for
+them. There is no refresh token: the client asks the provider again, which can then refuse.
 
 Implements RFC 7523 s2.1 and MCP enterprise-managed authorization. Does not know signatures or keys.
 """
@@ -31,11 +31,11 @@ from doorward.records.oauth import Client, Grant, SeenAssertion
 
 
 def presented_assertion(request: Redemption) -> str:
-    """Return the assertion of a client that may present one; nothing of it is looked at before.
+    """Return the assertion of a client that may use the grant; other clients are refused before it is read.
 
     Raises:
         UnauthorizedClient: the client was not given the grant, or is public.
-        InvalidRequest: there is none.
+        InvalidRequest: the form has no assertion.
 
     Spec: RFC 7523 s2.1
     """
@@ -54,7 +54,7 @@ def jwt_bearer(
     user: Stored[User] | None,
     grants: Sequence[Stored[Grant]],
 ) -> Decision[TokenReply]:
-    """Decide about a checked assertion; `seen` is the record of its id, `user` the one its identity names.
+    """Decide about a checked assertion; `seen` is the record of its id, `user` the account of its identity.
 
     Raises:
         OAuthError: refused; the assertion, if it was usable, still is.
@@ -105,11 +105,11 @@ def _held_user(identity: Identity, user: Stored[User] | None, now: int) -> Chang
 
 
 def _scopes(form: Mapping[str, str], client: Client, identity: Identity) -> tuple[str, ...]:
-    """Return what door, client, issuer, assertion and request all allow; who names no scope does not narrow."""
+    """Return the scopes that door, client, issuer, assertion and request all allow; an empty list does not restrict."""
     limits = [identity.issuer.scopes, parse_scope(client.scope)]
     allowed = [scope for scope in identity.resource.all_scopes if all(not limit or scope in limit for limit in limits)]
     if identity.scope is not None:
-        # Unlike a client's wish, this is a permission: what it does not name is not given.
+        # This is a permission, not a request: a scope that it does not name is not granted.
         allowed = [scope for scope in allowed if scope in parse_scope(identity.scope)]
     asked = {scope for scope in parse_scope(form.get("scope")) if scope not in NEUTRAL_SCOPES}
     if not asked and identity.scope is None:

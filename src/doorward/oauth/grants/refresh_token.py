@@ -1,8 +1,8 @@
-"""The refresh token grant: every use rotates, a repeat within the window gets the identical successor.
+"""The refresh token grant: every use rotates; a repeat within the window gets the identical successor.
 
-Two processes of one client refresh at the same moment, and replies get lost; both look like theft to a server that
-only counts uses. So the spent token keeps its reply, sealed, until the window closes or the successor is itself
-used, whichever is first. After that a spent token in use means two holders, and the grant ends with all its tokens.
+Two processes of one client may refresh at the same time, and replies get lost. Both look like theft to a server that
+only counts uses. So a spent token keeps its sealed reply until the window closes or the successor is used, whichever is
+first. After that, use of a spent token means that two parties hold it, and the grant ends with all its tokens.
 
 Implements RFC 6749 s6, RFC 8707 s2.2 and RFC 9700 s4.14.2. Does not know how the client proved who it is.
 """
@@ -38,10 +38,10 @@ def refresh(
     predecessor: Stored[RefreshToken] | None,
     grant: Stored[Grant] | None,
 ) -> Decision[TokenReply]:
-    """Decide about a refresh token: the next pair, the identical pair again, or a refusal.
+    """Decide what a refresh token gives: the next pair, the identical pair again, or a refusal.
 
-    `predecessor` is the record that `presented.record.predecessor_digest` names, if there is one. A refusal that
-    changes nothing is raised; reuse that ends the grant comes back as a reply with changes.
+    `predecessor` is the record that `presented.record.predecessor_digest` names, if it exists. A refusal that changes
+    nothing is raised; reuse that ends the grant is returned as a reply with changes.
 
     Raises:
         OAuthError: refused; the token, if it was usable, still is.
@@ -93,7 +93,7 @@ def _repeated(
     if presented.record.sealed_reply is not None and now - rotated_at <= policy.refresh_replay_seconds:
         body = repeat(presented, sealing=request.sealing)
         if body is None:
-            # Within the window nobody has misbehaved; only the key that sealed the reply is gone.
+            # A repeat within the window is honest; only the key that sealed the reply is gone.
             raise InvalidGrant("The reply cannot be repeated. Ask the user again.", Reason.REPLY_LOST)
         return repeated(presented, grant, body)
     refusal = InvalidGrant("The refresh token was used before.", Reason.REUSED_REFRESH_TOKEN)

@@ -1,9 +1,10 @@
-"""What grants without a browser share: one standing grant per client and user, and one access token at a time.
+"""Shared by grants without a browser: one standing grant per client and user, and one access token at a time.
 
-There is no consent to hang such a token on, so a `Grant` is made for it, found again by the next request and listed,
-revoked and ended like any other. Its id follows from what it is for, so of racers that find none only one adds it.
+These tokens have no consent behind them, so the first request creates a `Grant`. Later requests find it again, and it
+is listed, revoked and expired like any other. Its id is derived from its purpose, so of concurrent requests that find
+none only one adds it.
 
-Knows nothing of how the caller was proved; no refresh token ever comes from here.
+Does not know how the caller was authenticated. Never issues refresh tokens.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from doorward.records.oauth import AccessToken, Client, Grant
 
 
 def require_grant_type(client: Client, grant_type: str) -> None:
-    """Accept a client that may use the grant.
+    """Check that the client may use the grant.
 
     Raises:
-        UnauthorizedClient: nobody gave it this grant.
+        UnauthorizedClient: the client was not given this grant.
 
     Spec: RFC 6749 s5.2
     """
@@ -33,10 +34,10 @@ def require_grant_type(client: Client, grant_type: str) -> None:
 
 
 def require_confidential(client: Client) -> None:
-    """Accept a client that has proved who it is.
+    """Check that the client is confidential.
 
     Raises:
-        UnauthorizedClient: a public client; anyone who knows its id can pretend to be it.
+        UnauthorizedClient: a public client; anyone who knows its id can impersonate it.
 
     Spec: RFC 6749 s4.4
     """
@@ -53,7 +54,7 @@ def wanted_grant(
     resource: Resource,
     lifetime_seconds: int,
 ) -> Grant:
-    """Return the grant that would be made if there were none; `standing_grant` names it."""
+    """Return the grant to create if none exists; `standing_grant` names it."""
     return Grant(
         grant_id="",
         user_id=user_id,
@@ -68,9 +69,9 @@ def wanted_grant(
 
 
 def standing_grant(request: Redemption, found: Sequence[Stored[Grant]], wanted: Grant) -> tuple[Grant, Change]:
-    """Return the grant that the token hangs on, with the change that holds it: one that is there, or `wanted`.
+    """Return the grant for the token, an existing one or `wanted`, with the change that expects or inserts it.
 
-    A grant with less time left than a token lives is left to run out. `found` is every grant of this client and user.
+    A grant that would expire before the token is not reused. `found` is every grant of this client and user.
     """
     for stored in sorted(found, key=lambda each: (each.record.created_at, each.record.grant_id)):
         if _serves(stored.record, wanted, now=request.now, policy=request.policy):
@@ -107,9 +108,9 @@ def access_token_only(
     act: tuple[str, ...] = (),
     **more: object,
 ) -> Decision[TokenReply]:
-    """Make one access token of a grant, only while client and grant are as they were read.
+    """Issue one access token from a grant, only if client and grant are still as they were read.
 
-    `changes` hold what else the decision relied on; `more` are members of the reply.
+    `changes` are the other records that the decision relied on; `more` are further members of the reply.
 
     Spec: RFC 6749 s5.1
     """

@@ -1,9 +1,9 @@
-"""Token exchange: from an access token of ours to a weaker one, for the same user at the same door.
+"""Token exchange: from one of our access tokens to a weaker one, for the same user at the same door.
 
-The new token hangs on the grant of the old one, so ending that grant ends both; it has no more scopes and no more time.
-A client may exchange what was issued to it. What was issued to another client it may exchange only if an operator said
-so, and then the new token names it as the actor: nobody acts for a user unseen. With an actor's token the new one names
-the actor before the client, and never instead of it: the end of either has to end the token.
+The new token belongs to the grant of the old one, so ending that grant ends both. It has no more scopes and no longer
+lifetime. A client may exchange its own tokens. It may exchange another client's token only if an operator allowed that,
+and the new token then names it as the actor, so delegation is always visible. With an actor token, the new token names
+the actor before the client, never instead of it: ending either one must end the token.
 
 Implements RFC 8693 s2 for access tokens; `act` as in s4.1. Does not know how the client proved who it is.
 """
@@ -29,7 +29,7 @@ ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """A presented token as it was found, with the grant it hangs on; None for each that is not there."""
+    """A presented token and its grant as they were found; None for each that does not exist."""
 
     access: Stored[AccessToken] | None
     grant: Stored[Grant] | None
@@ -39,9 +39,9 @@ NOTHING = Exchanged(None, None)
 
 
 def exchange(request: Redemption, *, subject: Exchanged, actor: Exchanged) -> Decision[TokenReply]:
-    """Decide about an exchange; `subject` and `actor` are what the tokens of the form were found to be.
+    """Decide about an exchange; `subject` and `actor` are the records of the two tokens in the form.
 
-    The new token is written only while client, both tokens and both grants are as they were read.
+    The new token is written only if client, both tokens and both grants are still as they were read.
 
     Raises:
         OAuthError: refused; a bad token is `invalid_request`, as the RFC wants it.
@@ -61,7 +61,7 @@ def exchange(request: Redemption, *, subject: Exchanged, actor: Exchanged) -> De
         actors, actor_held = _actor(request, actor, subject_token)
         act, held = (*actors, *act), held + actor_held
     if len(act) > policy.actor_chain_limit:
-        raise InvalidRequest("The token was passed on too often.", Reason.ACTOR_CHAIN)
+        raise InvalidRequest("The token was exchanged too many times.", Reason.ACTOR_CHAIN)
     ends_at = min(subject_token.expires_at or request.now, grant_ends_at(grant, policy=policy))
     return access_token_only(
         request,
@@ -86,19 +86,19 @@ def _check_request(form: Mapping[str, str]) -> None:
 
 
 def _alive(request: Redemption, found: Exchanged, reason: Reason) -> tuple[AccessToken, Grant, tuple[Change, ...]]:
-    """Return token and grant if the door itself would let the token in now, from this caller."""
+    """Return token and grant if the door would accept the token now, from this caller."""
     now, policy = request.now, request.policy
     access, grant = found.access, found.grant
     if access is None or grant is None or grant.record.grant_id != access.record.grant_id:
         raise InvalidRequest("The token is not known here.", reason)
-    # By its exact spelling, as the door compares it: the forgiven ones are for what clients send.
+    # Compare the exact spelling, as the door does: other spellings are tolerated only in what clients send.
     door = policy.resources.get(access.record.resource)
     if door is None or not door.takes_access_tokens:
         raise InvalidRequest("The token is for another resource.", reason)
     ends_at = min(access.record.expires_at or now, grant_ends_at(grant.record, policy=policy))
     if grant.record.revoked_at is not None or ends_at <= now:
         raise InvalidRequest("The token has ended.", reason)
-    # A token bound to a key is no bearer token: without a proof of the key, a client must not get one from it either.
+    # A key-bound token is not a bearer token: without a proof of the key, a client must not get one from it.
     if access.record.dpop_jkt is not None and access.record.dpop_jkt != request.minted.dpop_jkt:
         raise InvalidRequest("The token is bound to a key that this request does not prove.", reason)
     held = (
@@ -115,7 +115,7 @@ def _check_may_exchange(client: Client) -> None:
 
 
 def _actor(request: Redemption, found: Exchanged, subject: AccessToken) -> tuple[tuple[str, ...], tuple[Change, ...]]:
-    """Return the user of the actor's token, and behind it everybody who acts for that user in turn."""
+    """Return the user of the actor token, followed by every actor of that token."""
     token, _, held = _alive(request, found, Reason.ACTOR_TOKEN)
     if token.client_id != request.client.record.client_id:
         raise InvalidRequest("The actor's token belongs to another client.", Reason.ACTOR_TOKEN)

@@ -1,7 +1,7 @@
-"""The claims of an access token that is a JWT, for resource servers that want to verify it by themselves.
+"""The claims of a JWT access token, for resource servers that verify tokens themselves.
 
-Such a token is kept like an opaque one, under the digest of its text, so the door needs no signature check and a
-revocation acts at once. Its `jti` names the record without being usable as the token.
+Such a token is stored like an opaque one, under its digest. So the door checks no signature, and a revocation acts at
+once. Its `jti` names the record, but cannot be used as the token.
 
 Implements RFC 9068 s2 and RFC 7800 s3.1 (`cnf`). Does not know keys or signatures.
 """
@@ -28,7 +28,7 @@ class Sign(Protocol):
 
 
 def claims(record: AccessToken, *, jti: str, issuer: str) -> dict[str, object]:
-    """Return what the token says; `record` needs no digest yet.
+    """Return the claims of the token; `record` needs no digest yet.
 
     Spec: RFC 9068 s2.2
     """
@@ -48,7 +48,7 @@ def claims(record: AccessToken, *, jti: str, issuer: str) -> dict[str, object]:
 
 
 def actors(act: tuple[str, ...]) -> dict[str, object]:
-    """Return who acts for the user as the nested claim, the latest actor outermost. Spec: RFC 8693 s4.1."""
+    """Return the chain of actors as a nested claim, the latest actor outermost. Spec: RFC 8693 s4.1."""
     claim: dict[str, object] = {}
     for name in reversed(act):
         claim = {"sub": name, "act": claim} if claim else {"sub": name}
@@ -56,5 +56,5 @@ def actors(act: tuple[str, ...]) -> dict[str, object]:
 
 
 def is_shaped_like_one(value: str) -> bool:
-    """Tell whether `value` could be a JWT that was signed here; only the store knows whether it was."""
+    """Return whether `value` could be a JWT that was signed here; only the store knows whether it was."""
     return len(value) <= LIMIT_CHARS and _COMPACT(value) is not None

@@ -1,7 +1,7 @@
-"""The protected resource: is this token good here and now, and if not, what the challenge says.
+"""The protected resource: whether a token is valid here and now, and the challenge if it is not.
 
-Runs on every call, so it does no more than compare. Without a token the challenge names no error; a bad one is
-`invalid_token`, always 401; a missing scope is 403 and names every scope of the operation at once.
+Runs on every call, so it only compares. Without a token the challenge names no error. An invalid token gets
+`invalid_token`, always with 401. A missing scope gets 403, with every scope of the operation at once.
 
 Implements RFC 6750 s2.1 and s3, RFC 9449 s7, RFC 9728 s5.1, RFC 8707 s2. Does not know where records come
 from; a store that cannot answer never reaches this module.
@@ -23,7 +23,7 @@ _UNQUOTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def presented_token(authorization: bytes | None) -> str | None:
-    """Return the token of an `Authorization` header; None when there is none or its scheme is not Bearer.
+    """Return the token of an `Authorization` header; None without a header, or if its scheme is not Bearer.
 
     Raises:
         BearerError: the scheme is Bearer, but no token follows it.
@@ -34,7 +34,7 @@ def presented_token(authorization: bytes | None) -> str | None:
 
 
 def presented_dpop_token(authorization: bytes | None) -> str | None:
-    """Return the token of an `Authorization` header whose scheme is DPoP; None when it is another or none.
+    """Return the token of an `Authorization` header with the scheme DPoP; None for another scheme or no header.
 
     Raises:
         BearerError: the scheme is DPoP, but no token follows it.
@@ -55,10 +55,10 @@ def _presented(authorization: bytes | None, scheme: Literal["Bearer", "DPoP"]) -
 
 
 def check_bound(record: AccessToken) -> None:
-    """Accept a token that was presented by the scheme DPoP only if it is bound to a key.
+    """Check that a token presented with the scheme DPoP is bound to a key.
 
     Raises:
-        BearerError: it is a bearer token; taken here, it would look protected and not be.
+        BearerError: it is a bearer token; accepting it would make it look protected when it is not.
 
     Spec: RFC 9449 s7.1
     """
@@ -67,7 +67,7 @@ def check_bound(record: AccessToken) -> None:
 
 
 def check_access_token(record: AccessToken | None, *, now: int, resource: str) -> AccessToken:
-    """Return the record if it is alive and meant for this door.
+    """Return the record if it is valid now and issued for this door.
 
     Raises:
         BearerError: unknown or revoked, expired, or made for another resource.
@@ -84,12 +84,12 @@ def check_access_token(record: AccessToken | None, *, now: int, resource: str) -
 
 
 def unproved_token() -> BearerError:
-    """Return the verdict on a bound token that was presented as if it were a bearer token. Spec: RFC 9449 s7.2."""
+    """Return the error for a key-bound token that was presented as a bearer token. Spec: RFC 9449 s7.2."""
     return BearerError(Reason.UNPROVED_TOKEN, "The access token is bound to a key: send it as DPoP, with a proof.")
 
 
 def check_header_token(record: HeaderToken | None, *, now: int, door: str, policy: Policy) -> HeaderToken:
-    """Return the record of an operator's token if it is alive and meant for this door; it may have no expiry.
+    """Return the record of an operator's token if it is valid now and made for this door; it may have no expiry.
 
     Raises:
         BearerError: unknown, revoked, expired, made for administration or for another door.
@@ -106,10 +106,10 @@ def check_header_token(record: HeaderToken | None, *, now: int, door: str, polic
 
 
 def check_scopes(scopes: tuple[str, ...], required: tuple[str, ...]) -> None:
-    """Accept a token that has every scope the operation needs.
+    """Check that a token has every scope of the operation.
 
     Raises:
-        BearerError: 403, naming all required scopes and not only the missing ones, so one step-up is enough.
+        BearerError: 403, naming all required scopes and not only the missing ones, so that one step-up is enough.
 
     Spec: RFC 6750 s3.1
     """
@@ -127,9 +127,10 @@ def check_scopes(scopes: tuple[str, ...], required: tuple[str, ...]) -> None:
 def challenge(
     error: BearerError | None, *, resource_metadata: str | None, scope: str, offers_dpop: bool = False
 ) -> str:
-    """Build the value of `WWW-Authenticate`. An error that names its own scopes overrides `scope`.
+    """Return the value of `WWW-Authenticate`. An error that names its own scopes overrides `scope`.
 
-    The scheme is the one the token was presented by. DPoP is named besides where it is demanded, or the token is bound.
+    The challenge uses the scheme by which the token was presented. DPoP is added if it is required, or the token is
+    bound.
 
     Spec: RFC 6750 s3, RFC 9449 s7.1, RFC 9728 s5.1
     """

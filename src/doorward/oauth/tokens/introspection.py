@@ -1,7 +1,7 @@
-"""Introspection: what a token is good for, for those clients that may know it.
+"""Introspection: what a token is valid for, for clients that may know it.
 
-A client learns about its own tokens, a resource server about all that could be sent to it. Whatever else is asked about
-is `{"active": false}`, whether it exists or not: the answer must not help to find or to try out tokens.
+A client may ask about its own tokens, a resource server about all tokens that could be sent to it. Every other token
+gets `{"active": false}`, whether it exists or not, so that no one can search for tokens or try them out.
 
 Implements RFC 7662 s2, RFC 8693 s4.1 (`act`) and RFC 9701 s5. Does not know HTTP or signatures.
 """
@@ -33,10 +33,10 @@ def introspect(
     now: int,
     policy: Policy,
 ) -> dict[str, object]:
-    """Return the answer. `grant` is what an access or refresh token was made from, where it still exists.
+    """Return the response. `grant` is the grant of an access or refresh token, if it still exists.
 
     Raises:
-        InvalidClient: the caller has proved nothing but that it knows a client id.
+        InvalidClient: the client has no credentials, so it proved nothing.
         InvalidRequest: the form names no token.
 
     Spec: RFC 7662 s2.1, s2.2
@@ -50,10 +50,10 @@ def introspect(
     if not isinstance(found, HeaderToken) and found.resource not in policy.resources:
         return _INACTIVE  # its door is gone or has another address, so no door accepts it
     if isinstance(found, HeaderToken):
-        # The door refuses a token that was made for administration, so it is good for nothing behind the door either.
+        # Doors refuse administration tokens, so such a token is not valid for any upstream either.
         is_for_doors = not found.capabilities and policy.doors_of_header_token(found.door)
         return _header_token(found, policy) if client.may_introspect and is_for_doors else _INACTIVE
-    # A refresh token that somebody has sent to a resource server must not pass there for an access token.
+    # A resource server must not accept a refresh token that was sent to it as an access token.
     is_for_all = client.may_introspect and isinstance(found, AccessToken)
     if not is_for_all and found.client_id != client.client_id:
         return _INACTIVE
@@ -65,7 +65,7 @@ def introspect(
 
 
 def jwt_claims(answer: dict[str, object], *, client: Client, now: int, policy: Policy) -> dict[str, object]:
-    """Return the claims of a signed answer; without `sub` and `exp`, so that it never passes for a token.
+    """Return the claims of a signed response; it has no `sub` and `exp`, so it can't be mistaken for a token.
 
     Spec: RFC 9701 s5
     """

@@ -1,9 +1,9 @@
-"""The shape of our secrets: a prefix that scanners can find, 256 random bits, a checksum.
+"""The format of our secrets: a prefix that scanners can find, 256 random bits, and a checksum.
 
-`prefix + base64url(random[32] + crc32(prefix + random))`, 52 characters. The checksum lets garbage be refused
-without a look into the store and lets a secret scanner tell a real leak from noise; it proves nothing.
+`prefix + base64url(random[32] + crc32(prefix + random))`, 52 characters. The checksum rejects garbage without a store
+read, and lets a secret scanner tell a real leak from noise; it proves nothing.
 
-Knows nothing of randomness (callers hand it in) nor of what a secret is good for.
+Does not know where randomness comes from, nor what a secret is for.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _STANDARD = str.maketrans("-_", "+/")
 
 
 def mint(prefix: str, random: bytes) -> str:
-    """Spell 32 random bytes as a secret of the kind that `prefix` names."""
+    """Encode 32 random bytes as a secret of the kind that `prefix` names."""
     if len(random) != RANDOM_BYTES:
         raise ValueError(f"A secret is made of {RANDOM_BYTES} random bytes, not {len(random)}.")
     checksum = crc32(random, crc32(prefix.encode()))
@@ -37,7 +37,7 @@ def mint(prefix: str, random: bytes) -> str:
 
 
 def is_well_formed(value: str, prefix: str) -> bool:
-    """Tell whether `value` could have been minted here with that prefix."""
+    """Return whether `value` could have been minted here with that prefix."""
     if not value.startswith(prefix):
         return False
     body = value[len(prefix) :]

@@ -1,8 +1,8 @@
-"""What the token endpoint answers, and the tokens behind a successful answer.
+"""Replies of the token endpoint, and the tokens that a successful reply issues.
 
-An answer is kept sealed with the spent code or refresh token, so that an honest repeat gets the identical one.
+A reply is kept sealed with the spent code or refresh token, so that an honest repeat gets the identical reply.
 
-Implements RFC 6749 s5.1. Does not know how a grant was proved, nor how sealing works.
+Implements RFC 6749 s5.1. Does not know how a client proved its grant, nor how sealing works.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from doorward.records.changes import Change, Decision, Expect, Insert, Stored
 from doorward.records.oauth import AccessToken, AuthorizationCode, Client, DeviceAuthorization, Grant, RefreshToken
 
 Source = AuthorizationCode | RefreshToken | DeviceAuthorization
-"""What tokens are made from, and what keeps the sealed reply."""
+"""The records that tokens are made from, and that keep the sealed reply."""
 StoredSource = Stored[AuthorizationCode] | Stored[RefreshToken] | Stored[DeviceAuthorization]
 
 
@@ -33,11 +33,11 @@ class MintedTokens:
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     dpop_jkt: str | None = None
-    """Thumbprint of the key that the request has proved; what is issued is bound to it. Spec: RFC 9449 s5."""
+    """Thumbprint of the key that the request proved; issued tokens are bound to it. Spec: RFC 9449 s5."""
     sign: access_token_jwt.Sign | None = None
-    """Where access tokens are JWTs: signs one."""
+    """Signs an access token, if access tokens are JWTs."""
     terms: TokenTerms = KEEP
-    """What the operator's function takes off the tokens of a user's grant."""
+    """The limits that the operator's hook puts on the tokens."""
 
 
 class Sealing(Protocol):
@@ -48,17 +48,17 @@ class Sealing(Protocol):
         ...
 
     def unseal(self, sealed: bytes, /, context: bytes = b"") -> bytes | None:
-        """Decrypt, or return None when it was changed or its key is gone. Raises `KeyNotKnown`: to be learned first."""
+        """Decrypt; return None if the value was changed or its key is gone. Raises `KeyNotKnown`: refresh the keys."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Redemption:
-    """One token request of an authenticated client, with what every grant is decided by."""
+    """One token request of an authenticated client, with the inputs that every grant needs."""
 
     form: Mapping[str, str] = field(repr=False)
     client: Stored[Client]
-    """As it was read in this attempt; a grant that nothing else ends with the client relies on its version."""
+    """As read in this attempt; a grant that does not end with the client relies on its version."""
     now: int
     minted: MintedTokens
     sealing: Sealing = field(repr=False)
@@ -75,7 +75,7 @@ class TokenReply:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """A success in the making: the reply, its sealed copy and the records it adds."""
+    """A successful reply in the making: the body, its sealed copy and the records to add."""
 
     body: dict[str, object] = field(repr=False)
     sealed: bytes = field(repr=False)
@@ -83,12 +83,12 @@ class Issue:
 
 
 def issue(request: Redemption, *, source: Source, scopes: tuple[str, ...], grant: Stored[Grant]) -> Issue:
-    """Make an access token and, if the client registered for it, a refresh token, from a code or refresh token.
+    """Issue an access token and, if the client registered for it, a refresh token, from a code or refresh token.
 
-    The records expire no later than the grant, and are written only while the grant is as it was read.
+    The records expire no later than the grant, and are written only if the grant is still as it was read.
 
     Raises:
-        InvalidScope: the operator's terms leave none of the scopes.
+        InvalidScope: the operator's terms leave no scope.
 
     Spec: RFC 6749 s5.1, s6
     """
@@ -140,12 +140,12 @@ def encode_access_token(draft: AccessToken, *, minted: MintedTokens, policy: Pol
 
 
 def token_type(record: AccessToken) -> str:
-    """Return how the token is to be presented. Spec: RFC 6750 s4, RFC 9449 s5."""
+    """Return the `token_type` of the token. Spec: RFC 6750 s4, RFC 9449 s5."""
     return "Bearer" if record.dpop_jkt is None else "DPoP"
 
 
 def _successor(source: Source, minted: MintedTokens, *, client: Client, now: int, expires_at: int) -> RefreshToken:
-    # A confidential client proves itself at each refresh, so its key may change; others are held to it.
+    # A confidential client authenticates at each refresh, so its key may change. A public client keeps its key.
     jkt = minted.dpop_jkt if client.token_endpoint_auth_method == "none" else None
     return RefreshToken(
         refresh_digest=digest(minted.refresh_token),
@@ -162,21 +162,21 @@ def _successor(source: Source, minted: MintedTokens, *, client: Client, now: int
 
 
 def repeat(source: StoredSource, *, sealing: Sealing) -> dict[str, object] | None:
-    """Return the identical body that this spent code or refresh token gave, if its sealed copy can still be opened."""
+    """Return the identical reply of this spent code or refresh token; None if its sealed copy can't be opened."""
     sealed = source.record.sealed_reply
     plaintext = None if sealed is None else sealing.unseal(sealed, context=source.record.key.encode())
     return None if plaintext is None else msgspec.json.decode(plaintext, type=dict[str, object])
 
 
 def reply_window_ends_at(source: Source, *, policy: Policy) -> int:
-    """Return the first instant at which no repeat of a spent code or refresh token gets its reply any more."""
+    """Return the first instant at which a repeat of a spent code or refresh token no longer gets its reply."""
     if isinstance(source, RefreshToken):
         return (source.rotated_at or 0) + policy.refresh_replay_seconds + 1
     return (source.redeemed_at or 0) + policy.code_replay_seconds + 1
 
 
 def repeated(source: StoredSource, grant: Stored[Grant], body: dict[str, object]) -> Decision[TokenReply]:
-    """Answer with an identical body, provided that neither the grant nor the window has closed meanwhile."""
+    """Return the identical reply, on condition that neither the grant nor the window has closed since."""
     record = source.record
     return Decision(
         TokenReply(body),
@@ -185,16 +185,16 @@ def repeated(source: StoredSource, grant: Stored[Grant], body: dict[str, object]
 
 
 def grant_ends_at(grant: Grant, *, policy: Policy) -> int:
-    """Return the instant after which nothing made from the grant may live."""
+    """Return the instant at which everything made from the grant must have expired."""
     absolute = grant.created_at + policy.grant_absolute_seconds
     return absolute if grant.expires_at is None else min(absolute, grant.expires_at)
 
 
 def live_grant(grant: Stored[Grant] | None, grant_id: str, *, now: int, policy: Policy) -> Stored[Grant]:
-    """Return the grant if tokens may still be made from it.
+    """Return the grant if it can still issue tokens.
 
     Raises:
-        InvalidGrant: it was revoked, has run out, or is gone.
+        InvalidGrant: it was revoked, has expired, or does not exist.
     """
     if (
         grant is None
@@ -207,10 +207,10 @@ def live_grant(grant: Stored[Grant] | None, grant_id: str, *, now: int, policy: 
 
 
 def check_key(bound_to: str | None, proved: str | None) -> None:
-    """Accept what is bound to no key, or to the one that the request has proved.
+    """Check that a code or token is bound to no key, or to the key that the request proved.
 
     Raises:
-        InvalidGrant: another key, or none; nothing is spent.
+        InvalidGrant: another key, or no proof; nothing is consumed.
 
     Spec: RFC 9449 s5, s10
     """

@@ -1,7 +1,7 @@
-"""Revocation: a refresh token takes its whole grant along, an access token only itself.
+"""Revocation: revoking a refresh token ends its whole grant; an access token ends only itself.
 
-Whatever the client may not revoke is answered like success and left alone, so that nobody learns which tokens
-exist. Ending a grant deletes its tokens in the same transaction: the next request with one of them is refused.
+A token that the client may not revoke is left alone and answered like a success, so that no one learns which tokens
+exist. Ending a grant deletes its tokens in the same transaction, so the next request with one is refused.
 
 Implements RFC 7009 s2. `token_type_hint` is not needed, since the prefix of a token says what it is.
 """
@@ -27,7 +27,7 @@ def revoke(
     grant: Stored[Grant] | None,
     now: int,
 ) -> Decision[None]:
-    """Decide what a revocation request ends; the answer is 200 whatever that is.
+    """Decide what a revocation request ends; the response is 200 in any case.
 
     Raises:
         InvalidRequest: the form names no token.
@@ -47,7 +47,7 @@ def revoke(
 
 
 def end_grant(grant: Stored[Grant], *, reason: str, now: int) -> tuple[Change, ...]:
-    """Return the changes that end a grant and every token made from it; the first end keeps its date and reason."""
+    """Return the changes that end a grant and every token made from it; an earlier end keeps its date and reason."""
     record = grant.record
     if record.revoked_at is None:
         record = msgspec.structs.replace(record, revoked_at=now, revoked_reason=str(reason))

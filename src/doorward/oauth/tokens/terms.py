@@ -1,8 +1,8 @@
-"""The question to an operator's own function when tokens are made, and its answers: less, or a refusal.
+"""The operator's hook for token issuance: what it gets, and its answers, which only reduce or refuse.
 
-Whatever it answers is measured against what would have been given, so it can take away and never add.
+Its answer is compared with what would have been issued, so it can remove scopes or time but never add them.
 
-Implements RFC 6749 s3.3 and s5.2. Does not know how the function is called, nor when.
+Implements RFC 6749 s3.3 and s5.2. Does not know how or when the hook is called.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ _REFUSALS = range(400, 500)
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """The tokens that are about to be made."""
+    """The tokens that are about to be issued."""
 
     user: str
     """The user, as `sub` names it."""
     client_id: str
     client_name: str
-    """What the client calls itself; nothing has proved it. Empty: nothing."""
+    """The name that the client gives itself, unverified; empty if it gives none."""
     resource: str
     scopes: tuple[str, ...]
-    """What the access token would have."""
+    """The scopes that the access token would have."""
     grant_id: str
     """The same at every refresh of a grant."""
     grant_type: str
-    """What is being presented, as on the wire."""
+    """The grant type on the wire."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenTerms:
-    """What is taken off; None keeps.
+    """The reduced terms; None leaves a term unchanged.
 
     Raises:
-        TypeError, ValueError: it says something that cannot be meant.
+        TypeError, ValueError: a value has the wrong type or is out of range.
     """
 
     scopes: tuple[str, ...] | None = None
-    """What the access token may have at most. A refresh begins again with all that was consented to."""
+    """The most scopes that the access token may have. A refresh starts again from everything that was consented to."""
     access_token_seconds: int | None = None
     refresh_token_seconds: int | None = None
-    """How long the refresh token may lie unused; 0 gives none."""
+    """How long the refresh token may stay unused, in seconds; 0 issues none."""
 
     def __post_init__(self) -> None:
-        """Refuse a string of scopes, and lifetimes that are none."""
+        """Refuse a string of scopes, and lifetimes out of range."""
         if isinstance(self.scopes, str):
             raise TypeError("scopes is a tuple of scopes, not a string.")
         for name, least in (("access_token_seconds", 1), ("refresh_token_seconds", 0)):
@@ -58,10 +58,10 @@ class TokenTerms:
                 raise ValueError(f"{name} is a whole number of seconds, {least} or more, not {value!r}.")
 
     def of_scopes(self, scopes: tuple[str, ...]) -> tuple[str, ...]:
-        """Return what is left of the scopes.
+        """Return the scopes that remain.
 
         Raises:
-            InvalidScope: nothing.
+            InvalidScope: none remain.
         """
         if self.scopes is None:
             return scopes
@@ -71,11 +71,11 @@ class TokenTerms:
         return left
 
     def of_access(self, seconds: int) -> int:
-        """Return how long an access token may live."""
+        """Return the lifetime of an access token, in seconds."""
         return seconds if self.access_token_seconds is None else min(seconds, self.access_token_seconds)
 
     def of_refresh(self, seconds: int) -> int:
-        """Return how long a refresh token may lie unused; 0: there is to be none."""
+        """Return how long a refresh token may stay unused, in seconds; 0: issue none."""
         return seconds if self.refresh_token_seconds is None else min(seconds, self.refresh_token_seconds)
 
 
@@ -83,10 +83,10 @@ KEEP = TokenTerms()
 
 
 class TokenRefused(OAuthError):
-    """Raised by an operator's function: no tokens now. The code or refresh token stays good.
+    """Raised by the operator's hook: issue no tokens now. The code or refresh token stays valid.
 
     Raises:
-        ValueError: the code is none, or the status is not that of a refusal.
+        ValueError: the error code is malformed, or the status is not a 4xx one.
 
     Spec: RFC 6749 s5.2
     """

@@ -1,7 +1,7 @@
-"""A token that somebody else has issued, as the operator's function has found it, and whether it is good here.
+"""A token from another issuer, as verified by the operator's hook, and whether it is valid here.
 
-Owns what such a function says and how it refuses. Whatever its issuer, the token must be meant for this door, alive
-now, and its scopes are held against the same rules as those of our own. Does not know how the function verifies.
+Owns the hook's result type and how it refuses. Whoever issued it, the token must be for this door and valid now, and
+its scopes follow the same rules as those of our tokens. Does not know how the hook verifies.
 
 Implements RFC 8707 s2 and RFC 6750 s3.1 for tokens that no record here describes.
 """
@@ -17,38 +17,38 @@ from doorward.oauth.errors import BearerError, Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedToken:
-    """What a token of another issuer says, once its signature was found good or its issuer was asked.
+    """The contents of another issuer's token, after its signature or its issuer confirmed it.
 
     Raises:
-        TypeError, ValueError: a member is not what it must be.
+        TypeError, ValueError: a field has the wrong type or value.
     """
 
     subject: str
-    """The user, as the upstream gets it. Users of this server have names too: put the issuer in it if they mix."""
+    """The user, as the upstream gets it. If names could collide with users of this server, include the issuer."""
     client_id: str
     scopes: tuple[str, ...]
     expires_at: int
     """Unix time."""
     audience: tuple[str, ...]
-    """The resources that it is meant for; the address of this door must be among them, letter for letter."""
+    """The resources that the token is for; the address of this door must be among them, character by character."""
 
     def __post_init__(self) -> None:
-        """Find out now what would be a hole later."""
-        # The function's author need not have annotations checked, and a string is a sequence of strings as well.
+        """Refuse wrong values now; later they would be a security hole."""
+        # The hook's author may not run a type checker, and a string is a sequence of strings too.
         said: dict[str, object] = {name: getattr(self, name) for name in self.__slots__}
         for name in ("subject", "client_id"):
             if not isinstance(said[name], str) or not said[name]:
-                raise ValueError(f"{name} must be a text that is not empty")
+                raise ValueError(f"{name} must be a string that is not empty")
         for name in ("scopes", "audience"):
             values = said[name]
             if not isinstance(values, tuple) or not all(isinstance(each, str) for each in values):
-                raise TypeError(f"{name} must be a tuple of texts")
+                raise TypeError(f"{name} must be a tuple of strings")
         if type(said["expires_at"]) is not int:
             raise TypeError("expires_at must be a whole number of seconds")
 
 
 class CallRefused(DoorwardError):
-    """Raised by the operator's function: this call is refused, for a reason that the client may hear."""
+    """Raised by the operator's hook: refuse this call, with a reason that the client may see."""
 
     def __init__(
         self, description: str, *, status: Literal[401, 403, 429] = 401, retry_after_seconds: int | None = None
@@ -62,10 +62,10 @@ class CallRefused(DoorwardError):
 
 
 def check_verified_token(token: VerifiedToken | None, *, now: int, resource: str) -> VerifiedToken:
-    """Return the token if it is alive and meant for this door.
+    """Return the token if it is valid now and issued for this door.
 
     Raises:
-        BearerError: not known, expired, or made for another resource.
+        BearerError: unknown, expired, or issued for another resource.
 
     Spec: RFC 6750 s3.1, RFC 8707 s2
     """
