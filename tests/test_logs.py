@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from doorward.doctor.engine.masking import shown
-from doorward.logs import JsonFormatter, TextFormatter, redact
+from doorward.logs import JsonFormatter, TextFormatter, redact, redact_line
 from doorward.oauth.tokens import opaque as tokens
 
 JWT = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJ4In0.c2lnbmF0dXJl"
@@ -64,3 +64,25 @@ def test_the_credentials_of_a_url_are_masked_in_every_line(formatter, url: str, 
 def test_a_url_without_credentials_is_logged_as_it_is():
     text = "https://mcp.example:8443/mcp/a@b/"
     assert text in TextFormatter().format(logging.LogRecord("doorward", logging.INFO, "", 0, text, None, None))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece",
+    ["eyJ", "-eyJaaaaaaaa", "eyJaaaaaaaa.", "http://", "http://a?", "//a@", "dwa_", "bearer ", "code=", "code ", "a=&", " "],
+)
+def test_a_long_line_of_a_stranger_is_read_once_and_not_once_for_each_beginning_in_it(piece: str):
+    line = (piece * (256 * 1024 // len(piece)))[: 256 * 1024]
+    assert len(redact_line(line)) <= 2 * len(line)
+
+
+@pytest.mark.parametrize("mask", [redact, shown])
+def test_a_signed_token_that_was_cut_is_masked_too(mask):
+    assert mask(f"token {JWT[:14]}") == f"token {mask(JWT[:14])}" == "token ***"
+
+
+def test_the_query_of_each_url_in_a_line_is_masked():
+    line = "https://a.example/x https://b.example/y?token=4711 at http://c.example/http://d.example/z?k=4712"
+    assert redact_line(line) == (
+        "https://a.example/x https://b.example/y?token=*** at http://c.example/http://d.example/z?k=***"
+    )

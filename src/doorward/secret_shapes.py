@@ -20,11 +20,12 @@ PREFIXES = (ACCESS_TOKEN, REFRESH_TOKEN, CODE, HEADER_TOKEN, DEVICE_CODE, CLIENT
 
 SECRET_PATTERN = f"(?:{'|'.join(map(re.escape, PREFIXES))})[A-Za-z0-9_-]{{8,}}"
 """A secret, or most of one, wherever it stands: also right behind a letter, where a word boundary would miss it."""
-JWT_PATTERN = r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*)*"
-"""A compact JWS or JWE."""
+JWT_PATTERN = r"eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)*+"
+"""A compact JWS or JWE, or the beginning of one. It takes all that it has looked at, so a long text is read once."""
 
 _USERINFO = re.compile(r"//[^/?#\s\"]*@")
-_AFTER_PATH = re.compile(r"(://[^\s?#\"]*)([?#][^\s\"]*)")
+_AFTER_PATH = re.compile(r"(://(?:(?!://)[^\s?#\"])*+)([?#][^\s\"]*)")
+"""A path ends where the next URL begins: else each of many in one text is read to the end of all."""
 _QUERY_PART = re.compile(r"([^&;?#=]+=)?[^&;?#]+")
 
 
