@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
@@ -14,6 +15,27 @@ from doorward.storage.sqlite import SqliteStore
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_before() -> Iterator[None]:
+    """Give each logger back its handlers and level: a command that ran in this process has configured them."""
+    before = _loggers()
+    yield
+    for name, (_, *state) in _loggers().items():
+        logger, *old = before.get(name, (logging.getLogger(name), [], True, logging.NOTSET))
+        if state != old:
+            logger.handlers[:], logger.propagate = old[0], old[1]
+            logger.setLevel(old[2])
+
+
+def _loggers() -> dict[str, tuple[logging.Logger, list[logging.Handler], bool, int]]:
+    known = logging.root.manager.loggerDict.items()
+    return {
+        name: (each, each.handlers[:], each.propagate, each.level)
+        for name, each in known
+        if isinstance(each, logging.Logger) and name.startswith(("doorward", "uvicorn", "asyncio"))
+    }
 
 
 @pytest.fixture(params=BACKENDS.values(), ids=BACKENDS.keys())

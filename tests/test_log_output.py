@@ -31,7 +31,7 @@ def logger_to(descriptor: int, **limits: int) -> tuple[logging.Logger, OutputHan
     handler = OutputHandler(descriptor, **limits)
     handler.setFormatter(JsonFormatter())
     logger = logging.getLogger("doorward.test")
-    logger.handlers[:] = [handler]
+    logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
     return logger, handler

@@ -69,7 +69,7 @@ def test_a_url_without_credentials_is_logged_as_it_is():
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "piece",
-    ["eyJ", "-eyJaaaaaaaa", "eyJaaaaaaaa.", "http://", "http://a?", "//a@", "dwa_", "bearer ", "code=", "code ", "a=&", " "],
+    ["eyJ", "-eyJaaaaaaaa", "eyJaaaaaaaa.", "http://", "http://a?", "//a@", "dwa_", "bearer ", "code=", "a=&", " "],
 )
 def test_a_long_line_of_a_stranger_is_read_once_and_not_once_for_each_beginning_in_it(piece: str):
     line = (piece * (256 * 1024 // len(piece)))[: 256 * 1024]

@@ -33,14 +33,11 @@ class Stuck:
 
 
 @pytest.fixture
-def lines(monkeypatch):
+def lines():
     """The log of the process as JSON lines."""
     stream = io.StringIO()
-    kept = {name: (logging.getLogger(name).handlers[:], logging.getLogger(name).propagate) for name in OURS}
     configure("json", "info", stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    for name, (handlers, propagate) in kept.items():
-        logging.getLogger(name).handlers[:], logging.getLogger(name).propagate = handlers, propagate
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 OURS = (ROOT, "uvicorn", "asyncio")

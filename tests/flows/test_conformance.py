@@ -94,3 +94,14 @@ def test_the_proxy_that_adds_a_header_loses_nothing(upstream: Program):
 def test_an_output_without_a_summary_is_no_score():
     with pytest.raises(ValueError, match="no summary"):
         conformance.parse("Connection refused")
+
+
+def test_what_the_clock_of_the_suite_ended_is_no_verdict():
+    required = {"ping": True, "server-initialize": False, "tools-list": False, "tools-call": False}
+    checks = {"ping": (1, 0), "server-initialize": (1, 1), "tools-list": (0, 0), "tools-call": (0, 1)}
+    faults = [
+        "server-server-initialize: session-id: Failed to send: The operation was aborted due to timeout",
+        "server-tools-call: tools-call: no content",
+    ]
+    score = Score(required=required, unscored={}, checks=checks, faults=faults)
+    assert score.given_up == ["server-initialize", "tools-list"]
