@@ -1,1 +1,1 @@
-"""What operators and people do with clients, accounts, header tokens and connections."""
+"""Operations on clients, accounts, header tokens and connections, for operators and users."""

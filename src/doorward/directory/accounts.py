@@ -1,8 +1,8 @@
-"""What an administrator does with accounts, behind the command line and any page: add, change, switch off, remove.
+"""Administration of accounts, for the command line and the pages: add, change, disable, remove.
 
-Switching off ends everything the account could still be used through, in the transaction that does it. A consent that
-is being given at that moment may add a grant which this transaction has not seen; so a second look follows, at a time
-when no further one can succeed. An account is switched off before it is removed, for the same reason.
+Disabling an account ends every way to use it, in the same transaction. A consent in progress may add a grant that this
+transaction does not see. So a second pass follows, when no further consent can succeed. For the same reason an account
+is disabled before it is removed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from doorward.storage.port import Store
 
 SHORTEST_PASSWORD = 8
 COMPARED = 500
-"""Names that a name which nobody has is compared with: a guess is not worth reading a large table."""
+"""How many names are compared to suggest one: a suggestion is not worth reading a large table."""
 
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
 
@@ -33,7 +33,7 @@ async def load_user(store: Store, user_id: str) -> Stored[User]:
     """Return one account.
 
     Raises:
-        ConfigError: there is none, with the name that was probably meant.
+        ConfigError: no such account; suggests the most similar name.
     """
     stored = await store.get(User, user_id)
     if stored:
@@ -44,15 +44,15 @@ async def load_user(store: Store, user_id: str) -> Stored[User]:
 
 
 async def is_user(store: Store, user_id: str) -> bool:
-    """Return whether there is an account of this name."""
+    """Return whether an account has this name."""
     return await store.get(User, user_id) is not None
 
 
 async def add_user(store: Store, clock: Clock, user_id: str, *, kind: UserKind, password: str | None) -> User:
-    """Add an account; a service account has no password, because nobody signs in as it.
+    """Add an account; a service account has no password, because no one signs in to it.
 
     Raises:
-        ConfigError: the name is taken or not a name, or the password is too short.
+        ConfigError: the name is taken or not valid, or the password is too short.
     """
     if not _NAME.fullmatch(user_id):
         raise ConfigError(
@@ -88,7 +88,7 @@ async def set_password(store: Store, user_id: str, password: str) -> None:
 
 
 async def disable_user(store: Store, clock: Clock, user_id: str) -> None:
-    """Switch an account off: no sign-in, and all its grants, browser sessions and header tokens end.
+    """Disable an account: it can't sign in, and all its grants, browser sessions and header tokens end.
 
     Raises:
         ConfigError: no such user.
@@ -98,7 +98,7 @@ async def disable_user(store: Store, clock: Clock, user_id: str) -> None:
 
 
 async def enable_user(store: Store, user_id: str) -> None:
-    """Let an account sign in again. What ended when it was switched off stays ended.
+    """Let an account sign in again. What ended when it was disabled stays ended.
 
     Raises:
         ConfigError: no such user.
@@ -112,14 +112,14 @@ async def enable_user(store: Store, user_id: str) -> None:
 
 
 async def remove_user(store: Store, clock: Clock, user_id: str) -> None:
-    """Remove an account with everything it allowed.
+    """Remove an account and everything it allowed.
 
     Raises:
-        ConfigError: no such user, or it is the owner, who would come back with the next start.
+        ConfigError: no such user, or it is the owner, which the next start would create again.
     """
     if user_id == OWNER:
         fix = f"To lock it: doorward users disable {OWNER}"
-        raise ConfigError([Problem(f"the account {OWNER} is made again at each start without one", fix=fix)])
+        raise ConfigError([Problem(f"each start creates the account {OWNER} if it is missing", fix=fix)])
 
     async def attempt() -> list[Change]:
         stored = await load_user(store, user_id)
@@ -131,7 +131,7 @@ async def remove_user(store: Store, clock: Clock, user_id: str) -> None:
 
 
 def acceptable(password: str) -> str:
-    """Return the password if it is long enough. Spec: NIST SP 800-63B s5.1.1.2 (length is what counts)."""
+    """Return the password if it is long enough. Spec: NIST SP 800-63B s5.1.1.2 (only length counts)."""
     if len(password) < SHORTEST_PASSWORD:
         raise ConfigError([Problem("the password is too short", f"It needs at least {SHORTEST_PASSWORD} characters.")])
     return password

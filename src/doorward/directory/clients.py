@@ -1,6 +1,6 @@
-"""What an administrator does with OAuth clients and grants: register, list, remove, revoke.
+"""Administration of OAuth clients and grants: register, list, remove, revoke.
 
-The rules for a client's metadata are those of `doorward.oauth.clients.new_client`.
+The rules for client metadata are in `doorward.oauth.clients.new_client`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from doorward.storage.port import Store
 
 @dataclass(frozen=True, slots=True)
 class ClientWithSecret:
-    """A client with the secret that is shown this one time; None for a client without one."""
+    """A client and its secret, which is shown only this once; None for a client without one."""
 
     client: Client
     client_secret: str | None = field(repr=False)
@@ -38,11 +38,11 @@ class ClientWithSecret:
 async def add_client(
     store: Store, clock: Clock, entropy: Entropy, new: NewClient, *, policy: Policy
 ) -> ClientWithSecret:
-    """Register a client by hand.
+    """Pre-register a client.
 
     Raises:
-        ConfigError: the metadata is refused, for instance a redirect URI without https, the key set is none, or the
-            service account that it is given is none.
+        ConfigError: the metadata is refused (for example a redirect URI without https), the key set is not valid, or
+            the service account does not exist.
     """
     if new.service_user_id is not None:
         await _require_service_account(store, new.service_user_id)
@@ -77,7 +77,7 @@ async def load_client(store: Store, client_id: str) -> Stored[Client]:
     """Return one client.
 
     Raises:
-        ConfigError: there is none, with the id that was probably meant.
+        ConfigError: no such client; suggests the most similar id.
     """
     stored = await store.get(Client, client_id)
     if stored:
@@ -90,20 +90,20 @@ async def load_client(store: Store, client_id: str) -> Stored[Client]:
 
 
 async def is_client(store: Store, id_or_name: str) -> bool:
-    """Return whether there is a client with this id, or one that an operator registered with this name."""
+    """Return whether a client has this id, or an operator registered one with this name."""
     return await store.get(Client, id_or_name) is not None or bool(await _with_name(store, id_or_name))
 
 
 async def is_grant(store: Store, grant_id: str) -> bool:
-    """Return whether there is a grant with this id."""
+    """Return whether a grant has this id."""
     return await store.get(Grant, grant_id) is not None
 
 
 async def client_named(store: Store, id_or_name: str) -> Stored[Client]:
-    """Return one client by its id or, where only one that an operator registered has it, by its name.
+    """Return one client by its id, or by its name if exactly one pre-registered client has it.
 
     Raises:
-        ConfigError: there is none, or several have the name.
+        ConfigError: no such client, or several have the name.
     """
     if await store.get(Client, id_or_name) is None:
         named = await _with_name(store, id_or_name)
@@ -122,7 +122,7 @@ async def _with_name(store: Store, name: str) -> list[Stored[Client]]:
 async def rotate_secret(
     store: Store, clock: Clock, entropy: Entropy, id_or_name: str, *, overlap_seconds: int
 ) -> ClientWithSecret:
-    """Give a client a new secret; the one it has stays good for the overlap, and one before that ends at once.
+    """Give a client a new secret. Its current one stays valid for the overlap; the one before ends at once.
 
     Raises:
         ConfigError: no such client, it registered itself, a program declares it, or it has no secret.
@@ -149,9 +149,9 @@ async def rotate_secret(
 
 
 async def remove_client(store: Store, clock: Clock, client_id: str) -> int:
-    """Remove a client and end its grants; returns how many grants ended.
+    """Remove a client and end its grants; return how many grants ended.
 
-    It expires first: a consent that is being given at that moment may add a grant unseen, and after that none can.
+    It expires first: a consent in progress may add a grant that this step does not see, and no later one can.
 
     Raises:
         ConfigError: no such client.
@@ -174,7 +174,7 @@ async def remove_client(store: Store, clock: Clock, client_id: str) -> int:
 
 
 async def list_grants(store: Store, *, user_id: str | None = None, client_id: str | None = None) -> list[Grant]:
-    """Return grants, oldest first, narrowed to a user, a client or both."""
+    """Return grants, oldest first, filtered by user, client or both."""
     index = {"user_id": user_id} if user_id else {"client_id": client_id} if client_id else {}
     found = [stored.record for stored in await store.find(Grant, **index)]
     matching = [grant for grant in found if client_id is None or grant.client_id == client_id]
@@ -182,7 +182,7 @@ async def list_grants(store: Store, *, user_id: str | None = None, client_id: st
 
 
 async def revoke_grant(store: Store, clock: Clock, grant_id: str) -> bool:
-    """End a grant with all its tokens, and withdraw the consent behind it; False when it had ended already.
+    """End a grant and its tokens, and withdraw the consent behind it; return False if it had already ended.
 
     Raises:
         ConfigError: no such grant.

@@ -1,7 +1,7 @@
-"""The clients that a person is connected to: what they may do, when they last came, and how to disconnect them.
+"""A person's connected clients: what they may do, when they were last active, and how to disconnect them.
 
-A connection is what a user has with one client: its live grants and the consents behind them. Its last use is when a
-token was last made for it, so it is right to within the lifetime of an access token; a call writes nothing.
+A connection is everything between one user and one client: its live grants and the consents behind them. Its last use
+is when a token was last issued for it, so it is accurate to the lifetime of an access token; a call writes nothing.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ DISCONNECTED = "disconnected_by_user"
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What a client may do at one door."""
+    """The access of a client at one door."""
 
     resource: str
     scopes: tuple[str, ...]
     grant_ids: tuple[str, ...]
-    """Its live grants at the door; empty when only the consent is left."""
+    """Its live grants at the door; empty if only the consent is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One client as its user sees it."""
+    """One client, as its user sees it."""
 
     client_id: str
     client_name: str
     is_verified: bool
-    """An operator added the client; nobody vouches for the name of another."""
+    """An operator added the client; any other client's name is unverified."""
     redirect_uris: tuple[str, ...]
     allowed: tuple[Allowed, ...]
     """By door, in the order in which they were allowed."""
@@ -46,17 +46,17 @@ class Connection:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """What it may do at some door."""
+        """The scopes that it has at some door."""
         return tuple(dict.fromkeys(scope for each in self.allowed for scope in each.scopes))
 
     @property
     def grant_ids(self) -> tuple[str, ...]:
-        """Its live grants; empty when only consents are left."""
+        """Its live grants; empty if only consents are left."""
         return tuple(grant_id for each in self.allowed for grant_id in each.grant_ids)
 
 
 async def list_connections(store: Store, clock: Clock, user_id: str) -> list[Connection]:
-    """Return a user's connections, the one used last first."""
+    """Return a user's connections, the most recently used first."""
     now = clock.now()
     grants: defaultdict[str, list[Grant]] = defaultdict(list)
     for grant in await _live_grants(store, user_id, now):
@@ -70,7 +70,7 @@ async def list_connections(store: Store, clock: Clock, user_id: str) -> list[Con
 
 
 async def disconnect(store: Store, clock: Clock, user_id: str, client_id: str) -> bool:
-    """End all that a user has allowed a client; False when there was nothing."""
+    """End everything that a user allowed a client; return False if there was nothing."""
     found = [False]
 
     async def attempt() -> list[Change]:
@@ -79,7 +79,7 @@ async def disconnect(store: Store, clock: Clock, user_id: str, client_id: str) -
         consents = await store.find(Consent, user_id=user_id, client_id=client_id)
         found[0] = bool(grants or consents)
         changes = [change for each in grants for change in end_grant(each, reason=DISCONNECTED, now=now)]
-        # An approval in another window at this moment relies on the same consent, and is decided again.
+        # A concurrent approval in another window relies on the same consent, so it conflicts and is decided again.
         return [*changes, *(Delete(Consent, each.record.key, each.version) for each in consents)]
 
     await settle(store, attempt)
@@ -87,7 +87,7 @@ async def disconnect(store: Store, clock: Clock, user_id: str, client_id: str) -
 
 
 async def withdrawn_with(store: Store, grant: Grant) -> list[Change]:
-    """Return the change that withdraws the consent behind a grant, so that it is not renewed without a question."""
+    """Return the change that withdraws the consent behind a grant, so that the next grant needs a new consent."""
     if not grant.redirect_uri:
         return []
     key = consent_id(

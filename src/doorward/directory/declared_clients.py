@@ -1,7 +1,7 @@
-"""Clients that the program itself declares: `Door(..., clients=[...])`, written to the store at each start.
+"""Clients that the program declares in code: `Door(..., clients=[...])`, written to the store at each start.
 
-A declared client is what its declaration says, whatever was stored under its id before; one that is no longer declared
-stays until an operator removes it, since another program on the same store may still declare it.
+A declaration overwrites what was stored under its id. A client that is no longer declared stays until an operator
+removes it, because another program on the same store may still declare it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _KNOWN = _NEEDED | {"client_secret", "token_endpoint_auth_method", "jwks", "jwks
 
 
 def read_declarations(declared: Sequence[Mapping[str, Any]], *, now: int, policy: Policy) -> tuple[Client, ...]:
-    """Make a record of each declaration; names are those of RFC 7591.
+    """Build a record from each declaration; field names are those of RFC 7591.
 
     Raises:
-        ConfigError: with everything that is wrong with any of them.
+        ConfigError: lists every fault of every declaration.
     """
     problems: list[Problem] = []
     clients: list[Client] = []
@@ -53,7 +53,7 @@ def read_declarations(declared: Sequence[Mapping[str, Any]], *, now: int, policy
 
 
 async def store_declared(store: Store, clients: Sequence[Client]) -> None:
-    """Bring the store in line with the declarations; what is as declared is not written again.
+    """Update the store to match the declarations; unchanged clients are not written again.
 
     Raises:
         ConfigError: an id belongs to a client that registered itself.

@@ -1,6 +1,6 @@
-"""Tokens an operator makes for a user or a service account, sent by a client in a header as they are.
+"""Header tokens: an operator creates one for a user or a service account, and a client sends it as is in a header.
 
-The token itself is returned once, by `create_header_token`; afterwards only its digest exists.
+`create_header_token` returns the token itself once; afterwards only its digest exists.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _READ_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewHeaderToken:
-    """What an operator says of a token to make."""
+    """What an operator specifies about a new token."""
 
     name: str
     user_id: str
@@ -32,16 +32,16 @@ class NewHeaderToken:
     lifetime_seconds: int | None
     capabilities: Sequence[str] = ()
     door: str = ""
-    """The door where it is good, by name."""
+    """The name of the door that accepts it."""
 
 
 async def create_header_token(
     store: Store, clock: Clock, entropy: Entropy, new: NewHeaderToken
 ) -> tuple[str, HeaderToken]:
-    """Make a token for a user; returns the token and its record.
+    """Create a token for a user; return the token and its record.
 
     Raises:
-        ConfigError: no such user, or the account is switched off.
+        ConfigError: no such user, or the account is disabled.
     """
     token = mint(HEADER_TOKEN, entropy.random_bytes(32))
     now, user_id = clock.now(), new.user_id
@@ -76,7 +76,7 @@ async def list_header_tokens(store: Store, user_id: str) -> list[HeaderToken]:
 
 
 async def revoke_header_token(store: Store, handle: str) -> HeaderToken:
-    """Remove a token, named by its id or, where only one has it, by its name.
+    """Remove a token, named by its id, or by its name if exactly one has it.
 
     Raises:
         ConfigError: none or several match.
@@ -99,7 +99,7 @@ async def revoke_header_token(store: Store, handle: str) -> HeaderToken:
 
 
 async def is_header_token(store: Store, handle: str) -> bool:
-    """Return whether there is a token with this id or this name."""
+    """Return whether a token has this id or this name."""
     return bool(await store.find(HeaderToken, token_id=handle) or await _with_name(store, handle))
 
 
@@ -109,6 +109,6 @@ async def _with_name(store: Store, name: str) -> list[Stored[HeaderToken]]:
     while rows := await store.page(HeaderToken, limit=_READ_AT_ONCE, after=after):
         found += [each.stored for each in rows if each.stored.record.name == name]
         after = rows[-1].place
-        # Other requests go on between two pages; reading a file does not wait by itself.
+        # Let other requests run between two pages, because reading a file never yields.
         await asyncio.sleep(0)
     return found

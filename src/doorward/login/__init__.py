@@ -1,1 +1,1 @@
-"""Ways in which a user proves who they are."""
+"""How users sign in."""

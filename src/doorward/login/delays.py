@@ -1,9 +1,9 @@
-"""A growing delay after wrong passwords, counted in a record, so that all processes and nodes count together.
+"""Growing delays after wrong passwords, counted in records, so that all processes and nodes share the count.
 
-Hosted clients share addresses. So what is counted is first of all the credential, and the address alone only with a
-high bound. Pure: the caller loads and stores the records.
+Hosted clients share addresses. So the count is mainly per credential, and per address only with a high limit. Pure: the
+caller loads and stores the records.
 
-Implements the slowing down of RFC 6819 s5.1.4.2.3 and NIST SP 800-63B s5.2.2.
+Implements the throttling of RFC 6819 s5.1.4.2.3 and NIST SP 800-63B s5.2.2.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from doorward.records.accounts import FailedSignIns
 _MINUTE = 60
 _DAY = 86_400
 TRUSTED_SECONDS = 30 * _DAY
-"""For this long an address that has signed in is not slowed down by strangers elsewhere."""
+"""For this long after a sign-in, failures from other addresses don't slow this address down."""
 OPEN_SECONDS = 30
-"""For this long a try whose outcome nobody has noted counts like a wrong one: many times what a check takes."""
+"""For this long an attempt without a noted outcome counts as wrong: many times the duration of a check."""
 REMEMBERED_SECONDS = 3600
-"""Without another wrong password for this long, all is forgotten."""
+"""After this long without another wrong password, all failures are forgotten."""
 AT_WORK_SECONDS = 2
-"""A younger one is most likely being checked now, so that waiting is worth it; an older one's process may have died."""
+"""Attempts younger than this are probably still being verified; older ones may be orphans of a crash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """How wrong passwords slow the next try down: not at all, then twice as long each time, up to a bound."""
+    """How wrong passwords delay the next attempt: not at all at first, then twice as long each time, up to a limit."""
 
     free: int
     first_seconds: int
@@ -37,7 +37,7 @@ class Delays:
     window_seconds: int = REMEMBERED_SECONDS
 
     def after(self, failures: int) -> int:
-        """Return how long to wait after so many wrong passwords."""
+        """Return the delay in seconds after this many wrong passwords."""
         if failures < self.free:
             return 0
         doublings = min(failures - self.free, 20)
@@ -46,23 +46,23 @@ class Delays:
 
 FROM_ONE_ADDRESS = Delays(free=5, first_seconds=2, longest_seconds=900)
 IN_ALL = Delays(free=50, first_seconds=1, longest_seconds=30)
-"""Short even when many try. `sign_in_turns` lets an address without a wrong password in between."""
+"""Short even under many attempts. `turns` lets in addresses without a wrong password."""
 
 
 class TriesUnderWay(TooManyRequests):
-    """As many tries as are due are being checked at this moment; their answers make room, or shut the door."""
+    """As many attempts as allowed are being verified now; their outcomes free slots, or block further ones."""
 
 
 def begun(record: FailedSignIns | None, subject_digest: str, *, try_id: str, now: int, delays: Delays) -> FailedSignIns:
-    """Note a try before it is checked: while its outcome is open it takes the place of a wrong one.
+    """Note an attempt before it is verified; until its outcome is noted it counts as a wrong password.
 
-    So of any number of tries at one moment no more are checked than would be due if all of them were wrong. One whose
-    outcome is never noted, because the process died, makes room again after `OPEN_SECONDS`. That gains a guesser
-    nothing, because nobody is told an outcome that is not noted.
+    So of any number of concurrent attempts, no more are verified than if all of them were wrong. An attempt whose
+    outcome is never noted, because the process died, frees its slot after `OPEN_SECONDS`. A guesser gains nothing from
+    that, because an outcome is never revealed before it is noted.
 
     Raises:
-        TriesUnderWay: no room, and lately somebody took some: worth waiting for.
-        TooManyRequests: too soon after a wrong one, or no room.
+        TriesUnderWay: no slot, but a recent attempt may free one soon: worth waiting for.
+        TooManyRequests: too soon after a wrong password, or no slot.
     """
     known = known_now(record, subject_digest, now=now)
     if known.blocked_until > now:
@@ -80,7 +80,7 @@ def begun(record: FailedSignIns | None, subject_digest: str, *, try_id: str, now
 def failed(
     record: FailedSignIns | None, subject_digest: str, *, try_id: str, now: int, delays: Delays
 ) -> FailedSignIns:
-    """Note that a try was wrong, however long the answer took."""
+    """Note that an attempt was wrong, however long the verification took."""
     known = known_now(record, subject_digest, now=now)
     failures = known.failures + 1
     wait = delays.after(failures)
@@ -94,7 +94,7 @@ def failed(
 
 
 def succeeded(record: FailedSignIns | None, subject_digest: str, *, try_id: str, now: int) -> FailedSignIns:
-    """Forget the wrong passwords from an address that has now sent the right one, and remember that it did."""
+    """Clear the wrong passwords of an address that just sent the right one, and remember its success."""
     known = known_now(record, subject_digest, now=now)
     return msgspec.structs.replace(
         known,
@@ -107,17 +107,17 @@ def succeeded(record: FailedSignIns | None, subject_digest: str, *, try_id: str,
 
 
 def taken_back(record: FailedSignIns, *, try_id: str) -> FailedSignIns:
-    """Forget a try that was not a wrong one, or was not looked at; what was wrong before it stays."""
+    """Forget an attempt that was not wrong, or was not verified; earlier failures stay."""
     return msgspec.structs.replace(record, open_tries=_without(record, try_id))
 
 
 def is_open(begun_at: int, now: int) -> bool:
-    """Return whether a try that began then and was not settled still counts like a wrong one."""
+    """Return whether an attempt that began then and has no outcome still counts as wrong."""
     return abs(now - begun_at) < OPEN_SECONDS
 
 
 def known_now(record: FailedSignIns | None, subject_digest: str, *, now: int) -> FailedSignIns:
-    """Return what is still remembered of a subject."""
+    """Return the part of a record that is still remembered."""
     if record is None or (record.expires_at or 0) <= now:
         return FailedSignIns(subject_digest=subject_digest)
     return record
@@ -128,7 +128,7 @@ def _without(record: FailedSignIns, try_id: str) -> dict[str, int]:
 
 
 def _kept(record: FailedSignIns, *, now: int, delays: Delays) -> FailedSignIns:
-    """Return the record with the time for which it must be kept."""
+    """Return the record with its expiry set."""
     kept_until = max(now, record.blocked_until) + delays.window_seconds
     if record.succeeded_at is not None:
         kept_until = max(kept_until, record.succeeded_at + TRUSTED_SECONDS)
@@ -136,5 +136,5 @@ def _kept(record: FailedSignIns, *, now: int, delays: Delays) -> FailedSignIns:
 
 
 def is_trusted(record: FailedSignIns | None, *, now: int) -> bool:
-    """Return whether the account was signed in to from this address lately."""
+    """Return whether this address signed in to the account recently."""
     return record is not None and record.succeeded_at is not None and record.succeeded_at + TRUSTED_SECONDS > now

@@ -1,7 +1,6 @@
-"""How often one person may guess at the codes of devices: counted in the store, for all nodes together.
+"""Rate limit on guesses of device user codes, per person, counted in the store for all nodes together.
 
-A code that something waits under does not make up for wrong ones; so having devices of one's own does not buy further
-guesses.
+A correct code does not reset the count of wrong ones, so owning devices buys no further guesses.
 
 Spec: RFC 8628 s5.1.
 """
@@ -19,7 +18,7 @@ from doorward.oauth.tokens.opaque import digest
 Found = TypeVar("Found")
 
 DELAYS = limits.Delays(free=5, first_seconds=30, longest_seconds=3600)
-"""Some ten wrong codes within their ten minutes, of 25,600,000,000."""
+"""About ten wrong codes within the ten minutes of a code, out of 25,600,000,000."""
 
 
 class DeviceTries:
@@ -29,10 +28,10 @@ class DeviceTries:
         self.tries = Tries(authority)
 
     async def check(self, user_id: str, look: Callable[[], Awaitable[Found | None]]) -> Found | None:
-        """Return what `look` finds under the code; None is a wrong guess.
+        """Return what `look` finds under the code; None counts as a wrong guess.
 
         Raises:
-            TooManyRequests: too many wrong ones before it, or too many at this moment; nothing was looked at.
-            Unavailable: the store cannot tell.
+            TooManyRequests: too many wrong guesses before, or too many at once; nothing was looked up.
+            Unavailable: the store cannot answer.
         """
         return await self.tries.check(look, Subject(digest(f"device code\n{user_id}"), DELAYS))

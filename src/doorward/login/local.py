@@ -1,6 +1,6 @@
-"""Local accounts: passwords as Argon2id, checked in a bounded pool so that guesses cannot starve the server.
+"""Local accounts: Argon2id passwords, verified in a bounded pool so that guesses cannot starve the server.
 
-Knows nothing of browsers or of OAuth. Machine-made secrets never come here: they are random enough for SHA-256.
+Does not know browsers or OAuth. Generated secrets never come here: they are random enough for SHA-256.
 
 Spec: RFC 9106 s4; parameters as OWASP recommends for servers (19 MiB, two passes, one lane).
 """
@@ -25,7 +25,7 @@ OWNER = "owner"
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _POOL_THREADS = 2
-"""Two checks at once, about 40 MiB; further sign-ins wait their turn."""
+"""Two verifications at once, about 40 MiB; further sign-ins queue."""
 
 
 def hash_password(password: str) -> str:
@@ -50,7 +50,7 @@ def _pool() -> ThreadPoolExecutor:
 
 
 async def hash_aside(password: str) -> str:
-    """Return the hash as `hash_password` does, made in the pool: every other request would stand still meanwhile."""
+    """Return the hash as `hash_password` does, computed in the pool, so that other requests are not blocked."""
     return await asyncio.get_running_loop().run_in_executor(_pool(), hash_password, password)
 
 
@@ -67,9 +67,9 @@ def _matches(password_hash: str | None, password: str) -> bool:
 
 
 async def verify_password(store: Store, user_id: str, password: str) -> Stored[User] | None:
-    """Return the user as it was read if the password is theirs and the account may sign in.
+    """Return the user as read, if the password is right and the account may sign in.
 
-    An unknown name costs the same time as a wrong password, so names cannot be tried out.
+    An unknown name takes as long as a wrong password, so that timing does not reveal which names exist.
 
     Raises:
         Unavailable: the store cannot answer.
@@ -85,15 +85,15 @@ async def verify_password(store: Store, user_id: str, password: str) -> Stored[U
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What became of the account `owner` at this start."""
+    """The state of the account `owner` at this start."""
 
     created: bool = False
     generated_password: str | None = field(default=None, repr=False)
-    """Made because none was given; to be shown once."""
+    """Generated because none was given; show it once."""
 
 
 async def ensure_owner(store: Store, clock: Clock, entropy: Entropy, password: str | None) -> Owner:
-    """Create the account `owner` if nobody has it yet."""
+    """Create the account `owner` unless it exists."""
     if await store.get(User, OWNER):
         return Owner()
     generated = None if password else generate_password(entropy)

@@ -1,4 +1,4 @@
-"""Passwords tried: how many wrong ones slow an account down at one address, and how many in all."""
+"""Rate limits on passwords: how many wrong ones slow down an account, from one address and in total."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class SignInLimits:
         """Return what `look` finds if the password is right, and None if it is wrong.
 
         Raises:
-            TooManyRequests: too many wrong ones before it, or too many at this moment; nothing was looked at.
-            Unavailable: the store cannot tell.
+            TooManyRequests: too many wrong passwords before, or too many at once; none was verified.
+            Unavailable: the store cannot answer.
         """
-        # Without an address, as behind a socket of the file system, this would be the subject of the account in all.
+        # Without an address (behind a Unix socket), the digest would otherwise equal the account's own.
         here = Subject(digest(f"sign-in\n{address or 'unknown'}\n{name}"), limits.FROM_ONE_ADDRESS, forgives=True)
         everywhere = Subject(digest(f"sign-in\n\n{name}"), limits.IN_ALL)
         network = digest(f"sign-in network\n{neighbourhood(address)}\n{name}")

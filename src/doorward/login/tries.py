@@ -1,8 +1,8 @@
-"""Tries at something that can be guessed: noted in the store before they are checked, and settled before they are told.
+"""Attempts at a guessable secret: stored before they are verified, and settled before the outcome is revealed.
 
-No more are checked at one moment, on whichever nodes, than would be due if all of them were wrong; the others wait a
-moment for room. Nobody learns the outcome of a try that is not noted: not by hanging up, which does not end a check,
-and not by a store that fails. Does not know what is guessed.
+On all nodes together, no more are verified at once than if all of them were wrong; the others wait briefly. No client
+learns an outcome that is not stored: not by hanging up, which does not cancel a verification, and not through a store
+failure. Does not know what is guessed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from doorward.records.changes import Change, Decision, Insert, Replace, Stored
 Found = TypeVar("Found")
 
 WAIT_SECONDS = 5.0
-"""How long a try waits for room; some hundred right ones pass meanwhile."""
+"""How long an attempt waits for a slot; meanwhile about a hundred correct ones complete."""
 ASK_AGAIN_SECONDS = 0.05
 SETTLE_AGAIN_SECONDS = 0.25
 _TRY_ID_BYTES = 8
@@ -33,28 +33,28 @@ _TRY_ID_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whose wrong tries slow which next try down."""
+    """Whose wrong attempts delay whose next attempt, and how."""
 
     digest: str
     delays: limits.Delays
     forgives: bool = False
-    """A right try makes up for the wrong ones before it; otherwise it is only none of them."""
+    """A correct attempt clears earlier wrong ones; otherwise it just does not count as wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """One try that is noted as open with these."""
+    """One attempt, noted as open with these subjects."""
 
     try_id: str
     subjects: tuple[Subject, ...]
 
 
 _Outcome = Callable[[FailedSignIns | None, Subject, str, int], FailedSignIns]
-"""Of a record, a subject, the id of a try and the time: the record in which that try is settled."""
+"""Given a record, a subject, the attempt's id and the time, returns the record with the attempt settled."""
 
 
 class Tries:
-    """The tries of one authorization server."""
+    """The attempts of one authorization server."""
 
     def __init__(self, authority: Authority) -> None:
         self.authority = authority
@@ -64,16 +64,16 @@ class Tries:
     async def check(
         self, look: Callable[[], Awaitable[Found | None]], subject: Subject, *others: Subject, network: str = ""
     ) -> Found | None:
-        """Return what `look` finds; None is a wrong try.
+        """Return what `look` finds; None counts as a wrong attempt.
 
-        The other subjects count only where the first has not succeeded lately. With a `network`, the first has turns
-        while the last subject is slowed down (`sign_in_turns`).
+        The other subjects count only if the first has not succeeded recently. With a `network`, the first gets turns
+        while the last subject is slowed down (`turns`).
 
         Raises:
-            TooManyRequests: too many wrong ones before it, or too many at this moment; nothing was looked at.
-            Unavailable: the store cannot tell; nobody learns what was found.
+            TooManyRequests: too many wrong attempts before, or too many at once; nothing was verified.
+            Unavailable: the store cannot answer; no outcome is revealed.
         """
-        # A client that hangs up after the check and before its outcome is noted must not get a free try.
+        # A client that hangs up before its outcome is noted must not get a free attempt.
         return await asyncio.shield(self._keep(self._check(look, (subject, *others), network)))
 
     async def _check(
@@ -100,7 +100,7 @@ class Tries:
             return await self._begin_now(subjects, network)
         except limits.TriesUnderWay as refused:
             no_room = refused
-        # One of those that wait in this process asks the store; who stands behind it has a later deadline.
+        # Per subject, one waiting attempt of this process asks the store; those queued behind it have later deadlines.
         turn = self._turns.setdefault(subjects[0].digest, asyncio.Lock())
         async with turn:
             while loop.time() < deadline:
@@ -140,10 +140,10 @@ class Tries:
     async def _by_turn(
         self, this: _Try, network: str, now: int, refused: TooManyRequests
     ) -> Decision[_Try | TooManyRequests]:
-        """Decide about a try that has to wait because of the tries of others.
+        """Decide about an attempt that other addresses' attempts delay.
 
         Raises:
-            TooManyRequests: it has no turn.
+            TooManyRequests: it has no turn yet.
         """
         here, everywhere = this.subjects[0], this.subjects[-1]
         digests = (everywhere.digest, here.digest, network)
@@ -175,13 +175,13 @@ class Tries:
         await self.authority.decide(attempt)
 
     def _settle_later(self, this: _Try, outcome: _Outcome) -> None:
-        """Settle when the store is back, so that honest tries which it cut off do not stand in their own way."""
+        """Settle once the store is back, so that honest attempts cut off by its outage don't block their own user."""
 
         async def settle() -> None:
             for _ in range(int(limits.OPEN_SECONDS / SETTLE_AGAIN_SECONDS)):
                 await asyncio.sleep(SETTLE_AGAIN_SECONDS)
                 with contextlib.suppress(Unavailable):
-                    # What was noted although the store could not say so must not be noted twice.
+                    # If it was noted although the store did not confirm, don't note it twice.
                     await self._settle(this, outcome, only_open=True)
                     return
 

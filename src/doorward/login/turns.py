@@ -1,12 +1,12 @@
-"""Turns to try a password while strangers use up all the tries of an account.
+"""Turns that let an owner try a password while attackers use up all attempts on the account.
 
-Many addresses with wrong passwords slow an account down for everybody who has not signed in to it lately. Without
-turns, the one try that becomes free goes to the address that asks most often. A stranger could then keep the owner out
-indefinitely. So an address without a wrong password for this name gets a turn: an instant from which it may try once,
-whatever the others do. A wrong try uses up the address for as long as wrong passwords are remembered.
+Many addresses with wrong passwords delay everyone who has not signed in recently. Without turns, the next free attempt
+goes to the address that asks most often, so an attacker could lock the owner out indefinitely. So an address without a
+wrong password for this name gets a turn: an instant from which it may try once, whatever others do. A wrong attempt
+disqualifies the address for as long as wrong passwords are remembered.
 
-The turns are spaced, so they bound the guesses too. The first address of a network waits in a line of its own: however
-many addresses a stranger has in a few networks, an owner in another network waits for none of them.
+Turns are spaced, which also limits guessing. The first address of each network waits in a separate queue: however many
+addresses an attacker has in a few networks, an owner in another network waits for none of them.
 
 Pure: the caller loads and stores the records.
 """
@@ -21,15 +21,15 @@ from doorward.login.delays import REMEMBERED_SECONDS, is_open
 from doorward.records.accounts import FailedSignIns
 
 NEW_NETWORK_SECONDS = 2
-"""From turn to turn among the addresses that are the first of their network."""
+"""Between turns of addresses that are the first of their network."""
 SAME_NETWORK_SECONDS = 10
-"""From turn to turn among the others."""
+"""Between turns of all other addresses."""
 TURN_LASTS_SECONDS = 600
-"""A turn that is not taken for this long is over."""
+"""A turn that is not used for this long expires."""
 
 
 class Line(NamedTuple):
-    """What is known of a name: from all addresses, from this one, and from the network of this one."""
+    """The records of a name: from all addresses, from this one, and from this one's network."""
 
     everywhere: FailedSignIns
     here: FailedSignIns
@@ -37,16 +37,16 @@ class Line(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """How long to wait for the turn (0: it has come, and the try is noted as open), and the records to store."""
+    """The wait until the turn (0: it is now, and the attempt is noted as open), and the records to store."""
 
     wait_seconds: int
     line: Line
 
 
 def turn_of(line: Line, *, try_id: str, now: int) -> Turn | None:
-    """Return the turn of an address that was refused because of the tries of others; None: it has none.
+    """Return the turn of an address that other addresses' attempts delay; None if it has no turn.
 
-    Only an address without a wrong password for this name, and without a try under way, has a turn.
+    Only an address with no wrong password for this name and no open attempt has a turn.
     """
     here = line.here
     if here.failures or any(is_open(at, now) for at in here.open_tries.values()):

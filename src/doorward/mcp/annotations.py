@@ -1,7 +1,7 @@
-"""`x-mcp-header`: which annotations of a tool's input schema a client may mirror, and which make it drop the tool.
+"""`x-mcp-header`: which annotations of an input schema a client may mirror, and which make it drop the tool.
 
-Owns the walk over the positions of a schema. Never follows a `$ref`, and takes what stands in `default`, `enum` and
-the like for data, so an annotation inside of them is none.
+Owns the walk over the positions of a schema. Never follows a `$ref`, and treats the contents of `default`, `enum` and
+similar keywords as data, so an annotation inside them does not count.
 
 Spec: MCP 2026-07-28 basic/transports (custom headers); RFC 9110 s5.6.2.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 ANNOTATION = "x-mcp-header"
 MIRRORED_TYPES = ("string", "integer", "boolean")
-"""`number` is not among them: two programs may spell the same one in different ways."""
+"""Without `number`: two programs may encode the same number differently."""
 _FIELD_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ONE = frozenset(
     {"items", "contains", "unevaluatedItems", "additionalProperties", "propertyNames", "unevaluatedProperties"}
@@ -23,7 +23,7 @@ _NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$def
 
 
 def annotation_faults(schema: object) -> tuple[str, ...]:
-    """Say what is wrong with the annotations of an input schema, each with its JSON pointer."""
+    """Return the faults of an input schema's annotations, each with its JSON pointer."""
     faults: list[str] = []
     taken: dict[str, str] = {}
     for pointer, plain, position in _positions(schema):
@@ -45,7 +45,7 @@ def annotation_faults(schema: object) -> tuple[str, ...]:
 
 def _positions(root: object) -> Iterator[tuple[str, bool, dict[str, object]]]:
     """Yield each schema in a schema: its pointer, whether only `properties` lead to it, and itself."""
-    # A list in place of recursion: how deep a stranger's schema goes is the stranger's choice.
+    # A list instead of recursion: a client controls the depth of the schema.
     waiting: list[tuple[str, bool, object]] = [("", True, root)]
     while waiting:
         pointer, plain, node = waiting.pop()

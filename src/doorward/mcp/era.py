@@ -1,8 +1,8 @@
-"""Which protocol era a request belongs to: decided on the body first, on the header second.
+"""The protocol era of a request, decided by its body first and its header second.
 
-Owns the table below and the versions served. Does not know whether the server behind the door speaks both eras: a
-correct request of either era goes there unchanged, and its own refusal comes back unchanged, so that clients can
-fall back by the rules of their era.
+Owns the table below and the versions served. Does not know whether the server behind the door speaks both eras. A
+correct request of either era reaches it unchanged, and its refusal comes back unchanged, so that clients can fall back
+by the rules of their era.
 
     body `_meta` version   version header         message            outcome
     legacy or modern       absent or different    any                400 -32020, never handed to session code
@@ -15,8 +15,8 @@ fall back by the rules of their era.
     none                   absent or legacy       any                legacy
     none                   any other              any                400 -32022 with every version served
 
-A request with an envelope is modern whatever it names, so its refusal lists what `server/discover` lists: a legacy
-version in there would lead its client to send that in an envelope.
+A request with an envelope is modern whatever version it names. So its refusal lists the versions of `server/discover`:
+a legacy version in that list would make the client send it in an envelope.
 
 Spec: MCP 2026-07-28 basic/versioning, basic/transports; MCP 2025-11-25 basic/lifecycle.
 """
@@ -45,7 +45,7 @@ _LEGACY = frozenset(LEGACY_VERSIONS)
 
 
 class Modern(msgspec.Struct, frozen=True):
-    """A self-contained request or notification: no session, nothing remembered from earlier ones."""
+    """A self-contained request or notification: no session, and no state from earlier ones."""
 
     version: str
     method: str
@@ -57,11 +57,11 @@ class Legacy(msgspec.Struct, frozen=True):
     """A message of the handshake era."""
 
     version: str | None
-    """What the header says; None means the version its session negotiated, or 2025-03-26."""
+    """The version in the header; None means the session's negotiated version, or 2025-03-26."""
     method: str | None
     """None for a response, and for GET and DELETE."""
     rpc_id: RpcId | None
-    """The id of a request; None for everything else."""
+    """The id of a request; None for all other messages."""
     opens_session: bool = False
 
 
@@ -86,7 +86,7 @@ def classify(message: Message, mirrored: Mirrored) -> Modern | Legacy | Refusal:
 
 
 def classify_bodiless(mirrored: Mirrored) -> Modern | Legacy | Refusal:
-    """Decide the era of a GET or DELETE. A `Modern` outcome means that the method does not exist there (405)."""
+    """Decide the era of a GET or DELETE. `Modern` means that the method does not exist in that era (405)."""
     if mirrored.doubled is not None:
         return _mismatch(f"The {mirrored.doubled} header was sent more than once.", None)
     version = mirrored.version
@@ -129,7 +129,7 @@ def _modern(message: Message, version: str, mirrored: Mirrored) -> Modern | Refu
     if message.kind == "request":
         problem = headers.disagreement(mirrored, method, message.params)
     elif mirrored.method is not None and mirrored.method != method:
-        # The text asks notifications for no mirrored header, but one that lies is a lie all the same.
+        # The specification requires no mirrored header on notifications, but a wrong one is still refused.
         problem = "The Mcp-Method header does not match the method of the body."
     else:
         problem = None

@@ -1,7 +1,7 @@
-"""The ids of events in a stream, replaced as the bytes pass: a client may name one later to be sent what it missed.
+"""Event ids in a stream, replaced as the bytes pass; a client may send one later to resume.
 
-Owns where an id stands in a stream that comes in pieces of any size. A piece that cannot hold one costs a few searches
-and goes on as it is. What an id is replaced by is the caller's business.
+Owns finding an id in a stream whose chunks have any size. A chunk that cannot hold one costs a few searches and passes
+unchanged. The caller decides what replaces an id.
 
 Spec: WHATWG HTML s9.2.5, s9.2.6 (lines, the field `id`); MCP 2025-11-25 basic/transports (resumability).
 """
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 
 LONGEST_EVENT_ID = 2048
-"""Bytes. An event whose id is longer loses it: nothing of a stream is kept without a bound."""
+"""Bytes. An event with a longer id loses the id, because no part of a stream is buffered without a limit."""
 
 _FIELD = b"id:"
 _ID = re.compile(rb"(?<=[\r\n])id:( ?+)([^\r\n]+)(?=[\r\n])")
@@ -22,22 +22,22 @@ _BEGINNINGS = (b"\ni", b"\ri")
 
 
 class EventIds:
-    """Follows one stream."""
+    """Replaces the ids of one stream."""
 
     __slots__ = ("_at_line_start", "_held", "_is_dropping", "_replace", "were_sent")
 
     def __init__(self, replace: Callable[[bytes], bytes]) -> None:
         self._replace = replace
         self.were_sent = False
-        """Whether the client got an id, by which it can resume the stream."""
+        """Whether the client got an id with which it can resume the stream."""
         self._at_line_start = True
         self._held = b""
-        """The beginning of a line that is, or may become, an id; it goes on with the rest of its line."""
+        """The start of a line that is, or may become, an id; held until the rest of the line arrives."""
         self._is_dropping = False
-        """Within an id that is too long; it went on as a comment, for an empty line would end the event."""
+        """Inside an id that is too long; it becomes a comment, because an empty line would end the event."""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return what goes on of the next bytes of the stream."""
+        """Return the output for the next bytes of the stream."""
         if (
             self._held
             or _has_line_with_id(chunk)
@@ -56,7 +56,7 @@ class EventIds:
             if end is None:
                 return b""
             self._is_dropping, chunk = False, chunk[end.start() :]
-        # One byte in front, taken away in the end: it makes the first line like the others.
+        # Prepend one byte, removed at the end, so that the first line looks like the others.
         data = (b"\n" if self._at_line_start or self._held else b"x") + self._held + chunk
         self._held = b""
         start = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
@@ -78,7 +78,7 @@ class EventIds:
 
 
 def _has_line_with_id(chunk: bytes) -> bool:
-    """Return whether a line within the chunk begins like an id. One byte is found many times faster than several."""
+    """Return whether a line within the chunk starts like an id. Searching one byte is much faster than several."""
     if b"\r" in chunk:
         return b"\nid" in chunk or b"\rid" in chunk
     at = chunk.find(b"\n")

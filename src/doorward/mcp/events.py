@@ -1,7 +1,7 @@
-"""Server-sent events, read as strictly as the strictest client reads them.
+"""Server-sent events, parsed as strictly as the strictest client parses them.
 
-Owns what a stream that has ended held, and how it departs from what every client can read: one JSON-RPC message per
-event, on one data line, under no other name than `message`, each ended by a blank line. Does not judge the messages.
+Owns the contents of a finished stream, and its deviations from what every client can read: one JSON-RPC message per
+event, on one data line, with no event name but `message`, each ended by a blank line. Does not judge the messages.
 
 Spec: WHATWG HTML s9.2.5, s9.2.6; MCP 2026-07-28 basic/transports.
 """
@@ -19,18 +19,18 @@ _MARK = b"\xef\xbb\xbf"
 
 
 class EventStream(msgspec.Struct, frozen=True):
-    """What a stream held."""
+    """The contents of a stream."""
 
     messages: tuple[object, ...]
     """The JSON values that a client sees, in order."""
     lost: tuple[str, ...]
-    """Faults by which a client that goes by the text loses a message."""
+    """Faults that make a conforming client lose a message."""
     fragile: tuple[str, ...]
-    """What the text allows, and some clients cannot read."""
+    """What the specification allows, but some clients cannot read."""
 
 
 def read_events(body: bytes) -> EventStream:
-    """Read a stream from its first to its last byte."""
+    """Parse a whole stream."""
     fragile = ["the stream begins with a byte order mark"] if body.startswith(_MARK) else []
     body = body.removeprefix(_MARK)
     ends = set(_LINE_END.findall(body))

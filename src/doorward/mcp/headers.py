@@ -3,8 +3,8 @@
 Owns how they are collected, decoded and compared with the body. Does not know which era a request belongs to, and
 never looks at `Mcp-Param-*`: those are for the server that published the tool's schema, and are passed on untouched.
 
-Intermediaries route and apply policy on these headers while the server acts on the body, so a disagreement is an
-attack until shown otherwise. Names compare without case (the caller hands them in lower case), values with it.
+Intermediaries route and apply policy by these headers, while the server acts on the body. So a mismatch is treated as
+an attack. Names are case-insensitive (the caller passes them in lower case), values are case-sensitive.
 
 Spec: MCP 2026-07-28 basic/transports (Streamable HTTP).
 """
@@ -32,17 +32,17 @@ _TASK_METHODS = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
 
 
 class Mirrored(msgspec.Struct, frozen=True):
-    """What the mirrored headers say; None where one was not sent."""
+    """The values of the mirrored headers; None for each that was not sent."""
 
     version: str | None = None
     method: str | None = None
     name: str | None = None
     doubled: str | None = None
-    """The name of a header that was sent twice, which makes every reading of it a guess."""
+    """The name of a header that was sent twice, so that its value is ambiguous."""
 
 
 def read_mirrored(lines: Mapping[bytes, bytes], doubled: Container[bytes]) -> Mirrored:
-    """Read the mirrored headers out of header lines by lower-case name; `doubled` holds names sent more than once."""
+    """Extract the mirrored headers from headers by lower-case name; `doubled` holds names sent more than once."""
     for name in MIRRORED_HEADERS:
         if name in doubled:
             return Mirrored(doubled=name.decode("ascii"))
@@ -54,9 +54,9 @@ def _text(value: bytes | None) -> str | None:
 
 
 def encode_value(value: str) -> str:
-    """Spell a value for `Mcp-Name` or `Mcp-Param-*`: as it is, or in the base64 sentinel where a field cannot carry it.
+    """Encode a value for `Mcp-Name` or `Mcp-Param-*`: unchanged, or as a base64 sentinel if a field cannot carry it.
 
-    What looks like a sentinel itself is encoded too, or it would be decoded into something else.
+    A value that looks like a sentinel is encoded too, because it would otherwise be decoded.
     """
     plain = value.isascii() and value.isprintable() and value == value.strip()
     if plain and not (value.startswith(_SENTINEL_START) and value.endswith(_SENTINEL_END)):
@@ -65,7 +65,7 @@ def encode_value(value: str) -> str:
 
 
 def decode_value(value: str) -> str | None:
-    """Undo the base64 sentinel of `Mcp-Name`; other values stand for themselves.
+    """Decode the base64 sentinel of `Mcp-Name`; other values are returned unchanged.
 
     A sentinel whose payload is not canonical base64 of UTF-8 gives None, which equals no body value.
     """
@@ -80,7 +80,7 @@ def decode_value(value: str) -> str | None:
 
 
 def disagreement(mirrored: Mirrored, method: str, params: Mapping[str, object]) -> str | None:
-    """Say how `Mcp-Method` and `Mcp-Name` fail to mirror this request, or None when they do mirror it."""
+    """Return how `Mcp-Method` and `Mcp-Name` fail to mirror this request, or None if they match it."""
     if mirrored.method is None:
         return "The Mcp-Method header is missing; it must repeat the method of the body."
     if mirrored.method != method:
@@ -89,14 +89,14 @@ def disagreement(mirrored: Mirrored, method: str, params: Mapping[str, object]) 
     if parameter is not None:
         return _name_disagreement(mirrored.name, params.get(parameter), parameter)
     if method in _TASK_METHODS and mirrored.name is not None:
-        # Clients built before the tasks extension was published do not mirror the id; a wrong one is still refused.
+        # Clients older than the tasks extension do not mirror the id; a wrong id is still refused.
         return _name_disagreement(mirrored.name, params.get("taskId"), "taskId")
     return None
 
 
 def _name_disagreement(header: str | None, value: object, parameter: str) -> str | None:
     if header is None:
-        # A body without the parameter is the server's to refuse: there is nothing to mirror.
+        # If the body lacks the parameter, there is nothing to mirror; the server refuses the body.
         return f"The Mcp-Name header is missing; it must repeat params.{parameter}." if value is not None else None
     if value is None or decode_value(header) != value:
         return f"The Mcp-Name header does not match params.{parameter} of the body."

@@ -1,8 +1,8 @@
-"""JSON-RPC 2.0 as MCP uses it: one message per body, read strictly, and the bodies of error answers.
+"""JSON-RPC 2.0 as MCP uses it: one message per body, parsed strictly, and the bodies of errors.
 
-Owns the shape of a message (request, notification, response) and the spelling of an error. Does not know protocol
-eras, HTTP headers or what any method means. A body that a lenient parser would read differently is refused here,
-before anything is decided on it.
+Owns the shape of a message (request, notification, response) and the encoding of an error. Does not know protocol eras,
+HTTP headers or what any method means. A body that a lenient parser would read differently is refused here, before any
+decision depends on it.
 
 Spec: JSON-RPC 2.0 s4, s5; MCP 2025-06-18 basic (batching removed); MCP 2026-07-28 basic/transports.
 """
@@ -40,7 +40,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why a request goes no further, with the HTTP status that says the same."""
+    """The reason to refuse a request, with the matching HTTP status."""
 
     status: int
     code: int
@@ -50,7 +50,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 def read_message(body: bytes | bytearray) -> Message | Refusal:
-    """Read the body of a POST as one message, or say why it is none."""
+    """Parse the body of a POST as one message, or return why it is none."""
     try:
         value: object = strict_json.decode(body)
     except strict_json.InvalidJson as error:
@@ -68,7 +68,7 @@ def _read_object(value: dict[str, object]) -> Message | Refusal:
     if value.get("jsonrpc") != "2.0":
         return _invalid('The message must carry "jsonrpc": "2.0".', known_id)
     if not value.keys() <= _MEMBERS and any(key.casefold() in _MEMBERS for key in value.keys() - _MEMBERS):
-        # Parsers that ignore the case of keys would read another message than the one that was judged.
+        # Parsers that ignore the case of keys would see a different message than the checked one.
         return _invalid("The message has a member that differs from one of JSON-RPC in case only.", known_id)
     if "method" not in value:
         return _read_response(value, known_id)
@@ -100,12 +100,12 @@ def _invalid(message: str, rpc_id: RpcId | None = None) -> Refusal:
 
 
 def error_body(code: int, message: str, *, data: object = None, rpc_id: RpcId | None = None) -> bytes:
-    """Encode an error answer; without a known request id it says `"id": null`. Spec: JSON-RPC 2.0 s5."""
+    """Encode an error response; without a known request id its id is null. Spec: JSON-RPC 2.0 s5."""
     return _encode({"jsonrpc": "2.0", "id": rpc_id, "error": _error(code, message, data)})
 
 
 def idless_error_body(code: int, message: str, *, data: object = None) -> bytes:
-    """Encode an error that answers no particular request, because its body was never read."""
+    """Encode an error without an id, for a request whose body was never parsed."""
     return _encode({"jsonrpc": "2.0", "error": _error(code, message, data)})
 
 

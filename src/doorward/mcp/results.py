@@ -1,7 +1,7 @@
-"""What an answer must carry: the envelope of JSON-RPC, and the members that each revision asks of a result.
+"""Required parts of an answer: the JSON-RPC envelope, and the members of a result in each revision.
 
-Owns the table of members by method and era. Judges what a server has answered, for the doctor; says nothing of what a
-door lets through. The contents of `capabilities` and of tools are judged elsewhere.
+Owns the table of members by method and era. Judges servers' answers for the doctor; a door does not use it. The
+contents of `capabilities` and of tools are judged elsewhere.
 
 Spec: JSON-RPC 2.0 s5; MCP 2025-11-25 basic/lifecycle, server/tools; MCP 2026-07-28 basic/index, server/discover.
 """
@@ -27,7 +27,7 @@ _LISTS = {
 
 
 def answer_of(messages: Sequence[object]) -> object:
-    """Return the answer among the messages of a stream; without one, the last of them, or None."""
+    """Return the answer among the messages of a stream; without one, the last message, or None."""
     for each in reversed(messages):
         if isinstance(each, dict) and ("result" in each or "error" in each):
             return each
@@ -35,7 +35,7 @@ def answer_of(messages: Sequence[object]) -> object:
 
 
 def envelope_faults(rpc_id: str | int, message: object) -> tuple[str, ...]:
-    """Say what is wrong with the JSON-RPC part of the answer to a request with this id.
+    """Return the JSON-RPC faults of the answer to a request with this id.
 
     Spec: JSON-RPC 2.0 s5
     """
@@ -59,7 +59,7 @@ def envelope_faults(rpc_id: str | int, message: object) -> tuple[str, ...]:
 
 
 def result_faults(method: str, result: Mapping[str, object], *, modern: bool) -> tuple[str, ...]:
-    """Say which members of a result are missing or of another kind than the revision wants."""
+    """Return which members of a result are missing or have the wrong type for the revision."""
     faults: list[str] = []
     if modern:
         faults += _modern_faults(method, result)

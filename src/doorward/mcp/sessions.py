@@ -1,10 +1,9 @@
-"""Session ids of the handshake era as sealed values: any node can read one, nobody else can make or use one.
+"""Sealed session ids of the handshake era: any node can open one, and no one else can create or use one.
 
-Owns what such an id holds (the worker and the upstream's own id) and what it is bound to (the door and the
-principal). An id of another principal or another door fails to open exactly like one that was made up, so the answer
-cannot tell them apart. The ids of events are sealed likewise, bound to their session too: upstreams keep the events of
-all sessions together and are asked for what follows one of them. Does not know how sealing works: a pair of callables
-does it, given as arguments.
+Owns the contents of an id (the worker and the upstream's own id) and its binding (the door and the principal). An id of
+another principal or door fails to open exactly like a forged one, so the response cannot tell them apart. Event ids are
+sealed too, and also bound to their session, because upstreams keep the events of all sessions together and replay
+whatever follows the given id. Does not know how sealing works: the caller passes two callables.
 
 Spec: MCP 2025-11-25 basic/transports (session management: visible ASCII, unguessable, bound to the user; resumability).
 """
@@ -19,12 +18,12 @@ import msgspec
 from doorward import base64url
 
 Seal = Callable[[bytes, bytes], bytes]
-"""Encrypt and authenticate data; the second argument is authenticated with it but not contained."""
+"""Encrypts data and authenticates it together with the second argument, which is not stored."""
 Unseal = Callable[[bytes, bytes], bytes | None]
-"""Undo `Seal` with the same second argument; None for anything it did not make."""
+"""Reverses `Seal` with the same second argument; None for a value that it did not create."""
 
 LONGEST_ID = 4096
-"""Characters; longer values are refused unread."""
+"""Characters; longer values are refused unopened."""
 
 _SEALED = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _PURPOSE = b"mcp_session"
@@ -32,19 +31,19 @@ _EVENT_PURPOSE = b"mcp_event"
 
 
 class McpSession(msgspec.Struct, frozen=True):
-    """One session of an upstream, and the worker whose memory holds it."""
+    """One session of an upstream, and the worker that holds it in memory."""
 
     worker_id: str
     upstream_id: str
 
 
 def session_context(door_path: str, principal: tuple[str, ...]) -> bytes:
-    """Encode what an id is bound to; every part is preceded by its length, so no two bindings coincide."""
+    """Encode the binding of a session id; each part is prefixed with its length, so no two bindings collide."""
     return _context(_PURPOSE, (door_path, *principal))
 
 
 def event_context(door_path: str, principal: tuple[str, ...], upstream_session_id: str) -> bytes:
-    """Encode what the id of an event is bound to; the session of a server that keeps none is empty."""
+    """Encode the binding of an event id; a server without sessions has an empty session id."""
     return _context(_EVENT_PURPOSE, (door_path, upstream_session_id, *principal))
 
 
@@ -53,13 +52,13 @@ def _context(purpose: bytes, parts: tuple[str, ...]) -> bytes:
 
 
 def seal_session_id(session: McpSession, context: bytes, seal: Seal) -> str:
-    """Make the id that the client gets to see."""
+    """Return the session id that the client gets."""
     packed = b"%s\x00%s" % (session.worker_id.encode(), session.upstream_id.encode("latin-1"))
     return _text(seal(packed, context))
 
 
 def unseal_session_id(value: str, context: bytes, unseal: Unseal) -> McpSession | None:
-    """Read an id that a client presents; None when it was not made for this door and this principal."""
+    """Open a client's session id; return None if it was not made for this door and this principal."""
     packed = _opened(value, context, unseal)
     if packed is None:
         return None
@@ -68,12 +67,12 @@ def unseal_session_id(value: str, context: bytes, unseal: Unseal) -> McpSession 
 
 
 def seal_event_id(event_id: bytes, context: bytes, seal: Seal) -> bytes:
-    """Make the id under which the client gets to see an event."""
+    """Return the event id that the client gets."""
     return _text(seal(event_id, context)).encode("ascii")
 
 
 def unseal_event_id(value: str, context: bytes, unseal: Unseal) -> bytes | None:
-    """Read the id of an event that a client presents; None when it saw no such event in this session."""
+    """Open a client's event id; return None if it was not made for this session."""
     return _opened(value, context, unseal)
 
 

@@ -1,7 +1,7 @@
-"""Where one server-sent event ends and the next begins, told without keeping or copying any of the bytes.
+"""Boundaries of server-sent events, tracked without buffering or copying any bytes.
 
-Owns the question "may something be written between these bytes and the next ones?" and the comment that may be
-written there. Does not parse events: a stream is passed on byte for byte, however large one event is.
+Owns the question whether a comment may be written between the last bytes and the next ones, and that comment. Does not
+parse events: a stream passes byte for byte, however large one event is.
 
 Spec: WHATWG HTML s9.2.5, s9.2.6 (lines end in LF, CR LF or CR; a blank line ends an event).
 """
@@ -9,19 +9,19 @@ Spec: WHATWG HTML s9.2.5, s9.2.6 (lines end in LF, CR LF or CR; a blank line end
 from __future__ import annotations
 
 KEEP_ALIVE = b": keep-alive\n\n"
-"""A comment with a blank line: legal between any two events, an event of its own in no client."""
+"""A comment with a blank line: allowed between any two events, and never an event to a client."""
 
 MARK = b"\xef\xbb\xbf"
-"""The byte order mark, which only the very first bytes of a stream can be."""
+"""The byte order mark, which is only special at the start of a stream."""
 _LF, _CR = 10, 13
 _LINE_ENDS = (_LF, _CR)
 _DECISIVE = 4
-"""That many line-end bytes hold a blank line whatever came before: at most the first belongs to an earlier CR LF,
-and the other three are at least two line ends."""
+"""This many line-end bytes always contain a blank line: at most the first belongs to an earlier CR LF, and the other
+three are at least two line ends."""
 
 
 class EventTracker:
-    """Follows one stream, chunk by chunk, in constant time and memory per chunk."""
+    """Tracks one stream, chunk by chunk, in constant time and memory per chunk."""
 
     __slots__ = ("_last", "_line_is_open", "at_boundary")
 
@@ -32,7 +32,7 @@ class EventTracker:
         self._last = _LF
 
     def feed(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Take note of the next bytes of the stream."""
+        """Update the state with the next bytes of the stream."""
         size = len(chunk)
         start = size
         while start and size - start < _DECISIVE and chunk[start - 1] in _LINE_ENDS:
@@ -49,9 +49,9 @@ class EventTracker:
 
 
 class WithoutMark:
-    """Takes a byte order mark off the head of a stream that comes in pieces of any size.
+    """Removes a byte order mark from the start of a stream whose chunks have any size.
 
-    Anything may be written in front of the first event then, and the first line is a line like the others.
+    After that, anything may be written before the first event, and the first line is a normal line.
     """
 
     __slots__ = ("_head", "is_over")
@@ -59,10 +59,10 @@ class WithoutMark:
     def __init__(self) -> None:
         self._head = b""
         self.is_over = False
-        """Whether the head has passed, so that everything else goes on as it is."""
+        """Whether the start has passed, so that all further bytes pass unchanged."""
 
     def feed(self, chunk: bytes, *, is_last: bool = False) -> bytes:
-        """Return what goes on of the next bytes of the stream."""
+        """Return the output for the next bytes of the stream."""
         if self.is_over:
             return chunk
         head = self._head + chunk

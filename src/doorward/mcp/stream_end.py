@@ -1,9 +1,8 @@
-"""Whether an event stream may be given an end that its upstream did not write: an error for the request it answers.
+"""Whether a failed event stream may be ended with an error for the request that it answers.
 
-Owns what has to be known of the bytes that passed: that they end with an event, that no id was among them by which the
-client could resume, and that none of them can be the response itself. Nothing is decoded while the stream runs: an
-event that contains the key of a response is kept, and read only when the stream has failed.
-
+Owns the conditions on the bytes that passed: they end with an event, held no id with which the client could resume, and
+held nothing that can be the response. Nothing is decoded while the stream runs. An event that contains a key of a
+response is kept, and decoded only if the stream fails.
 Spec: MCP 2025-11-25 basic/transports (the stream should eventually hold the response; resumability); JSON-RPC 2.0 s5.
 """
 
@@ -15,23 +14,23 @@ from doorward.mcp.events import read_events
 from doorward.mcp.jsonrpc import RpcId
 
 LONGEST_EVENT: Final = 64 * 1024
-"""Bytes kept of one event, and of all events that may be the response."""
+"""Limit in bytes for one event, and for all kept events together."""
 _KEYS: Final = (b'"result"', b'"error"')
-"""Every response has one of them: JSON-RPC 2.0 s5."""
+"""Every response has one of these members: JSON-RPC 2.0 s5."""
 _METHOD: Final = b'"method"'
 _DATA: Final = b"data"
 _TAIL: Final = max(map(len, _KEYS)) - 1
 
 
 class ResponseWatch:
-    """Follows one stream, and says whether it held the response to the request `rpc_id`."""
+    """Watches one stream for the response to the request `rpc_id`."""
 
     __slots__ = ("_event", "_is_unsure", "_only_notices", "_rpc_id", "_size", "_suspects")
 
     def __init__(self, rpc_id: RpcId) -> None:
         self._rpc_id = rpc_id
         self._event: list[bytes] = []
-        """The event that is passing; of one that is too large to be kept, the last bytes."""
+        """The current event; if it is too large to keep, its last bytes."""
         self._size = 0
         self._suspects = b""
         """Events that contain the key of a response."""
@@ -41,7 +40,7 @@ class ResponseWatch:
         """Whether all data that passed was notifications and requests of the server."""
 
     def feed(self, chunk: bytes, *, starts_event: bool) -> None:
-        """Take note of the next bytes of the stream; `starts_event`: the bytes before them ended an event."""
+        """Update the state with the next bytes; `starts_event`: the bytes before them ended an event."""
         if self._is_unsure:
             return
         if starts_event:
@@ -57,12 +56,12 @@ class ResponseWatch:
                 self._only_notices = False
 
     def may_have_passed(self) -> bool:
-        """Return whether something passed that can be meant as the response, judged by its bytes alone."""
+        """Return whether something passed that could be the response, judged only by its bytes."""
         self._settle()
         return self._is_unsure or bool(self._suspects) or not self._only_notices
 
     def has_passed(self) -> bool | None:
-        """Return whether the response passed; None if an event that may have been it was too large to be kept."""
+        """Return whether the response passed; None if a possible response was too large to keep."""
         self._settle()
         if self._is_unsure:
             return None
@@ -72,7 +71,7 @@ class ResponseWatch:
         )
 
     def _settle(self) -> None:
-        """Keep the event that has passed if it can be the response."""
+        """Keep the finished event if it can be the response."""
         if not self._event:
             return
         event = self._event[0] if len(self._event) == 1 else b"".join(self._event)
@@ -96,5 +95,5 @@ def _has_key(event: bytes) -> bool:
 
 
 def error_event(body: bytes) -> bytes:
-    """Write a JSON-RPC error as the last event of a stream."""
+    """Encode a JSON-RPC error as the last event of a stream."""
     return b"event: message\ndata: " + body + b"\n\n"
