@@ -1,1 +1,1 @@
-"""The storage port, its backends, and the key file that protects what they hold."""
+"""The storage port, its backends, and the files that hold an installation's data."""

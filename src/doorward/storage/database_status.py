@@ -1,6 +1,6 @@
-"""What an operator wants to know of a database, and how to copy it, for whichever backend it is.
+"""Database status for operators, and how to copy a database, for every backend.
 
-Nothing here migrates or opens keys, so it also works on a database that a server of this version would refuse.
+Nothing here migrates or opens keys, so it also works on a database that this version of the server would refuse.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ async def read_status(database: str | None, data_dir: Path) -> dict[str, object]
 
 
 async def schema_version(database: str | None, data_dir: Path) -> int:
-    """Return the number of the last migration, 0 where there was none.
+    """Return the number of the last migration, or 0 if there was none.
 
     Raises:
         StartError, Unavailable: it cannot be read.
@@ -50,7 +50,7 @@ async def migrate(database: str | None, data_dir: Path) -> None:
 
 
 def _need_driver(database: str, data_dir: Path) -> None:
-    """Raise the `StartError` that says how to install it, where it is not."""
+    """Raise the `StartError` that says how to install the driver, if it is missing."""
     open_store(database, data_dir)
 
 

@@ -1,7 +1,7 @@
-"""The store that lives and dies with the process: for trials, and the simplest reading of the port.
+"""The in-memory store, for trials, and the simplest implementation of the port.
 
-It owns plain dictionaries and an undo list. It keeps every promise of `port.py` except durability, and only one
-process can use it. One `MemoryStore` object is one database: closing and opening it again loses nothing.
+It holds dictionaries and an undo list. It keeps every promise of `port.py` except durability, and only one process can
+use it. One `MemoryStore` object is one database: closing and reopening it loses nothing.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class MemoryStore:
         self._open = False
         self._records: dict[type[Record], dict[str, Stored[Any]]] = {each: {} for each in RECORD_TYPES}
         self._found_by: dict[tuple[type[Record], str, str], dict[str, None]] = {}
-        """Keys by record type, index name and value; a dictionary, because it keeps the order of insertion."""
+        """Keys by record type, index name and value; a dictionary keeps the insertion order."""
 
     async def open(self) -> None:
-        """Begin to answer."""
+        """Start to answer."""
         self._open = True
 
     async def close(self) -> None:
-        """Answer no more; safe to call twice."""
+        """Stop answering; safe to call twice."""
         self._open = False
 
     async def get(self, record_type: type[R], key: str) -> Stored[R] | None:
@@ -60,17 +60,17 @@ class MemoryStore:
     async def page(
         self, record_type: type[R], *, limit: int, after: Place | None = None, **index: str
     ) -> list[Listed[R]]:
-        """Return the first `limit` records behind a place, in order. Raises `Unavailable`."""
+        """Return the first `limit` records after a place, in order. Raises `Unavailable`."""
         index_of_page(record_type, index)
         placed = (
             Listed(Place(each.record.ordered_at, each.record.key), each)
             for each in await self.find(record_type, **index)
         )
-        # It looks at all of them: a store that is gone with its process never holds many.
+        # This scans all records: a store that ends with its process never holds many.
         return heapq.nsmallest(limit, (each for each in placed if after is None or each.place > after), _place_of)
 
     async def apply(self, changes: Sequence[Change]) -> None:
-        """Do all changes or none. Raises `Conflict` or `Unavailable`."""
+        """Apply all changes or none. Raises `Conflict` or `Unavailable`."""
         self._refuse_when_closed()
         undo: list[Undo] = []
         try:
@@ -104,7 +104,7 @@ class MemoryStore:
                 record_type, key = type(record), record.key
                 if key in self._records[record_type]:
                     raise Conflict(f"A {record.kind} with this key exists.")
-                # Not 1: a record removed and added anew must not match a version that was loaded before.
+                # Not 1: a record that was removed and added again must not match a version that was loaded before.
                 self._put(Stored(record, secrets.randbits(31)))
                 undo.append(lambda: self._remove(record_type, key))
             case Replace(record, version):

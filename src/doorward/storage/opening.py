@@ -1,4 +1,4 @@
-"""From the setting `database` to a store. The only place that knows which backends exist."""
+"""Opens the store that the setting `database` names. Only this module knows which backends exist."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def open_store(url: str | None, data_dir: Path, *, connections: int = 10) -> Sto
     """Return the store that the setting names, not yet opened.
 
     Raises:
-        ConfigError: the setting names none. What may be a password is not repeated.
+        ConfigError: the setting names no store. The message leaves out what may be a password.
         StartError: it needs a package that is not installed.
     """
     if url is not None:
@@ -27,7 +27,7 @@ def open_store(url: str | None, data_dir: Path, *, connections: int = 10) -> Sto
     if url is not None and is_postgres(url):
         if find_spec("asyncpg") is None:
             raise StartError(_NO_DRIVER)
-        # Imported late: an installation on SQLite has no need of it.
+        # Imported late: an installation on SQLite does not need it.
         from doorward.storage.postgres import PostgresStore
 
         return PostgresStore(url, connections=connections)
@@ -36,7 +36,7 @@ def open_store(url: str | None, data_dir: Path, *, connections: int = 10) -> Sto
 
 
 def sqlite_path(url: str | None, data_dir: Path) -> Path | None:
-    """Return the file that the setting names: `sqlite:///relative`, `sqlite:////absolute`; None: it is not SQLite.
+    """Return the file that the setting names: `sqlite:///relative`, `sqlite:////absolute`; None if it is not SQLite.
 
     Raises:
         ConfigError: as for `open_store`.
@@ -48,7 +48,7 @@ def sqlite_path(url: str | None, data_dir: Path) -> Path | None:
 
 
 def in_memory(url: str | None) -> bool:
-    """Return whether the records live in one process, where nobody else can see them."""
+    """Return whether the store is in memory, where no other process can read it."""
     return url == MEMORY
 
 

@@ -1,11 +1,11 @@
-"""The storage port: five verbs over typed records, and what every backend promises.
+"""The storage port: five verbs over typed records, and the promises of every backend.
 
-Promises, each held by the conformance suite for every backend:
+The conformance suite checks each promise for every backend:
 
 - `apply` is atomic, and durable when it returns; when it raises `Conflict`, nothing was written.
-- `get` and `find` see everything that any process had applied before the call began.
+- `get` and `find` see everything that any process applied before the call began.
 - Of any number of concurrent `apply` calls that name the same version of a record, exactly one succeeds.
-- `Insert` starts at a random version and `Replace` adds one: a record removed and added anew does not match a
+- `Insert` starts at a random version and `Replace` adds one: a record that was removed and added again does not match a
   version that was loaded before.
 - A fault of the backend is `Unavailable`, never an empty answer.
 - A page costs what is on it, however many records there are.
@@ -24,25 +24,25 @@ from doorward.records.record import Record
 R = TypeVar("R", bound=Record)
 
 KEEP_EXPIRED_SECONDS = 24 * 3600
-"""Spent codes and tokens outlive their validity by this much, so that their reuse is still recognised."""
+"""Spent codes and tokens are kept this much longer than they are valid, so that their reuse is detected."""
 
 
 class Place(NamedTuple):
-    """Where a record stands among those of its kind: they are ordered by instant (`order_field`) and then by key."""
+    """The position of a record in its kind, which is ordered by instant (`order_field`) and then by key."""
 
     at: int
     key: str
 
 
 class Listed(NamedTuple, Generic[R]):
-    """A record of a page, and the place to go on from after it."""
+    """A record of a page, and the place after which the next page starts."""
 
     place: Place
     stored: Stored[R]
 
 
 class Store(Protocol):
-    """Keeps records. Safe for use by any number of tasks of one event loop."""
+    """Keeps records. Any number of tasks of one event loop may use it at once."""
 
     async def open(self) -> None:
         """Connect and bring the schema up to date.
@@ -53,7 +53,7 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None:
-        """Finish what is under way and release everything; safe to call twice."""
+        """Finish pending work and release everything; safe to call twice."""
         ...
 
     async def get(self, record_type: type[R], key: str) -> Stored[R] | None:
@@ -63,22 +63,22 @@ class Store(Protocol):
     async def find(self, record_type: type[R], **index: str) -> list[Stored[R]]:
         """Return all records of a kind, or those whose named indexes all have the value. Raises `Unavailable`.
 
-        Of several, name the one first that the fewest records share: a user before a client.
+        With several indexes, name the most selective one first: a user before a client.
         """
         ...
 
     async def page(
         self, record_type: type[R], *, limit: int, after: Place | None = None, **index: str
     ) -> list[Listed[R]]:
-        """Return the first `limit` records behind a place, in order; of those only whose one index has the value.
+        """Return the first `limit` records after a place, in order; with an index, only those with its value.
 
-        A record that was added or removed meanwhile does not shift the rest. One that was last written before its
-        kind had an order stands at instant 0. Raises `Unavailable`.
+        Records that are added or removed between two pages do not shift the rest. A record written before its kind had
+        an order is at instant 0. Raises `Unavailable`.
         """
         ...
 
     async def apply(self, changes: Sequence[Change]) -> None:
-        """Do all changes in one transaction. Raises `Conflict` or `Unavailable`."""
+        """Apply all changes in one transaction. Raises `Conflict` or `Unavailable`."""
         ...
 
     async def purge(self, before: int) -> int:
@@ -87,7 +87,7 @@ class Store(Protocol):
 
 
 def index_of_page(record_type: type[Record], index: Mapping[str, str]) -> str | None:
-    """Return the index that a page is narrowed to; `ValueError`, a bug of the caller, where that has no bound."""
+    """Return the index that filters a page. Raises `ValueError`, a bug of the caller, if it cannot bound the page."""
     refuse_unknown_indexes(record_type, index)
     if len(index) > 1 or (index and record_type.order_field is None):
         raise ValueError("A page is narrowed by one index, and only where the kind has an order.")

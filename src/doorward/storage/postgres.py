@@ -1,11 +1,11 @@
-"""The store in PostgreSQL, shared by any number of nodes that share nothing else.
+"""The PostgreSQL store, shared by any number of nodes that share nothing else.
 
 A read by key is one prepared statement, and so is nearly every decision (`postgres_schema.py`): one round trip, one
-transaction, durable when it returns. Only the primary is asked, so a read sees all that any node has acknowledged.
+transaction, durable when it returns. All reads go to the primary, so they see everything that any node acknowledged.
 
-When the connection is lost while a decision is under way, its outcome is unknown. It is answered `Unavailable` and
-never tried again in here, because a second attempt would find the rows that the first one changed and report a
-`Conflict` that nobody caused. The client comes back with the same input and learns what became of it.
+If the connection is lost during a decision, the outcome is unknown. The answer is `Unavailable`, and there is no retry
+here: a second attempt would find the rows that the first one changed, and report a false `Conflict`. The client retries
+with the same input and gets the real outcome.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ from doorward.storage.postgres_schema import (
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
 Work = Callable[[Connection, float], Awaitable[T]]
-"""Something to do on a connection before an instant of the loop's clock."""
+"""An operation on a connection, with a deadline on the loop's clock."""
 
 OLDEST_SERVER = 14
 ATTEMPTS = 5
-"""At a transaction that the server has undone and wants to see again."""
+"""Attempts at a transaction that the server rolled back and wants retried."""
 _logger = logging.getLogger(__name__)
 
 
 class PostgresStore:
-    """A `Store` in one database, in its schema `doorward`. `connections`: the most that this process opens."""
+    """A `Store` in the schema `doorward` of one database. `connections`: the most that this process opens."""
 
     def __init__(self, url: str, *, connections: int = 10) -> None:
         self._url = url
@@ -66,8 +66,8 @@ class PostgresStore:
         """Connect and bring the schema up to date.
 
         Raises:
-            StartError: the server cannot be reached or does not let us in, a pooler in transaction mode stands in front
-                of it, or a newer version was here.
+            StartError: the server cannot be reached or refuses access, it is behind a pooler in transaction mode, or a
+                newer version wrote the schema.
         """
         try:
             connection = await connect(self._url)
@@ -84,7 +84,7 @@ class PostgresStore:
         self._pool = Pool(partial(connect, self._url), self.connections)
 
     async def close(self) -> None:
-        """Finish what was asked before and close all connections; safe to call twice."""
+        """Finish pending calls and close all connections; safe to call twice."""
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
@@ -113,7 +113,7 @@ class PostgresStore:
     async def page(
         self, record_type: type[R], *, limit: int, after: Place | None = None, **index: str
     ) -> list[Listed[R]]:
-        """Return the first `limit` records behind a place, in order. Raises `Unavailable`."""
+        """Return the first `limit` records after a place, in order. Raises `Unavailable`."""
         sql = page_sql(record_type, index_of_page(record_type, index), limit)
         place = (-1, b"") if after is None else (after.at, encoded(after.key))
         parameters = [*map(encoded, index.values()), *(place if record_type.order_field else place[1:])]
@@ -125,7 +125,7 @@ class PostgresStore:
         return [Listed(Place(at, stored.record.key), stored) for at, stored in found]
 
     async def apply(self, changes: Sequence[Change]) -> None:
-        """Do all changes in one transaction, durable on return. Raises `Conflict` or `Unavailable`."""
+        """Apply all changes in one transaction, durable on return. Raises `Conflict` or `Unavailable`."""
         statements = statements_for(changes)
         if not statements:
             await self._read(_nothing)
@@ -149,7 +149,7 @@ class PostgresStore:
     async def purge(self, before: int) -> int:
         """Remove records whose `expires_at` is earlier than `before`; return how many. Raises `Unavailable`.
 
-        It works in small transactions, so other writes go on meanwhile.
+        It uses small transactions, so that other writes are not blocked.
         """
         total = 0
         for record_type in RECORD_TYPES:
@@ -178,7 +178,7 @@ class PostgresStore:
         return found
 
     async def _read(self, work: Work[T]) -> T:
-        """Do what changes nothing; once more where the connection turns out to have been lost before."""
+        """Run a read; retry once if the connection turns out to have been lost earlier."""
         try:
             return await self._with_connection(work)
         except _Lost:
@@ -198,7 +198,7 @@ class PostgresStore:
         except FAULTS as error:
             raise _after_fault(pool, connection, error) from error
         except BaseException:
-            # Cancelled, or a bug: whether the server still works on it is not known.
+            # Cancelled, or a bug: the server may still be running the statement.
             pool.discard(connection)
             raise
         pool.release(connection)
@@ -206,7 +206,7 @@ class PostgresStore:
 
 
 class _Lost(Unavailable):
-    """The connection ended while a statement was under way."""
+    """The connection was lost during a statement."""
 
 
 def _after_fault(pool: Pool, connection: Connection, error: Exception) -> Unavailable:
@@ -241,7 +241,7 @@ async def _one_transaction(connection: Connection, statements: Sequence[Statemen
 
 
 async def _nothing(_connection: Connection, _deadline: float) -> None:
-    """Do nothing; that there is a connection is all that is asked."""
+    """Do nothing; having a connection is enough."""
 
 
 def _left(deadline: float) -> float:
@@ -259,7 +259,7 @@ def _stored(record_type: type[R], version: int, body: bytes) -> Stored[R]:
 
 
 def refuse_old(major: int) -> None:
-    """Raise `StartError` for a server of a version that is not tested any more."""
+    """Raise `StartError` for a server version that is no longer tested."""
     if major < OLDEST_SERVER:
         raise StartError(
             Problem(

@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL: how one is made and set up, and a bounded pool of them that heals by itself.
+"""PostgreSQL connections: how one is opened and configured, and a bounded pool that recovers automatically.
 
-A connection whose state is in doubt (a reply that did not come, a call that was cancelled) is never used again. Every
-session commits durably and waits for nothing for long, whatever the server's defaults are. It knows nothing of records.
+A connection in an unknown state (a missing reply, a cancelled call) is never used again. Every session commits durably
+and has short timeouts, whatever the server's defaults are. Does not know records.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from doorward.errors import Unavailable
 
 CONNECT_SECONDS = 3.0
 STATEMENT_SECONDS = 4.0
-"""The server gives a statement up after this long: sooner than the caller does, so that its outcome is known."""
+"""The server cancels a statement after this long, before the caller gives up, so that its outcome is known."""
 OPERATION_SECONDS = 5.0
-"""The longest that one call of the store takes, waiting for a connection included."""
+"""The time limit of one store call, including the wait for a connection."""
 MOST_WAITING = 1000
-"""Callers that may wait for a connection at once; more than this is overload and is answered at once."""
+"""Callers that may wait for a connection at once; more mean overload and fail immediately."""
 _STATEMENTS_KEPT = 500
 
 _SESSION = f"""
@@ -41,8 +41,8 @@ SET enable_sort = off;
 SET enable_incremental_sort = off;
 SET jit = off;
 """
-# Statements are planned once per connection. A plan made while a table was small must not read the whole of it later:
-# hence no sequential scans and no sorting where an index will do.
+# Statements are planned once per connection. A plan made while a table was small must not read all of it later, so
+# sequential scans are off, and sorts if an index can do it.
 
 
 class Connection(Protocol):
@@ -61,10 +61,10 @@ class Connection(Protocol):
 
 
 async def connect(url: str) -> Connection:
-    """Return a new connection to the primary, set up.
+    """Return a new, configured connection to the primary.
 
     Raises:
-        OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: it cannot be had.
+        OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: no connection could be opened.
     """
     async with asyncio.timeout(CONNECT_SECONDS):
         connection: Connection = await asyncpg.connect(
@@ -73,7 +73,7 @@ async def connect(url: str) -> Connection:
             statement_cache_size=_STATEMENTS_KEPT,
             max_cached_statement_lifetime=0,
             max_cacheable_statement_size=1 << 20,
-            # A replica may not have yet what was acknowledged (promise 1 of the store).
+            # A replica may lag behind what was acknowledged (promise 1 of the store).
             target_session_attrs="read-write",
             server_settings={"application_name": "doorward"},
         )
@@ -86,24 +86,24 @@ async def connect(url: str) -> Connection:
 
 
 class Pool:
-    """At most `size` connections, made when they are needed."""
+    """At most `size` connections, opened when they are needed."""
 
     def __init__(self, make: Callable[[], Awaitable[Connection]], size: int) -> None:
         self._make = make
         self._size = size
         self._total = 0
-        """Connections that exist or are being made."""
+        """Connections that exist or are being opened."""
         self._idle: list[Connection] = []
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._closed = False
         self._settled = asyncio.Event()
 
     async def acquire(self, deadline: float) -> Connection:
-        """Return a connection for the caller alone; `deadline` is an instant of the loop's clock.
+        """Return a connection for exclusive use; `deadline` is an instant of the loop's clock.
 
         Raises:
             Unavailable: the pool is closed, or all connections are busy until the deadline.
-            OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: a new one cannot be had.
+            OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: a new one could not be opened.
         """
         if self._closed:
             raise Unavailable("The store is not open.")
@@ -121,7 +121,7 @@ class Pool:
         return await self._fill_slot(deadline)
 
     def release(self, connection: Connection) -> None:
-        """Take back a connection whose last statement was answered."""
+        """Take back a connection whose last statement completed."""
         if connection.is_closed():
             self.discard(connection)
         elif not self._hand_over(connection):
@@ -129,17 +129,17 @@ class Pool:
             self._settled.set()
 
     def discard(self, connection: Connection) -> None:
-        """Cut a connection that is not to be used again."""
+        """Abort a connection that must not be used again."""
         connection.terminate()
         self._give_up_slot()
 
     def discard_idle(self) -> None:
-        """Cut the connections that nobody uses: what befell one of them has probably befallen all."""
+        """Abort the idle connections: a fault of one probably affects all."""
         while self._idle:
             self.discard(self._idle.pop())
 
     async def close(self) -> None:
-        """Give out no more connections, wait until all are back, and close them."""
+        """Stop giving out connections, wait until all are returned, and close them."""
         self._closed = True
         while self._total > len(self._idle):
             self._settled.clear()
@@ -156,7 +156,7 @@ class Pool:
             raise
 
     async def _wait(self, deadline: float) -> Connection | None:
-        """Wait for a connection that becomes free; None is the slot of one that was lost, for the caller to fill."""
+        """Wait for a free connection; None is the slot of a lost one, for the caller to fill."""
         if len(self._waiting) >= MOST_WAITING:
             raise Unavailable("Too many requests wait for the database.")
         future: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
@@ -166,14 +166,14 @@ class Pool:
                 return await future
         except BaseException as error:
             if future.done() and not future.cancelled():
-                # Handed over in the same moment: to be passed on, not lost.
+                # It was handed over at the same moment: pass it on instead of losing it.
                 connection = future.result()
                 if connection is None:
                     self._give_up_slot()
                 else:
                     self.release(connection)
             else:
-                # Those who are no longer there do not count as waiting.
+                # A caller that gave up no longer counts as waiting.
                 with contextlib.suppress(ValueError):
                     self._waiting.remove(future)
             if isinstance(error, TimeoutError):

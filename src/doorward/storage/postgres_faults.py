@@ -1,6 +1,6 @@
-"""What an error of PostgreSQL means: a lost race, a database that cannot answer now, or one that cannot be used.
+"""Classifies PostgreSQL errors: a lost race, a database that can't answer now, or one that can't be used.
 
-Messages repeat what the server says and where it is, never the URL, for it may hold a password.
+Messages name the server's own error and its address, but never the URL, which may hold a password.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import asyncpg
 from doorward.errors import Problem, StartError, Unavailable
 
 FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""Everything that a database in trouble makes asyncpg raise; `TimeoutError` is an `OSError`."""
+"""Everything that asyncpg raises when the database fails; `TimeoutError` is an `OSError`."""
 RETRIED = frozenset({"40001", "40P01"})
-"""Serialization failure and deadlock: the server has undone the transaction and asks for another attempt."""
+"""Serialization failure and deadlock: the server rolled the transaction back and asks for a retry."""
 
 ENDS_SESSION = ("08", "57P", "25006")
-"""How the codes begin after which a session is of no use: it is lost, shut down, or on what has become a replica."""
+"""Prefixes of codes after which a session is unusable: lost, shut down, or on a server that became a replica."""
 
 POOLED = frozenset({"26000", "42P05"})
-"""A prepared statement is missing, or is there already: another session than ours runs the transaction."""
+"""A prepared statement is missing or exists already: the transaction runs in another session than ours."""
 
 _PASSWORD = frozenset({"28P01", "28000"})
 _NOT_READY = frozenset({"57P01", "57P02", "57P03", "53300"})
@@ -33,7 +33,7 @@ _POOLER_FIX = "Use session mode (PgBouncer: pool_mode = session), or name the da
 
 
 def unavailable(error: Exception) -> Unavailable:
-    """Say that the database cannot answer, keeping the error as the cause."""
+    """Return the `Unavailable` for an error, with the error as its cause."""
     name = getattr(error, "sqlstate", None) or type(error).__name__
     hint = f" {_POOLER_WHAT} {_POOLER_FIX}" if name in POOLED else ""
     failure = Unavailable(f"The database cannot answer now ({name}).{hint}")
@@ -42,7 +42,7 @@ def unavailable(error: Exception) -> Unavailable:
 
 
 def start_error(url: str, error: Exception) -> StartError:
-    """Say why the database cannot be used, and what to do."""
+    """Return why the database cannot be used, and what to do."""
     where, database, user = _place(url)
     state = getattr(error, "sqlstate", None)
     if state in POOLED:
@@ -75,7 +75,7 @@ def start_error(url: str, error: Exception) -> StartError:
 
 
 def pooler_error(url: str) -> StartError:
-    """Say that a pooler in transaction mode cannot be used, and what to do."""
+    """Return the error for a pooler in transaction mode, and what to do."""
     where, database, _ = _place(url)
     return StartError(
         Problem(
@@ -95,7 +95,7 @@ def _reason(error: Exception) -> str:
 
 
 def _place(url: str) -> tuple[str, str, str]:
-    """Return host and port, database and user: the parts of the URL that may be shown."""
+    """Return host and port, database, and user: the parts of the URL that are safe to show."""
     parts = urlsplit(url)
     userinfo, _, host = parts.netloc.rpartition("@")
     user = unquote(userinfo.partition(":")[0]) or "this account"

@@ -1,11 +1,11 @@
-"""Bring the schema of a PostgreSQL database up to date: numbered scripts, one transaction each, under one lock.
+"""Migrates the schema of a PostgreSQL database: numbered scripts, one transaction each, under one lock.
 
-A node that is killed half-way leaves nothing of a script, and the next start does it. While nodes are replaced one by
-one, old and new programs work on one schema, so the rule for a script is: **only add**. New tables; new columns that
-may be null or have a default; new indexes. What a release no longer uses may be dropped by the release after it.
-A script takes its locks at once or not at all (`lock_timeout`), since everybody queues behind one that waits.
+If a node is killed during a script, the script is rolled back, and the next start runs it. During a rolling upgrade,
+old and new programs share one schema, so a script may **only add**: new tables, new indexes, and new columns that are
+nullable or have a default. What a release no longer uses may be dropped by the release after it. A script gets its
+locks promptly or fails (`lock_timeout`), because every query queues behind a waiting one.
 
-Migration n of PostgreSQL and migration n of SQLite make the same schema.
+Migration n of PostgreSQL and migration n of SQLite create the same schema.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from doorward.storage.postgres_schema import SCHEMA
 _LOCK = 0x444F4F52
 """`DOOR`: the advisory lock that a migrating node holds."""
 _WAIT_SECONDS = 60
-"""How long to wait for another node that migrates."""
+"""How long to wait while another node migrates."""
 _SCRIPT_LOCK_SECONDS = 5
 
 
 def packaged_migrations() -> tuple[str, ...]:
-    """Return the scripts in order; the n-th one leads to schema version n."""
+    """Return the scripts in order; the n-th one creates schema version n."""
     folder = resources.files("doorward.storage").joinpath("migrations", "postgres")
     scripts = sorted((each for each in folder.iterdir() if each.name.endswith(".sql")), key=lambda each: each.name)
     return tuple(script.read_text(encoding="utf-8") for script in scripts)
 
 
 async def migrate(connection: Connection, migrations: Sequence[str]) -> None:
-    """Bring the schema up to date; any number of nodes may do so at once.
+    """Migrate to the latest schema; any number of nodes may do so at once.
 
     Raises:
-        StartError: a newer version of Doorward has been here.
-        OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: as the server answers.
+        StartError: a newer version of Doorward wrote the schema.
+        OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the server failed.
     """
     if await schema_version(connection) == len(migrations):
         return
@@ -46,7 +46,7 @@ async def migrate(connection: Connection, migrations: Sequence[str]) -> None:
                 f"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{_WAIT_SECONDS}s';"
                 f" SELECT pg_advisory_xact_lock({_LOCK}); SET LOCAL lock_timeout = '{_SCRIPT_LOCK_SECONDS}s'"
             )
-            # Read after the lock is held: another node may have migrated meanwhile.
+            # Read the version under the lock: another node may have migrated meanwhile.
             version = await schema_version(connection)
             if version > len(migrations):
                 raise _newer(version, len(migrations))
@@ -56,8 +56,8 @@ async def migrate(connection: Connection, migrations: Sequence[str]) -> None:
 
 
 async def schema_version(connection: Connection) -> int:
-    """Return the number of the last migration, 0 where there was none."""
-    # Not to_regclass(): that answers from a cache, which does not see what another node did within our transaction.
+    """Return the number of the last migration, or 0 if there was none."""
+    # Not to_regclass(): it answers from a cache that does not see another node's changes within our transaction.
     known = "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'schema_version')"
     if not await connection.fetchval(known, SCHEMA):
         return 0

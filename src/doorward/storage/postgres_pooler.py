@@ -1,7 +1,7 @@
-"""Whether a pooler in transaction mode stands in front of the database: what Doorward needs of a session is lost there.
+"""Detects a connection pooler in transaction mode, which breaks sessions that Doorward relies on.
 
-Such a pooler may give each transaction another session of the server. Prepared statements are then missing or already
-there, and settings such as `synchronous_commit` are those of another session, so what was acknowledged could be lost.
+Such a pooler may run each transaction in another session of the server. Prepared statements are then missing or exist
+already, and settings such as `synchronous_commit` belong to another session, so acknowledged changes could be lost.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from doorward.storage.postgres_connection import CONNECT_SECONDS, Connection
 from doorward.storage.postgres_faults import POOLED
 
 _ROUNDS = 3
-"""Another client of the pooler may hide it in one round."""
+"""Repeated, because another client of the pooler may hide it in one round."""
 
 
 async def is_pooled(connection: Connection, connect: Callable[[], Awaitable[Connection]]) -> bool:
-    """Return whether two connections at once have each a server process of their own over several transactions.
+    """Return whether a pooler moves two concurrent connections between server processes.
 
     Raises:
-        OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the second one cannot be had.
+        OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the second one could not be opened.
     """
     try:
         other = await connect()
@@ -41,7 +41,7 @@ async def is_pooled(connection: Connection, connect: Callable[[], Awaitable[Conn
 async def _process_changes(first: Connection, second: Connection) -> bool:
     mine = await _process(first)
     async with second.transaction():
-        # The pooler has one session less to give now.
+        # The pooler now has one session less to give.
         theirs: int = await second.fetchval("SELECT pg_backend_pid()", timeout=CONNECT_SECONDS)
         if theirs == mine or await _process(first) != mine:
             return True
@@ -49,7 +49,7 @@ async def _process_changes(first: Connection, second: Connection) -> bool:
 
 
 async def _process(connection: Connection) -> int:
-    """Return the server process that runs one transaction."""
+    """Return the id of the server process that runs one transaction."""
     async with connection.transaction():
         process: int = await connection.fetchval("SELECT pg_backend_pid()", timeout=CONNECT_SECONDS)
     return process

@@ -1,17 +1,17 @@
-"""How records become rows in PostgreSQL: one table per record kind, one statement per decision.
+"""Maps records to PostgreSQL rows: one table per record kind, one statement per decision.
 
-A row repeats only what SQL must see (key, version, expiry, indexes); its body is the whole record in MessagePack, as in
-SQLite. Keys and indexes are `bytea`: any text fits (`text` cannot hold NUL), and no collation decides their order.
+A row repeats only what SQL needs (key, version, expiry, indexes); its body is the whole record in MessagePack, as in
+SQLite. Keys and indexes are `bytea`: any string fits (`text` cannot hold NUL), and no collation affects their order.
 
-A decision is one statement, hence one transaction and one round trip: its changes are common table expressions, and
-the final SELECT evaluates them in the order of their keys (so that no two decisions lock rows in opposite orders) and
-raises `doorward.conflict()` at the first one that found no row. READ COMMITTED suffices, because a decision names
-every row that it relied on: an `UPDATE` or `FOR SHARE` with `version = $n` that had to wait for another transaction
-looks at the row again as that one left it. What it does not name it does not rely on.
+A decision is one statement, hence one transaction and one round trip. Its changes are common table expressions. The
+final SELECT evaluates them in key order, so that no two decisions lock rows in opposite orders, and raises
+`doorward.conflict()` at the first one that found no row. READ COMMITTED suffices, because a decision names every row
+that it relies on. An `UPDATE` or `FOR SHARE` with `version = $n` that waited for another transaction rechecks the row
+as that transaction left it.
 
-`DeleteAll` names no rows, so it must not run on a snapshot from before its grant was locked: it is a statement of its
-own, after the row conditions. A transaction that issues a token for the grant holds `FOR SHARE` on it until the commit:
-either the revocation waits for that and then sees the token, or the issuer waits for the revocation and then conflicts.
+`DeleteAll` names no rows, so its snapshot must not be older than the lock on its grant: it is a statement of its own,
+after the row conditions. A transaction that issues a token holds `FOR SHARE` on the grant until it commits. Either the
+revocation waits for that and then sees the token, or the issuer waits for the revocation and then conflicts.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ SCHEMA = "doorward"
 CONFLICT = "DW001"
 """SQLSTATE that `doorward.conflict()` raises."""
 PURGE_ROWS = 500
-"""Rows removed in one transaction, so that a purge of millions does not hold up anybody else."""
+"""Rows removed in one transaction, so that a purge of millions of rows blocks no one."""
 PAGE_ROWS = 5000
 _LONGEST_KEY_BYTES = 1000
-"""An index entry of PostgreSQL holds some 2700 bytes; longer keys are replaced by their digest."""
+"""A PostgreSQL index entry holds about 2700 bytes; longer keys are replaced by their digest."""
 _CHANGES_PER_STATEMENT = 16
 _INSTANT_BITS = 63
 
@@ -48,28 +48,28 @@ DECODE: dict[type[Record], Callable[[bytes], Any]] = {
 
 Verb = Literal["expect", "replace", "delete", "insert", "delete_all"]
 Part = tuple[Verb, type[Record], str]
-"""One change without its values; the text is the index of a `DeleteAll`."""
+"""A change without its values; the string is the index of a `DeleteAll`."""
 
 
 class Statement(NamedTuple):
-    """SQL and its parameters. It returns a row, or none (or `CONFLICT`) when a row that it names is not as expected."""
+    """SQL and its parameters. It returns a row, or none (or `CONFLICT`) if a row that it names is not as expected."""
 
     sql: str
     parameters: tuple[Any, ...]
 
 
 def table_name(record_type: type[Record]) -> str:
-    """Return the table that holds the kind; always with its schema, so that no search path can lead elsewhere."""
+    """Return the table of a kind, always with its schema, so that no search path can redirect it."""
     return f"{SCHEMA}.{plain_name(record_type)}"
 
 
 def encoded(text: str) -> bytes:
-    """Return a key or index value as it stands in its column."""
+    """Return a key or index value as stored in its column."""
     value = text.encode()
     if 0 < len(value) <= _LONGEST_KEY_BYTES:
         return value
-    # 0xff begins no UTF-8 text, so no other key is equal to it. The record in the body has the key itself. The empty
-    # key is replaced too: reading a table page by page begins after it.
+    # No UTF-8 string begins with 0xff, so no other key equals it. The record in the body has the real key. The empty
+    # key is replaced too, because reading a table page by page starts after it.
     return b"\xff" + hashlib.sha256(value).digest()
 
 
@@ -82,7 +82,7 @@ PAGE: dict[type[Record], str] = {
     for each in RECORD_TYPES
 }
 PURGE: dict[type[Record], str] = {
-    # What another process is about to change or remove is left to the next purge.
+    # The next purge deletes rows that another process is changing now.
     each: f"DELETE FROM {table_name(each)} WHERE key = ANY (ARRAY(SELECT key FROM {table_name(each)}"  # noqa: S608
     f" WHERE expires_at < $1 LIMIT {PURGE_ROWS} FOR UPDATE SKIP LOCKED))"
     for each in RECORD_TYPES
@@ -91,7 +91,7 @@ PURGE: dict[type[Record], str] = {
 
 @cache
 def find_sql(record_type: type[Record], names: tuple[str, ...]) -> str:
-    """Return the query for the records whose indexes have given values (`ValueError`: no such index)."""
+    """Return the query for records whose indexes have given values (`ValueError`: no such index)."""
     refuse_unknown_indexes(record_type, names)
     condition = " AND ".join(f"{name} = ${number}" for number, name in enumerate(names, start=1))
     return f"SELECT version, body FROM {table_name(record_type)} WHERE {condition}"  # noqa: S608
@@ -99,10 +99,10 @@ def find_sql(record_type: type[Record], names: tuple[str, ...]) -> str:
 
 @cache
 def page_sql(record_type: type[Record], index: str | None, limit: int) -> str:
-    """Return the query for a page; its parameters: the value of the index, and the place behind which it begins.
+    """Return the query for a page; its parameters are the value of the index, and the place after which it begins.
 
-    The limit stands in the text, for a plan is made without its parameters. The value is given as a range: an equality
-    would let the planner take the order of another index and look through all that the page is not to have.
+    The limit is part of the SQL, because plans are made without parameters. The value is given as a range: an equality
+    would let the planner use the order of another index and read rows that do not match.
     """
     ordered_by = order_columns(record_type)
     columns = (*((index,) if index else ()), *ordered_by, "key")
@@ -113,9 +113,9 @@ def page_sql(record_type: type[Record], index: str | None, limit: int) -> str:
 
 
 def statements_for(changes: Sequence[Change]) -> list[Statement]:
-    """Translate one decision; more than one statement need a transaction around them.
+    """Translate one decision into statements; more than one need a transaction around them.
 
-    Changes are done in their order wherever it matters: only changes of different rows share a statement.
+    Changes keep their order if it matters: only changes of different rows share a statement.
     """
     groups = list(_groups(changes))
     statements = [_statement(group) for group in groups]
@@ -127,7 +127,7 @@ def statements_for(changes: Sequence[Change]) -> list[Statement]:
 
 
 def _groups(changes: Sequence[Change]) -> Iterator[list[Change]]:
-    """Split into runs that one statement can do: either `DeleteAll` alone, or changes of different rows."""
+    """Split changes into runs for one statement each: a `DeleteAll` alone, or changes of different rows."""
     group: list[Change] = []
     rows: set[tuple[type[Record], str]] = set()
     for change in changes:
@@ -208,7 +208,7 @@ def _values(record: Record) -> tuple[Any, ...]:
 
 @lru_cache(maxsize=1024)
 def _sql(parts: tuple[Part, ...]) -> str:
-    """Return the statement for changes of these kinds; there are as many as the program has sorts of decisions."""
+    """Return the statement for changes of these kinds; there is one per shape of decision."""
     if len(parts) == 1 and parts[0][0] != "delete_all":
         return _expression(parts[0], 0)[0]
     expressions, checks, used = [], [], 0
@@ -223,7 +223,7 @@ def _sql(parts: tuple[Part, ...]) -> str:
 
 
 def _expression(part: Part, used: int) -> tuple[str, int]:
-    """Return the SQL of one change and how many parameters it has; `used` of them come before it."""
+    """Return the SQL of one change and its number of parameters; `used` parameters come before it."""
     verb, record_type, index = part
     name = table_name(record_type)
     row = f"key = ${used + 1} AND version = ${used + 2}"
@@ -250,7 +250,7 @@ def _expression(part: Part, used: int) -> tuple[str, int]:
 
 
 def _locks(rows: Sequence[Replace | Delete | Expect]) -> Iterator[Statement]:
-    """Lock the rows of a decision of several statements, in the order in which every decision locks rows."""
+    """Lock the rows of a multi-statement decision, in the order in which every decision locks rows."""
     strength: dict[tuple[type[Record], str], str] = {}
     for change in sorted(rows, key=_rank):
         wanted = "FOR SHARE" if isinstance(change, Expect) else "FOR UPDATE"

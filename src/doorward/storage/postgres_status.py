@@ -1,4 +1,4 @@
-"""Facts about a PostgreSQL database, for the operator, and the command that copies it."""
+"""Status of a PostgreSQL database for operators, and the command that copies it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from doorward.storage.postgres_migrations import schema_version
 from doorward.storage.postgres_schema import SCHEMA, table_name
 
 _PATIENCE_SECONDS = 600
-"""Counting tables of millions takes its time."""
+"""Counting tables with millions of rows takes time."""
 
 
 async def read_status(url: str) -> dict[str, object]:
@@ -38,7 +38,7 @@ async def read_status(url: str) -> dict[str, object]:
                 "schema_version": await schema_version(connection),
                 "size_bytes": sum(row["size"] for row in tables),
                 "records": {
-                    # Table names come from RECORD_TYPES, none from outside.
+                    # Table names come from RECORD_TYPES, never from a request.
                     each.kind: await connection.fetchval(f"SELECT count(*) FROM {table_name(each)}")  # noqa: S608
                     for each in RECORD_TYPES
                     if table_name(each) in known
@@ -51,7 +51,7 @@ async def read_status(url: str) -> dict[str, object]:
 
 
 async def read_version(url: str) -> int:
-    """Return the number of the last migration, 0 where there was none. Raises `StartError`."""
+    """Return the number of the last migration, or 0 if there was none. Raises `StartError`."""
     try:
         connection = await connect(url)
         try:
@@ -63,10 +63,10 @@ async def read_version(url: str) -> int:
 
 
 def dump_command(url: str, file: str) -> tuple[str, ...]:
-    """Return the words of the command that writes a consistent copy to `file`; it asks for the password itself."""
+    """Return the arguments of a command that writes a consistent copy to `file`; it prompts for the password."""
     return ("pg_dump", "--format=custom", f"--schema={SCHEMA}", f"--file={file}", f"--dbname={without_password(url)}")
 
 
 def has_password(url: str) -> bool:
-    """Return whether the command will need a password that is not in it."""
+    """Return whether the command needs a password that it does not contain."""
     return urlsplit(url).password is not None

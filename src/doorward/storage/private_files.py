@@ -1,6 +1,6 @@
-"""Files and directories that nobody but this account may read, made so that a crash leaves all or nothing.
+"""Files and directories that only this account can read, created so that a crash leaves all or nothing.
 
-It knows nothing of what the files hold. Permission bits are those of POSIX.
+Does not know what the files hold. Permission bits are POSIX.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _OWN_PREFIXES = ("doorward.sqlite", "keys.json")
 
 
 def open_data_directory(path: Path) -> None:
-    """Create the data directory with mode 0700, or see to it that an existing one is safe.
+    """Create the data directory with mode 0700, or make sure that an existing one is safe.
 
-    One that holds nothing but our files is closed to others. One that is shared with other things is left as it is,
-    because a chmod of a home or project directory breaks them, but it is refused if others can write in it: they
-    could put their own key file there.
+    A directory with only our files is closed to others. A shared one keeps its mode, because a chmod of a home or
+    project directory would break it. It is refused if others can write in it, because they could plant their own key
+    file.
 
     Raises:
         StartError: it cannot be created, is not a directory, or others can write in it.
@@ -60,12 +60,12 @@ def make_directory(path: Path) -> None:
 
 
 def tighten(path: Path, wanted: int = 0o600) -> None:
-    """Take away what others may do with the file, with a warning; one that does not exist is left alone.
+    """Remove other accounts' permissions on a file, with a warning; ignore a missing file.
 
-    Closing it is better than refusing to start: container platforms widen the modes of a volume at each mount.
+    Closing it is better than refusing to start: container platforms widen a volume's modes at each mount.
 
     Raises:
-        StartError: others may read or write it, and this account may not change that.
+        StartError: others can read or write it, and this account may not change that.
     """
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -83,7 +83,7 @@ def tighten(path: Path, wanted: int = 0o600) -> None:
 
 
 def create_once(path: Path, content: bytes) -> None:
-    """Create a file of mode 0600, whole and on disk, unless it exists: of several processes, the first one wins.
+    """Create a file of mode 0600, complete and synced, unless it exists; of several processes the first one wins.
 
     Raises:
         StartError: the directory cannot be written.
@@ -92,7 +92,7 @@ def create_once(path: Path, content: bytes) -> None:
     try:
         _write(temporary, content)
         try:
-            # A link fails when the name is taken, where a rename would replace the other process's file.
+            # A link fails if the name is taken; a rename would replace the other process's file.
             with contextlib.suppress(FileExistsError):
                 os.link(temporary, path)
         finally:
@@ -111,7 +111,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names of files in a directory durable. Raises `OSError`."""
+    """Make the file names in a directory durable. Raises `OSError`."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -120,7 +120,7 @@ def sync_directory(path: Path) -> None:
 
 
 def start_error(what: str, error: OSError) -> StartError:
-    """Say what could not be done with a path, and why the operating system refused."""
+    """Return what could not be done with a path, and the operating system's reason."""
     return StartError(
         Problem(
             what=f"{what}.",

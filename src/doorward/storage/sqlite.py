@@ -1,8 +1,8 @@
-"""The store in one SQLite file, shared by any number of processes of one machine.
+"""The SQLite store: one file, shared by any number of processes on one machine.
 
-Reads happen in place, on the event loop's thread: a read by key takes some ten microseconds, less than a task
-switch. Writes go through one thread per process with group commit (`sqlite_writer.py`). An answer is a fault
-(`Unavailable`) whenever SQLite reports one, never an empty result.
+Reads run directly on the event loop: a read by key takes about ten microseconds, less than a task switch. Writes go
+through one thread per process with group commit (`sqlite_writer.py`). Every error of SQLite is a fault (`Unavailable`),
+never an empty result.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class SqliteStore:
 
     @property
     def commits(self) -> int:
-        """Transactions this process has made durable since `open`; group commit keeps it below the applied ones."""
+        """Transactions made durable since `open`; group commit makes them fewer than the applied ones."""
         return self._writer.commits if self._writer else 0
 
     async def open(self) -> None:
-        """Open the file, creating it if need be, and bring its schema up to date.
+        """Open the file, create it if necessary, and migrate its schema.
 
         Raises:
             StartError: the file or its directory cannot be used, or a newer version wrote it.
@@ -54,7 +54,8 @@ class SqliteStore:
         reader, self._reader = self._reader, None
         writer, self._writer = self._writer, None
         if reader is not None and writer is not None:
-            # The reader first: the last connection to close folds the log into the file, off the loop's thread.
+            # Close the reader first: the last connection to close checkpoints the log, and that must be off the loop's
+            # thread.
             reader.close()
             await writer.stop()
 
@@ -92,7 +93,7 @@ class SqliteStore:
     async def page(
         self, record_type: type[R], *, limit: int, after: Place | None = None, **index: str
     ) -> list[Listed[R]]:
-        """Return the first `limit` records behind a place, in order. Raises `Unavailable`."""
+        """Return the first `limit` records after a place, in order. Raises `Unavailable`."""
         sql = page_sql(record_type, index_of_page(record_type, index), first=after is None)
         place = () if after is None else after if record_type.order_field else after[1:]
         decode = TABLES[record_type].decode
@@ -109,7 +110,7 @@ class SqliteStore:
         return [Listed(Place(at, stored.record.key), stored) for at, stored in found]
 
     async def apply(self, changes: Sequence[Change]) -> None:
-        """Do all changes in one transaction, durable on return. Raises `Conflict` or `Unavailable`.
+        """Apply all changes in one transaction, durable on return. Raises `Conflict` or `Unavailable`.
 
         Cancelling the call does not cancel the transaction.
         """
@@ -123,7 +124,7 @@ class SqliteStore:
     async def purge(self, before: int) -> int:
         """Remove records whose `expires_at` is earlier than `before`; return how many. Raises `Unavailable`.
 
-        It works in small transactions, so other writes go on meanwhile.
+        It uses small transactions, so that other writes are not blocked.
         """
         total = 0
         for table in TABLES.values():

@@ -1,6 +1,6 @@
-"""The database file: created private, opened with the settings durability needs, and refused with a reason.
+"""The database file: created private, opened with durable settings, and refused with a reason.
 
-It knows nothing of records; `sqlite_schema.py` brings the schema up to date.
+Does not know records; `sqlite_schema.py` migrates the schema.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _OTHER_REASON = (
 
 
 def open_database(path: Path, lock_timeout_seconds: float) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-    """Return a reading and a writing connection to an up-to-date database, which is created if there is none.
+    """Return a reading and a writing connection to a migrated database, which is created if it does not exist.
 
     Raises:
         StartError: the file or its directory cannot be used.
@@ -65,7 +65,7 @@ def open_database(path: Path, lock_timeout_seconds: float) -> tuple[sqlite3.Conn
         try:
             return _open_once(path, lock_timeout_seconds)
         except sqlite3.Error as error:
-            # SQLite's own waiting does not cover every lock: of processes that create the file at once, some see BUSY.
+            # SQLite's busy timeout does not cover every lock: processes that create the file at once may see BUSY.
             if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                 raise _refusal(path, error) from error
             time.sleep(_RETRY_SECONDS)
@@ -77,14 +77,14 @@ def _open_once(path: Path, lock_timeout_seconds: float) -> tuple[sqlite3.Connect
         use_write_ahead_log(writer)
         migrate(writer, packaged_migrations())
         reader = on_failure.enter_context(contextlib.closing(connect(path)))
-        # A reader waits only for the rare moments in which the log is recovered, and it waits on the event loop.
+        # A reader waits only during the rare recovery of the log, and it waits on the event loop.
         reader.execute(f"PRAGMA busy_timeout = {min(_READER_TIMEOUT_MS, int(lock_timeout_seconds * 1000))}")
         on_failure.pop_all()
     return reader, writer
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Return a connection in autocommit mode that waits for no lock, usable from any one thread at a time."""
+    """Return a connection in autocommit mode with no busy timeout; one thread at a time may use it."""
     connection = sqlite3.connect(
         path.absolute(), timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
     )
@@ -97,7 +97,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch to the mode in which readers and the writer do not block each other. Raises `StartError`."""
+    """Switch to write-ahead logging, in which readers and the writer do not block each other. Raises `StartError`."""
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StartError(
@@ -120,8 +120,8 @@ def _prepare(path: Path) -> None:
             )
         )
     try:
-        # The log files that SQLite adds inherit this mode. An existing file is not opened here: closing it again
-        # would drop the locks that this process may hold on it.
+        # SQLite's log files inherit this mode. Don't open an existing file here: closing it would drop the locks that
+        # this process may hold on it.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         for suffix in ("", "-wal", "-shm"):

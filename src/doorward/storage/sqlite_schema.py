@@ -1,10 +1,10 @@
-"""How records become rows: one table per record kind, constant SQL for each verb, and the numbered migrations.
+"""Maps records to SQLite rows: one table per record kind, constant SQL for each verb, and numbered migrations.
 
-A row repeats only what SQL must see (key, version, expiry, indexes); its body is the whole record as a MessagePack
-map. A field that a later release adds has a default, so an old body loads; a field that this release does not know
-is ignored. The default of a field is therefore part of the format and never changes.
+A row repeats only what SQL needs (key, version, expiry, indexes); its body is the whole record as a MessagePack map. A
+field added by a later release has a default, so an old body still loads; an unknown field is ignored. So the default of
+a field is part of the format and never changes.
 
-It knows nothing of threads, files or who asks.
+Does not know threads, files or callers.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from doorward.storage.port import refuse_unknown_indexes
 from doorward.storage.tables import index_name, order_columns, plain_name
 
 APPLICATION_ID = 0x444F4F52
-"""`DOOR`, in the header of the file: tells our database from another program's."""
+"""`DOOR`, in the file header: identifies the database as Doorward's."""
 PURGE_ROWS = 500
-"""Rows removed in one transaction, so that a purge of millions does not hold up anybody else."""
+"""Rows removed in one transaction, so that a purge of millions of rows blocks no one."""
 
 Need = Literal["one_row", "a_match", "nothing"]
 
 
 class Step(NamedTuple):
-    """One statement of a transaction, and what it needs in order not to be a conflict."""
+    """One statement of a transaction, and what it must find not to be a conflict."""
 
     sql: str
     parameters: tuple[Any, ...]
@@ -43,7 +43,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The SQL of one record kind. Constant text, so SQLite prepares each statement once per connection."""
+    """The SQL of one record kind. The strings are constant, so SQLite prepares each once per connection."""
 
     get: str
     insert: str
@@ -81,17 +81,17 @@ _encode = msgspec.msgpack.Encoder().encode
 def find_sql(record_type: type[Record], names: tuple[str, ...]) -> str:
     """Return the query for all records, or for those whose indexes have given values (`ValueError`: no such index)."""
     refuse_unknown_indexes(record_type, names)
-    # Without statistics SQLite takes any of the indexes. The `+` keeps it from all but the first, which a caller names
-    # for having the fewest records: of one popular client's grants it would otherwise read every single one.
+    # Without statistics, SQLite may choose any index. The `+` excludes all but the first, which callers choose as the
+    # most selective; otherwise it might read every grant of a popular client.
     condition = f" WHERE {' AND +'.join(f'{name} = ?' for name in names)}" if names else ""
     return f"SELECT version, body FROM {plain_name(record_type)}{condition}"  # noqa: S608
 
 
 @cache
 def page_sql(record_type: type[Record], index: str | None, *, first: bool) -> str:
-    """Return the query for a page; its parameters: the value of the index, the place behind which it begins, a limit.
+    """Return the query for a page; its parameters: the value of the index, the place after which it begins, a limit.
 
-    It names the index to read, so that SQLite never sorts a table; the key itself has one without a name.
+    It names the index to use, so that SQLite never sorts a table; the key's own index has no name.
     """
     name, ordered_by = plain_name(record_type), order_columns(record_type)
     order = ", ".join((*ordered_by, "key"))
@@ -131,17 +131,17 @@ def _values(record: Record) -> tuple[Any, ...]:
 
 
 def packaged_migrations() -> tuple[str, ...]:
-    """Return the migration scripts in order; the n-th one leads to schema version n."""
+    """Return the migration scripts in order; the n-th one creates schema version n."""
     folder = resources.files("doorward.storage").joinpath("migrations")
     scripts = sorted((each for each in folder.iterdir() if each.name.endswith(".sql")), key=lambda each: each.name)
     return tuple(script.read_text(encoding="utf-8") for script in scripts)
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
-    """Bring the schema up to date, one transaction per migration; any number of processes may do so at once.
+    """Migrate to the latest schema, one transaction per migration; any number of processes may do so at once.
 
     Raises:
-        StartError: the database is of a newer version, or another program's.
+        StartError: the database is from a newer version, or belongs to another program.
         sqlite3.Error: the file cannot be read or written.
     """
     for number, script in enumerate(migrations, start=1):
@@ -155,7 +155,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
 
 
 def _migrate_one(connection: sqlite3.Connection, number: int, script: str, *, newest: int) -> None:
-    # Read inside the transaction: another process may have migrated while this one waited for the lock.
+    # Read the version inside the transaction: another process may have migrated while this one waited for the lock.
     version = _schema_version(connection)
     if version > newest:
         raise StartError(

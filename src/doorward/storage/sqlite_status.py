@@ -1,4 +1,4 @@
-"""Facts about a SQLite database file, for the operator, and a copy of it. Reads only, beside any number of writers."""
+"""Status of a SQLite database file for operators, and a backup of it. Only reads, and blocks no writer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read_status(path: Path) -> dict[str, object]:
                 "size_bytes": path.stat().st_size,
                 "log_bytes": log.stat().st_size if log.exists() else 0,
                 "free_bytes": number("PRAGMA freelist_count") * number("PRAGMA page_size"),
-                # Table names come from RECORD_TYPES, none from outside.
+                # Table names come from RECORD_TYPES, never from a request.
                 "records": {
                     each.kind: number(f"SELECT count(*) FROM {plain_name(each)}")  # noqa: S608
                     for each in RECORD_TYPES
@@ -46,7 +46,7 @@ def read_status(path: Path) -> dict[str, object]:
 
 
 def read_version(path: Path) -> int:
-    """Return the number of the last migration, 0 where there was none. Raises `Unavailable`."""
+    """Return the number of the last migration, or 0 if there was none. Raises `Unavailable`."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             return int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -55,10 +55,10 @@ def read_version(path: Path) -> int:
 
 
 def write_backup(path: Path, target: Path) -> None:
-    """Write a consistent copy of the database, which may be in use, to a new file that only this account can read.
+    """Write a consistent copy of the database, even while it is in use, to a new file that only this account can read.
 
     Raises:
-        StartError: there is such a file already, or it cannot be written.
+        StartError: the file exists already, or cannot be written.
         Unavailable: the database cannot be read.
     """
     if target.exists():

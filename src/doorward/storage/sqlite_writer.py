@@ -1,11 +1,11 @@
-"""The one thread that writes to SQLite, with group commit.
+"""The only thread that writes to SQLite, with group commit.
 
-While one transaction is being made durable, the jobs that arrive wait; the next transaction takes all of them, each
-inside its own savepoint, so a conflict of one leaves the others. A job's future is settled only after COMMIT.
-Several processes take turns through SQLite's own lock.
+While one transaction is being committed, new jobs wait. The next transaction takes all of them, each in its own
+savepoint, so that a conflict of one does not affect the others. A job's future completes only after COMMIT. Several
+processes take turns through SQLite's lock.
 
-A fault of the database fails the whole transaction, since none of it was committed; any other exception (a value
-that SQLite cannot hold) is a bug of that one job.
+A database fault fails the whole transaction, because none of it was committed. Any other exception (a value that SQLite
+cannot hold) is a bug of that job alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _pauses = itertools.cycle((0.0003, 0.0007, 0.0011, 0.0015))
 
 
 def unavailable(error: Exception) -> Unavailable:
-    """Say that the database cannot answer, keeping SQLite's own error as the cause."""
+    """Return the `Unavailable` for an error, with SQLite's error as its cause."""
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     failure = Unavailable(f"The database cannot answer now ({name}).")
     failure.__cause__ = error
@@ -39,11 +39,11 @@ def unavailable(error: Exception) -> Unavailable:
 
 
 class Writer:
-    """Owns the writing connection and its thread, which starts at once."""
+    """Owns the writing connection and its thread, which starts immediately."""
 
     def __init__(self, connection: sqlite3.Connection, lock_timeout_seconds: float) -> None:
         self.commits = 0
-        """Transactions made durable so far: what a commit costs the disk is paid this often."""
+        """Transactions committed so far; each costs one disk sync."""
         self._connection = connection
         self._lock_timeout_seconds = lock_timeout_seconds
         self._cursor = connection.cursor()
@@ -52,9 +52,9 @@ class Writer:
         self._thread.start()
 
     def submit(self, steps: Sequence[Step]) -> asyncio.Future[int]:
-        """Queue the statements of one transaction; the future holds the row count of the last one.
+        """Queue the statements of one transaction; the future returns the row count of the last one.
 
-        A caller that is cancelled leaves its job in the queue: it is done all the same.
+        Cancelling the caller does not cancel its job.
         """
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._jobs.put((steps, future))
@@ -84,7 +84,7 @@ class Writer:
             self._begin()
             attempt = self._alone if len(jobs) == 1 else self._among_others
             outcomes = [attempt(steps) for steps, _ in jobs]
-            # A lone job that came to nothing has rolled back already.
+            # A single job that failed has rolled back already.
             if self._connection.in_transaction:
                 self._cursor.execute("COMMIT")
                 self.commits += 1
@@ -96,7 +96,7 @@ class Writer:
         for (_, future), outcome in zip(jobs, outcomes, strict=True):
             answers.setdefault(future.get_loop(), []).append((future, outcome))
         for loop, its_answers in answers.items():
-            # A closed loop means that nobody waits for the answers any more.
+            # If the loop is closed, no caller waits for the result.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(_settle, its_answers)
 
@@ -109,7 +109,7 @@ class Writer:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                     raise
-            # SQLite's own waiting backs off to 100 ms, so of several busy processes one starves for half a second.
+            # SQLite's own waiting backs off to 100 ms, so under load one process could starve for half a second.
             time.sleep(next(_pauses))
 
     def _alone(self, steps: Sequence[Step]) -> Outcome:

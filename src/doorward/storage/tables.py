@@ -1,6 +1,6 @@
-"""The tables that the record types ask for: columns and indexes, the same in every database.
+"""The tables that the record types need: columns and indexes, the same in every database.
 
-A migration adds what a database lacks; `make migration` writes it from here, and tests compare the outcome.
+A migration adds what a database lacks. `make migration` generates it from here, and tests compare the result.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from doorward.records.record import Record
 
 ColumnKind = Literal["key", "version", "expiry", "index", "order", "body"]
 ROOM_FOR_UPDATES = 80
-"""Percent of a page of PostgreSQL that is filled at first, so that a changed row finds room in its page."""
+"""Initial fill of a PostgreSQL page, in percent, so that an updated row fits into the same page."""
 FILL: Mapping[str, int] = {"audit_entry": 100, "audit_head": 50}
-"""Another percentage: entries of the audit log never change, and its one head always does."""
+"""Other fill factors: audit entries never change, and the audit head always does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Index:
 
     columns: tuple[str, ...]
     only: str | None
-    """The column that has a value in every row of the index; None: it has all rows."""
+    """The column that must have a value in the rows of a partial index; None: all rows are in the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +33,23 @@ class Table:
 
     name: str
     columns: Mapping[str, ColumnKind]
-    """In the order of the table."""
+    """In table order."""
     indexes: Mapping[str, Index]
     fill: int
 
 
 def plain_name(record_type: type[Record]) -> str:
-    """Return the table that holds the kind; the prefix keeps `grant` from being a keyword."""
+    """Return the table of a kind; the prefix avoids keywords such as `grant`."""
     return f"record_{record_type.kind}"
 
 
 def order_columns(record_type: type[Record]) -> tuple[str, ...]:
-    """Return the column by which pages are ordered before the key, if the kind has one."""
+    """Return the column that orders pages before the key, if the kind has one."""
     return () if record_type.order_field is None else (record_type.order_field,)
 
 
 def index_name(record_type: type[Record], *columns: str) -> str:
-    """Return the name of the index by these columns; the key at their end is not part of it."""
+    """Return the name of the index on these columns, without the key that ends it."""
     return f"{plain_name(record_type)}_by_{'_and_'.join(columns)}"
 
 
