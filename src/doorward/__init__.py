@@ -37,7 +37,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Load the application only when it is asked for, so that the command line starts fast."""
+    """Load the application on first use, so that the command line starts fast."""
     if name == "Door":
         from doorward.app import Door
 

@@ -1,7 +1,7 @@
-"""Time and randomness as ports, so that decisions and tests can be handed both.
+"""Time and randomness as ports, so that callers can pass both to decisions and tests.
 
-Instants are integer seconds, UTC. Durations inside the process use the event loop's monotonic clock
-instead: a wall clock may jump.
+Instants are integer seconds, UTC. Durations inside the process use the event loop's monotonic clock, because a wall
+clock may jump.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Returns the current time."""
 
     def now(self) -> int:
         """Return the current instant in whole seconds, UTC."""
@@ -36,7 +36,7 @@ class SystemClock:
 
 
 class SystemEntropy:
-    """The operating system's generator."""
+    """The operating system's random generator."""
 
     def random_bytes(self, length: int) -> bytes:
         """Return `length` bytes fit for secrets."""
@@ -44,7 +44,7 @@ class SystemEntropy:
 
 
 class FixedClock:
-    """A clock that moves only when told to; for tests and for reproducing a reported moment."""
+    """A clock that moves only when it is set; for tests and for reproducing a reported instant."""
 
     def __init__(self, now: int = 1_800_000_000) -> None:
         self.at = now
@@ -54,12 +54,12 @@ class FixedClock:
         return self.at
 
     def advance(self, seconds: int) -> None:
-        """Move forward (or back, when negative)."""
+        """Move forward, or back if negative."""
         self.at += seconds
 
 
 class CountingEntropy:
-    """Distinct, predictable bytes: a counter in big-endian. Never for a running server."""
+    """Distinct, predictable bytes: a big-endian counter. Never for a running server."""
 
     def __init__(self) -> None:
         self.count = 0

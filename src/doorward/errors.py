@@ -1,6 +1,6 @@
-"""The errors Doorward raises on purpose. Anything else that escapes is a bug and is answered as one.
+"""The errors that Doorward raises on purpose. Any other exception is a bug, and is answered as one.
 
-Three kinds never mix (refused, unavailable, bug), so a caller can tell them apart by type alone::
+The three kinds (refused, unavailable, bug) never mix, so that callers can distinguish them by type::
 
     DoorwardError
     +-- ConfigError          what the operator wrote cannot be used; holds every problem at once
@@ -23,26 +23,26 @@ from typing import Literal
 
 
 def is_shutdown(error: BaseException) -> bool:
-    """Return whether a cancellation comes from uvicorn, which stops and will not wait for the request any longer."""
+    """Return whether a cancellation comes from uvicorn, which is stopping and no longer waits for the request."""
     return "graceful shutdown" in str(error)
 
 
 class DoorwardError(Exception):
-    """Root of every error this package raises on purpose."""
+    """Root of every error that this package raises on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault in what the operator wrote: what was wrong, why it matters, and what to type next."""
+    """One fault in the operator's input: what is wrong, why it matters, and what to type next."""
 
     what: str
     why: str = ""
     fix: str = ""
     where: str = ""
-    """The flag, variable or key path at fault, as the operator spelled it."""
+    """The flag, variable or key path at fault, as the operator wrote it."""
 
     def __str__(self) -> str:
-        """Render as the lines printed on a terminal."""
+        """Return the lines for a terminal."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         return "\n".join([head, *(f"  {part}" for part in (self.why, self.fix) if part)])
 
@@ -56,7 +56,7 @@ class ConfigError(DoorwardError):
 
 
 class NotFound(ConfigError):
-    """What was named does not exist."""
+    """The named object does not exist."""
 
 
 class AlreadyExists(ConfigError):
@@ -64,11 +64,11 @@ class AlreadyExists(ConfigError):
 
 
 class NotAllowed(ConfigError):
-    """The caller asked to hand out a permission that it does not have."""
+    """The caller tried to grant a permission that it does not have."""
 
 
 class StartError(DoorwardError):
-    """The settings are fine, but the program cannot run here and now (exit code 3)."""
+    """The settings are valid, but the program cannot run here and now (exit code 3)."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -76,7 +76,7 @@ class StartError(DoorwardError):
 
 
 class StorageError(DoorwardError):
-    """The store did not do what was asked."""
+    """The store did not execute the operation."""
 
 
 class Conflict(StorageError):
@@ -84,30 +84,30 @@ class Conflict(StorageError):
 
 
 class Unavailable(StorageError):
-    """The store cannot answer now. Never a verdict about a client or a credential."""
+    """The store cannot answer now. This says nothing about a client or a credential."""
 
 
 class KeyNotKnown(StorageError):
-    """Something in the store was sealed with a key that this process has not seen yet, or that is gone."""
+    """A stored value was sealed with a key that this process has not loaded, or that is gone."""
 
     def __init__(self, learn: Callable[[], Awaitable[None]]) -> None:
         self.learn = learn
-        """Look for the key. After that it is known, or known to be gone. Raises `Unavailable`."""
+        """Look for the key. Afterwards it is loaded, or known to be gone. Raises `Unavailable`."""
         super().__init__("a key has to be learned first")
 
 
 UpstreamFault = Literal["unreachable", "timeout", "reset", "not_mcp", "too_large", "exited", "overloaded"]
-"""`overloaded`: the door itself has no room for the call now; everything else is about the MCP server."""
+"""`overloaded`: the door itself has no capacity for the call; all others are about the MCP server."""
 
 
 class UpstreamError(DoorwardError):
-    """The MCP server behind the door failed, or the door has no room for the call."""
+    """The MCP server behind the door failed, or the door has no capacity for the call."""
 
     def __init__(self, fault: UpstreamFault, detail: str, *, evidence: str = "") -> None:
         self.fault: UpstreamFault = fault
-        """Which way it failed; decides the status the client gets."""
+        """How it failed; decides the status that the client gets."""
         self.detail = detail
         """One sentence, safe to show to the client."""
         self.evidence = evidence
-        """What only the operator may see (addresses, a child's last words); part of `str()`, for the log."""
+        """What only the operator may see (addresses, a child's last output); part of `str()`, for the log."""
         super().__init__(f"{fault}: {detail} [{evidence}]" if evidence else f"{fault}: {detail}")

@@ -1,6 +1,6 @@
-"""A door's look at itself: what the server knows of the door, and where what was found is kept.
+"""A door's self-examination: what the server knows about the door, and where reports are stored.
 
-Ties the doctor to an installation; neither knows the other.
+Connects the doctor with an installation; neither knows the other.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from doorward.storage.port import Store
 
 
 async def examine(here: Installation, door: DoorSettings) -> Report:
-    """Ask the public URL of a door."""
+    """Examine a door through its public URL."""
     return await examine_own(own_door(here, door))
 
 
 def own_door(here: Installation, door: DoorSettings) -> OwnDoor:
-    """Return what the server knows of a door."""
+    """Return what the server knows about a door."""
     policy, trusts = here.policy, ClientAddresses(here.config.trusted_proxies).trusts
     proof = Arrival(here.keys.sealer("arrival"), here.clock, trusts).proof()
     made_up = "Bearer doorward-check-made-up"
@@ -47,14 +47,14 @@ def own_door(here: Installation, door: DoorSettings) -> OwnDoor:
 
 
 def _published(here: Installation, door: DoorSettings) -> dict[str, bytes]:
-    """Return the documents that a client of this door asks for; each other door looks at its own."""
+    """Return the documents that a client of this door requests; each other door examines its own."""
     uri = resource_of(here.config, door).uri
     found = encoded(here.policy)
     return {path: body for path, body in found.items() if msgspec.json.decode(body).get("resource", uri) == uri}
 
 
 async def forget_others(store: Store, names: Collection[str]) -> None:
-    """Remove the reports of doors that are none of these: they are gone, or have another name now.
+    """Remove the reports of all doors but these: the others are gone or were renamed.
 
     Raises:
         Unavailable: the store cannot remove them.
@@ -67,10 +67,10 @@ async def forget_others(store: Store, names: Collection[str]) -> None:
 
 
 async def keep(store: Store, clock: Clock, name: str, report: Report) -> None:
-    """Keep a report as the newest of the door of this name.
+    """Store a report as the latest of the door with this name.
 
     Raises:
-        Unavailable: the store cannot keep it.
+        Unavailable: the store cannot store it.
     """
     found = DoorExamination(
         name=name, url=report.url, examined_at=clock.now(), report=msgspec.json.encode(as_json(report))

@@ -1,9 +1,9 @@
-"""A limited number of places that users share: no user can hold all of them, whatever the user opens.
+"""A limited number of places that users share, so that no user can hold all of them.
 
-A user may take a place while the user holds fewer places than are free. So one user holds at most half of all places,
-two users a third each, and there is room for the next user until about as many users as there are places compete. When
-a place becomes free, the waiting users take turns; calls of one user wait in their order. Who a user is, is the
-caller's business: any string.
+A user may take a place while they hold fewer places than are free. So one user holds at most half of all places, two
+users a third each. There is room for the next user until about as many users compete as there are places. When a place
+becomes free, the waiting users take turns; calls of one user wait in order. The caller decides what identifies a user:
+any string.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections import deque
 Waiter = asyncio.Future[None]
 
 _WAITING_PER_PLACE = 4
-"""So many calls of one user may wait, for each place that there is."""
+"""How many calls of one user may wait, per place."""
 
 
 class FairPlaces:
@@ -24,21 +24,21 @@ class FairPlaces:
 
     def __init__(self, places: int) -> None:
         self.free = places
-        """How many places nobody holds."""
+        """How many places are free."""
         self._most_waiting = _WAITING_PER_PLACE * places
         self._held: dict[str, int] = {}
         self._waiting: dict[str, deque[Waiter]] = {}
-        """By user, in the order in which the users take turns."""
+        """By user, in the order of their turns."""
 
     def try_take(self, user: str) -> bool:
-        """Take a place without waiting; False if this user cannot have one now."""
+        """Take a place without waiting; return False if this user cannot have one now."""
         if user in self._waiting or self._held.get(user, 0) >= self.free:
             return False
         self._take(user)
         return True
 
     async def take(self, user: str, within_seconds: float) -> bool:
-        """Take a place, or wait for one; False if none came in time or too many calls of this user wait already."""
+        """Take a place, or wait for one; return False if none came in time, or too many calls of this user wait."""
         if self.try_take(user):
             return True
         queue = self._waiting.setdefault(user, deque())
@@ -60,7 +60,7 @@ class FairPlaces:
         return True
 
     def give_back(self, user: str) -> None:
-        """Free a place of this user, and give what is free to the users whose turn it is."""
+        """Free a place of this user, and give free places to the users whose turn it is."""
         self.free += 1
         left = self._held[user] - 1
         if left:
@@ -73,7 +73,7 @@ class FairPlaces:
             self._give(waiting)
 
     def _give(self, user: str) -> None:
-        """Give this user a place if it is due one; then the user goes to the end of the line."""
+        """Give this user a place if it is their turn; then move the user to the end of the queue."""
         if self._held.get(user, 0) >= self.free:
             return
         queue = self._waiting.pop(user, None)

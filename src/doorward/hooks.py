@@ -1,10 +1,10 @@
-"""The operator's own functions: which there are, and one way to call them, with one time limit and one wording.
+"""The operator's hooks: which exist, and one way to call them, with one time limit and the same errors.
 
-A coroutine function runs on the event loop. Any other function runs in a thread, because it may block, and nothing of
-the operator's may hold up the other requests. A function that never returns keeps its thread. If all threads are kept,
-further calls fail by the time limit, so nothing is ever allowed because a function hangs.
+A coroutine function runs on the event loop. Any other function runs in a thread, because it may block, and an
+operator's function must not block other requests. A function that never returns keeps its thread. If all threads are in
+use, further calls fail at the time limit, so a hanging function never allows anything.
 
-`Hooks` is handed to the parts that ask. Each part decides what follows from the answer.
+`Hooks` is passed to the parts that call them. Each part decides what to do with the result.
 """
 
 from __future__ import annotations
@@ -27,47 +27,47 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 HOOK_SECONDS = 10.0
-"""How long a function may take; clients do not wait much longer."""
+"""Time limit of a hook; clients do not wait much longer."""
 THREADS = 16
-"""Functions that are not coroutine functions run in at most so many threads at once."""
+"""The most threads for functions that are not coroutine functions."""
 
 
 class HookFailed(Exception):
-    """The function raised, took too long or returned the wrong type. A bug of the operator's."""
+    """The hook raised, took too long or returned the wrong type. A bug in the operator's code."""
 
 
 @dataclass(frozen=True, slots=True)
 class OAuthFault:
-    """One error that is about to be answered. Holds no secret."""
+    """One error, before its response is sent. Holds no secret."""
 
     error: str
-    """The code, as on the wire."""
+    """The error code on the wire."""
     status: int
-    """303: it goes back to the client with the browser."""
+    """303: the browser takes the error back to the client."""
     reason: str
-    """Why, precisely; never on the wire. `store_unavailable`, `fetch_failed` and `bug` are no verdicts."""
+    """The exact cause, never on the wire. `store_unavailable`, `fetch_failed` and `bug` are not refusals."""
     endpoint: str
-    """The first part of the path."""
+    """The first segment of the path."""
     request_id: str
-    """As in the log, and in the header `X-Request-Id`."""
+    """The id in the log and in the header `X-Request-Id`."""
     client_id: str
-    """The client that the request names, proved or not. Empty: none that can be read."""
+    """The client id in the request, verified or not. Empty if none can be read."""
 
 
 OnRegister = Callable[[RegistrationRequest], str | Awaitable[str | None] | None]
 """Decide about a registration: return None to allow it, return the sentence that refuses it, or raise
 `RegistrationRefused` to refuse it with another code and status."""
 OnToken = Callable[[TokenRequest], TokenTerms | Awaitable[TokenTerms | None] | None]
-"""Decide about new tokens: return None to keep them as they are, return what to take off, or raise `TokenRefused`."""
+"""Decide about new tokens: return None to keep them, return reduced terms, or raise `TokenRefused`."""
 OnError = Callable[[OAuthFault], str | Awaitable[str | None] | None]
-"""Hear of an error: return None, or what to say instead if the answer is a 4xx."""
+"""Receive an error: return None, or another description for a 4xx response."""
 VerifyToken = Callable[[str], VerifiedToken | Awaitable[VerifiedToken | None] | None]
-"""Verify a bearer token of another issuer: return what it says, None if it is invalid, or raise `CallRefused`."""
+"""Verify a bearer token of another issuer: return its contents, None if it is invalid, or raise `CallRefused`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """The functions that an operator has given to the server. A missing one answers None."""
+    """The hooks that an operator configured. A missing one answers None."""
 
     on_register: OnRegister | None = None
     on_token: OnToken | None = None
@@ -84,7 +84,7 @@ class Hooks:
         return await _answer(self.on_register, question, "on_register", str, RegistrationRefused)
 
     async def token(self, question: TokenRequest) -> TokenTerms | None:
-        """Ask `on_token`, and return what it takes off the tokens, or None.
+        """Ask `on_token`, and return the reduced terms of the tokens, or None.
 
         Raises:
             TokenRefused: the function refuses them.
@@ -93,11 +93,11 @@ class Hooks:
         return await _answer(self.on_token, question, "on_token", TokenTerms, TokenRefused)
 
     async def error(self, fault: OAuthFault) -> str | None:
-        """Report a fault to `on_error`, and return what it wants said, or None. Raises `HookFailed`."""
+        """Report a fault to `on_error`, and return its description for the response, or None. Raises `HookFailed`."""
         return await _answer(self.on_error, fault, "on_error", str)
 
     async def verify(self, presented: str) -> VerifiedToken | None:
-        """Ask `verify_token`, and return what the token stands for, or None.
+        """Ask `verify_token`, and return the contents of the token, or None.
 
         Raises:
             CallRefused: the function refuses the call.
@@ -130,12 +130,12 @@ async def ask(
     refusals: tuple[type[Exception], ...] = (),
     seconds: float,
 ) -> Answer | None:
-    """Call a function of the operator and return its answer: an `answer`, or None.
+    """Call an operator's function and return its answer: an `answer`, or None.
 
-    `refusals` are the exceptions by which the function says no; they pass unchanged.
+    `refusals` are the exceptions with which the function refuses; they pass unchanged.
 
     Raises:
-        HookFailed: there is no answer to go by; what the function raised is the cause.
+        HookFailed: there is no valid answer; the function's exception is the cause.
     """
     limit = asyncio.timeout(seconds)
     try:
@@ -148,7 +148,7 @@ async def ask(
     except Exception as error:
         if limit.expired():
             raise HookFailed(f"{name} took longer than {seconds:g} seconds") from None
-        # Also an error of this package: passed on, it would be a verdict, or a fault of this store.
+        # Wrap errors of this package too: passed on, they would look like a refusal or a fault of our store.
         raise HookFailed(f"{name} raised {type(error).__name__}") from error
     if found is not None and not isinstance(found, answer):
         raise HookFailed(f"{name} must return {answer.__name__} or None, not {type(found).__name__}")
@@ -160,7 +160,7 @@ def _is_coroutine(hook: Callable[..., object]) -> bool:
 
 
 class _Threads:
-    """A few threads that never keep the process from ending, as those of an executor would."""
+    """A few threads that, unlike an executor's, never keep the process from exiting."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -170,7 +170,7 @@ class _Threads:
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
     async def run(self, function: Callable[[Question], object], question: Question) -> object:
-        """Call a function in a thread, and return or raise what it does."""
+        """Call a function in a thread, and return its result or raise its exception."""
         loop, context = asyncio.get_running_loop(), copy_context()
         done: asyncio.Future[tuple[object, BaseException | None]] = loop.create_future()
 

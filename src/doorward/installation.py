@@ -41,7 +41,7 @@ PURGE_EVERY_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """An open store, and what every part around it shares."""
+    """An open store, and everything that shares it."""
 
     config: Config
     policy: Policy
@@ -49,9 +49,9 @@ class Installation:
     entropy: Entropy
     hooks: Hooks
     plain_store: Store
-    """The store itself, for reads on the data path and for what is not to be audited."""
+    """The store itself, for reads on the data path and for changes that are not audited."""
     store: Store
-    """The same store; what is changed through it is audited."""
+    """The same store, with an audit log of every change."""
     keys: Keys
     audit: AuditLog
     last_used: LastUsed
@@ -67,7 +67,7 @@ class Installation:
         entropy: Entropy | None = None,
         hooks: Hooks = NO_HOOKS,
     ) -> Installation:
-        """Open the store that the settings name, or the given one, with its keys.
+        """Open the store that the settings name, or the given one, and its keys.
 
         Raises:
             StartError: the data directory, the store or the keys cannot be used; the store is closed again.
@@ -94,7 +94,7 @@ class Installation:
         )
 
     def with_doors_of(self, config: Config) -> Installation:
-        """Return the same open installation with the doors of other settings; nothing else of these is used."""
+        """Return the same open installation with the doors of other settings; their other values are ignored."""
         config = with_doors_of(self.config, config)
         policy = policy_of(config)
         store = AuditedStore(self.plain_store, self.audit, policy.door_name)
@@ -102,13 +102,13 @@ class Installation:
 
     @property
     def mcp_url(self) -> str:
-        """The URL that a client is given: that of the default door, or of the first one."""
+        """The URL for clients: that of the default door, or of the first one."""
         default = self.policy.default_resource
         return mcp_url(self.config) if default is None else default.uri
 
     def authority(self, fetcher: Fetcher) -> Authority:
-        """Return what the OAuth endpoints and pages decide with."""
-        # Only here: commands fetch nothing.
+        """Return the dependencies of the OAuth decisions in endpoints and pages."""
+        # Imported only here, because commands fetch nothing.
         from doorward.fetching.client_documents import FetchedClientDocuments
         from doorward.fetching.issuer_keys import IssuerKeys
 
@@ -127,7 +127,7 @@ class Installation:
         )
 
     def begin(self, authority: Authority) -> None:
-        """Begin the background work of a server."""
+        """Start the background work of a server."""
         rotation = Rotation(self.store, self.keys, self.clock, self.policy)
         self.audit.start()
         self.upkeep.begin("purge", every(PURGE_EVERY_SECONDS, self._purge, delayed="purge_failed", at_once=True))
@@ -140,7 +140,7 @@ class Installation:
         log(LOGGER, logging.DEBUG, "purged", records=removed)
 
     async def purge(self, *, slack_seconds: int = 0) -> tuple[int, int]:
-        """Remove what is over, and return how many records and audit entries; slack is as for `purge_audit`.
+        """Remove expired records, and return how many records and audit entries; slack is as for `purge_audit`.
 
         Raises:
             Unavailable: the store cannot answer.
@@ -153,7 +153,7 @@ class Installation:
         return removed, await purge_audit(store, self.audit, now - days * DAY_SECONDS, slack_seconds=slack_seconds)
 
     async def close(self) -> None:
-        """End the background work, write out what waits in memory, and close the store; safe to call twice."""
+        """End the background work, flush what waits in memory, and close the store; safe to call twice."""
         try:
             await self.upkeep.stop()
             await self.last_used.try_to_write()

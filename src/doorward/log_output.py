@@ -1,8 +1,8 @@
-"""Where log lines leave the process: a thread writes them, so a reader that stops reading stops nothing.
+"""Log output: a thread writes the lines, so that a stalled reader blocks nothing.
 
-A pipe that nobody drains is full after 64 KiB, and a write to it never returns. Anyone can make the door write lines,
-so such a write on the event loop would let a stranger stop the door. Lines wait here instead, up to a limit. Beyond it
-they are dropped, and the next line that gets through says how many.
+A pipe that no one reads is full after 64 KiB, and then a write to it blocks. Anyone can make the door write log lines.
+So a blocking write on the event loop would let an attacker stop the door. Lines are queued here instead, up to a limit.
+Beyond it they are dropped, and the next line that gets through says how many.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections import deque
 
 LINES_LIMIT = 20_000
 CLOSE_SECONDS = 1.0
-"""How long the end of the process waits for lines that have not been written."""
+"""How long the process waits at exit for unwritten lines."""
 
 
 class OutputHandler(logging.Handler):
-    """Writes to a file descriptor without ever making the caller wait."""
+    """Writes to a file descriptor and never blocks the caller."""
 
     def __init__(self, descriptor: int, *, lines_limit: int = LINES_LIMIT) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class OutputHandler(logging.Handler):
         self._writer: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Format a record here, where its request is known, and hand it to the thread."""
+        """Format a record here, where its request is known, and queue it for the thread."""
         try:
             line = self.format(record)
         except Exception:  # noqa: BLE001  # a record that cannot be shown must not fail what it is about
@@ -46,18 +46,18 @@ class OutputHandler(logging.Handler):
                 self._dropped = 0
             self._waiting.append(line + "\n")
             if self._writer is None:
-                # Started here and not before: a process that forks after `configure` has to have its own.
+                # Start it only now: a process that forks after `configure` needs its own thread.
                 self._writer = threading.Thread(target=self._write_lines, name="doorward-log", daemon=True)
                 self._writer.start()
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Wait until everything is written, but not for a reader that does not read."""
+        """Wait until everything is written, but only briefly for a stalled reader."""
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting and not self._is_writing, CLOSE_SECONDS)
 
     def close(self) -> None:
-        """Write what is left, within the time."""
+        """Write the remaining lines, within the time limit."""
         self.flush()
         super().close()
 
@@ -74,11 +74,11 @@ class OutputHandler(logging.Handler):
                 self._changed.wait_for(lambda: bool(self._waiting))
                 line = self._waiting.popleft()
                 self._is_writing = True
-            # One by one: a short line arrives whole, also where several processes write to one pipe.
+            # One at a time: a short line arrives whole even if several processes write to one pipe.
             self._write(line.encode("utf-8", "backslashreplace"))
 
     def _write(self, data: bytes) -> None:
-        # Past Python's own stream: its lock must not be held by this thread when the interpreter ends.
+        # Bypass Python's own stream: this thread must not hold its lock when the interpreter exits.
         rest = memoryview(data)
         while rest:
             try:

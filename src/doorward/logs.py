@@ -1,7 +1,7 @@
-"""Structured logs: one line per event, a request id on each, and nothing secret in any.
+"""Structured logs: one line per event, a request id on each line, and no secret in any.
 
-Code logs with `log(logger, level, event, **fields)`. Fields are values a reader may see: identifiers, sizes,
-reason codes, never a credential. The redactor is the second fence: it masks whatever still looks like one,
+Code logs with `log(logger, level, event, **fields)`. Fields are values that a reader may see: identifiers, sizes,
+reason codes, never a credential. As a second defence, the redactor masks everything that still looks like a credential,
 in messages, fields and tracebacks alike. The root logger is never touched.
 """
 
@@ -20,15 +20,15 @@ from doorward.secret_shapes import JWT_PATTERN, SECRET_PATTERN, mask_urls
 
 ROOT = "doorward"
 _OTHERS = ("uvicorn", "asyncio")
-"""Loggers of the server that runs a door; what they write is in the same form."""
+"""Loggers of the ASGI server that runs a door; their lines get the same format."""
 LogFormat = Literal["text", "json"]
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("doorward_request_id", default="")
-"""The id of the request being served; also sent to the client as `X-Request-Id`."""
+"""The id of the current request; also sent to the client as `X-Request-Id`."""
 trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("doorward_trace_id", default="")
-"""The caller's own id of what the request belongs to (`traceparent`, W3C Trace Context)."""
+"""The caller's own trace id (`traceparent`, W3C Trace Context)."""
 door_name: contextvars.ContextVar[str] = contextvars.ContextVar("doorward_door_name", default="")
-"""The door that serves the request; empty for the rest of the server."""
+"""The door that serves the request; empty outside of doors."""
 
 _SECRETS = re.compile(
     rf"(?={SECRET_PATTERN})(.{{8}})[A-Za-z0-9_-]+"
@@ -41,12 +41,12 @@ _SECRETS = re.compile(
 
 
 def redact(text: str) -> str:
-    """Mask anything that looks like a credential, keeping enough of it to tell two apart."""
+    """Mask everything that looks like a credential, but keep enough to tell two apart."""
     return _SECRETS.sub(lambda found: f"{found[1] or found[2] or found[3] or ''}***", text)
 
 
 def redact_line(line: str) -> str:
-    """Mask the same in a line of the log, and the credentials of every URL in it."""
+    """Mask credentials in a log line, including those of every URL in it."""
     return redact(mask_urls(line) if "//" in line else line)
 
 
@@ -57,7 +57,7 @@ def log(logger: logging.Logger, level: int, event: str, **fields: object) -> Non
 
 
 def _of_request() -> dict[str, str]:
-    """Return what every line about the request being served says of it."""
+    """Return the fields that every log line of the current request has."""
     known = {"request_id": request_id.get(), "trace_id": trace_id.get(), "door": door_name.get()}
     return {name: value for name, value in known.items() if value}
 
@@ -81,7 +81,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """One readable line, for a terminal. Control characters are shown, never obeyed."""
+    """One readable line, for a terminal. Control characters are escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Render the record."""
@@ -99,7 +99,7 @@ class TextFormatter(logging.Formatter):
 
 
 def _handler(stream: TextIO) -> logging.Handler:
-    """Return a handler that never waits for the reader; a stream of this process alone needs none."""
+    """Return a handler that never waits for the reader; a stream inside this process needs none."""
     try:
         return OutputHandler(stream.fileno())
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
-"""Every path that Doorward answers itself. A door cannot lie below the first segment of any of them.
+"""Every path that Doorward itself serves. A door cannot be below the first segment of any of them.
 
-The routing table is built from these names, and the server does not start with a path that is missing here.
+The routing table is built from these names. The server does not start if a path is missing here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PROTECTED_RESOURCE = f"{WELL_KNOWN}/oauth-protected-resource"
 AUTHORIZATION_SERVER = (f"{WELL_KNOWN}/oauth-authorization-server", f"{WELL_KNOWN}/openid-configuration")
 
 OWN = "/-"
-"""Pages, the JSON API and what only this installation asks for lie below this segment."""
+"""Pages, the JSON API and all paths that are specific to Doorward are below this segment."""
 SIGN_IN = f"{OWN}/login"
 CONSENT = f"{OWN}/consent"
 CONNECTIONS = f"{OWN}/connections"
@@ -35,7 +35,7 @@ METRICS = "/metrics"
 
 
 def first_segment(path: str) -> str:
-    """Return what stands between the first and the second slash of a path."""
+    """Return the first segment of a path."""
     return path.split("/", 2)[1]
 
 

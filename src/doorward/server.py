@@ -1,6 +1,6 @@
-"""The running server of one installation: one table of routes, and its doors beside it. No decisions here.
+"""The running server of one installation: a routing table, and the doors in front of it. No decisions here.
 
-It exists between start and stop. `Door` in `app.py` opens the installation and the upstreams, and ends both.
+It exists between start and stop. `Door` in `app.py` opens the installation and the upstreams, and closes both.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from doorward.upstreams.port import Receive, Scope, Send, Upstream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """What one process of the server has for itself."""
+    """The per-process parts of the server."""
 
     fetcher: Fetcher
     peers: Peers | None = None
     worker_id: str = ""
-    """Empty if it is the only one."""
+    """Empty if it is the only worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What counts and limits, and goes on when the doors change."""
+    """Counters and limits that survive a change of doors."""
 
     started_at: int
     request_ids: RequestIds
@@ -57,7 +57,7 @@ class Shared:
 
     @classmethod
     def of(cls, here: Installation) -> Shared:
-        """Return it for a server that starts."""
+        """Return the counters and limits of a new server."""
         address_of = ClientAddresses(here.config.trusted_proxies).of_scope
         return cls(
             started_at=here.clock.now(),
@@ -69,7 +69,7 @@ class Shared:
 
 
 class Server:
-    """Serves the doors of an installation, and everything else by one table.
+    """Serves the doors of an installation, and all other paths by one table.
 
     Raises:
         StartError: a path is served twice.
@@ -90,12 +90,12 @@ class Server:
         self.doors_by_path = _by_path(self.doors.values(), self.router)
 
     def begin(self) -> None:
-        """Begin the background work."""
+        """Start the background work."""
         self.installation.begin(self.authority)
         self.installation.upkeep.begin("refusals", self.shared.refusals.tell_regularly())
 
     def standing(self, after: Installation) -> dict[str, McpDoor]:
-        """Return the doors that are the same in other settings, by name; what they hold and count goes on."""
+        """Return the doors that other settings leave unchanged, by name; their state and counters continue."""
         same = [each for each in self.installation.config.doors if each in after.config.doors]
         return {each.name: self.doors[each.name] for each in same}
 
@@ -167,7 +167,7 @@ class Server:
             origin.reset(token)
 
     def drain(self) -> None:
-        """End standing streams, so that a process that is stopping need not wait for them."""
+        """End long-lived streams, so that a stopping process need not wait for them."""
         for door in self.doors.values():
             door.drain()
 
@@ -178,7 +178,7 @@ class Server:
 
 
 def own_first_segments(router: Router, door_paths: Iterable[str]) -> frozenset[str]:
-    """Return the first segments of the table, without the metadata documents that are served below a door."""
+    """Return the first segments of the table, except metadata documents below a door."""
     below_a_door = tuple(f"{path.rstrip('/')}{WELL_KNOWN}/" for path in door_paths if path != "/")
     return frozenset(first_segment(path) for path in router.paths if not path.startswith(below_a_door))
 
@@ -189,7 +189,7 @@ def _built(
     services: DoorServices,
     standing: Mapping[str, McpDoor],
 ) -> dict[str, McpDoor]:
-    """Return each door by its name, in front of its upstream; one that is standing stays."""
+    """Return each door by its name, with its upstream; an unchanged one is kept."""
     config = installation.config
     return {
         each.name: standing.get(each.name)

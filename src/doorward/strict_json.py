@@ -1,9 +1,9 @@
-"""The one JSON decoder for bytes that a stranger sent.
+"""The only JSON decoder for bytes from clients and other servers.
 
-Two parsers that disagree about one text are an attack (CVE-2026-27896): whatever this decoder accepts
-has one reading. It refuses doubled keys, a byte order mark, encodings other than UTF-8, NaN and
-Infinity, lone surrogates, integers beyond 4,300 digits and nesting that would exhaust the stack. It also refuses a
-body that is nothing but structure: a million empty lists fit where a long text fits, and cost thirty times as much.
+Two parsers that disagree about one text are an attack (CVE-2026-27896): everything that this decoder accepts has only
+one reading. It refuses duplicate keys, a byte order mark, encodings other than UTF-8, NaN and Infinity. It also refuses
+lone surrogates, integers beyond 4,300 digits and nesting that would exhaust the stack, and a body that is nothing but
+structure: a million empty lists are as small as a long string, and cost thirty times as much.
 
 Spec: RFC 8259 s4, s8.1; RFC 7493 s2 (I-JSON).
 """
@@ -14,20 +14,20 @@ import json
 from typing import Any, NoReturn
 
 MARKS_LIMIT = 400_000
-"""So many brackets, commas and colons may stand outside strings: four mebibytes of numbers with eight digits pass."""
+"""The most brackets, commas and colons outside strings: four mebibytes of eight-digit numbers pass."""
 
 _MARKS = "[{,:"
 
 
 class InvalidJson(ValueError):
-    """The text is not one unambiguous JSON value. The message is safe to show to the sender."""
+    """The bytes are not one unambiguous JSON value. The message is safe to show to the sender."""
 
 
 def decode(data: bytes | bytearray | memoryview) -> Any:
     """Decode one JSON value.
 
     Raises:
-        InvalidJson: with a sentence that says what was wrong.
+        InvalidJson: the message says what is wrong.
     """
     try:
         text = str(data, "utf-8")
@@ -50,12 +50,12 @@ def decode(data: bytes | bytearray | memoryview) -> Any:
 
 
 def _refuse_mere_structure(text: str) -> None:
-    """Count what makes decoding slow, without decoding. Texts with many marks of their own are told from structure."""
+    """Count what makes decoding slow, without decoding. Marks inside strings do not count."""
     if _count_marks(text) <= MARKS_LIMIT:
         return
-    # Without its escapes a text has a quote exactly where a string begins or ends.
+    # Without escapes, a text has a quote exactly where a string begins or ends.
     plain = text.replace("\\\\", "").replace('\\"', "")
-    # Between two strings stands a mark, so more quotes than this cannot be valid, and need not be split at.
+    # Two strings are always separated by a mark. So more quotes than this cannot be valid, and need no split.
     if plain.count('"') > 2 * (MARKS_LIMIT + 1) or _count_marks("".join(plain.split('"')[::2])) > MARKS_LIMIT:
         raise InvalidJson(f"The JSON holds more than {MARKS_LIMIT} brackets, commas and colons.")
 

@@ -1,8 +1,8 @@
-"""Background work: one way to begin it, to log what goes wrong, to go on, and to end it.
+"""Background work: one way to start it, log its faults, continue, and stop it.
 
-A store that is down delays the work and is logged as that. Anything else that is raised is a bug and is logged with
-its traceback. Either way the work is tried again after the same pause: a loop that ended for good would fill the disk
-or leave keys old without anyone noticing.
+A store that is down delays the work, and is logged as a delay. Any other exception is a bug, and is logged with its
+traceback. Either way the work runs again after the same pause: a loop that ended silently would fill the disk or leave
+keys unrotated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Sleep = Callable[[float], Awaitable[object]]
 
 
 async def attempt(work: Work, *, delayed: str, expected: tuple[type[Exception], ...] = (StorageError,)) -> bool:
-    """Do the work once and return whether it was done. `delayed` is the event that is logged for what is `expected`."""
+    """Do the work once and return whether it succeeded. `delayed` is the logged event for `expected` errors."""
     try:
         await work()
     except expected as error:
@@ -51,7 +51,7 @@ async def every(
 
 
 class Upkeep:
-    """The background work of one process, begun and ended together."""
+    """The background work of one process, started and stopped together."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

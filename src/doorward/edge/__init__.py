@@ -1,1 +1,1 @@
-"""Where HTTP begins and ends: the router, errors as responses, limits, and whose address a request has."""
+"""The HTTP edge: the router, errors as responses, limits, and the client address of a request."""

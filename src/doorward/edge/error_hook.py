@@ -1,7 +1,7 @@
-"""What follows from `on_error`, which hears of every error that an OAuth endpoint answers.
+"""Calls the hook `on_error`, which gets every error of an OAuth endpoint.
 
-It may say a refusal in other words, and nothing else: code and status are what they are, and its own faults are logged
-and change no answer. It gets no secret. Except for the reason, it gets only what the client may see.
+The hook may change the description of a refusal, and nothing else: code and status stay. Its own faults are logged and
+change no response. It gets no secret, and apart from the reason only what the client may see.
 
 Spec: RFC 6749 s5.2.
 """
@@ -21,7 +21,7 @@ LOGGER = logging.getLogger("doorward.endpoints")
 
 
 async def other_words(hooks: Hooks, fault: OAuthFault) -> str | None:
-    """Report a fault to `on_error`, and return what it wants said; a status that is no 4xx keeps its words."""
+    """Report a fault to `on_error`, and return its description; a status other than 4xx keeps our own."""
     try:
         answer = await hooks.error(fault)
     except HookFailed:
@@ -31,13 +31,13 @@ async def other_words(hooks: Hooks, fault: OAuthFault) -> str | None:
 
 
 def named_client(request: Request, body: bytes) -> str:
-    """Return the client that a request names, without its credentials; nothing of it is proved."""
+    """Return the client id that a request names, unverified and without its credentials."""
     try:
         if request.method == "GET":
             named = parse_query(request.scope["query_string"]).get("client_id", "")
         else:
             named = presented_client(request.headers.get("authorization"), parse_form(body)).client_id
-        # People paste a secret where the id belongs.
+        # People sometimes paste a secret into the id field.
         return redact(named)
     except Exception:  # noqa: BLE001  what is wrong with the request is being answered already
         return ""

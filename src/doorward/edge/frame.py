@@ -1,7 +1,7 @@
-"""The only place where an error becomes HTTP, and the frame that every OAuth endpoint runs in.
+"""The only place that turns errors into HTTP, and the wrapper of every OAuth endpoint.
 
-Refused is a 4xx with a verdict; unavailable is a 503 without one, so no client throws away good credentials; a bug is a
-500 with an id that is in the log. The three never mix.
+A refusal is a 4xx with an error code. Unavailable is a 503 without one, so that no client discards valid credentials. A
+bug is a 500 with an id that is in the log. The three never mix.
 
 Spec: RFC 6749 s5.1, s5.2; RFC 6750 s3; RFC 9207 s2.
 """
@@ -43,7 +43,7 @@ from doorward.oauth.errors import (
 LOGGER = logging.getLogger("doorward.endpoints")
 BODY_LIMIT_BYTES = 64 * 1024
 BODY_SECONDS = 20.0
-"""How long a body may take in all; these are small."""
+"""Time limit for a whole body; these are small."""
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
 CORS = {
     "access-control-allow-origin": "*",
@@ -52,42 +52,42 @@ CORS = {
     "access-control-expose-headers": "dpop-nonce, retry-after, www-authenticate",
     "access-control-max-age": "86400",
 }
-"""Open, because browser-based clients must reach these paths, and safe, because none of them looks at a cookie."""
+"""Open, because browser-based clients need these paths, and safe, because none of them reads a cookie."""
 
 _API_PARTS, _PAGE_PARTS = 5, 3
-"""How many parts of a path under `/-/api/v1/` and `/-/` this program chose, the empty one before the first included."""
+"""How many segments of a path under `/-/api/v1/` and `/-/` are ours, including the empty one at the start."""
 
 _ROUTINE = frozenset({"use_dpop_nonce", "authorization_pending", "slow_down"})
-"""Refusals that honest clients get all the time; the audit log does without them."""
+"""Refusals that honest clients get all the time; the audit log omits them."""
 
 ONE_LINE = frozenset({"authorization", "content-type", "host", "origin", "sec-fetch-dest", "sec-fetch-site"})
-"""Headers that decide something here and may have one line only; `DPoP` has an error of its own."""
+"""Headers that affect decisions here and may have only one line; `DPoP` has its own error."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 class RenderError(Protocol):
-    """Makes the page for a person."""
+    """Renders an error page."""
 
     def __call__(self, title: str, sentence: str, status: int, *, onwards: str = "") -> Response:
-        """Return it; `onwards` is where a link on it leads."""
+        """Return the page; `onwards` is the target of its link."""
         ...
 
 
 class BodyTooLarge(Exception):
-    """More than `BODY_LIMIT_BYTES` were sent."""
+    """The body is larger than `BODY_LIMIT_BYTES`."""
 
     status, reason = 413, Reason.TOO_LARGE
 
 
 class BodyTooSlow(Exception):
-    """The body was not there after `BODY_SECONDS`."""
+    """The body did not arrive within `BODY_SECONDS`."""
 
     status, reason = 408, "too_slow"
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Answer JSON that no cache may keep."""
+    """Return a JSON response that no cache may store."""
     return Response(
         msgspec.json.encode(body),
         status,
@@ -96,12 +96,12 @@ def json_response(body: object, status: int = 200, headers: Mapping[str, str] | 
 
 
 def not_found() -> Response:
-    """Answer that there is nothing at this address."""
+    """Return a 404: nothing exists at this address."""
     return json_response({"error": "not_found", "error_description": "There is nothing at this address."}, 404)
 
 
 async def _read_body(receive: Receive) -> bytes:
-    """Read the whole body, stopping at either limit instead of reading on."""
+    """Read the whole body; stop at either limit."""
     chunks: list[bytes] = []
     size = 0
     more = True
@@ -123,10 +123,10 @@ async def _read_body(receive: Receive) -> bytes:
 
 
 def require_content_type(request: Request, expected: str) -> None:
-    """Refuse a body of another kind. Parameters such as a charset are allowed.
+    """Refuse a body of another media type. Parameters such as a charset are allowed.
 
     Raises:
-        InvalidRequest: naming what was expected.
+        InvalidRequest: names the expected type.
     """
     sent = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
     if sent != expected:
@@ -134,7 +134,7 @@ def require_content_type(request: Request, expected: str) -> None:
 
 
 def error_response(error: OAuthError, said: str, *, basic: bool) -> Response:
-    """Answer a verdict as JSON. `basic` tells that the client used HTTP Basic, which wants a challenge back."""
+    """Return an error as JSON. `basic`: the client used HTTP Basic, so the response needs a challenge."""
     headers = {"www-authenticate": 'Basic realm="doorward"'} if basic and isinstance(error, InvalidClient) else {}
     if isinstance(error, UseDpopNonce):
         headers["dpop-nonce"] = error.nonce
@@ -151,10 +151,10 @@ def guarded(
     hooks: Hooks = NO_HOOKS,
     one_line: frozenset[str] = ONE_LINE,
 ) -> ASGIApp:
-    """Make an ASGI app of an endpoint in which everything that can be raised has exactly one answer.
+    """Wrap an endpoint as an ASGI app in which every exception has exactly one response.
 
-    With `render_error` the answers are pages for a person; without it they are JSON for a program. `on_error` of
-    the hooks hears of each before it is answered. `one_line` names the headers that may have one line only.
+    With `render_error` the responses are pages for a person; without it they are JSON for a program. The hook
+    `on_error` gets each error before the response. `one_line` names the headers that may have only one line.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -179,10 +179,10 @@ def guarded(
 
 
 def _refuse_repeated(request: Request, one_line: frozenset[str]) -> None:
-    """Refuse two lines of a header that may have one: a proxy in front may have judged by the other.
+    """Refuse a repeated header that may have only one line: a proxy in front may have used the other line.
 
     Raises:
-        InvalidRequest: naming it.
+        InvalidRequest: names the header.
     """
     for name in one_line & set(request.headers):
         if len(request.headers.getlist(name)) > 1:
@@ -267,7 +267,7 @@ def _plain(render_error: RenderError | None, code: str, sentence: str, status: i
 
 
 def _log_refusal(request: Request, error: OAuthError) -> None:
-    # Never `request.url`: it decodes the query, and a stranger's query need not be text.
+    # Never use `request.url`: it decodes the query, and a client's query need not be valid text.
     fields: dict[str, Any] = {"path": _shown_path(request), "error": error.error, "reason": str(error.reason)}
     log(LOGGER, logging.INFO, "refused", **fields)
     if error.error not in _ROUTINE:
@@ -276,13 +276,13 @@ def _log_refusal(request: Request, error: OAuthError) -> None:
 
 
 def _endpoint(request: Request) -> str:
-    # Without what a stranger may have put behind: one entry stands for all refusals of its kind at that time.
+    # Leave out what the client may have appended: one entry stands for all refusals of this kind in its interval.
     path = local_path(request.scope)
     return "/".join(path.split("/")[: 3 if path.startswith("/-/") else 2])
 
 
 def _shown_path(request: Request) -> str:
-    """Return the path for the log, without the last part where a stranger chooses it: it may be a pasted secret."""
+    """Return the path for the log, without a last segment that the client chose: it may be a pasted secret."""
     path = local_path(request.scope)
     parts = path.split("/")
     kept = _API_PARTS if path.startswith("/-/api/") else _PAGE_PARTS if path.startswith("/-/") else 2

@@ -1,9 +1,9 @@
-"""How often the endpoints may be called, decided before they do anything that costs.
+"""Rate limits of the endpoints, applied before any expensive work.
 
-Registrations count by content and address, authorization requests by client and address (those that a client pushes
-and those of devices each apart), token requests by the code or refresh token they carry, refused ones by client and
-address. Several times that is allowed for an address as a
-whole, since hosted clients send everybody's requests from a few. Kept in memory: each process counts for itself.
+Registrations count by content and address, authorization requests by client and address (pushed requests and device
+requests separately). Token requests count by the code or refresh token that they carry, and refused ones by client and
+address. An address as a whole may have several times as much, because hosted clients send everyone's requests from a
+few addresses. The counts are in memory: each process counts for itself.
 
 Spec: RFC 6585 s4; RFC 6819 s4.4.1.11, s5.1.4.2; RFC 7591 s5.
 """
@@ -27,17 +27,17 @@ from doorward.oauth.parameters import parse_form, parse_query
 from doorward.oauth.tokens.opaque import digest
 
 AddressOf = Callable[[Scope], str]
-"""Tells where a request came from, as far as listed proxies vouch for it."""
+"""Returns the client address of a request, as far as listed proxies vouch for it."""
 
 WHOLE_ADDRESS = 5
-"""By this factor more is allowed for all that comes from one address."""
+"""How many times as much an address as a whole may have."""
 _CREDENTIALS = ("refresh_token", "code", "device_code")
 _NO_REFUSALS = frozenset({"use_dpop_nonce", "authorization_pending", "slow_down"})
-"""Answers that ask a client to come again; honest clients get them all the time."""
+"""Errors that ask a client to retry; honest clients get them all the time."""
 
 
 class RequestLimits:
-    """The meters of one process."""
+    """The rate limits of one process."""
 
     def __init__(self, config: Config, clock: Clock, address_of: AddressOf) -> None:
         self._clock = clock
@@ -55,11 +55,11 @@ class RequestLimits:
         self._sign_ins_of_address = Meter(config.limit_sign_ins_per_minute)
 
     def address(self, request: Request) -> str:
-        """Return what stands for the sender: an IPv4 address, or the network that one IPv6 customer has."""
+        """Return the key for one sender: an IPv4 address, or the IPv6 network that one customer has."""
         return customer(self._address_of(request.scope))
 
     def registering(self, handler: Handler) -> Handler:
-        """Limit `/register` and changes of a registration, which the client itself may make."""
+        """Limit `/register`, and the changes that a client makes to its own registration."""
 
         async def limited(request: Request) -> Response:
             now, address = self._clock.now(), self.address(request)
@@ -71,7 +71,7 @@ class RequestLimits:
         return limited
 
     def authorizing(self, handler: Handler) -> Handler:
-        """Limit `/authorize`; a step of a sign-in that has begun is not counted."""
+        """Limit `/authorize`; later steps of a sign-in are not counted."""
 
         async def limited(request: Request) -> Response:
             parameters = parse_query(request.scope["query_string"])
@@ -84,15 +84,15 @@ class RequestLimits:
         return limited
 
     def pushing(self, handler: Handler) -> Handler:
-        """Limit `/par`, which keeps what it is sent, like the authorization requests that follow."""
+        """Limit `/par`, which stores each request, like the authorization requests that follow."""
         return self._keeping(handler, self._pushes, self._pushes_of_address)
 
     def device(self, handler: Handler) -> Handler:
-        """Limit `/device_authorization`, which keeps a code for each request until it expires."""
+        """Limit `/device_authorization`, which stores a code for each request until it expires."""
         return self._keeping(handler, self._devices, self._devices_of_address)
 
     def _keeping(self, handler: Handler, of_client: Meter, of_address: Meter) -> Handler:
-        """Limit a path of clients that adds a record for each request that is good, and what it refuses."""
+        """Limit a path that stores a record for each valid request, and the requests that it refuses."""
 
         async def limited(request: Request) -> Response:
             client, _ = _client_and_form(request, await request.body())
@@ -104,7 +104,7 @@ class RequestLimits:
         return self.redeeming(limited)
 
     def redeeming(self, handler: Handler) -> Handler:
-        """Limit `/token` and its like: by credential, and by what was refused to the client from this address."""
+        """Limit `/token` and similar endpoints: by credential, and by refusals of the client at this address."""
 
         async def limited(request: Request) -> Response:
             now = self._clock.now()
@@ -125,7 +125,7 @@ class RequestLimits:
         return limited
 
     def signing_in(self, handler: Handler) -> Handler:
-        """Limit the tries to sign in from one address, to any account; each may cost a password hash."""
+        """Limit sign-in attempts from one address, to any account; each may cost a password hash."""
 
         async def limited(request: Request) -> Response:
             self._sign_ins_of_address.admit(self.address(request), self._clock.now())
@@ -135,7 +135,7 @@ class RequestLimits:
 
 
 def _client_and_form(request: Request, body: bytes) -> tuple[str, Mapping[str, str]]:
-    """Read who is asking; a request that cannot be read is counted as nobody's, and answered by the endpoint."""
+    """Return the client id and the form; an unreadable request counts for no client, and the endpoint refuses it."""
     try:
         form = parse_form(body)
         return presented_client(request.headers.get("authorization"), form).client_id, form

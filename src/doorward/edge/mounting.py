@@ -1,7 +1,7 @@
-"""Where a request is below the point at which a host application has mounted this one.
+"""The path of a request relative to where a host application mounted this one.
 
-ASGI puts the mount point into `root_path`, and most servers and frameworks leave it in `path` as well; some do not. So
-it is cut only if the path begins with it, and only at the end of a segment.
+ASGI puts the mount point into `root_path`. Most servers and frameworks keep it in `path` too, but not all. So it is
+removed only if the path starts with it, and only at the end of a segment.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from doorward.upstreams.port import Scope
 
 
 def local_path(scope: Scope) -> str:
-    """Return the decoded path of a request below the mount point."""
+    """Return the decoded path of a request relative to the mount point."""
     path: str = scope["path"]
     return path[mount_length(scope) :] or "/"
 

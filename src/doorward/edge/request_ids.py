@@ -1,4 +1,4 @@
-"""The id of each request, as it is in the log and in the header `X-Request-Id`."""
+"""The id of each request, for the log and the header `X-Request-Id`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from itertools import count
 
 
 class RequestIds:
-    """The ids of one process.
+    """Generates the ids of one process.
 
-    They need to be distinct, not secret: a random start and a counter spare a system call for each request.
+    They must be unique, not secret: a random start and a counter avoid a system call for each request.
     """
 
     def __init__(self, start: bytes) -> None:

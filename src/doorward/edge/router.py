@@ -1,7 +1,7 @@
-"""Which path and method belongs to which endpoint, as one table: a path that is not in it does not exist.
+"""The routing table: which endpoint serves which path and method. A path that is not in it is a 404.
 
-Each part of the server returns a list of its routes, and the table is built from all of them at once. Paths are
-compared byte for byte, so no spelling trick reaches a handler.
+Each part of the server returns a list of its routes, and one table is built from all of them. Paths are compared byte
+for byte, so no alternative spelling reaches a handler.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ Methods = Mapping[str, ASGIApp]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One path, or several that begin alike."""
+    """One path, or several with the same prefix."""
 
     path: str
     methods: Methods
     covers: Literal["path", "segment"] = "path"
-    """`segment`: every path that goes on after this one with a single further segment."""
+    """`segment`: every path that is this one plus a single further segment."""
     is_open: bool = False
-    """Answers a CORS preflight."""
+    """Whether it answers CORS preflight requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """An application that serves every path that begins so and is no route."""
+    """An application that serves every path with this prefix that is not a route."""
 
     path: str
     app: ASGIApp
 
 
 def reading(app: ASGIApp) -> dict[str, ASGIApp]:
-    """Return the methods of a path whose GET changes nothing, so that HEAD may run the same app.
+    """Return the methods of a path whose GET has no side effects, so that HEAD may run the same app.
 
-    A GET that acts, such as one that uses up a pushed request or answers from a remembered consent, is listed without
-    HEAD. Mail scanners and link previews send HEAD on their own.
+    A GET with side effects, such as consuming a pushed request or answering from remembered consent, is listed without
+    HEAD. Mail scanners and link previews send HEAD automatically.
 
     Spec: RFC 9110 s9.2.1, s9.3.2
     """
@@ -54,7 +54,7 @@ def reading(app: ASGIApp) -> dict[str, ASGIApp]:
 
 
 class Router:
-    """Serves a table of routes; everything else is 404 or 405 in JSON.
+    """Serves a table of routes; every other path is a 404, every other method a 405, in JSON.
 
     Raises:
         StartError: a path is in the table twice.
@@ -83,7 +83,7 @@ class Router:
         return (*self.routes, *self.prefixes, *self.mounts)
 
     def entry(self, path: str) -> str:
-        """Return the path of the entry that serves a path, or an empty string."""
+        """Return the path of the entry that serves a path, or an empty string if there is none."""
         if path in self.routes:
             return path
         return next((each for each in (*self.mounts, *self.prefixes) if path.startswith(each)), "")
@@ -118,7 +118,7 @@ def _add(entries: dict[str, Served], path: str, served: Served) -> None:
         raise StartError(
             Problem(
                 f"two parts of the server answer at {path}",
-                "Which of them would be asked is not defined.",
+                "Only one of them can serve it.",
                 "This is a bug of Doorward. Please report it.",
             )
         )

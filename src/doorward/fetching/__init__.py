@@ -1,1 +1,1 @@
-"""The one way out: every request that Doorward makes to an address that somebody else named."""
+"""The only way out: every request of Doorward to an address that a client or document named."""

@@ -1,14 +1,14 @@
-"""How often one host may be asked, shared out so that nobody uses up what others need.
+"""Rate limits per host for outgoing requests, shared so that no one can starve the others.
 
-Anyone who can name a URL can make this server fetch it, so without a budget the server would be an amplifier aimed at
-a third party. The room of a host is shared in three ways:
+Anyone who can name a URL can make this server fetch it, so without a budget the server would amplify attacks on third
+parties. A host's budget is shared in three ways:
 
-- A URL that somebody vouches for, or that was good before, has room of its own. No stranger can use it up.
-- What strangers name counts for the address that asked. An address that has hardly asked gets in even if others have
-  used up the room of the host.
-- An answer that was good for nothing (404, say) moves to a count of its own, so ten made-up paths take nothing away.
+- A vouched URL (named by an operator, or valid before) has a budget of its own, which unknown clients can't use up.
+- Other URLs count for the address that asked. An address that has asked little is served even if others have used up
+  the host's budget.
+- A useless answer (a 404, say) counts separately, so ten invented paths take nothing from the budget.
 
-The counts are of this process: with N workers a host sees at most N times as much.
+Each process counts for itself: with N workers a host gets at most N times as much.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from dataclasses import dataclass
 from doorward.fetching.errors import FetchError
 
 PER_HOST_AND_MINUTE = 10
-"""Fetches that one asker may have of one host, or that one vouched URL may have."""
+"""Fetches a minute for one asker of one host, or for one vouched URL."""
 USELESS_SHARE = 2
-"""An asker may have so many times as many answers that were good for nothing."""
+"""How many times as many useless answers an asker may have."""
 HOST_SHARE = 6
-"""All strangers together may have so many times as many of one host, and all its vouched URLs too."""
+"""How many times as much all unknown askers of one host may have together, and all its vouched URLs."""
 GUARANTEED = 2
-"""Fetches of a host that each asker gets although the strangers before have used up the room of that host."""
+"""Fetches of a host that each asker gets even if unknown askers have used up the host's budget."""
 UTMOST_SHARE = 30
-"""All strangers together never have more than so many times as many, whatever is guaranteed."""
+"""How many times as much all unknown askers together may ever have, guarantees included."""
 AT_ONCE = 16
-"""Fetches under way in this process, and lookups of names; more wait. No asker holds more than half of either."""
+"""Concurrent fetches, and concurrent lookups, of this process; more wait. No asker gets more than half of either."""
 _MINUTE = 60.0
 _SUBJECTS_LIMIT = 16_384
 
@@ -39,7 +39,7 @@ _Subject = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One fetch that was counted: on whose behalf, and where it counts instead if its answer cannot be used."""
+    """One counted fetch: who it counts for, and where it counts instead if its answer is useless."""
 
     at: float
     subject: _Subject
@@ -54,10 +54,10 @@ class HostBudget:
         self._fetches: OrderedDict[_Subject, deque[float]] = OrderedDict()
 
     def spend(self, host: str, *, url: str = "", vouched: bool = False, asker: str = "") -> Charge | None:
-        """Count one fetch of this host; `vouched`: somebody other than a stranger names the URL.
+        """Count one fetch of this host; `vouched`: an operator or an earlier valid document names the URL.
 
         Raises:
-            FetchError: the URL or the asker has had its share of this minute.
+            FetchError: the URL or the asker has used up its share of this minute.
         """
         now, most = asyncio.get_running_loop().time(), self.per_minute
         if vouched:
@@ -76,7 +76,7 @@ class HostBudget:
         return Charge(now, subject, useless)
 
     def useless(self, charge: Charge | None) -> None:
-        """Count a fetch among those that were good for nothing; what somebody vouches for keeps its count."""
+        """Count a fetch as useless instead; a vouched one keeps its count."""
         if charge is None:
             return
         past = self._fetches.get(charge.subject)
@@ -99,4 +99,4 @@ class HostBudget:
 
 
 def _busy() -> FetchError:
-    return FetchError("busy", "That host was asked often within a minute. Try again in a minute.")
+    return FetchError("busy", "This server sent that host too many requests. Try again in a minute.")

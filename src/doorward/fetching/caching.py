@@ -1,4 +1,4 @@
-"""How long a fetched document may be used: as its headers say, within bounds of our own.
+"""How long a fetched document stays fresh: its headers decide, within our limits.
 
 Spec: RFC 9111 s4.2, s5.2.2.
 """
@@ -17,9 +17,9 @@ _NOT_AT_ALL = re.compile(r"(?:^|[,\s])(?:no-store|no-cache)\b", re.IGNORECASE).s
 
 
 def fresh_seconds(headers: Mapping[str, str], *, most: int = MOST_SECONDS) -> int:
-    """Return for how long a response with these headers stays fresh, at least half a minute, at most `most`.
+    """Return how long a response with these headers stays fresh, in seconds: at least 30, at most `most`.
 
-    `no-store` gets the minimum: asking again for each request would make this server an amplifier.
+    `no-store` gets the minimum: fetching again for each request would make this server an amplifier.
     """
     control = headers.get("cache-control", "")
     if _NOT_AT_ALL(control):

@@ -1,10 +1,10 @@
-"""Clients that describe themselves at a URL, and the keys that clients publish: fetched, checked, kept for a while.
+"""Clients' metadata documents and published keys: fetched, checked, and cached.
 
-A good document becomes a stored `Client`, so that every node knows it and tokens outlive the document's host being
-down. A bad one is never stored: what was wrong with it is remembered in this process for half a minute, so that a
-stranger cannot make this server ask somebody else's host again and again. When a host cannot be reached, what it said
-within the last day still counts; when it says something else, that counts at once. Endpoints that authenticate a client
-ask again before they trust a copy that is no longer fresh, and once a minute before they refuse the client by its copy.
+A valid document becomes a stored `Client`, so that every node knows it, and tokens outlive an outage of the document's
+host. An invalid one is never stored. This process remembers its fault for half a minute, so that no one can make this
+server ask a third party's host again and again. If a host is unreachable, its document of the last day still counts; if
+it answers differently, that counts at once. Before they trust a stale copy, endpoints that authenticate a client fetch
+it again. Before they refuse a client by its copy, they do so at most once a minute.
 
 Implements OAuth Client ID Metadata Document (draft 02) s4 and s5; RFC 7517 s5.
 """
@@ -46,14 +46,14 @@ from doorward.strict_json import InvalidJson, decode
 LOGGER = logging.getLogger("doorward.fetching")
 
 REFUSED_SECONDS = 30
-"""How long a bad document is not asked for again; at most a minute."""
+"""How long an invalid document is not fetched again; at most a minute."""
 _STALE_SECONDS = 24 * 3600
 _UNUSED_SECONDS = 24 * 3600
 _KEYS_FRESH_SECONDS = 3600
 _DOUBTED_SECONDS = 60
-"""A document is asked for again for the sake of a client that would be refused at most this often per URL."""
+"""The shortest time between two fetches of one URL for a client that would otherwise be refused."""
 _KEYS_AGAIN_SECONDS = 60
-"""Keys are asked for again for the sake of an unknown one at most this often per URL."""
+"""The shortest time between two fetches of one URL for an unknown key."""
 _JWKS_LIMIT_BYTES = 64 * 1024
 _KEPT = 1024
 _ATTEMPTS = 3
@@ -67,7 +67,7 @@ class _PublishedKeys:
 
 
 class DocumentUnavailable(LocalAuthorizationError):
-    """The document cannot be had just now, and no copy of it is recent enough. No verdict about the client."""
+    """The document can't be fetched now, and no copy is recent enough. This says nothing about the client."""
 
 
 class FetchedClientDocuments:
@@ -82,15 +82,15 @@ class FetchedClientDocuments:
         self.fetcher = fetcher
         self.entropy = entropy or SystemEntropy()
         self._looked_at: OrderedDict[str, int] = OrderedDict()
-        """When an endpoint that authenticates clients last had a document asked for."""
+        """When an endpoint that authenticates clients last requested a document."""
         self._refused: OrderedDict[str, tuple[int, LocalAuthorizationError]] = OrderedDict()
         self._keys: OrderedDict[str, _PublishedKeys] = OrderedDict()
 
     async def client(self, client_id: str) -> Stored[Client] | None:
-        """Return the client whose metadata document is at this URL; asks for it again when it is no longer fresh.
+        """Return the client whose metadata document is at this URL; fetches it again if the copy is no longer fresh.
 
         Raises:
-            LocalAuthorizationError: the document cannot be had or used; says why.
+            LocalAuthorizationError: the document can't be fetched or used; says why.
         """
         stored = await self.store.get(Client, client_id)
         if stored is not None and stored.record.source != "metadata_document":
@@ -102,14 +102,14 @@ class FetchedClientDocuments:
         return await self._ask(client_id, host, stored, now)
 
     async def refresh_client_document(self, client_id: str, *, doubted: bool = False) -> bool:
-        """Ask for the document of a stored client if the copy is not fresh, and return whether it was asked for.
+        """Fetch the document of a stored client if the copy is not fresh; return whether it was fetched.
 
-        `doubted`: the client would be refused by the copy, so ask although it is fresh. Either way one URL is asked for
-        once in a while only, whatever strangers send.
+        `doubted`: the copy would refuse the client, so fetch even if it is fresh. Either way, each URL has a rate
+        limit, whatever clients send.
 
         Raises:
-            LocalAuthorizationError: the document is gone, or cannot be used any more.
-            FetchError: it cannot be had, and the copy is too old to prove a key by.
+            LocalAuthorizationError: the document is gone, or can no longer be used.
+            FetchError: it can't be fetched, and the copy is too old to verify a key with.
         """
         stored, now = await self.store.get(Client, client_id), self.clock.now()
         if stored is None or stored.record.source != "metadata_document":
@@ -147,7 +147,7 @@ class FetchedClientDocuments:
                 return stored
             kind = DocumentUnavailable if error.passing else LocalAuthorizationError
             refusal = kind(
-                f"The description of this application at {host} cannot be had. {error.sentence}",
+                f"The description of this application at {host} could not be fetched. {error.sentence}",
                 Reason.METADATA_DOCUMENT_UNAVAILABLE,
             )
         except OAuthError as error:
@@ -160,10 +160,10 @@ class FetchedClientDocuments:
         raise refusal
 
     async def keys(self, client: Client, assertion: Assertion) -> Sequence[Key]:
-        """Return the public keys of a client; asks for them again when none could have made the signature.
+        """Return the public keys of a client; fetches them again if none could have made the signature.
 
         Raises:
-            FetchError: they cannot be had just now, which is no verdict about the client.
+            FetchError: they can't be fetched now, which says nothing about the client.
             InvalidClient: what is published is not a set of public keys.
         """
         url, now = client.jwks_uri, self.clock.now()
@@ -175,8 +175,8 @@ class FetchedClientDocuments:
             if good or now < known.asked_at + _KEYS_AGAIN_SECONDS:
                 return known.keys
         try:
-            # Keys on the client's own host are vouched for by a document that was good. Elsewhere a person who allowed
-            # the client vouches for them, or that they were good before.
+            # Keys on the client's own host are vouched for by a valid document. Elsewhere, they are vouched for by a
+            # person who allowed the client, or by having been valid before.
             described = client.source == "metadata_document" and _host(url) != _host(client.client_id)
             vouched = not described or client.used_at is not None or known is not None
             fetched = await self._document(
@@ -189,7 +189,9 @@ class FetchedClientDocuments:
                 return known.keys
             if error.passing:
                 raise
-            raise InvalidClient(f"The keys of this client cannot be had. {error.sentence}", _UNAVAILABLE) from None
+            raise InvalidClient(
+                f"The keys of this client could not be fetched. {error.sentence}", _UNAVAILABLE
+            ) from None
         except InvalidClientMetadata as error:
             raise InvalidClient(f"The keys of this client cannot be used. {error.description}", _UNAVAILABLE) from None
         self._keys[url] = _PublishedKeys(keys, now, now + fresh_seconds(fetched.headers, most=_KEYS_FRESH_SECONDS))
@@ -218,7 +220,7 @@ class FetchedClientDocuments:
         return await self.store.get(Client, client_id)
 
     async def _changes(self, client: Client, stored: Stored[Client] | None, now: int) -> list[Change]:
-        """Return what stores a client; a new one that nobody has used takes a place like one that registered."""
+        """Return the changes that store a client; a new one without a user takes a place, like a registered one."""
         if stored is not None and (not is_unused(client) or _has_place(stored.record, now)):
             return [Replace(client, stored.version)]
         written: Change = Insert(client) if stored is None else Replace(client, stored.version)
@@ -267,9 +269,9 @@ def _is_fresh(client: Client, now: int) -> bool:
 
 
 def _has_place(client: Client, now: int) -> bool:
-    """Return whether a client that nobody has used still has the place that it took.
+    """Return whether a client without a user still has its place.
 
-    A place is kept for two days, and an unused client takes another one in each half day in which it is read again.
+    A place is kept for two days, and an unused client takes a new one in each half day in which it is fetched again.
     """
     read_at = (client.expires_at or 0) - _UNUSED_SECONDS
     half_days = [(at - client.created_at) // (_UNUSED_SECONDS // 2) for at in (read_at, now)]

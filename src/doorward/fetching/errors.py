@@ -1,4 +1,4 @@
-"""Why nothing came back from an address that somebody else named."""
+"""Why a fetch from an address that someone else named failed."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ FetchFault = Literal[
 ]
 
 PASSING: frozenset[FetchFault] = frozenset({"unresolved", "unreachable", "timeout", "busy"})
-"""Faults that say nothing about what the address would have answered."""
+"""Faults that say nothing about the answer the address would have given."""
 
 
 class FetchError(DoorwardError):
-    """The fetch was refused or failed. The sentence is safe to show: it never says what an inner network holds."""
+    """The fetch was refused or failed. The sentence is safe to show: it reveals nothing about internal networks."""
 
     def __init__(self, fault: FetchFault, sentence: str, *, status: int | None = None) -> None:
         self.fault: FetchFault = fault
         self.sentence = sentence
         self.status = status
-        """The HTTP status, where that was the fault."""
+        """The HTTP status, if that was the fault."""
         super().__init__(f"{fault}: {sentence}")
 
     @property
     def passing(self) -> bool:
-        """Whether another try may well succeed, so an older answer still stands."""
+        """Whether a retry may succeed, so that an older answer still counts."""
         return self.fault in PASSING or (self.status is not None and self.status >= 500)  # noqa: PLR2004

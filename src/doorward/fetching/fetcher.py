@@ -1,11 +1,10 @@
-"""The fetcher: resolve once, check every address, connect to a checked one, ask, read within bounds, follow nothing.
+"""The fetcher: resolve once, check every address, connect to a checked one, read within limits, follow no redirect.
 
-The name is looked up one time, and the socket goes to an address of that answer, so a name that changes between check
-and use (DNS rebinding) gains nothing; the address that the socket has reached is checked once more. TLS still verifies
-the name. There are no redirects, no proxies, no credentials, no cookies and no compression, whatever the environment
-says.
+The name is resolved once, and the socket connects to an address of that answer, so DNS rebinding between check and use
+gains nothing. The address that the socket reached is checked again. TLS still verifies the name. There are no
+redirects, proxies, credentials, cookies or compression, whatever the environment says.
 
-Attacks: SSRF through any URL that a client or a document names. Does not know what is fetched, or on whose behalf.
+Attacks: SSRF through any URL that a client or a document names. Does not know what is fetched, or for whom.
 
 Spec: RFC 9110 s7.2; RFC 9525; MCP authorization, "Server-Side Request Forgery".
 """
@@ -52,11 +51,11 @@ class Fetcher:
     ) -> None:
         self.allow_loopback = allow_loopback
         self.allow_private = allow_private
-        """For tools whose user names the target: any address but those of a cloud's metadata service."""
+        """For tools whose user names the target: allow any address but a cloud's metadata service."""
         self.allow_metadata = allow_metadata
-        """Those too, where the user has said so."""
+        """Allow metadata services too, if the user said so."""
         self.allow_addresses = allow_addresses
-        """These as well, wherever they lead: what the host of a URL that the user typed was found to have."""
+        """Allow these as well, whatever they are: the resolved addresses of a URL that the user typed."""
         self.resolver = resolver or SystemResolver()
         self.dialer = dialer or SystemDialer()
         self.budget = budget or HostBudget()
@@ -75,13 +74,13 @@ class Fetcher:
         vouched: bool = False,
         asker: str = "",
     ) -> Fetched:
-        """Fetch a document; callers that want the same URL at the same moment share one request.
+        """Fetch a document; concurrent callers of the same URL share one request.
 
-        `vouched`: an operator, or a document that was good before, names this URL; it has a budget of its own, so
-        nobody can use it up. `asker`: the address of the stranger who names it.
+        `vouched`: an operator, or a document that was valid before, names this URL. It has its own budget, which no one
+        else can use up. `asker`: the address of the client that names it.
 
         Raises:
-            FetchError: refused, failed, or answered with a redirect. Other statuses are the caller's to judge.
+            FetchError: refused, failed, or answered with a redirect. The caller judges all other statuses.
         """
         key = (url, limit_bytes)
         task = self._under_way.get(key)
@@ -92,7 +91,7 @@ class Fetcher:
             )
             self._under_way[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
-        # Shielded: the first caller going away must not fail the others.
+        # Shielded: if the first caller leaves, the others must not fail.
         return await asyncio.shield(task)
 
     async def send(
@@ -108,11 +107,11 @@ class Fetcher:
         redirects_returned: bool = False,
         until: bytes | None = None,
     ) -> Fetched:
-        """Send one request, and read its answer, within the time limit.
+        """Send one request, and read its response, within the time limit.
 
-        `redirects_returned`: hand a redirect to the caller, who must not follow it unseen. `until`: stop at these bytes
-        of the body, or after the head when empty; for answers that never end. Plain http needs `redirects_returned`
-        too: only a caller that examines a server has a use for it.
+        `redirects_returned`: return a redirect to the caller, who must check it before following. `until`: stop at
+        these bytes of the body, or after the head if empty, for responses that never end. Plain http needs
+        `redirects_returned` too: only callers that examine a server need it.
 
         Raises:
             FetchError: refused, failed, or answered with a redirect.
@@ -134,10 +133,10 @@ class Fetcher:
 
     @asynccontextmanager
     async def _place(self, asker: str, *, vouched: bool) -> AsyncIterator[None]:
-        """Hold one of the places for fetches; the wait for it does not shorten the time of the fetch.
+        """Hold one place for a fetch; the wait for it does not count against the fetch's time limit.
 
         Raises:
-            FetchError: `busy`, when none became free in time.
+            FetchError: `busy`, if no place became free in time.
         """
         places = self._places[vouched]
         if not await places.take(asker, self.timeout_seconds):
@@ -159,7 +158,7 @@ class Fetcher:
             raise FetchError("unreachable", "Its host could not be reached.") from None
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Abandon all pending fetches."""
         tasks = list(self._under_way.values())
         for task in tasks:
             task.cancel()
@@ -181,13 +180,14 @@ class Fetcher:
         return parsed
 
     async def dial(self, url: str, *, limit_bytes: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Open a connection to a checked address of a URL, for a caller that times what comes over it.
+        """Open a connection to a checked address of a URL, for a caller that times what arrives.
 
-        The caller keeps the time limit, and closes. Plain http is allowed: only who examines a server has a use for it.
+        The caller enforces the time limit, and closes. Plain http is allowed, because only callers that examine a
+        server use this.
 
         Raises:
             FetchError: the URL or its address is refused, or the budget of its host is spent.
-            OSError: nothing was reached; `ssl.SSLError` when the certificate is not good.
+            OSError: the host was not reached; `ssl.SSLError` if its certificate is not valid.
         """
         parsed = self._parse(url, plain_allowed=True)
         self.budget.spend((parsed.host or "").lower())
@@ -218,7 +218,7 @@ class Fetcher:
             await writer.drain()
             return await read_response(reader, limit_bytes=limit_bytes, until=until)
         finally:
-            # Not closed in order: a peer that withholds its goodbye must not hold this side up.
+            # Abort instead of closing: a peer that never answers the TLS shutdown must not block us.
             writer.transport.abort()
             with suppress(OSError):
                 await writer.wait_closed()
@@ -248,13 +248,13 @@ class Fetcher:
             raise FetchError("unresolved", "Its host has no address.") from None
         if not addresses:
             raise FetchError("unresolved", "Its host has no address.")
-        # All of them, not only the one used: a name with an inner address beside a public one is an attack.
+        # Check every address, not only the one used: a name with both a public and an internal address is an attack.
         for address in addresses:
             self._check(address)
         return addresses
 
     async def _look_up(self, host: str, port: int, asker: str) -> list[str]:
-        """Resolve a name. A lookup keeps its place when the fetch has given up: its thread is still in use."""
+        """Resolve a name. A lookup keeps its place after the fetch gave up, because its thread is still busy."""
         if not await self._lookups.take(asker, self.timeout_seconds):
             raise _crowded()
         looking = asyncio.ensure_future(self.resolver.resolve(host, port))
@@ -268,7 +268,7 @@ class Fetcher:
         return await asyncio.shield(looking)
 
     def permits(self, address: str) -> bool:
-        """Return whether a connection may go to this address; the one rule for all that is opened for a fetch."""
+        """Return whether a connection may go to this address; this is the only rule for every connection of a fetch."""
         found = reach(address)
         if found == "public" or (found == "loopback" and self.allow_loopback):
             return True
@@ -290,10 +290,10 @@ def _crowded() -> FetchError:
 
 
 def request_bytes(method: str, parsed: Uri, headers: Mapping[str, str], body: bytes, *, kept: bool = False) -> bytes:
-    """Spell a request; `kept`: the connection is to stay open after it. A given `accept-encoding` stands.
+    """Encode a request; `kept`: keep the connection open after it. A given `accept-encoding` is kept.
 
     Raises:
-        ValueError: a header holds a line break.
+        ValueError: a header contains a line break.
     """
     target = (parsed.path or "/") + (f"?{parsed.query}" if parsed.query is not None else "")
     agent = () if "user-agent" in headers else ("user-agent: doorward",)

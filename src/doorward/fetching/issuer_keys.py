@@ -1,8 +1,8 @@
-"""The public keys of trusted identity providers, kept as long as they say, and asked for again when one is missing.
+"""The public keys of trusted identity providers, cached as their headers say, and refetched for an unknown key.
 
-A provider that cannot be reached is no reason to refuse anybody, nor to let anybody in: the answer is that it cannot be
-told now. A key that is not known makes the set be fetched again, but not more often than twice a minute, so nobody can
-make this server flood a provider by naming keys that do not exist.
+An unreachable provider means neither refusal nor access: the answer is that its keys are unavailable. An unknown key
+triggers a refetch, at most twice a minute, so no one can make this server flood a provider by naming keys that don't
+exist.
 
 Spec: RFC 7517 s5; OpenID Connect Core s10.1.1 (rotation of keys).
 """
@@ -25,7 +25,7 @@ from doorward.strict_json import InvalidJson, decode
 
 LIMIT_BYTES = 64 * 1024
 MOST_SECONDS = 3600
-"""A key that was withdrawn is trusted no longer than this."""
+"""A withdrawn key is trusted no longer than this."""
 AGAIN_SECONDS = 30
 _OK = 200
 
@@ -49,7 +49,7 @@ class IssuerKeys:
         """Return the keys that may have signed the assertion.
 
         Raises:
-            Unavailable: the provider does not answer, or with something that is no key set.
+            Unavailable: the provider does not answer, or its answer is not a key set.
         """
         issuer, now = assertion.issuer, self.clock.now()
         kept = self._kept.get(issuer.issuer)
@@ -65,8 +65,8 @@ class IssuerKeys:
         assert issuer.jwks_uri is not None
         try:
             fetched = await self.fetcher.get(issuer.jwks_uri, limit_bytes=LIMIT_BYTES, vouched=True)
-            # A page that says there is no key set is none either.
+            # An error page is not a key set either.
             keys = stored_keys(read_jwks(decode(fetched.body if fetched.status == _OK else b"")))
         except (FetchError, InvalidJson, OAuthError) as error:
-            raise Unavailable(f"the keys of {issuer.issuer} cannot be had: {error}") from None
+            raise Unavailable(f"the keys of {issuer.issuer} could not be fetched: {error}") from None
         return _Kept(keys, now, now + fresh_seconds(fetched.headers, most=MOST_SECONDS))

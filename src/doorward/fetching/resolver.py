@@ -1,6 +1,6 @@
-"""Names into addresses, and addresses into sockets, as two ports: what a fetch takes from the operating system.
+"""DNS and TCP as two ports: what a fetch needs from the operating system.
 
-Neither port decides anything; `Fetcher` checks what the first returns, and which address the second has reached.
+Neither port decides anything; `Fetcher` checks the resolved addresses, and the address that a socket reached.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Dialer(Protocol):
 
 
 class SystemResolver:
-    """The operating system's resolver, `/etc/hosts` included, in threads of its own.
+    """The operating system's resolver, including `/etc/hosts`, in threads of its own.
 
-    A stranger's name server may keep a lookup waiting long after this side has given up, and must not hold up other
-    work that needs a thread.
+    A foreign name server may delay a lookup long after the fetch has given up, and must not block other work that needs
+    a thread.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class SystemResolver:
 
 
 class SystemDialer:
-    """Plain TCP, past any proxy variable."""
+    """Plain TCP; ignores proxy variables."""
 
     async def dial(self, address: str, port: int) -> socket.socket:
         """Return a connected, non-blocking TCP socket. Raises `OSError`."""

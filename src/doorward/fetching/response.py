@@ -1,6 +1,6 @@
-"""One HTTP/1.1 response, read within bounds: its head, the size of its body, and no coding that hides a larger one.
+"""One HTTP/1.1 response, read within limits: its head, the size of its body, and no compression that hides more.
 
-Knows nothing of addresses or TLS.
+Does not know addresses or TLS.
 
 Spec: RFC 9112 s6, s7; RFC 9110 s8.4.
 """
@@ -24,11 +24,11 @@ _OVERHEAD = 4
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A response that was read to its end."""
+    """A complete response."""
 
     status: int
     headers: dict[str, str]
-    """By lower-case name; of a repeated field the values are joined by commas."""
+    """By lower-case name; values of a repeated field are joined by commas."""
     body: bytes = field(repr=False)
 
     @property
@@ -38,9 +38,9 @@ class Fetched:
 
 
 class Reading:
-    """One response, fed with bytes as they come; the methods `on_...` are httptools' callbacks.
+    """One response, fed with bytes as they arrive; the methods `on_...` are httptools callbacks.
 
-    `coded`: a body that is compressed is kept as it comes, for callers that asked for that.
+    `coded`: keep a compressed body as it is, for callers that asked for one.
     """
 
     def __init__(self, limit_bytes: int, *, coded: bool = False) -> None:
@@ -48,7 +48,7 @@ class Reading:
         self.coded = coded
         self.received = 0
         self._unfinished = 0
-        """Received since the head or the last piece of body."""
+        """Bytes received since the head or the last part of the body."""
         self._progressed = False
         self.parser: Any = httptools.HttpResponseParser(self)
         self.status = 0
@@ -60,11 +60,11 @@ class Reading:
 
     @property
     def ends_with_connection(self) -> bool:
-        """Whether the body has no length of its own: it ends with its connection (RFC 9112 s6.3)."""
+        """Whether the body has no length and ends when its connection closes (RFC 9112 s6.3)."""
         return self.head_complete and not _FRAMING & self.headers.keys()
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes.
+        """Parse the next bytes.
 
         Raises:
             FetchError: too large, malformed or compressed.
@@ -79,26 +79,26 @@ class Reading:
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError):
             raise self.refused or FetchError("malformed", "The answer is not valid HTTP/1.1.") from None
-        # The parser keeps an unfinished trailer or extension whole, and copies it for each piece that is added.
+        # The parser buffers an unfinished trailer or extension, and copies it whenever data is added.
         self._unfinished = 0 if self._progressed else self._unfinished + len(data)
         if self._unfinished > HEAD_LIMIT_BYTES:
             raise FetchError("too_large", "The answer has chunk extensions or trailers without an end.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field of the head."""
+        """Handle a field of the head."""
         if self.head_complete:
             return
         key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip()
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
-        """Judge the head; an interim one is forgotten."""
+        """Check the head; an interim response is dropped."""
         if self.complete:
             return
         status = self.parser.get_status_code()
         if status < 200:  # noqa: PLR2004
             if _FRAMING & self.headers.keys():
-                # It cannot have a body (RFC 9112 s6.3); the parser would take the real answer for one.
+                # It cannot have a body (RFC 9112 s6.3); the parser would mistake the real response for one.
                 self._refuse(FetchError("malformed", f"The answer begins with a {status} that has a body."))
             self.headers = {}
             return
@@ -113,7 +113,7 @@ class Reading:
             self._refuse(_too_large(self.limit_bytes))
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
+        """Handle a part of the body."""
         if self.complete or not self.head_complete:
             return
         self._progressed = True
@@ -122,7 +122,7 @@ class Reading:
             self._refuse(_too_large(self.limit_bytes))
 
     def on_message_complete(self) -> None:
-        """Note the end."""
+        """Record the end."""
         if self.head_complete:
             self.complete = True
 
@@ -136,7 +136,7 @@ def _too_large(limit_bytes: int) -> FetchError:
 
 
 async def read_response(reader: asyncio.StreamReader, *, limit_bytes: int, until: bytes | None = None) -> Fetched:
-    """Read one response; stops at the first byte beyond a bound, or with `until` at those bytes of the body.
+    """Read one response; stop at the first byte beyond a limit or, with `until`, at those bytes of the body.
 
     Raises:
         FetchError: too large, malformed, compressed, or cut off.
