@@ -13,7 +13,7 @@ from doorward.errors import ConfigError, DoorwardError, StartError
 if TYPE_CHECKING:
     from doorward.app import Door
     from doorward.hooks import OAuthFault
-    from doorward.oauth.clients.registration_policy import RegistrationRefused, RegistrationRequest
+    from doorward.oauth.clients.registration_question import RegistrationRefused, RegistrationRequest
     from doorward.oauth.tokens.terms import TokenRefused, TokenRequest, TokenTerms
     from doorward.oauth.tokens.verified import CallRefused, VerifiedToken
 
@@ -47,9 +47,9 @@ def __getattr__(name: str) -> Any:
 
         return OAuthFault
     if name in {"RegistrationRefused", "RegistrationRequest"}:
-        from doorward.oauth.clients import registration_policy
+        from doorward.oauth.clients import registration_question
 
-        return getattr(registration_policy, name)
+        return getattr(registration_question, name)
     if name in {"TokenRefused", "TokenRequest", "TokenTerms"}:
         from doorward.oauth.tokens import terms as token_terms
 

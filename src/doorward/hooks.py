@@ -19,7 +19,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from doorward.oauth.clients.registration_policy import RegistrationRefused, RegistrationRequest
+from doorward.oauth.clients.registration_question import RegistrationRefused, RegistrationRequest
 from doorward.oauth.tokens.terms import TokenRefused, TokenRequest, TokenTerms
 from doorward.oauth.tokens.verified import CallRefused, VerifiedToken
 

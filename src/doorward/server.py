@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from doorward.administration.operation import Administration
 from doorward.audit.log import Origin, origin
 from doorward.config.addresses import resource_of
+from doorward.door.asgi_servers import prepared
 from doorward.door.door import McpDoor
-from doorward.door.foreign_servers import prepared
 from doorward.door.ports import Peers
-from doorward.door.refusals import Refusals
+from doorward.door.refusal_counts import Refusals
 from doorward.door.services import DoorServices
 from doorward.edge.client_address import ClientAddresses
+from doorward.edge.every_answer import with_request_id
 from doorward.edge.limits import RequestLimits
 from doorward.edge.mounting import local_path
 from doorward.edge.request_ids import RequestIds
@@ -162,7 +163,8 @@ class Server:
         here = Origin(self.installation.audit, address=self._addresses.of_scope(scope), request_id=identifier)
         token = origin.set(here)
         try:
-            await self.shared.answers.count(self.router, scope, *prepared(scope, receive, send))
+            receive, send = prepared(scope, receive, with_request_id(send, identifier))
+            await self.shared.answers.count(self.router, scope, receive, send)
         finally:
             origin.reset(token)
 

@@ -16,7 +16,7 @@ from one_door import one_door
 from doorward import logs
 from doorward.config.addresses import resource_of
 from doorward.door.door import McpDoor
-from doorward.door.refusals import Refusals
+from doorward.door.refusal_counts import Refusals
 from doorward.oauth.policy import Policy, by_uri
 
 FILES, TIME = "/files/mcp", "/time/mcp"

@@ -12,14 +12,14 @@ from framing.stage import STRAIGHT, WAYS
 WEAK = """
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from doorward.cli import process
-from doorward.door import door, foreign_servers
+from doorward.door import asgi_servers, door
 
 class Bare(HttpToolsProtocol):
     def __init__(self, config, server_state, app_state, **limits):
         super().__init__(config, server_state, app_state)
 
 process.BoundedProtocol = Bare
-door.closing = foreign_servers.closing = lambda send: send
+door.closing = asgi_servers.closing = lambda send: send
 from doorward.cli.main import main
 main()
 """

@@ -19,7 +19,7 @@ from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from doorward.cli.http_framing import head_without_upgrade, new_parser
-from doorward.door.foreign_servers import LIMITS_WRITES
+from doorward.door.asgi_servers import LIMITS_WRITES
 from doorward.door.worker_peers import CLIENT_ADDRESS
 from doorward.logs import log
 from doorward.upstreams.http.connection import unsent_by_kernel

@@ -20,9 +20,9 @@ from typing import Any
 from doorward.config.header_rules import header_lines
 from doorward.config.model import DoorSettings
 from doorward.door import replies
+from doorward.door.asgi_servers import LIMITS_WRITES, closing, limited
 from doorward.door.bearer import Authenticator
 from doorward.door.body import ClientGone
-from doorward.door.foreign_servers import LIMITS_WRITES, closing, limited
 from doorward.door.guard import Guard
 from doorward.door.identity import UpstreamIdentity
 from doorward.door.inbound import HeaderSorter, Inbound, trace_of

@@ -9,7 +9,7 @@ from doorward.authority.dpop_proofs import DpopProofs
 from doorward.authority.last_used import LastUsed
 from doorward.clock import Clock, Entropy
 from doorward.door.ports import Peers
-from doorward.door.refusals import Refusals
+from doorward.door.refusal_counts import Refusals
 from doorward.edge.client_address import ClientAddresses
 from doorward.hooks import NO_HOOKS, Hooks
 from doorward.oauth.policy import Policy

@@ -49,7 +49,7 @@ CORS = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "GET, POST, OPTIONS",
     "access-control-allow-headers": "authorization, content-type, dpop, mcp-protocol-version",
-    "access-control-expose-headers": "dpop-nonce, retry-after, www-authenticate",
+    "access-control-expose-headers": "dpop-nonce, retry-after, www-authenticate, x-request-id",
     "access-control-max-age": "86400",
 }
 """Open, because browser-based clients need these paths, and safe, because none of them reads a cookie."""

@@ -18,7 +18,7 @@ from doorward.edge.frame import json_response, require_content_type
 from doorward.hooks import NO_HOOKS, Hooks
 from doorward.oauth.clients.metadata import ClientMetadata, read_metadata
 from doorward.oauth.clients.registration import MintedClient, register_client
-from doorward.oauth.clients.registration_policy import RegistrationRequest
+from doorward.oauth.clients.registration_question import RegistrationRequest
 from doorward.oauth.clients.unused import Before, content_digest
 from doorward.oauth.errors import InvalidClientMetadata, InvalidToken, Reason
 from doorward.oauth.tokens.opaque import CLIENT_SECRET, REGISTRATION_ACCESS_TOKEN, digest, mint

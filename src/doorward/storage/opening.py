@@ -1,4 +1,8 @@
-"""Opens the store that the setting `database` names. Only this module knows which backends exist."""
+"""Opens the store that the setting `database` names.
+
+A new backend is opened here, described in `storage/database_status.py`, recognised in `config/database.py`, and has its
+DDL from `scripts/migration.py`.
+"""
 
 from __future__ import annotations
 

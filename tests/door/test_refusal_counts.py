@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from door.fronts import Front, Recording, legacy
 
-from doorward.door.refusals import Refusals
+from doorward.door.refusal_counts import Refusals
 from doorward.oauth.errors import Reason
 
 
