@@ -5,12 +5,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from config.file_schema import validate
 
 from doorward.cli.serve import FLAGS
 from doorward.config.bounds import Within
 from doorward.config.faults import Fault
 from doorward.config.load import load
-from doorward.config.schema import descriptions, json_schema
+from doorward.config.schema import descriptions
 from doorward.config.settings import catalogue
 from doorward.errors import ConfigError
 
@@ -65,19 +66,18 @@ def test_the_loader_says_the_same_of_one_door(tmp_path, setting):
 
 @by_name(INTEGERS)
 def test_the_schema_accepts_what_the_loader_accepts(setting):
-    schema = json_schema()
     for value in (setting.bounds.low, setting.bounds.high):
-        jsonschema.validate({setting.name: value}, schema)
+        validate({setting.name: value})
     for value in (setting.bounds.low - 1, setting.bounds.high + 1):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({setting.name: value}, schema)
+            validate({setting.name: value})
 
 
 @by_name(OF_DOORS)
 def test_the_schema_says_the_same_of_one_door(setting):
     for value in (setting.bounds.low - 1, setting.bounds.high + 1):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({"doors": {"a": {"target": "x", setting.name: value}}}, json_schema())
+            validate({"doors": {"a": {"target": "x", setting.name: value}}})
 
 
 @by_name(INTEGERS)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from config.file_schema import validate
 
 from doorward.config.load import from_keywords, load
 from doorward.config.model import CommandTarget, Config, UrlTarget, door_name
-from doorward.config.schema import json_schema
 from doorward.errors import ConfigError
 
 TWO = """
@@ -170,7 +170,7 @@ def test_the_settings_of_doors_hold_no_secret_in_their_representation(tmp_path):
 @pytest.mark.parametrize("text", [TWO, A, 'default_door = "a"\n' + A + B])
 def test_schema_and_loader_accept_the_same(tmp_path, text):
     loaded(tmp_path, text)
-    jsonschema.validate(tomllib.loads(text), json_schema())
+    validate(tomllib.loads(text))
 
 
 @pytest.mark.parametrize(
@@ -189,4 +189,4 @@ def test_schema_and_loader_accept_the_same(tmp_path, text):
 def test_schema_and_loader_refuse_the_same(tmp_path, text):
     problems(tmp_path, text)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(tomllib.loads(text), json_schema())
+        validate(tomllib.loads(text))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from config.file_schema import validate
 
 from doorward.config.load import load
 from doorward.config.model import Config, DoorSettings
@@ -49,7 +50,7 @@ BAD = [
 def test_schema_and_loader_accept_the_same(tmp_path, text):
     (tmp_path / "doorward.toml").write_text(text)
     load({}, {}, tmp_path)
-    jsonschema.validate(tomllib.loads(text), json_schema())
+    validate(tomllib.loads(text))
 
 
 @pytest.mark.parametrize("text", BAD)
@@ -58,7 +59,7 @@ def test_schema_and_loader_refuse_the_same(tmp_path, text):
     with pytest.raises(ConfigError):
         load({}, {}, tmp_path)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(tomllib.loads(text), json_schema())
+        validate(tomllib.loads(text))
 
 
 def test_the_committed_pages_are_what_the_code_says():

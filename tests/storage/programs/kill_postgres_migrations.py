@@ -1,7 +1,8 @@
-"""Migrate a PostgreSQL database, killed at the first, second, third ... message, and each time start again.
+"""Migrate a PostgreSQL database, killed at each message of its first and of its last script, and start again.
 
-Killed before the message leaves, and right after, when the server works on it for nobody. Prints how often it killed.
-It forks, so it is a program of its own, without threads.
+Killed before the message leaves, and right after, when the server works on it for nobody. What is between first and
+last goes through the same loop; the test that cuts the connection looks at all of it. Prints how many messages a whole
+migration sends, and how often it killed. It forks, so it is a program of its own, without threads.
 """
 
 # ruff: noqa: T201 (what it prints is its result)
@@ -19,18 +20,44 @@ from doorward.storage.postgres_connection import connect
 from doorward.storage.postgres_migrations import schema_version
 
 Moment = Literal["before", "after"]
+AT_EACH_END = 10
+"""Messages: the sign-in and the first script; the last script and the commit."""
 
 
-def killed_at(url: str, message_number: int, moment: Moment) -> bool:
-    """Start in a child that dies at this message; return False when it came to an end first."""
+def kill_at(url: str, message_number: int, moment: Moment) -> None:
+    """Start in a child that dies at this message."""
     child = os.fork()
     if child == 0:
         _die_at(message_number, moment)
         asyncio.run(_open_and_close(url))
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
-    return os.WIFSIGNALED(status)
+    assert os.WIFSIGNALED(status), (moment, message_number)
+
+
+def messages_of_a_migration(url: str) -> int:
+    """Migrate in a child that counts what it sends."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        sent = _counted()
+        asyncio.run(_open_and_close(url))
+        os.write(writer, str(sent[0]).encode())
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    return int(os.read(reader, 100))
+
+
+def _counted() -> list[int]:
+    sent, write = [0], Transport.write
+
+    def counted(transport: Transport, data: bytes) -> None:
+        sent[0] += 1
+        write(transport, data)
+
+    Transport.write = counted
+    return sent
 
 
 def _die_at(message_number: int, moment: Moment) -> None:
@@ -76,20 +103,20 @@ async def empty(url: str) -> None:
 
 
 def main() -> None:
-    """Kill at every message in turn."""
+    """Kill at each message of both ends in turn."""
     url = sys.argv[1]
+    messages = messages_of_a_migration(url)
     expected = asyncio.run(finish(url))
+    asyncio.run(empty(url))
     kills = 0
     moments: tuple[Moment, ...] = ("before", "after")
     for moment in moments:
-        message_number = 1
-        asyncio.run(empty(url))
-        while killed_at(url, message_number, moment):
-            assert asyncio.run(finish(url)) == expected, (moment, message_number)
+        for number in [*range(1, AT_EACH_END + 1), *range(messages - AT_EACH_END + 1, messages + 1)]:
+            kill_at(url, number, moment)
+            assert asyncio.run(finish(url)) == expected, (moment, number)
             asyncio.run(empty(url))
             kills += 1
-            message_number += 1
-    print(kills)
+    print(messages, kills)
 
 
 if __name__ == "__main__":
