@@ -17,6 +17,7 @@ from scripts.tomorrow import build, requirements_of, served
 
 ROOT = Path(__file__).resolve().parents[2]
 OLDEST_PIP = Path(__file__).with_name("oldest_pip.txt")
+UV = Path(sys.executable).with_name("uv")
 INSTALL = """
 import sys
 from pathlib import Path
@@ -26,12 +27,15 @@ bootstrap.run([*bootstrap.prepare(target), *bootstrap.pinned(lock)])
 """
 
 
-def python_with_pip(place: Path, *, oldest: bool) -> Path:
-    venv.create(place, with_pip=True)
-    python = place / "bin" / "python"
-    if oldest:
-        subprocess.run([python, "-m", "pip", "install", "-q", *bootstrap.pinned(OLDEST_PIP)], check=True)
-    return python
+def python_of(place: Path, *, with_pip: bool = False) -> Path:
+    venv.create(place, with_pip=with_pip)
+    return place / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def python_with_pip(tmp_path_factory) -> Path:
+    """An environment with pip, made once: that takes seconds, and no test changes it."""
+    return python_of(tmp_path_factory.mktemp("outer"), with_pip=True)
 
 
 def environment(index: str, *, uv: bool) -> dict[str, str]:
@@ -39,7 +43,7 @@ def environment(index: str, *, uv: bool) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
     return {
         **kept,
-        "PATH": os.pathsep.join([*paths, str(Path(shutil.which("uv") or "uv").parent)] if uv else paths),
+        "PATH": os.pathsep.join([*paths, str(UV.parent)] if uv else paths),
         "PYTHONPATH": str(ROOT / "scripts"),
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_NO_CACHE_DIR": "1",
@@ -61,7 +65,9 @@ def tomorrow(tmp_path):
 @pytest.mark.parametrize("installer", ["oldest pip", "uv"])
 def test_a_newer_release_of_everything_changes_nothing(tmp_path, tomorrow, installer):
     lock, index = tomorrow
-    python = python_with_pip(tmp_path / "outer", oldest=installer == "oldest pip")
+    python = python_of(tmp_path / "outer")
+    if installer == "oldest pip":
+        subprocess.run([UV, "pip", "install", "-q", "--python", python, *bootstrap.pinned(OLDEST_PIP)], check=True)
     target = tmp_path / "target"
     done = subprocess.run(
         [python, "-c", INSTALL, target, lock],
@@ -90,11 +96,10 @@ def test_the_smaller_locks_are_parts_of_the_whole_one():
 
 
 @pytest.mark.parametrize("lock", ["demo", "dev"])
-def test_a_failure_is_one_line_that_says_what_to_type_instead(tmp_path, lock):
-    python = python_with_pip(tmp_path / "outer", oldest=False)
+def test_a_failure_is_one_line_that_says_what_to_type_instead(tmp_path, python_with_pip, lock):
     nowhere = environment("http://127.0.0.1:9/simple/", uv=False) | {"PIP_RETRIES": "0"}
     done = subprocess.run(
-        [python, ROOT / "scripts" / "bootstrap.py", tmp_path / "target", lock],
+        [python_with_pip, ROOT / "scripts" / "bootstrap.py", tmp_path / "target", lock],
         env=nowhere,
         capture_output=True,
         text=True,
