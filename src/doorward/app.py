@@ -92,7 +92,7 @@ class Door:
         self.entropy = entropy or SystemEntropy()
         self.peers = peers
         self.worker_id = worker_id
-        loopback = parse_http(self.policy.issuer).is_loopback
+        loopback = parse_http(self.policy.issuer).names_this_machine
         self.fetcher = fetcher or Fetcher(allow_loopback=loopback)
         """Asks for what strangers name; on a developer's machine only, that machine may be named too."""
         self.hooks = Hooks(on_register=on_register, on_token=on_token, on_error=on_error, verify_token=verify_token)

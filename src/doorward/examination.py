@@ -16,8 +16,7 @@ from doorward.doctor.engine.requests import Request
 from doorward.doctor.engine.run import Report
 from doorward.doctor.own_door import OwnDoor, examine_own
 from doorward.doctor.report.formats import as_json
-from doorward.edge.client_address import ClientAddresses
-from doorward.endpoints.arrival import PROOF_HEADER, Arrival
+from doorward.endpoints.arrival import PROOF_HEADER, proof_of_origin
 from doorward.endpoints.well_known import encoded
 from doorward.errors import Conflict
 from doorward.installation import Installation
@@ -34,8 +33,7 @@ async def examine(here: Installation, door: DoorSettings) -> Report:
 
 def own_door(here: Installation, door: DoorSettings) -> OwnDoor:
     """Return what the server knows about a door."""
-    policy, trusts = here.policy, ClientAddresses(here.config.trusted_proxies).trusts
-    proof = Arrival(here.keys.sealer("arrival"), here.clock, trusts).proof()
+    policy, proof = here.policy, proof_of_origin(here.keys.sealer("arrival"), here.clock)
     made_up = "Bearer doorward-check-made-up"
     return OwnDoor(
         url=mcp_url(here.config, door),

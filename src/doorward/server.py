@@ -57,15 +57,14 @@ class Shared:
     limits: RequestLimits
 
     @classmethod
-    def of(cls, here: Installation) -> Shared:
+    def of(cls, here: Installation, addresses: ClientAddresses) -> Shared:
         """Return the counters and limits of a new server."""
-        address_of = ClientAddresses(here.config.trusted_proxies).of_scope
         return cls(
             started_at=here.clock.now(),
             request_ids=RequestIds(here.entropy.random_bytes(6)),
             refusals=Refusals(here.audit.write),
             answers=Answers(),
-            limits=RequestLimits(here.config, here.clock, address_of),
+            limits=RequestLimits(here.config, here.clock, addresses.of_scope),
         )
 
 
@@ -83,8 +82,8 @@ class Server:
         self.authority = installation.authority(process.fetcher)
         if before is not None:
             self.authority = self.authority.following(before.authority)
-        self.shared: Shared = Shared.of(installation) if before is None else before.shared
         self._addresses = ClientAddresses(installation.config.trusted_proxies)
+        self.shared: Shared = Shared.of(installation, self._addresses) if before is None else before.shared
         standing = {} if before is None else before.standing(installation)
         self.doors = _built(installation, upstreams, self._services(process), standing)
         self.router = Router(self._table(process))

@@ -3,7 +3,13 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from doorward.oauth.addresses import canonical_host, is_loopback_host, is_metadata_service, names_this_machine, reach
+from doorward.oauth.addresses import (
+    canonical_host,
+    is_metadata_service,
+    is_private_to_this_machine,
+    names_this_machine,
+    reach,
+)
 from doorward.oauth.uris import InvalidUri, parse_http
 
 INNER = [
@@ -209,7 +215,7 @@ def test_other_addresses_are_no_metadata_service(address):
     ],
 )
 def test_a_listener_at_an_unspecified_host_is_reached_from_elsewhere(host, is_here, only_here):
-    assert (names_this_machine(host), is_loopback_host(host)) == (is_here, only_here)
+    assert (names_this_machine(host), is_private_to_this_machine(host)) == (is_here, only_here)
 
 
 def test_a_host_has_one_canonical_spelling():

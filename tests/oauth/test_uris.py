@@ -30,7 +30,7 @@ def test_only_http_urls_with_a_host_are_http(uri):
 
 
 @pytest.mark.parametrize(
-    ("host", "is_loopback", "is_plain"),
+    ("host", "is_here", "is_plain"),
     [
         ("localhost", True, True),
         ("LocalHost", True, True),
@@ -51,10 +51,10 @@ def test_only_http_urls_with_a_host_are_http(uri):
         ("[2001:db8::1]", False, False),
     ],
 )
-def test_the_machine_itself_is_known_in_every_spelling_and_plain_only_in_some(host, is_loopback, is_plain):
+def test_the_machine_itself_is_known_in_every_spelling_and_plain_only_in_some(host, is_here, is_plain):
     parsed = parse(f"https://{host}:4711/cb")
-    assert (parsed.is_loopback, parsed.is_plain_loopback) == (is_loopback, is_plain)
+    assert (parsed.names_this_machine, parsed.is_plain_loopback) == (is_here, is_plain)
 
 
 def test_an_app_scheme_leads_to_no_machine():
-    assert not parse("com.example.app:/cb").is_loopback
+    assert not parse("com.example.app:/cb").names_this_machine

@@ -34,7 +34,7 @@ async def look(door: Door) -> None:
         for finding in report.findings:
             _log_finding(settings.name, finding.rule, finding.summary, finding.fix)
         # Only the app itself knows this: from outside, a path with nothing behind it looks like a door that is closed.
-        problem = getattr(upstream, "problem", None)
+        problem = upstream.problem
         if problem is not None:
             if sys.stdout.isatty():
                 print(problem, flush=True)

@@ -19,7 +19,7 @@ from doorward.config.faults import Fault, shown
 from doorward.config.header_rules import NO_REQUEST_TO_ADD_TO, forward_headers, token_header, upstream_headers
 from doorward.config.model import CommandTarget, UrlTarget
 from doorward.config.trusted_issuers import trusted_issuers
-from doorward.oauth.addresses import is_loopback_host
+from doorward.oauth.addresses import is_private_to_this_machine
 from doorward.oauth.public_url import canonical_origin
 from doorward.paths import RESERVED_FIRST_SEGMENTS
 
@@ -206,7 +206,7 @@ def public_url(value: str, path: str | None) -> str:
         Fault: it is not an address that clients could use.
     """
     parts = _parts(value)
-    if parts.scheme == "http" and not is_loopback_host(parts.hostname or ""):
+    if parts.scheme == "http" and not is_private_to_this_machine(parts.hostname or ""):
         raise Fault(
             f"{shown(value)} is not https",
             "MCP clients refuse to sign in over http, except on the machine they run on: "
@@ -279,7 +279,7 @@ def _headers_for_nobody(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, 
 def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
     """Yield what is wrong between settings, each with their names; the first was set by somebody and is to change."""
     host = values["host"]
-    if not is_loopback_host(host) and values["public_url"] is None:
+    if not is_private_to_this_machine(host) and values["public_url"] is None:
         yield (
             ("host", "public_url"),
             Fault(
@@ -303,8 +303,8 @@ def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]
 def across_door(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
     """Yield what is wrong between the settings of one door and those of the installation, as `across` does."""
     host, public = values["host"], values["public_url"]
-    exposed = not is_loopback_host(host)
-    published = public is not None and not is_loopback_host(urlsplit(public).hostname or "")
+    exposed = not is_private_to_this_machine(host)
+    published = public is not None and not is_private_to_this_machine(urlsplit(public).hostname or "")
     if values["auth"] == "none" and (exposed or published) and not values["allow_public_without_auth"]:
         place = shown(host) if exposed else shown(public)
         yield (

@@ -24,6 +24,11 @@ _VALID_SECONDS = 60
 _FORWARDING = ("x-forwarded-for", "forwarded", "x-real-ip")
 
 
+def proof_of_origin(sealer: Sealer, clock: Clock) -> str:
+    """Return a proof that this installation sends a request now."""
+    return base64.urlsafe_b64encode(sealer.seal(str(clock.now()).encode())).decode()
+
+
 class Arrival:
     """Answers what has arrived of a request that carries a proof of this installation."""
 
@@ -32,10 +37,6 @@ class Arrival:
         self._clock = clock
         self._trusts = trusts
         """Whether an address is that of a proxy that the operator has listed."""
-
-    def proof(self) -> str:
-        """Return a proof for a request that is sent now."""
-        return base64.urlsafe_b64encode(self._sealer.seal(str(self._clock.now()).encode())).decode()
 
     async def __call__(self, request: Request) -> Response:
         """Answer the proof; to everybody else there is nothing here."""

@@ -7,6 +7,10 @@ The one exception is the well-known NAT64 prefix: hosts without IPv4 reach the w
 embedded address decides. Unspecified and mapped loopback addresses are the machine itself, because a connection to them
 ends there.
 
+Three questions about a host and this machine have a function each: where a URL with it is opened
+(`names_this_machine`), whether every program agrees on that (`is_plain_loopback`), and who reaches a listener there
+(`is_private_to_this_machine`).
+
 Implements RFC 6890 s2.2 with the registries as of 2026, RFC 6052 s3.1, RFC 6761 s6.3. Does not know sockets or URLs.
 """
 
@@ -36,6 +40,7 @@ _SPECIAL_V6 = tuple(
 )  # fmt: skip
 _UNSPECIFIED = (IPv4Address(0), IPv6Address(0))
 """A connection to these ends at the machine that opens it."""
+_LOOPBACK_V6 = IPv6Address(1)
 _NAT64 = IPv6Network("64:ff9b::/96")
 _METADATA_V4 = tuple(map(IPv4Network, ("169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32")))
 """Link-local, where most clouds have it, Azure's and Alibaba's."""
@@ -86,7 +91,21 @@ def canonical_host(host: str) -> str:
     return str(mapped or parsed)
 
 
-def is_loopback_host(host: str) -> bool:
+def is_plain_loopback(host: str) -> bool:
+    """Return whether every program treats the host of a URL as this machine: `localhost`, 127.0.0.0/8, `[::1]`.
+
+    Plain http is safe only there. How `0.0.0.0`, mapped addresses and names below `localhost` resolve depends on the
+    program.
+    """
+    name = host.strip("[]").lower()
+    try:
+        parsed = ip_address(name)
+    except ValueError:
+        return name == "localhost"
+    return parsed.is_loopback if isinstance(parsed, IPv4Address) else parsed == _LOOPBACK_V6
+
+
+def is_private_to_this_machine(host: str) -> bool:
     """Return whether only this machine can reach a listener at the host; an unspecified host listens everywhere."""
     return names_this_machine(host) and canonical_host(host) not in map(str, _UNSPECIFIED)
 

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from doorward.oauth.addresses import names_this_machine
+from doorward.oauth.addresses import is_plain_loopback, names_this_machine
 
 URI_LIMIT_CHARS = 4096
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -55,19 +55,14 @@ class Uri:
         return f"{scheme}://{(self.host or '').lower()}{port}"
 
     @property
-    def is_loopback(self) -> bool:
-        """Whether the host is the machine of the person who opens the URI, in any spelling (`names_this_machine`)."""
+    def names_this_machine(self) -> bool:
+        """Whether the host is the machine of the person who opens the URI, in any spelling."""
         return names_this_machine(self.host or "")
 
     @property
     def is_plain_loopback(self) -> bool:
-        """Whether every program treats the host as this machine: `localhost`, 127.0.0.0/8, `[::1]`.
-
-        Plain http is safe only there. How `0.0.0.0`, mapped addresses and names below `localhost` resolve depends on
-        the program.
-        """
-        address = _address(self.host or "")
-        return address.is_loopback if address else (self.host or "").lower() == "localhost"
+        """Whether every program treats the host as this machine."""
+        return is_plain_loopback(self.host or "")
 
 
 def parse(uri: str, *, fragment_allowed: bool = False) -> Uri:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from doorward.errors import Problem
 from doorward.mcp import jsonrpc
 
 Scope = MutableMapping[str, Any]
@@ -81,6 +82,11 @@ class Upstream(Protocol):
     @property
     def keeps_sessions_here(self) -> bool:
         """Whether an `mcp_session` lives in the memory of this process, and no other worker can serve it."""
+        ...
+
+    @property
+    def problem(self) -> Problem | None:
+        """What the start has found that no client can be served with; None if nothing is known to be wrong."""
         ...
 
     async def era(self) -> Era | None:

@@ -19,11 +19,11 @@ from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.engine.requests import Ask, Pairs, Request, Response, Together
 from doorward.doctor.engine.rules import rules
 from doorward.doctor.network.links import urlsplit
+from doorward.oauth.addresses import is_plain_loopback, names_this_machine
 
 # Of the verifier in RFC 7636 appendix B: it protects nothing here, since no code is ever asked for.
 _CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 _OTHER_PORT = 49152
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PROVIDER_ERROR = re.compile(rb"AADSTS[0-9]{4,7}")
 _OF_THE_PROVIDER = frozenset({"invalid_target", "invalid_scope", "invalid_resource"})
 _LONG_STATE_CHARS = 2048
@@ -187,7 +187,7 @@ def _documents(picture: Picture) -> dict[str, Request]:
     if (picture.server or {}).get("client_id_metadata_document_supported") is not True:
         picture.skip("Client ID Metadata Documents are not offered", "CIM-01")
         return {}
-    if picture.address != "public" or (urlsplit(picture.url).hostname or "") in _LOOPBACK:
+    if picture.address != "public" or names_this_machine(urlsplit(picture.url).hostname or ""):
         picture.skip("a server at an inner address may have no way to the documents of the vendors", "CIM-01")
         return {}
     known = {each.name: each for each in picture.clients.values() if each.document}
@@ -258,7 +258,7 @@ def _port_findings(
 
 def _is_loopback(uri: str) -> bool:
     parts = urlsplit(uri)
-    return parts.scheme == "http" and parts.hostname in _LOOPBACK
+    return parts.scheme == "http" and is_plain_loopback(parts.hostname or "")
 
 
 def _on_another_port(uri: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from doorward.doctor.engine.check import Finding, found
 from doorward.doctor.network.links import urlsplit
-from doorward.oauth.addresses import is_loopback_host, reach
+from doorward.oauth.addresses import is_private_to_this_machine, reach
 
 _INNER_SUFFIXES = (".local", ".internal", ".lan", ".svc", ".localdomain", ".home.arpa", ".localhost")
 _URL_NAMES = ("issuer", "resource", "registration_client_uri")
@@ -32,9 +32,11 @@ def why_inner(typed: str, url: str, *, own: bool = False) -> str:
         return "http in place of https"
     if not there or not _is_inner(there):
         return ""
-    if is_loopback_host(here) and is_loopback_host(there):
+    if is_private_to_this_machine(here) and is_private_to_this_machine(there):
         return "another port of this machine" if own and mine.port != theirs.port else ""
-    if there == here or (_is_inner(here) and not is_loopback_host(here) and not is_loopback_host(there)):
+    if there == here or (
+        _is_inner(here) and not is_private_to_this_machine(here) and not is_private_to_this_machine(there)
+    ):
         return ""
     return "a name or address of the inside"
 

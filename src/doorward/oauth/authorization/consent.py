@@ -73,7 +73,7 @@ def is_remembered(
 def is_on_this_device(redirect_uri: str) -> bool:
     """Return whether the redirect goes to a local program, whose identity can't be verified. Spec: RFC 8252 s8.6."""
     parsed = parse(redirect_uri)
-    return parsed.scheme not in {"http", "https"} or parsed.is_loopback
+    return parsed.scheme not in {"http", "https"} or parsed.names_this_machine
 
 
 def with_consent(

@@ -28,7 +28,7 @@ def may_go_unasked(client: Client, redirect_uri: str) -> bool:
     parsed = parse(redirect_uri)
     return (
         client.source == "registered"
-        or (parsed.scheme in DEFAULT_PORTS and parsed.is_loopback)
+        or (parsed.scheme in DEFAULT_PORTS and parsed.names_this_machine)
         or redirect_uri in client.used_redirect_uris
         or any(matches(known, redirect_uri) for known in _KNOWN)
     )

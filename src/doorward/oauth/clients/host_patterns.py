@@ -37,7 +37,7 @@ def check_redirect_hosts(redirect_uris: Iterable[str], patterns: tuple[str, ...]
     hosts = tuple(pattern for pattern in patterns if pattern.removeprefix("!") not in _WORDS)
     for uri in redirect_uris:
         parsed = parse(uri)
-        word = "app" if parsed.scheme not in DEFAULT_PORTS else "loopback" if parsed.is_loopback else None
+        word = "app" if parsed.scheme not in DEFAULT_PORTS else "loopback" if parsed.names_this_machine else None
         host = (parsed.host or "").lower()
         if word is not None:
             if f"!{word}" in patterns:

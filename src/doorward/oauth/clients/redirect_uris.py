@@ -135,7 +135,7 @@ def _check_foreign(parsed: Uri, issuer: str, other_hosts: Iterable[str]) -> None
 
 def _check_pages(parsed: Uri, issuer: Uri) -> None:
     # A loopback client may listen on any port, so with a loopback issuer every port of the machine counts as ours.
-    if parsed.is_loopback and issuer.is_loopback:
+    if parsed.names_this_machine and issuer.names_this_machine:
         own = issuer.path.rstrip("/") + "/-"
         path = re.sub("/+", "/", unquote(parsed.path))
         if path == own or path.startswith(own + "/"):

@@ -74,6 +74,7 @@ class HttpUpstream:
     ) -> None:
         self.name = name
         self.audience: str | None = url
+        self.problem: Problem | None = None
         self.keeps_sessions_here = False
         parts = _parse(url)
         host = parts.hostname or ""

@@ -55,6 +55,7 @@ class StdioUpstream:
     ) -> None:
         self.name = name
         self.audience: str | None = None
+        self.problem: Problem | None = None
         self.keeps_sessions_here = True
         self._arguments = tuple(arguments)
         self._env = env
