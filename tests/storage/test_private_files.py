@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,37 @@ def test_a_shared_directory_in_which_nobody_else_writes_is_left_as_it_is(tmp_pat
     open_data_directory(tmp_path)
     assert mode_of(tmp_path) == mode
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("made", ["by Doorward", "by an older release"])
+def test_git_is_kept_from_committing_the_master_key(tmp_path, made):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    directory = tmp_path / ".doorward"
+    if made == "by an older release":
+        directory.mkdir(0o700)
+        (directory / "doorward.sqlite").touch()
+    open_data_directory(directory)
+    (directory / "keys.json").touch()
+    subprocess.run(["git", "add", "-A"], cwd=tmp_path, check=True)
+    staged = subprocess.run(["git", "ls-files"], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert staged.stdout == ""
+
+
+def test_a_directory_that_others_use_too_is_not_hidden_from_git(tmp_path):
+    (tmp_path / "server.py").touch()
+    open_data_directory(tmp_path)
+    empty = tmp_path / "empty"
+    empty.mkdir(0o700)
+    open_data_directory(empty)
+    assert not list(tmp_path.rglob(".gitignore"))
+
+
+def test_what_the_owner_wrote_into_it_stays(tmp_path):
+    directory = tmp_path / ".doorward"
+    directory.mkdir(0o700)
+    (directory / ".gitignore").write_text("keys.json\n")
+    open_data_directory(directory)
+    assert (directory / ".gitignore").read_text() == "keys.json\n"
 
 
 def test_a_data_directory_that_is_a_file_is_refused(tmp_path):

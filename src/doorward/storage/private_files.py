@@ -18,7 +18,8 @@ from doorward.logs import log
 _logger = logging.getLogger(__name__)
 _OTHERS_MAY_DO_ANYTHING = 0o077
 _OTHERS_MAY_WRITE = 0o022
-_OWN_PREFIXES = ("doorward.sqlite", "keys.json")
+_IGNORED = ".gitignore"
+_OWN_PREFIXES = ("doorward.sqlite", "keys.json", _IGNORED)
 
 
 def open_data_directory(path: Path) -> None:
@@ -26,17 +27,20 @@ def open_data_directory(path: Path) -> None:
 
     A directory with only our files is closed to others. A shared one keeps its mode, because a chmod of a home or
     project directory would break it. It is refused if others can write in it, because they could plant their own key
-    file.
+    file. A directory that only Doorward uses tells git to ignore it: it holds the master key.
 
     Raises:
         StartError: it cannot be created, is not a directory, or others can write in it.
     """
     try:
+        is_new = not path.exists()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = stat.S_IMODE(path.stat().st_mode)
         ours = all(each.name.startswith(_OWN_PREFIXES) for each in path.iterdir())
     except OSError as error:
         raise start_error(f"The directory {path} cannot be used", error) from error
+    if ours and (is_new or path.name.startswith(".")) and not (path / _IGNORED).exists():
+        create_once(path / _IGNORED, b"*\n")
     if not mode & _OTHERS_MAY_DO_ANYTHING:
         return
     if ours:
