@@ -10,9 +10,11 @@ from doorward.cli.http_protocol import BoundedProtocol
 
 
 @asynccontextmanager
-async def serving(app, *, protocol=BoundedProtocol, **limits):
+async def serving(app, *, protocol=BoundedProtocol, keep_alive=5, **limits):
     """Serve `app`, and yield the streams of one connection to it."""
-    config = uvicorn.Config(app, http=BoundedProtocol, ws="none", lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        app, http=BoundedProtocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=keep_alive
+    )
     config.load()
     server = await asyncio.get_running_loop().create_server(
         lambda: protocol(config=config, server_state=ServerState(), app_state={}, **limits), "127.0.0.1", 0

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from cli.raw_sockets import Echo, serving
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from doorward.cli.http_framing import require
 from doorward.cli.http_protocol import PeerProtocol
@@ -194,19 +194,15 @@ async def test_what_cannot_be_read_does_not_end_up_in_an_answer_under_way():
 
 
 def test_the_installed_uvicorn_fits():
-    require(HttpToolsProtocol, RequestResponseCycle)
+    require(ServerState)
 
 
 def test_another_uvicorn_is_refused_with_what_to_install():
-    class Renamed(HttpToolsProtocol):
-        send_400_response = None
-
-    class Cycle:
+    class Renamed:
         def __init__(self):
-            self.keep_alive = self.response_complete = self.disconnected = False
-            self.message_event = None
+            self.connections, self.tasks = set(), set()
 
     with pytest.raises(StartError) as refused:
-        require(Renamed, Cycle)
-    assert "send_400_response, response_started" in str(refused.value)
+        require(Renamed)
+    assert "default_headers, total_requests" in str(refused.value)
     assert "uvicorn>=" in str(refused.value)

@@ -14,45 +14,29 @@ from __future__ import annotations
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from doorward.errors import Problem, StartError
 
-_CALLED = ("_unset_keepalive_if_required", "send_400_response", "on_response_complete", "timeout_keep_alive_handler")
-_KEPT = (
-    *("cycle", "flow", "headers", "logger", "loop", "parser", "pipeline", "scope"),
-    *("timeout_keep_alive", "timeout_keep_alive_task", "transport", "url"),
-)
-_KEPT_BY_A_CYCLE = (
-    *("disconnected", "keep_alive", "message_event"),
-    *("response_complete", "response_started"),
-)
+_SHARED = ("connections", "default_headers", "tasks", "total_requests")
+"""What uvicorn's server and the connections of this program know together."""
 
 
-def require(protocol: type, cycle: type) -> None:
-    """Check that uvicorn has what `BoundedProtocol` builds on.
+def require(state: type) -> None:
+    """Check that uvicorn's server shares with its connections what `BoundedProtocol` reads and keeps up to date.
 
     Raises:
         StartError: naming what is missing, and the versions that have it.
     """
-    missing = [name for name in _CALLED if not callable(getattr(protocol, name, None))]
-    kept = _attributes_of(protocol, "__init__") | _attributes_of(protocol, "on_message_begin")
-    missing += sorted({*_KEPT} - kept)
-    missing += sorted({*_KEPT_BY_A_CYCLE} - _attributes_of(cycle, "__init__"))
+    missing = sorted({*_SHARED} - vars(state()).keys())
     if missing:
         raise StartError(
             Problem(
                 f"uvicorn {uvicorn.__version__} does not fit this version of Doorward",
-                f"Its HTTP protocol has no {', '.join(missing)}; without them a request could be read wrongly.",
+                f"Its server state has no {', '.join(missing)}; without them it could not stop in order.",
                 "Install the version that Doorward was tested with: pip install 'uvicorn>=0.40,<0.56'",
             )
         )
-
-
-def _attributes_of(owner: type, method: str) -> set[str]:
-    """Return the names that a method uses as attributes, if there is such a method."""
-    code = getattr(getattr(owner, method, None), "__code__", None)
-    return set() if code is None else {*code.co_names}
 
 
 def head_without_upgrade(parser: httptools.HttpRequestParser, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
@@ -71,4 +55,4 @@ def new_parser(protocol: object) -> httptools.HttpRequestParser:
     return parser
 
 
-require(HttpToolsProtocol, RequestResponseCycle)
+require(ServerState)

@@ -1,4 +1,7 @@
-"""The server's HTTP/1.1 protocol with the limits that uvicorn leaves to a proxy in front; there may be none.
+"""One connection of a client in HTTP/1.1, with the limits that servers leave to a proxy in front; there may be none.
+
+uvicorn owns the sockets, the start and the end of the process; everything that a request goes through is ours. One
+timer per connection watches all limits, so a request costs none.
 
 The parser keeps what is neither a whole head nor a piece of a body until it is whole: without a limit, one connection
 fills the memory with a head that never ends. A head has to be whole in time, or anybody could hold every connection
@@ -13,16 +16,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Final
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
+import httptools
 from httptools import HttpParserError, HttpParserUpgrade
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
+from doorward.cli.http_cycle import Cycle, Flow
 from doorward.cli.http_framing import head_without_upgrade, new_parser
 from doorward.door.asgi_servers import LIMITS_WRITES
 from doorward.door.worker_peers import CLIENT_ADDRESS
 from doorward.logs import log
 from doorward.upstreams.http.connection import unsent_by_kernel
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
 
 LOGGER = logging.getLogger("doorward")
 HEAD_LIMIT_BYTES: Final = 64 * 1024
@@ -30,24 +41,38 @@ HEAD_SECONDS: Final = 15.0
 WRITE_SECONDS: Final = 20.0
 _LOOKS_PER_STALL: Final = 4
 _BLANKS: Final = b" \t"
-_INVALID: Final = "Invalid HTTP request received."
 _EXTENSIONS: Final[dict[str, dict[object, object]]] = {LIMITS_WRITES: {}}
 _NO_VERSION: Final = "0.9"
 """What httptools reports of a request line without a version, whose headers it reads all the same."""
+_INVALID: Final = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+    b"content-length: 30\r\n\r\nInvalid HTTP request received."
+)
 _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(asyncio.Protocol):
     """One connection of a client.
 
     `head_seconds` is how long the head of a request may take; `write_seconds` is how long the client may take nothing
     of what is sent to it.
     """
 
+    transport: asyncio.Transport
+    flow: Flow
+    parser: Any
+    headers: list[tuple[bytes, bytes]]
+    scope: dict[str, Any]
+    cycle: Cycle | None = None
+    """The last request whose head was read."""
+    _running: Cycle | None = None
+    """The request that the application answers now."""
     _waits_since: float | None = None
     """Since when nothing is being done for the client, and it has not sent a whole head. None: it is being served, or
-    the connection rests after an answer, for as long as uvicorn keeps it alive."""
+    the connection rests after an answer."""
+    _rests_since: float | None = None
+    """Since when the connection rests after an answer."""
     _timer: asyncio.TimerHandle | None = None
     _unfinished_bytes = 0
     """Received since the last head or piece of a body."""
@@ -63,44 +88,81 @@ class BoundedProtocol(HttpToolsProtocol):
     """What the client had not taken at the last look, on both sides of the socket."""
     _stalls_since: float | None = None
     """Since when the client has taken nothing of that."""
-    _running: Any = None
-    """The request that the application answers now. `cycle` is the last one whose head was read."""
+    _wants_continue = False
+    _defaults: list[tuple[bytes, bytes]] | None = None
+    _default_lines: list[bytes]
+    """The lines of `_defaults`; uvicorn replaces these headers once a second."""
+    _target: tuple[bytes, str, bytes, bytes] = b"", "", b"", b""
+    """The request target that was parsed last, and its path, raw path and query: most clients ask for one only."""
 
     def __init__(
-        self, *arguments: Any, head_seconds: float = HEAD_SECONDS, write_seconds: float = WRITE_SECONDS, **more: Any
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        head_seconds: float = HEAD_SECONDS,
+        write_seconds: float = WRITE_SECONDS,
     ) -> None:
-        super().__init__(*arguments, **more)
+        if not config.loaded:
+            config.load()
+        self.loop = _loop or asyncio.get_running_loop()
+        self._app = config.loaded_app
+        self._app_state = app_state
+        self._server_state = server_state
+        self._keep_seconds = float(config.timeout_keep_alive)
         self._head_seconds = head_seconds
         self._write_seconds = write_seconds
+        self._shortest = min(head_seconds, write_seconds, self._keep_seconds)
+        self.parser = new_parser(self)
+        self.pipeline: deque[Cycle] = deque()
+        """Requests that wait for the answers before theirs."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvloop's is no subclass
         """Expect a head."""
-        super().connection_made(transport)
+        self._server_state.connections.add(self)  # type: ignore[arg-type]  # its own protocols only, says uvicorn
+        self.transport = transport
+        self.flow = Flow(transport)
+        self._server, self._client = get_local_addr(transport), get_remote_addr(transport)
+        self._scheme = "https" if is_ssl(transport) else "http"
         self._waits_since = self.loop.time()
-        self._timer = self.loop.call_later(min(self._head_seconds, self._write_seconds), self._look)
+        self._timer = self.loop.call_later(self._shortest, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Forget the connection, and let every request on it know."""
+        self._server_state.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
-        if self._running is not None and not self._running.response_complete:
-            # uvicorn says so only to the request that it has read last. One before that would write on, and raise.
-            self._running.disconnected = True
-            self._running.message_event.set()
-        super().connection_lost(exc)
+        for cycle in (self._running, self.cycle):
+            if cycle is not None:
+                cycle.lose()
+        self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
+        self.parser = None  # parser and connection refer to each other
+
+    def shutdown(self) -> None:
+        """Close after the answers under way; uvicorn calls it when the server stops."""
+        if not self._is_answering():
+            self.transport.close()
+        elif self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def _look(self) -> None:
         """End the connection when one of its limits is reached. One timer per connection, whatever it does."""
         now = self.loop.time()
-        head_left, write_left = self._head_seconds, self._write_left(now)
+        head_left, write_left = self._shortest, self._write_left(now)
         if write_left <= 0:
             log(LOGGER, logging.INFO, "client_does_not_read", unsent_bytes=self._unsent_bytes)
             self.transport.abort()
             return
         if self._waits_since is not None and not self.transport.is_closing():
             head_left = self._waits_since + self._head_seconds - now
+        elif self._rests_since is not None and not self.transport.is_closing():
+            head_left = self._rests_since + self._keep_seconds - now
         if head_left > 0:
-            self._timer = self.loop.call_later(min(head_left, write_left), self._look)
+            self._timer = self.loop.call_later(min(head_left, write_left, self._shortest), self._look)
             return
         # If no bytes arrived, close without a 408: browsers open connections in advance.
         if self._in_head:
@@ -110,7 +172,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _close(self) -> None:
         """Close, and go on looking whether the client takes what is still on its way."""
         self.transport.close()
-        self._timer = self.loop.call_later(min(self._head_seconds, self._write_seconds), self._look)
+        self._timer = self.loop.call_later(self._shortest, self._look)
 
     def _write_left(self, now: float) -> float:
         """Return in how many seconds to look again; none are left when the client has stopped reading."""
@@ -130,19 +192,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         """Stop the application: the client takes less than is sent."""
-        super().pause_writing()
+        self.flow.pause_writing()
         self._stalls_since = self.loop.time()
         self._unsent_bytes = self.transport.get_write_buffer_size() + unsent_by_kernel(self.transport)
 
     def resume_writing(self) -> None:
         """Let the application go on."""
-        super().resume_writing()
+        self.flow.resume_writing()
         self._stalls_since = None
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived, and refuse what does not get anywhere."""
         self._went_on = False
-        self._unset_keepalive_if_required()
+        self._rests_since = None
         try:
             self._parse(data)
         except HttpParserError:
@@ -177,81 +239,150 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse_unreadable(self) -> None:
         """Close; a 400 is sent only where it cannot be mistaken for the answer to a request, or end up in one."""
         self._is_deaf = True
-        self.logger.warning(_INVALID)
-        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        cycle = self.cycle
         has_begun = cycle is not None and cycle.response_started
         if self._is_answering() and not self._in_body and not has_begun:
             # Every request so far is whole. They are answered; what follows them is not.
-            self.cycle.keep_alive = False
+            self._end_with_answers()
         elif self.pipeline or (has_begun and (self._in_body or self._is_answering())):
             self.transport.close()
         else:
-            self.send_400_response(_INVALID)
+            self.transport.write(_INVALID)
+            self.transport.close()
 
     def _is_answering(self) -> bool:
-        cycle: Any = self.cycle  # None before the first request, whatever its type says
-        return cycle is not None and not cycle.response_complete
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _end_with_answers(self) -> None:
+        """Close the connection after the answer to the last request that was read."""
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def default_lines(self) -> list[bytes]:
+        """Return the lines of the headers that the server adds to every answer."""
+        headers = self._server_state.default_headers
+        if headers is not self._defaults:
+            self._defaults = headers
+            self._default_lines = [name + b": " + value for name, value in headers]
+        return self._default_lines
+
+    # httptools' callbacks.
 
     def on_message_begin(self) -> None:
         """Expect a head."""
         self._in_head = True
         if self._waits_since is None and not self._is_answering():
             self._waits_since = self.loop.time()
-            self._unset_keepalive_if_required()
-        super().on_message_begin()
-        self.scope["extensions"] = _EXTENSIONS
+            self._rests_since = None
+        self.url = b""
+        self._wants_continue = False
+        self.headers = []
+        self.scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self._server,
+            "client": self._client,
+            "scheme": self._scheme,
+            "root_path": "",
+            "headers": self.headers,
+            "state": self._app_state.copy(),
+            "extensions": _EXTENSIONS,
+        }
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the request target."""
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field without the blanks around its value, and drop a trailer field."""
         if self._in_head:
-            super().on_header(name, value.strip(_BLANKS))
+            name, value = name.lower(), value.strip(_BLANKS)
+            if name == b"expect" and value.lower() == b"100-continue":
+                self._wants_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Take the head as a whole."""
-        if self.parser.get_http_version() == _NO_VERSION:
+        parser = self.parser
+        version, method = parser.get_http_version(), parser.get_method()
+        if version == _NO_VERSION:
             raise HttpParserError("A request line without a version: RFC 9112 s3 has none.")
-        offers_to_switch = self.parser.should_upgrade()
-        if offers_to_switch and self.parser.get_method() != b"CONNECT":
-            self._head_again = head_without_upgrade(self.parser, self.url, self.headers)
+        offers_to_switch = parser.should_upgrade()
+        if offers_to_switch and method != b"CONNECT":
+            self._head_again = head_without_upgrade(parser, self.url, self.headers)
             return
         self._in_head, self._in_body, self._went_on, self._waits_since = False, True, True, None
         if not self.flow.write_paused:
             self._stalls_since = None
-        super().on_headers_complete()
-        if not self.pipeline:
-            self._running = self.cycle
+        scope = self.scope
+        scope["method"], scope["http_version"] = method.decode("ascii"), version
+        if self.url != self._target[0]:
+            self._target = _parsed(self.url)
+        _, scope["path"], scope["raw_path"], scope["query_string"] = self._target
+        keep_alive = version != "1.0" and parser.should_keep_alive()
+        must_wait = self._is_answering()
+        self.cycle = Cycle(self, scope, keep_alive=keep_alive, wants_continue=self._wants_continue)
+        if must_wait:
+            self.flow.pause_reading()
+            self.pipeline.append(self.cycle)
+        else:
+            self._begin(self.cycle)
         if offers_to_switch:
             self._is_deaf = True
-            self.cycle.keep_alive = False
-
-    def on_response_complete(self) -> None:
-        """Begin with the next request that has been read."""
-        following = self.pipeline[-1][0] if self.pipeline else None
-        super().on_response_complete()
-        if following is not None:
-            self._running = following
+            self._end_with_answers()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
+        assert self.cycle is not None
         self._went_on = True
-        if self._waits_since is None and self.cycle.response_complete:
+        if not self.cycle.response_complete:
+            self.cycle.feed(body)
+        elif self._waits_since is None:
             # Nobody reads it any more: it is on the way to the next head.
             self._waits_since = self.loop.time()
-        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Take the end of a request; the connection of one that was answered before rests from here on."""
         if self._head_again is not None:
             return
+        assert self.cycle is not None
         self._in_body, self._went_on = False, True
-        super().on_message_complete()
-        if self.cycle.response_complete and not self.transport.is_closing():
-            # uvicorn ends the rest that began with the answer as soon as more arrives, and begins no other.
+        if not self.cycle.response_complete:
+            self.cycle.end_body()
+        elif not self.transport.is_closing():
             self._waits_since = None
-            self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self._rests_since = self.loop.time()
+
+    # What a request asks of its connection.
+
+    def _begin(self, cycle: Cycle) -> None:
+        """Have the application answer a request."""
+        self._running = cycle
+        cycle.task = self.loop.create_task(cycle.run(self._app))
+        self._server_state.tasks.add(cycle.task)
+
+    def on_response_complete(self) -> None:
+        """Begin with the next request that has been read, or rest."""
+        self._server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._begin(self.pipeline.popleft())
+        else:
+            self._rests_since = self.loop.time()
+
+    def forget(self, task: asyncio.Task[None]) -> None:
+        """Know that a request is over."""
+        self._server_state.tasks.discard(task)
+
+
+def _parsed(url: bytes) -> tuple[bytes, str, bytes, bytes]:
+    """Return a request target with its path, raw path and query. Raises `HttpParserInvalidURLError`."""
+    found = httptools.parse_url(url)
+    path = found.path.decode("ascii")
+    return url, unquote(path) if "%" in path else path, found.path, found.query or b""
 
 
 class PeerProtocol(BoundedProtocol):
