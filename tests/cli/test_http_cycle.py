@@ -9,6 +9,7 @@ from uvicorn.server import ServerState
 
 from doorward.cli.http_cycle import HIGH_WATER_BYTES
 from doorward.cli.http_protocol import BoundedProtocol
+from doorward.door.body import WHOLE_BODY
 from tests.cli.raw_sockets import serving
 
 GET = b"GET / HTTP/1.1\r\nhost: door\r\n\r\n"
@@ -242,6 +243,40 @@ async def test_a_body_in_pieces_is_read_in_pieces_and_no_further_than_the_applic
     await finished(state)
     assert wire.reading
     assert got == [(len(piece), True), (3 * len(piece), False)]
+
+
+async def test_a_body_that_is_here_is_taken_without_waiting_once_and_by_its_own_request_only():
+    taken = []
+
+    async def app(scope, receive, send):
+        take = scope["extensions"][WHOLE_BODY]
+        taken.append((take(dict(scope)), take(scope), take(scope)))
+        await send(OK)
+        await send(BODY)
+
+    await written(app, POST + b"content-length: 2\r\n\r\n[]")
+    await written(app, POST + b"content-length: 2\r\n\r\n[")
+    assert taken == [(None, b"[]", None), (None, None, None)]
+
+
+async def test_a_body_of_which_a_piece_was_read_is_not_taken_as_a_whole():
+    taken, read = [], asyncio.Event()
+
+    async def app(scope, receive, send):
+        taken.append((await receive())["body"])
+        read.set()
+        await asyncio.sleep(0)
+        taken.append(scope["extensions"][WHOLE_BODY](scope))
+        taken.append((await receive())["body"])
+        await send(OK)
+        await send(BODY)
+
+    connection, _, state = connected(app)
+    connection.data_received(POST + b"content-length: 2\r\n\r\n[")
+    await read.wait()
+    connection.data_received(b"]")
+    await finished(state)
+    assert taken == [b"[", None, b"]"]
 
 
 async def test_everyone_who_waits_for_a_request_hears_that_its_client_is_gone():

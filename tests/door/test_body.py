@@ -1,9 +1,18 @@
+"""Reading a body: within its limits, and by the same rules whether it is here already or comes."""
+
 from __future__ import annotations
+
+import asyncio
 
 import pytest
 from door.fronts import Front, arriving
 
+from doorward.door.body import BODY_LOST, WHOLE_BODY, read_body
+from doorward.door.inbound import HeaderSorter
+from doorward.door.replies import Refused
+
 LIMIT = 4 * 1024 * 1024
+SMALL = 10
 
 
 @pytest.mark.parametrize("length", [str(4 * LIMIT + 1), "9" * 30, "-1", "1e3", "0x10", "\u0663"])
@@ -96,3 +105,56 @@ async def test_a_large_but_permitted_body_passes():
     body = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'.ljust(100)
     assert (await front.ask(body)).status == 200
     assert (await front.ask(body + b" ")).status == 413
+
+
+def request_of(body, *, declared=None, whole=True):
+    """Return what `read_body` takes, for a body that the server has as a whole, or that comes in one message."""
+    headers = [] if declared is None else [(b"content-length", b"%d" % declared)]
+
+    async def receive():
+        assert not whole, "the body was here, and was waited for"
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    scope = {"extensions": {WHOLE_BODY: lambda scope: body if whole else None}}
+    return scope, receive, HeaderSorter().sort(headers), SMALL
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["is here", "comes"])
+@pytest.mark.parametrize(
+    ("body", "declared", "outcome"),
+    [
+        (b"x" * SMALL, SMALL, b"x" * SMALL),
+        (b"x" * SMALL, None, b"x" * SMALL),
+        (b"", 0, b""),
+        (b"", None, b""),
+        (b"x" * (SMALL + 1), None, 413),
+        (b"x", 2, 400),
+        (b"", 2, 400),
+    ],
+)
+async def test_a_body_is_judged_alike_whether_it_is_here_or_comes(body, declared, outcome, whole):
+    reading = read_body(*request_of(body, declared=declared, whole=whole))
+    if isinstance(outcome, bytes):
+        assert await reading == outcome
+        return
+    with pytest.raises(Refused) as refused:
+        await reading
+    assert refused.value.refusal.status == outcome
+    if outcome == 400:
+        assert refused.value.refusal.message == BODY_LOST
+
+
+async def test_no_timer_is_set_for_a_body_that_is_here(monkeypatch):
+    loop, timers = asyncio.get_running_loop(), []
+    real = loop.call_at
+    monkeypatch.setattr(loop, "call_at", lambda *given, **more: timers.append(given) or real(*given, **more))
+    assert await read_body(*request_of(b"{}", declared=2)) == b"{}"
+    assert timers == []
+    assert await read_body(*request_of(b"{}", declared=2, whole=False)) == b"{}"
+    assert len(timers) == 1
+
+
+@pytest.mark.parametrize("scope", [{}, {"extensions": None}, {"extensions": {}}])
+async def test_another_server_s_scope_is_read_by_receive_alone(scope):
+    _, receive, inbound, limit = request_of(b"{}", whole=False)
+    assert await read_body(scope, receive, inbound, limit) == b"{}"

@@ -122,8 +122,8 @@ class Cycle:
     """One request and its answer."""
 
     __slots__ = (
-        *("_chunked", "_connection", "_event", "_has_news", "_held", "_left", "_wants_continue", "body"),
-        *("disconnected", "keep_alive", "more_body", "response_complete", "response_started", "scope", "task"),
+        *("_chunked", "_connection", "_event", "_has_news", "_held", "_left", "_wants_continue", "_was_read"),
+        *("body", "disconnected", "keep_alive", "more_body", "response_complete", "response_started", "scope", "task"),
     )
 
     def __init__(self, connection: Connection, scope: Scope, *, keep_alive: bool, wants_continue: bool) -> None:
@@ -137,6 +137,8 @@ class Cycle:
         """Made by the first wait for more of the request."""
         self._has_news = False
         """Whether there is something that `receive` has not returned yet."""
+        self._was_read = False
+        """Whether the application has asked for the body before."""
         self.body: bytes | bytearray = b""
         """Of the request, what the application has not taken yet."""
         self.more_body = True
@@ -217,11 +219,19 @@ class Cycle:
                 self._event = asyncio.Event()
             self._event.clear()
             await self._event.wait()
-        self._has_news = False
+        self._has_news, self._was_read = False, True
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
         body, self.body = self.body, b""
         return {"type": "http.request", "body": bytes(body), "more_body": self.more_body}
+
+    def take_whole_body(self) -> bytes | None:
+        """Return the body, as `receive` would, if all of it is here and nothing of it was returned before."""
+        if self.more_body or self._was_read or self.disconnected or self.response_complete:
+            return None
+        self._has_news, self._was_read = False, True
+        body, self.body = self.body, b""
+        return bytes(body)
 
     # The answer.
 

@@ -12,6 +12,8 @@ Spec: RFC 9110 s7.8 (Upgrade), s9.3.6 (CONNECT); RFC 9112 s6.3, s9.6, s11.2.
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import httptools
 import uvicorn
 from uvicorn.server import ServerState
@@ -53,6 +55,13 @@ def new_parser(protocol: object) -> httptools.HttpRequestParser:
     # What follows a request that closes the connection is ignored, not an error: the answer is still under way.
     parser.set_dangerous_leniencies(lenient_data_after_close=True)
     return parser
+
+
+def parsed_target(url: bytes) -> tuple[bytes, str, bytes, bytes]:
+    """Return a request target with its path, raw path and query. Raises `HttpParserInvalidURLError`."""
+    found = httptools.parse_url(url)
+    path = found.path.decode("ascii")
+    return url, unquote(path) if "%" in path else path, found.path, found.query or b""
 
 
 require(ServerState)

@@ -18,15 +18,14 @@ import asyncio
 import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
 
-import httptools
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
 from doorward.cli.http_cycle import Cycle, Flow
-from doorward.cli.http_framing import head_without_upgrade, new_parser
+from doorward.cli.http_framing import head_without_upgrade, new_parser, parsed_target
 from doorward.door.asgi_servers import LIMITS_WRITES
+from doorward.door.body import WHOLE_BODY
 from doorward.door.worker_peers import CLIENT_ADDRESS
 from doorward.logs import log
 from doorward.upstreams.http.connection import unsent_by_kernel
@@ -41,7 +40,6 @@ HEAD_SECONDS: Final = 15.0
 WRITE_SECONDS: Final = 20.0
 _LOOKS_PER_STALL: Final = 4
 _BLANKS: Final = b" \t"
-_EXTENSIONS: Final[dict[str, dict[object, object]]] = {LIMITS_WRITES: {}}
 _NO_VERSION: Final = "0.9"
 """What httptools reports of a request line without a version, whose headers it reads all the same."""
 _INVALID: Final = (
@@ -116,6 +114,7 @@ class BoundedProtocol(asyncio.Protocol):
         self._write_seconds = write_seconds
         self._shortest = min(head_seconds, write_seconds, self._keep_seconds)
         self.parser = new_parser(self)
+        self._extensions: dict[str, Any] = {LIMITS_WRITES: {}, WHOLE_BODY: self._whole_body}
         self.pipeline: deque[Cycle] = deque()
         """Requests that wait for the answers before theirs."""
 
@@ -140,7 +139,9 @@ class BoundedProtocol(asyncio.Protocol):
         self.flow.resume_writing()
         if exc is None:
             self.transport.close()
-        self.parser = None  # parser and connection refer to each other
+        # These refer to the connection; collecting them must not wait for the gc.
+        self.parser, self._extensions, self.scope, self.cycle, self._running = None, {}, {}, None, None
+        self.pipeline.clear()
 
     def shutdown(self) -> None:
         """Close after the answers under way; uvicorn calls it when the server stops."""
@@ -287,7 +288,7 @@ class BoundedProtocol(asyncio.Protocol):
             "root_path": "",
             "headers": self.headers,
             "state": self._app_state.copy(),
-            "extensions": _EXTENSIONS,
+            "extensions": self._extensions,
         }
 
     def on_url(self, url: bytes) -> None:
@@ -318,7 +319,7 @@ class BoundedProtocol(asyncio.Protocol):
         scope = self.scope
         scope["method"], scope["http_version"] = method.decode("ascii"), version
         if self.url != self._target[0]:
-            self._target = _parsed(self.url)
+            self._target = parsed_target(self.url)
         _, scope["path"], scope["raw_path"], scope["query_string"] = self._target
         keep_alive = version != "1.0" and parser.should_keep_alive()
         must_wait = self._is_answering()
@@ -362,6 +363,11 @@ class BoundedProtocol(asyncio.Protocol):
         cycle.task = self.loop.create_task(cycle.run(self._app))
         self._server_state.tasks.add(cycle.task)
 
+    def _whole_body(self, scope: dict[str, Any]) -> bytes | None:
+        """Return the body of a request that is being answered, if all of it is here and nobody has taken it."""
+        cycle = self._running
+        return cycle.take_whole_body() if cycle is not None and cycle.scope is scope else None
+
     def on_response_complete(self) -> None:
         """Begin with the next request that has been read, or rest."""
         self._server_state.total_requests += 1
@@ -376,13 +382,6 @@ class BoundedProtocol(asyncio.Protocol):
     def forget(self, task: asyncio.Task[None]) -> None:
         """Know that a request is over."""
         self._server_state.tasks.discard(task)
-
-
-def _parsed(url: bytes) -> tuple[bytes, str, bytes, bytes]:
-    """Return a request target with its path, raw path and query. Raises `HttpParserInvalidURLError`."""
-    found = httptools.parse_url(url)
-    path = found.path.decode("ascii")
-    return url, unquote(path) if "%" in path else path, found.path, found.query or b""
 
 
 class PeerProtocol(BoundedProtocol):

@@ -9,11 +9,15 @@ Spec: RFC 9110 s10.1.1 (`Expect`), s15.5.9 (408), s15.5.14 (413).
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from doorward.door.inbound import Inbound
 from doorward.door.replies import Refused
-from doorward.upstreams.port import Message, Receive
+from doorward.upstreams.port import Message, Receive, Scope
 
+WHOLE_BODY: Final = "doorward.whole_body"
+"""An extension in the scope: a function that takes the scope and returns the body, if all of it is here and nobody has
+taken it. `receive` then has nothing more of it."""
 READ_SECONDS = 60.0
 """How long a body may take in all. A sender slower than this holds a connection, not a conversation."""
 FORGET_SECONDS = 5.0
@@ -31,8 +35,8 @@ class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-async def read_body(receive: Receive, inbound: Inbound, limit: int) -> bytes:
-    """Read the whole body.
+async def read_body(scope: Scope, receive: Receive, inbound: Inbound, limit: int) -> bytes:
+    """Read the whole body; no timer is set for one that is here already, if the server can say so.
 
     Raises:
         Refused: it is larger than `limit` bytes, or it does not arrive as it was declared.
@@ -44,6 +48,19 @@ async def read_body(receive: Receive, inbound: Inbound, limit: int) -> bytes:
         if b"expect" not in inbound.captured and declared <= FORGET_FACTOR * limit:
             await _forget(receive, FORGET_FACTOR * limit)
         raise _too_large(limit)
+    extensions = scope.get("extensions")
+    take = extensions.get(WHOLE_BODY) if extensions else None
+    body: bytes | None = None if take is None else take(scope)
+    if body is None:
+        body = await _read_in_time(receive, limit)
+    elif len(body) > limit:
+        raise _too_large(limit)
+    if declared is not None and declared != len(body):
+        raise Refused(400, BODY_LOST, close=True)
+    return body
+
+
+async def _read_in_time(receive: Receive, limit: int) -> bytes:
     try:
         async with asyncio.timeout(READ_SECONDS):
             message = await receive()
@@ -54,8 +71,6 @@ async def read_body(receive: Receive, inbound: Inbound, limit: int) -> bytes:
                 raise _too_large(limit)
     except TimeoutError:
         raise Refused(408, "The request body did not arrive in time.", close=True) from None
-    if declared is not None and declared != len(body):
-        raise Refused(400, BODY_LOST, close=True)
     return body
 
 

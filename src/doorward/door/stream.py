@@ -11,9 +11,10 @@ Spec: RFC 9110 s7.6.1; MCP 2025-11-25 basic/transports (sessions); MCP 2026-07-2
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
-from doorward.door.keep_alive import KeptAliveStream, Scheduler
+from doorward.door.keep_alive import KeptAliveStream
 from doorward.door.ports import Headers
 from doorward.errors import UpstreamError
 from doorward.mcp.event_ids import EventIds
@@ -62,7 +63,7 @@ class UpstreamReply:
     """The ASGI `send` of one upstream call."""
 
     __slots__ = (
-        *("_base", "_event_ids", "_is_standing", "_mark", "_rpc_id", "_scheduler", "_seal", "_seal_events", "_send"),
+        *("_base", "_event_ids", "_is_standing", "_mark", "_rpc_id", "_seal", "_seal_events", "_send"),
         *("_stream", "_watch", "finished", "rejected", "started", "status"),
     )
 
@@ -70,7 +71,6 @@ class UpstreamReply:
         self,
         send: Send,
         base: Headers,
-        scheduler: Scheduler,
         seal: SessionSealer | None,
         seal_events: EventSealer | None = None,
         *,
@@ -85,7 +85,6 @@ class UpstreamReply:
         self._mark = WithoutMark()
         self._watch: ResponseWatch | None = None
         self._base = base
-        self._scheduler = scheduler
         self._seal = seal
         """None in the modern era, where a session id is dropped."""
         self._seal_events = seal_events
@@ -184,7 +183,7 @@ class UpstreamReply:
 
     def _begin_body(self, *, is_stream: bool) -> None:
         if is_stream:
-            self._stream = KeptAliveStream(self._send, self._scheduler)
+            self._stream = KeptAliveStream(self._send, asyncio.get_running_loop())
             if self._rpc_id is not None:
                 self._watch = ResponseWatch(self._rpc_id)
 
@@ -226,8 +225,8 @@ class PublicReply(UpstreamReply):
 
     __slots__ = ()
 
-    def __init__(self, send: Send, scheduler: Scheduler, *, rpc_id: RpcId | None, is_standing: bool) -> None:
-        super().__init__(send, [], scheduler, None, rpc_id=rpc_id, is_standing=is_standing)
+    def __init__(self, send: Send, *, rpc_id: RpcId | None, is_standing: bool) -> None:
+        super().__init__(send, [], None, rpc_id=rpc_id, is_standing=is_standing)
 
     async def _start(self, message: Message) -> None:
         self.status = message["status"]

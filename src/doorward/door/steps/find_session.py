@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from doorward.door.parts import Classified, InSession
 from doorward.door.ports import Headers
 from doorward.door.replies import MessageRefused
@@ -57,7 +55,6 @@ def _reply(permitted: Classified, seal: SessionSealer | None, seal_events: Event
     return UpstreamReply(
         permitted.exchange.send,
         permitted.headers,
-        asyncio.get_running_loop(),
         seal,
         seal_events,
         rpc_id=permitted.era.rpc_id,
@@ -67,8 +64,8 @@ def _reply(permitted: Classified, seal: SessionSealer | None, seal_events: Event
 
 def _public_reply(permitted: Classified) -> UpstreamReply:
     """Return the way back for what the worker that keeps the session has made for the client."""
-    era, loop = permitted.era, asyncio.get_running_loop()
-    return PublicReply(permitted.exchange.send, loop, rpc_id=era.rpc_id, is_standing=era.method == LISTEN)
+    era = permitted.era
+    return PublicReply(permitted.exchange.send, rpc_id=era.rpc_id, is_standing=era.method == LISTEN)
 
 
 def _in_session(permitted: Classified, session: McpSession | None, names: Headers, reply: UpstreamReply) -> InSession:

@@ -38,7 +38,7 @@ class Read:
         inbound = exchange.inbound
         check_content(inbound)
         check_accept("POST", inbound.captured.get(b"accept"))
-        body = await read_body(exchange.receive, inbound, self._body_limit_bytes)
+        body = await read_body(exchange.scope, exchange.receive, inbound, self._body_limit_bytes)
         message = read_message(body)
         if isinstance(message, Refusal):
             raise MessageRefused(message)

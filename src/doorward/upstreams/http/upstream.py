@@ -21,7 +21,7 @@ from doorward.secret_shapes import mask_urls
 from doorward.upstreams.http.exchange import Exchange
 from doorward.upstreams.http.pool import Pool, system_trust
 from doorward.upstreams.http.reply import Verdict, judge, reworded
-from doorward.upstreams.http.vigil import Vigil
+from doorward.upstreams.http.vigil import Vigil, Vigils
 from doorward.upstreams.port import Era, Receive, Send, UpstreamCall
 
 _OURS: Final = frozenset(
@@ -84,7 +84,7 @@ class HttpUpstream:
         # The operator's own headers are in every request, like the host; the door lets no client send their names.
         self._fixed_lines = [b"%b: %b\r\n" % line for line in ((b"host", parts.netloc.encode()), *headers)]
         self._secure = parts.scheme == "https"
-        self._timeout_seconds = timeout_seconds
+        self._vigils = Vigils(timeout_seconds)
         self._pool = Pool(
             host,
             parts.port or default_port,
@@ -106,6 +106,7 @@ class HttpUpstream:
 
     async def stop(self) -> None:
         """Close all connections."""
+        self._vigils.stop()
         self._pool.close()
 
     async def era(self) -> Era | None:
@@ -115,7 +116,7 @@ class HttpUpstream:
     async def handle(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
         """Carry one request. Raises `UpstreamError`."""
         standing = call.method == "GET" or call.rpc_method == "subscriptions/listen"
-        vigil = Vigil(receive, self._timeout_seconds)
+        vigil = self._vigils.begin(receive)
         try:
             places = await self._pool.enter(call.share, standing=standing)
             try:

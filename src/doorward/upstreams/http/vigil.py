@@ -1,7 +1,8 @@
 """The watch over one exchange with a remote upstream: is the client still there, is the upstream still alive?
 
-Costs one timer for a request that is answered at once. Only when the answer takes longer does a task start to listen
-for the client's disconnect, which closes the upstream connection: in the modern era that is the cancellation.
+A request that is answered at once costs no timer: all vigils of an upstream that began lately share one. Only when
+the answer takes longer does a task start to listen for the client's disconnect, which closes the upstream connection:
+in the modern era that is the cancellation.
 
 Spec: MCP 2026-07-28 basic/utilities/cancellation.
 """
@@ -15,31 +16,73 @@ from doorward.upstreams.http.exchange import Exchange
 from doorward.upstreams.port import Receive
 
 LISTEN_AFTER_SECONDS = 0.05
+"""At the earliest; at the latest after twice as long."""
+
+
+class Vigils:
+    """The vigils over one upstream. One timer goes round as long as there are some that began lately."""
+
+    __slots__ = ("_before", "_lately", "_loop", "_round_seconds", "_timer", "timeout_seconds")
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self.timeout_seconds = timeout_seconds
+        self._round_seconds = min(LISTEN_AFTER_SECONDS, timeout_seconds)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._lately: set[Vigil] = set()
+        """Began in this round."""
+        self._before: set[Vigil] = set()
+        """Began in the round before it, and are due at its end."""
+
+    def begin(self, receive: Receive) -> Vigil:
+        """Return a vigil over a request that begins now."""
+        loop = self._loop
+        if loop is None or self._timer is None:
+            loop = self._loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._round_seconds, self._go_round)
+        vigil = Vigil(loop, receive, self)
+        self._lately.add(vigil)
+        return vigil
+
+    def forget(self, vigil: Vigil) -> None:
+        """Look at this one no more."""
+        self._lately.discard(vigil)
+        self._before.discard(vigil)
+
+    def stop(self) -> None:
+        """Go round no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _go_round(self) -> None:
+        due, self._before, self._lately = self._before, self._lately, set()
+        self._timer = None
+        if self._before and self._loop is not None:
+            self._timer = self._loop.call_later(self._round_seconds, self._go_round)
+        for vigil in due:
+            vigil.look()
 
 
 class Vigil:
     """Watches client and upstream until `end`."""
 
     __slots__ = (
-        "_exchange",
-        "_listener",
-        "_loop",
-        "_receive",
-        "_silence_allowed",
-        "_timeout",
-        "_timer",
+        *("_exchange", "_listener", "_loop", "_receive", "_silence_allowed", "_timeout", "_timer", "_vigils"),
         "client_gone",
     )
 
-    def __init__(self, receive: Receive, timeout_seconds: float) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop, receive: Receive, vigils: Vigils) -> None:
+        self._loop = loop
         self._receive = receive
-        self._timeout = timeout_seconds
+        self._vigils = vigils
+        self._timeout = vigils.timeout_seconds
         self._exchange: Exchange | None = None
         self._listener: asyncio.Task[None] | None = None
         self._silence_allowed = False
         self.client_gone = False
-        self._timer = self._loop.call_later(min(LISTEN_AFTER_SECONDS, timeout_seconds), self._look)
+        self._timer: asyncio.TimerHandle | None = None
+        """Its own, from the first look on."""
 
     def watch(self, exchange: Exchange) -> None:
         """Watch this exchange from now on."""
@@ -53,12 +96,15 @@ class Vigil:
 
     def end(self) -> None:
         """Stop watching."""
-        self._timer.cancel()
+        self._vigils.forget(self)
+        if self._timer is not None:
+            self._timer.cancel()
         self._exchange = None
         if self._listener is not None:
             self._listener.cancel()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Begin to listen to the client, and give the upstream up when its time is over; look again when it will be."""
         if self._listener is None:
             self._listener = self._loop.create_task(self._listen())
         if self._silence_allowed:
@@ -74,7 +120,7 @@ class Vigil:
                     UpstreamError("timeout", f"The MCP server did not answer within {self._timeout:g} seconds.")
                 )
                 return
-        self._timer = self._loop.call_later(wait, self._look)
+        self._timer = self._loop.call_later(wait, self.look)
 
     async def _listen(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
