@@ -1,1 +1,1 @@
-"""What an administrator does, each thing defined once: the command line and the JSON API both run these operations."""
+"""Administration: operations defined once, and run by both the command line and the JSON API."""

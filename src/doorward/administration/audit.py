@@ -1,4 +1,4 @@
-"""Operations on the audit log: read it, and prove that nobody has changed it."""
+"""Operations on the audit log: read it, and verify that it was not changed."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ class EntryView(Result, frozen=True, kw_only=True):
 
 
 class VerificationView(Result, frozen=True, kw_only=True):
-    """Whether the chain holds."""
+    """Whether the chain is intact."""
 
     intact: bool
     entries: int
-    """How many were good, from the first one that is left on."""
+    """How many entries are intact, counted from the first remaining one."""
     removed: int
-    """How many before them were taken out because they were older than is kept."""
+    """How many earlier entries were purged because they were too old."""
     head: str
-    """The hash of the last good one; keep it elsewhere to notice when the whole log is written anew."""
+    """The hash of the last intact entry; store it elsewhere to notice if the whole log is rewritten."""
     broken_at: int | None = None
     problem: str | None = None
 
@@ -68,23 +68,23 @@ class ListEntries(Parameters, frozen=True, kw_only=True):
 
 
 class Verify(Parameters, frozen=True, kw_only=True):
-    """Nothing needs to be said."""
+    """No parameters."""
 
 
 async def list_(here: Administration, asked: ListEntries) -> Page[EntryView]:
-    """List entries, oldest first; what happened up to now is among them."""
+    """List entries, oldest first, including everything up to now."""
     await here.audit.flush()
     return await page_of(here.store, AuditEntry, _view, asked, after=Place(0, entry_id(asked.after)))
 
 
 async def verify(here: Administration, asked: Verify) -> VerificationView:
-    """Walk the whole chain."""
+    """Verify the whole chain."""
     del asked
     await here.audit.flush()
     while True:
         first = await _first(here.store)
         verification, broken = await _walk(here.store, first)
-        # Another process may have taken out the beginning meanwhile.
+        # Another process may have purged the beginning meanwhile.
         if broken is None or first == await _first(here.store):
             break
     return VerificationView(
@@ -103,7 +103,7 @@ async def _walk(store: Store, first: int) -> tuple[Verification, Broken | None]:
     verification = Verification()
     for low in range(first, last + 1, PAGE_ENTRIES):
         numbers = range(low, min(low + PAGE_ENTRIES - 1, last) + 1)
-        # By key, and not by what the entries say of themselves: entries that have changed places must not look right.
+        # Read by key instead of the number in the entry, so that swapped entries are detected.
         stored = await asyncio.gather(*[store.get(AuditEntry, entry_id(number)) for number in numbers])
         verification.check(each.record for each in stored if each is not None)
     at_anchor = await store.get(AuditEntry, entry_id(verification.anchor[0])) if verification.anchor else None
@@ -115,15 +115,15 @@ async def _walk(store: Store, first: int) -> tuple[Verification, Broken | None]:
 
 
 async def _first(store: Store) -> int:
-    """Return the number of the first entry that is left."""
+    """Return the number of the first remaining entry."""
     start = await store.page(AuditEntry, limit=1)
     return (number_of(start[0].stored.record) if start else None) or 1
 
 
 async def _added_past(store: Store, last: int) -> int | None:
-    """Return the number of an entry that no head has ever covered."""
+    """Return the number of an entry that no head has covered, if there is one."""
     behind = await store.page(AuditEntry, limit=PAGE_ENTRIES, after=Place(0, entry_id(last)))
-    # Read afterwards: what another process has written meanwhile is covered by its head.
+    # Read the head afterwards: it then covers what another process has written meanwhile.
     head = await _head(store)
     numbers = (int(each.stored.record.entry_id) for each in behind)
     return min((number for number in numbers if number > (head.number if head else 0)), default=None)
@@ -153,7 +153,7 @@ def _view(entry: AuditEntry) -> EntryView:
 
 LIST = Operation(
     name="audit.list",
-    summary="List what happened, oldest first.",
+    summary="List entries, oldest first.",
     method="GET",
     path="/audit",
     capability="admin:audit",

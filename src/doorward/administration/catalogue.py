@@ -1,4 +1,4 @@
-"""Every operation there is. What is not here cannot be done, neither by a command nor over HTTP."""
+"""Every operation. Nothing else is possible, neither by a command nor over HTTP."""
 
 from __future__ import annotations
 

@@ -24,13 +24,13 @@ from doorward.oauth.grant_types import OPERATOR_GRANTS
 from doorward.records.oauth import Client
 
 _REACHES_TOKENS = ("admin:tokens",)
-"""Needed in addition for a client that gets tokens without a user, exchanges those of others, or asks about them."""
+"""Also needed for a client that gets tokens without a user, exchanges other clients' tokens, or introspects them."""
 _REACHING = "a client that gets or inspects tokens without a user"
 ClientId = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
 
 
 class ClientView(Result, frozen=True, kw_only=True):
-    """What may be shown of a client, under the names of RFC 7591."""
+    """The public fields of a client, with the names of RFC 7591."""
 
     client_id: str
     client_name: str
@@ -45,17 +45,17 @@ class ClientView(Result, frozen=True, kw_only=True):
     created_at: int
     expires_at: int | None
     earlier_secret_until: int | None
-    """Until when the secret before the last rotation is good; None: there is no such secret."""
+    """Until when the secret before the last rotation is valid; None: there is no such secret."""
 
 
 class NewClientView(ClientView, frozen=True, kw_only=True):
     """A client that was just registered."""
 
     client_secret: str | None
-    """Shown this one time; None: a public client has none."""
+    """Shown only once; None: a public client has no secret."""
     mcp_url: str
     doors: dict[str, str]
-    """The URL of each door, by its name. A client may ask for any of them."""
+    """The URL of each door, by its name. A client may request any of them."""
 
 
 class RotatedSecret(Result, frozen=True, kw_only=True):
@@ -63,13 +63,13 @@ class RotatedSecret(Result, frozen=True, kw_only=True):
 
     client_id: str
     client_secret: str
-    """Shown this one time."""
+    """Shown only once."""
     earlier_secret_until: int | None
-    """Until when the secret before it is good as well; None: it is no longer good."""
+    """Until when the previous secret is also valid; None: it no longer is."""
 
 
 class RemovedClient(Result, frozen=True, kw_only=True):
-    """What the removal of a client has ended."""
+    """What the removal of a client ended."""
 
     removed: str
     grants_ended: int
@@ -82,51 +82,51 @@ class AddClient(Parameters, frozen=True, kw_only=True):
     redirect_uris: tuple[str, ...] = ()
     name: str | None = None
     confidential: bool | None = None
-    """With or without a secret; None: as the preset, and with one where there is none."""
+    """Whether it gets a secret; None: as in the preset, or true without one."""
     grants: tuple[str, ...] = ()
     """`client_credentials`, `token_exchange`, `jwt_bearer`, `device_code`."""
     service_user_id: str | None = msgspec.field(default=None, name="service_account")
-    """The account that it acts as; it gets `client_credentials` with it."""
+    """The account that it acts as; implies `client_credentials`."""
     may_exchange: bool = False
     may_introspect: bool = msgspec.field(default=False, name="introspect")
-    """It is a resource server: it may ask about every token."""
+    """Whether it is a resource server, which may introspect every token."""
     jwks: dict[str, Any] | None = None
     """Its public keys, instead of a secret."""
     jwks_uri: str | None = None
     """Where its public keys are published, instead of a secret."""
     scopes: tuple[str, ...] = ()
-    """Only these; none given: every scope of the door."""
+    """Only these; if empty, every scope of the door."""
 
 
 class ListClients(Parameters, frozen=True, kw_only=True):
     """Which clients to list."""
 
     everything: bool = False
-    """Also those that registered themselves."""
+    """Include those that registered themselves."""
     limit: Limit = 50
     cursor: Cursor | None = None
 
 
 class OneClient(Parameters, frozen=True, kw_only=True):
-    """Which client."""
+    """The client."""
 
     client_id: ClientId
 
 
 class RotateSecret(Parameters, frozen=True, kw_only=True):
-    """Which client gets a new secret: by its id or, where only one has it, by its name."""
+    """The client that gets a new secret: its id, or its name if only one client has it."""
 
     client_id: ClientId
     overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_OVERLAP_SECONDS)] = 86_400
-    """How long the present secret stays good; 0: it ends at once."""
+    """How long the current secret stays valid; 0: it ends at once."""
 
 
 async def add(here: Administration, asked: AddClient) -> NewClientView:
     """Register a client.
 
     Raises:
-        NotAllowed: the client could get tokens, or learn about tokens, and the caller may not manage tokens.
-        ConfigError: what is asked for contradicts itself or the rules.
+        NotAllowed: the client could get or introspect tokens, and the caller may not manage tokens.
+        ConfigError: the parameters contradict each other or break a rule.
     """
     if asked.service_user_id is not None or asked.may_exchange or asked.may_introspect:
         here.require(*_REACHES_TOKENS, to=_REACHING)
@@ -176,8 +176,8 @@ async def rotate_secret(here: Administration, asked: RotateSecret) -> RotatedSec
     """Give a client a new secret.
 
     Raises:
-        NotFound: there is no such client.
-        NotAllowed: the secret opens more than the caller may hand out.
+        NotFound: no such client.
+        NotAllowed: the secret gives more access than the caller may grant.
         ConfigError: the client cannot have a secret.
     """
     known = (await registered_clients.client_named(here.store, asked.client_id)).record
@@ -195,13 +195,13 @@ async def rotate_secret(here: Administration, asked: RotateSecret) -> RotatedSec
 
 
 async def remove(here: Administration, asked: OneClient) -> RemovedClient:
-    """Remove a client with everything that users have granted it. Raises `NotFound`."""
+    """Remove a client and everything that users granted it. Raises `NotFound`."""
     ended = await registered_clients.remove_client(here.store, here.clock, asked.client_id)
     return RemovedClient(removed=asked.client_id, grants_ended=ended)
 
 
 def view(client: Client) -> ClientView:
-    """Return what may be shown of a client."""
+    """Return the public fields of a client."""
     return ClientView(
         client_id=client.client_id,
         client_name=client.client_name,
@@ -229,8 +229,8 @@ def _host_of(redirect_uris: tuple[str, ...]) -> str:
 ADD = Operation(
     name="clients.add",
     summary=(
-        "Register a client; its secret is shown this one time. With `service_account`, `may_exchange` or `introspect` "
-        "it takes admin:tokens as well."
+        "Register a client; its secret is shown only once. With `service_account`, `may_exchange` or `introspect` "
+        "it also needs admin:tokens."
     ),
     method="POST",
     path="/clients",
@@ -266,8 +266,8 @@ SHOW = Operation(
 ROTATE_SECRET = Operation(
     name="clients.rotate_secret",
     summary=(
-        "Give a client a new secret, shown this one time; the present one stays good for the overlap. A client with "
-        "`service_account`, `may_exchange` or `may_introspect` takes admin:tokens as well."
+        "Give a client a new secret, shown only once; the current one stays valid for the overlap. A client with "
+        "`service_account`, `may_exchange` or `may_introspect` also needs admin:tokens."
     ),
     method="POST",
     path="/clients/{client_id}/secret",
@@ -280,7 +280,7 @@ ROTATE_SECRET = Operation(
 )
 REMOVE = Operation(
     name="clients.remove",
-    summary="Remove a client; what users allowed it ends at once.",
+    summary="Remove a client; everything that users allowed it ends at once.",
     method="DELETE",
     path="/clients/{client_id}",
     capability="admin:clients",

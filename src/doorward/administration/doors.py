@@ -1,4 +1,4 @@
-"""Operations on doors: what each of them found when it last looked at itself from outside."""
+"""Operations on doors: the results of each door's last self-examination from outside."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from doorward.records.doors import DoorExamination
 
 
 class DoorView(Result, frozen=True, kw_only=True):
-    """A door, and what its newest examination came to."""
+    """A door, and the result of its latest examination."""
 
     name: str
     url: str
     examined_at: int
     findings: list[dict[str, Any]]
-    """As `doorward check --json` prints them, in the order in which to fix them."""
+    """As `doorward check --json` prints them, in the order to fix them."""
     clients: dict[str, dict[str, Any]]
 
 
 class ListDoors(Parameters, frozen=True, kw_only=True):
-    """Which page."""
+    """The page to list."""
 
     limit: Limit = 50
     cursor: Cursor | None = None
 
 
 class ShowDoor(Parameters, frozen=True, kw_only=True):
-    """Which door."""
+    """The door to show."""
 
     name: str
 
 
 async def list_(here: Administration, asked: ListDoors) -> Page[DoorView]:
-    """List the doors that have been opened."""
+    """List the doors that were opened."""
     return await page_of(here.store, DoorExamination, _view, asked)
 
 
 async def show(here: Administration, asked: ShowDoor) -> DoorView:
-    """Show one door. Raises `NotFound` where there is none of that name."""
+    """Show one door. Raises `NotFound`."""
     stored = await here.store.get(DoorExamination, asked.name.strip("/"))
     if stored is None:
         known = ", ".join(each.record.name for each in await here.store.find(DoorExamination))
-        why = f"There are: {known}." if known else "No door has looked at itself yet; it does so when it is opened."
+        why = f"There are: {known}." if known else "No door has examined itself yet; each does so when it opens."
         raise NotFound([Problem(f"there is no door {shown(asked.name)}", why, "List them: doorward doors list")])
     return _view(stored.record)
 
@@ -65,7 +65,7 @@ def _view(record: DoorExamination) -> DoorView:
 
 LIST = Operation(
     name="doors.list",
-    summary="List the doors, with what each found when it last looked at itself from outside.",
+    summary="List the doors, with the results of their last self-examination from outside.",
     method="GET",
     path="/doors",
     capability="admin:read",
@@ -76,7 +76,7 @@ LIST = Operation(
 )
 SHOW = Operation(
     name="doors.show",
-    summary="Show what a door found when it last looked at itself from outside.",
+    summary="Show the results of a door's last self-examination from outside.",
     method="GET",
     path="/doors/{name}",
     capability="admin:read",

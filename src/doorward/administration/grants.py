@@ -1,4 +1,4 @@
-"""Operations on what users allowed clients: grants, and the consents behind them."""
+"""Operations on grants, which say what users allowed clients, and on the consents behind them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from doorward.records.oauth import Consent, Grant
 
 
 class GrantView(Result, frozen=True, kw_only=True):
-    """What may be shown of a grant."""
+    """The public fields of a grant."""
 
     grant_id: str
     user: str
@@ -28,7 +28,7 @@ class GrantView(Result, frozen=True, kw_only=True):
     scopes: tuple[str, ...]
     resource: str
     door: str
-    """The name of the door at `resource`; empty: there is none any more."""
+    """The name of the door at `resource`; empty if it no longer exists."""
     created_at: int
     expires_at: int | None
     revoked_at: int | None
@@ -36,14 +36,14 @@ class GrantView(Result, frozen=True, kw_only=True):
 
 
 class ConsentView(Result, frozen=True, kw_only=True):
-    """What a user agreed to, for one client at one redirect URI."""
+    """The scopes that a user agreed to, for one client at one redirect URI."""
 
     user: str
     client_id: str
     redirect_uri: str
     resource: str
     door: str
-    """The name of the door at `resource`; empty: there is none any more."""
+    """The name of the door at `resource`; empty if it no longer exists."""
     scopes: tuple[str, ...]
     created_at: int
     given_at: int
@@ -51,25 +51,25 @@ class ConsentView(Result, frozen=True, kw_only=True):
 
 
 class RevokedGrant(Result, frozen=True, kw_only=True):
-    """Which grant has ended."""
+    """The grant that ended."""
 
     revoked: str
     was_live: bool
 
 
 class ListGrants(Parameters, frozen=True, kw_only=True):
-    """Which grants to list."""
+    """The grants to list."""
 
     user: str | None = None
     client_id: str | None = None
     everything: bool = False
-    """Also those that have ended."""
+    """Include those that have ended."""
     limit: Limit = 50
     cursor: Cursor | None = None
 
 
 class ListConsents(Parameters, frozen=True, kw_only=True):
-    """Which consents to list."""
+    """The consents to list."""
 
     user: str | None = None
     client_id: str | None = None
@@ -78,7 +78,7 @@ class ListConsents(Parameters, frozen=True, kw_only=True):
 
 
 class OneGrant(Parameters, frozen=True, kw_only=True):
-    """Which grant."""
+    """The grant."""
 
     grant_id: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
@@ -110,14 +110,14 @@ async def consents(here: Administration, asked: ListConsents) -> Page[ConsentVie
 
 
 def _index(asked: ListGrants | ListConsents) -> dict[str, str]:
-    """Return the narrower index: a client may be everybody's."""
+    """Return the more selective index: one client may serve every user."""
     if asked.user:
         return {"user_id": asked.user}
     return {"client_id": asked.client_id} if asked.client_id else {}
 
 
 def view(policy: Policy, grant: Grant) -> GrantView:
-    """Return what may be shown of a grant."""
+    """Return the public fields of a grant."""
     return GrantView(
         grant_id=grant.grant_id,
         user=grant.user_id,
@@ -171,7 +171,7 @@ REVOKE = Operation(
 )
 CONSENTS = Operation(
     name="grants.consents",
-    summary="List what users agreed to; ending a grant withdraws it.",
+    summary="List consents; ending a grant withdraws its consent.",
     method="GET",
     path="/consents",
     capability="admin:read",

@@ -1,4 +1,4 @@
-"""Operations on the keys that sign and encrypt. No key itself is ever answered."""
+"""Operations on the signing and encryption keys. They never return a key itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ USES: tuple[KeyUse, ...] = ("encryption", "signing")
 
 
 class KeyView(Result, frozen=True, kw_only=True):
-    """What may be shown of a key."""
+    """The public fields of a key."""
 
     kid: str
     use: KeyUse
@@ -25,19 +25,19 @@ class KeyView(Result, frozen=True, kw_only=True):
 
 
 class ListKeys(Parameters, frozen=True, kw_only=True):
-    """Nothing needs to be said: there are few."""
+    """No parameters: the list is short."""
 
 
 class RotateKey(Parameters, frozen=True, kw_only=True):
-    """Which key to replace."""
+    """The key to replace."""
 
     kind: KeyUse = "signing"
     at_once: bool = False
-    """Use the new key at once: the old one is known to others."""
+    """Use the new key at once, because the old one has leaked."""
 
 
 async def list_(here: Administration, asked: ListKeys) -> Page[KeyView]:
-    """List the keys by use, each ring from the current key on."""
+    """List the keys by use, the current one of each ring first."""
     del asked
     records = [stored.record for stored in await here.store.find(KeyRecord)]
     now = here.clock.now()
@@ -49,14 +49,14 @@ async def list_(here: Administration, asked: ListKeys) -> Page[KeyView]:
 
 
 async def rotate(here: Administration, asked: RotateKey) -> KeyView:
-    """Make a new key. Raises `Unavailable`."""
+    """Create a new key. Raises `Unavailable`."""
     rotation = Rotation(here.store, here.keys, here.clock, here.policy)
     record = await rotation.rotate(asked.kind, at_once=asked.at_once)
     return _view(record, asked.kind, 0, here.clock.now())
 
 
 def _view(record: KeyRecord, use: KeyUse, place: int, now: int) -> KeyView:
-    """Describe a key; `place` is the one in its ring, where the current one is first."""
+    """Describe a key; `place` is its position in the ring, where 0 is the current one."""
     return KeyView(
         kid=record.kid,
         use=use,
@@ -69,7 +69,7 @@ def _view(record: KeyRecord, use: KeyUse, place: int, now: int) -> KeyView:
 
 LIST = Operation(
     name="keys.list",
-    summary="List the keys: the current ones, those that only open and verify any more, and those that are to come.",
+    summary="List the keys: current, retired (still decrypt and verify) and upcoming.",
     method="GET",
     path="/keys",
     capability="admin:read",
@@ -80,7 +80,7 @@ LIST = Operation(
 )
 ROTATE = Operation(
     name="keys.rotate",
-    summary="Make a new key; what the old one has signed or encrypted stays good.",
+    summary="Create a new key; everything that the old one signed or encrypted stays valid.",
     method="POST",
     path="/keys",
     capability="admin:keys",

@@ -1,7 +1,7 @@
-"""A page of a list: read behind a cursor in the order of the store, at a cost that has nothing to do with its size.
+"""Paging through a list, behind a cursor in store order; the cost does not depend on the size of the list.
 
-What is not to be shown is left out here, and only so many records are looked at for one answer: a page may hold fewer
-items than were asked for and still name the next one. It knows nothing of what is listed.
+Hidden records are filtered out here, and only a limited number of records is read per response. So a page may have
+fewer items than requested and still name the next page. Does not know what is listed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from doorward.storage.port import Place, Store
 
 PAGE_LIMIT = 200
 MOST_READ = 2000
-"""Records looked at for one page, of which most may be of those that are not shown."""
+"""Records read for one page, most of which may be hidden."""
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE_LIMIT, description="How many to return at most.")]
 Cursor = Annotated[str, msgspec.Meta(max_length=4096, description="`next_cursor` of the page before.")]
@@ -31,24 +31,24 @@ _PLACE = re.compile(r"(\d{16}) (.*)", re.ASCII | re.DOTALL)
 
 
 class Page(Result, Generic[T], frozen=True, kw_only=True):
-    """Some of a list, in a fixed order."""
+    """One page of a list, in a fixed order."""
 
     items: list[T]
     next_cursor: str | None = None
-    """Hand it in to get the next page; None: this was the last one."""
+    """Pass it to get the next page; None: this was the last one."""
 
 
 class Asked(Protocol):
-    """What every operation that lists is told."""
+    """The parameters of every operation that lists."""
 
     @property
     def limit(self) -> int:
-        """How many to return at most."""
+        """The most items to return."""
         ...
 
     @property
     def cursor(self) -> str | None:
-        """Behind what to begin."""
+        """The cursor after which to start."""
         ...
 
 
@@ -62,10 +62,10 @@ async def page_of(
     wanted: Callable[[R], bool] = lambda _: True,
     index: Mapping[str, str] | None = None,
 ) -> Page[T]:
-    """Return the views of the next wanted records behind the cursor or, where there is none, behind `after`.
+    """Return the views of the next wanted records after the cursor or, without one, after `after`.
 
     Raises:
-        ConfigError: no page ended with such a cursor.
+        ConfigError: the cursor did not come from a page.
         Unavailable: the store cannot answer.
     """
     items: list[T] = []
@@ -88,15 +88,15 @@ async def page_of(
 
 
 def cursor_after(place: Place) -> str:
-    """Return the cursor of what follows a place."""
+    """Return the cursor for what follows a place."""
     return base64url.encode(f"{place.at:016} {place.key}".encode())
 
 
 def read_cursor(cursor: str) -> Place:
-    """Return the place that the cursor stands for.
+    """Return the place of a cursor.
 
     Raises:
-        ConfigError: it is none of ours.
+        ConfigError: it is not a cursor of ours.
     """
     try:
         text = base64url.decode(cursor).decode()
@@ -104,5 +104,5 @@ def read_cursor(cursor: str) -> Place:
         text = ""
     found = _PLACE.fullmatch(text)
     if found is None:
-        raise ConfigError([Problem("the cursor is none of ours", fix="Leave it out to begin anew.")])
+        raise ConfigError([Problem("the cursor did not come from this API", fix="Leave it out to start again.")])
     return Place(int(found[1]), found[2])

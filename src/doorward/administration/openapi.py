@@ -1,6 +1,6 @@
-"""The published description of the API, computed from the catalogue: it cannot say anything else than what is served.
+"""The OpenAPI description of the API, generated from the catalogue, so that it always matches what is served.
 
-Implements OpenAPI 3.1. Does not know how a request is authenticated beyond the name of the scheme.
+Implements OpenAPI 3.1. Does not know how a request is authenticated, except for the name of the scheme.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from doorward.administration.operation import CAPABILITIES, Operation
 
 VERSION = "1"
 _DESCRIPTION = (
-    "What the command line does, over HTTP. A request carries a header token that was made with capabilities "
-    "(`doorward tokens create --name NAME --capability admin:read`); each operation says which one it takes. "
-    f"There are: {', '.join(CAPABILITIES)}."
+    "The operations of the command line over HTTP. A request carries a header token created with capabilities "
+    "(`doorward tokens create --name NAME --capability admin:read`); each operation names the one it needs. "
+    f"Capabilities: {', '.join(CAPABILITIES)}."
 )
 _REFUSALS = {
     "400": "The parameters cannot be used.",
-    "401": "No token came, or one that is not for this.",
+    "401": "The token is missing, or is not an admin token.",
     "403": "The token lacks the capability.",
-    "404": "What was named does not exist.",
-    "405": "The address takes another method.",
+    "404": "The named object does not exist.",
+    "405": "The address does not support this method.",
     "409": "The name is taken.",
     "413": "The body is larger than 64 KiB.",
-    "503": "The store cannot answer now; nothing was decided.",
+    "503": "The store cannot answer now; nothing was changed.",
 }
 
 
@@ -79,7 +79,7 @@ def _described(
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "description": f"Takes the capability `{operation.capability}`.",
+        "description": f"Needs the capability `{operation.capability}`.",
         "parameters": [_parameter(name, properties[name], "path", required=True) for name in operation.in_path],
         "responses": {
             str(operation.status): {
@@ -108,7 +108,7 @@ def _described(
 
 
 def _parameter(name: str, schema: dict[str, Any], where: str, *, required: bool) -> dict[str, Any]:
-    """Describe one parameter; in a query there is no null, only its absence."""
+    """Describe one parameter; a query has no null, so a missing parameter means null."""
     plain = {key: value for key, value in schema.items() if not (key == "default" and value is None)}
     if "anyOf" in plain:
         others = [each for each in plain.pop("anyOf") if each.get("type") != "null"]
@@ -124,7 +124,7 @@ def _resolve(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, An
 
 
 def _collect(part: object, components: dict[str, Any], used: dict[str, Any]) -> None:
-    """Add every schema that `part` refers to."""
+    """Collect every schema that `part` refers to."""
     if isinstance(part, dict):
         name = str(part.get("$ref", "")).rpartition("/")[2]
         if name and name not in used:

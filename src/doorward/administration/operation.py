@@ -1,7 +1,7 @@
-"""What an operation is: a name, parameters, a result, the capability it takes, and the function that does it.
+"""An operation: a name, parameters, a result, the capability that it needs, and its function.
 
-The command line and the API only parse and print. Neither can do anything that is not in the catalogue, and the
-published document is computed from it, so none of the three can say something else than the others.
+The command line and the API only parse and print. Neither can do anything outside the catalogue. The published document
+is generated from it, so the three always agree.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _IN_PATH = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Administration:
-    """What an operation works on, and who asks for it."""
+    """The context of an operation: what it works on, and its caller."""
 
     policy: Policy
     store: Store
@@ -45,11 +45,11 @@ class Administration:
     audit: AuditLog
     mcp_url: str
     capabilities: frozenset[str] = frozenset(CAPABILITIES)
-    """What the caller may do. The command line may do everything."""
+    """The caller's capabilities. The command line has all of them."""
 
     @classmethod
     def of(cls, here: Installation) -> Administration:
-        """Return what the operations of an installation work on, with all capabilities."""
+        """Return the context for an installation, with all capabilities."""
         return cls(here.policy, here.store, here.clock, here.entropy, here.keys, here.audit, here.mcp_url)
 
     @property
@@ -58,9 +58,9 @@ class Administration:
         return {each.name: each.uri for each in self.policy.resources.values()}
 
     def require(self, *needed: str, to: str) -> None:
-        """Refuse a request whose effect goes beyond the caller's own capabilities.
+        """Refuse a request whose effect exceeds the caller's own capabilities.
 
-        `Operation.capability` guards an address. Call this if the effect depends on the parameters or on a record.
+        `Operation.capability` protects a path. Call this if the effect depends on the parameters or on a record.
 
         Raises:
             NotAllowed: the caller lacks one of the capabilities.
@@ -68,47 +68,47 @@ class Administration:
         missing = [each for each in needed if each not in self.capabilities]
         if missing:
             lacks = f"This lacks {', '.join(missing)}."
-            raise NotAllowed([Problem(f"nobody can hand out what they do not have: {to}", lacks)])
+            raise NotAllowed([Problem(f"you can't grant what you don't have: {to}", lacks)])
 
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[P_contra, R_co]):
-    """One thing that an administrator does."""
+    """One administrative action."""
 
     name: str
     summary: str
     method: Method
     path: str
-    """Below the root of the API; a part in braces is the parameter of that name."""
+    """Below the root of the API; a segment in braces is the parameter of that name."""
     capability: Capability
     parameters: type[Any]
     result: type[Any]
     function: Callable[[Administration, P_contra], Awaitable[R_co]]
     commands: tuple[tuple[str, ...], ...]
-    """The words of the command line that run it."""
+    """The commands that run it, as words."""
     status: int = 200
     is_known: Callable[[Store, str], Awaitable[bool]] | None = None
-    """Whether a record goes by what stands in the path. Without it, a failure is audited without its subject."""
+    """Whether a record has the name or id in the path. Without it, a failure is audited without its subject."""
 
     @property
     def in_path(self) -> tuple[str, ...]:
-        """The parameters that stand in the path."""
+        """The parameters in the path."""
         return tuple(_IN_PATH.findall(self.path))
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an operation is told; a name that it does not know is refused."""
+    """The parameters of an operation; unknown names are refused."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operation answers; nothing secret, unless it says that it is shown this one time."""
+    """The result of an operation; a secret in it is marked as shown only once."""
 
 
 async def run(operation: Operation[P_contra, R_co], here: Administration, parameters: P_contra) -> R_co:
-    """Do it, and let the audit log know who has tried and what came of it; looking at things is not written down.
+    """Run the operation and record the outcome in the audit log. Reads are not audited.
 
     Raises:
-        ConfigError: refused, with the problems.
+        ConfigError: refused, with its problems.
         Unavailable: the store cannot answer.
     """
     if operation.method == "GET":
@@ -130,7 +130,7 @@ async def run(operation: Operation[P_contra, R_co], here: Administration, parame
 async def _known(
     operation: Operation[Any, Any], here: Administration, subject: dict[str, str], error: DoorwardError
 ) -> dict[str, str]:
-    """Return the part of the subject that names a record. The rest may be a password that was pasted by mistake."""
+    """Return the part of the subject that names a record. The rest may be a password pasted by mistake."""
     if operation.is_known is None or isinstance(error, NotFound):
         return {}
     try:

@@ -1,4 +1,4 @@
-"""Operations on header tokens: for the door, or for this API."""
+"""Operations on header tokens, for doors and for this API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Handle = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
 
 class TokenView(Result, frozen=True, kw_only=True):
-    """What may be shown of a header token; never the token."""
+    """The public fields of a header token, without the token itself."""
 
     id: str
     name: str
@@ -36,49 +36,49 @@ class TokenView(Result, frozen=True, kw_only=True):
     scopes: tuple[str, ...]
     capabilities: tuple[str, ...]
     door: str
-    """The door where it is good, by name. Empty: the default door, or every door if there are several and no default;
-    a token for administration is good at none."""
+    """The name of its door. Empty: the default door, or every door if there are several and no default. Administration
+    tokens work at no door."""
     created_at: int
     last_used_at: int | None
     expires_at: int | None
 
 
 class NewTokenView(TokenView, frozen=True, kw_only=True):
-    """A token that was just made."""
+    """A token that was just created."""
 
     token: str
-    """Shown this one time."""
+    """Shown only once."""
     mcp_url: str
     doors: dict[str, str]
-    """The URL of each door where it is good, by the door's name."""
+    """The URL of each door that accepts it, by the door's name."""
 
 
 class RevokedToken(Result, frozen=True, kw_only=True):
-    """Which token is no longer good."""
+    """The token that was revoked."""
 
     revoked: str
     name: str
 
 
 class CreateToken(Parameters, frozen=True, kw_only=True):
-    """A token to make."""
+    """A token to create."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-    """What it is for, such as the machine that will hold it."""
+    """What it is for, such as the machine that uses it."""
     user: str = OWNER
     """The user that it acts for."""
     scopes: tuple[str, ...] = ()
-    """None given: those of the door."""
+    """If empty, the scopes of the door."""
     door: str = ""
-    """The door where it is to be good, by name. Required if there are several doors and no `default_door`."""
+    """The name of its door. Required if there are several doors and no `default_door`."""
     capabilities: tuple[Capability, ...] = ()
-    """What it may do in this API; such a token cannot call the door."""
+    """Its capabilities in this API; a token that has any works at no door."""
     lifetime_seconds: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_LIFETIME_SECONDS)] | None = None
     """None: it does not expire."""
 
 
 class ListTokens(Parameters, frozen=True, kw_only=True):
-    """Which tokens to list."""
+    """The tokens to list."""
 
     user: str | None = None
     limit: Limit = 50
@@ -86,24 +86,24 @@ class ListTokens(Parameters, frozen=True, kw_only=True):
 
 
 class OneToken(Parameters, frozen=True, kw_only=True):
-    """Which token: by its id or, where only one has it, by its name."""
+    """The token: its id, or its name if only one token has it."""
 
     token: Handle
 
 
 async def create(here: Administration, asked: CreateToken) -> NewTokenView:
-    """Make a token.
+    """Create a token.
 
     Raises:
-        NotAllowed: it would be able to do what its maker is not.
+        NotAllowed: it would have capabilities that the caller lacks.
         NotFound, ConfigError: no such user, or no such scope.
     """
     if asked.capabilities and asked.scopes:
-        fix = "Make two tokens."
+        fix = "Create two tokens."
         raise ConfigError([Problem("a token is for the door or for administration, not for both", fix=fix)])
     here.require(*asked.capabilities, to="a token with more capabilities")
     if asked.capabilities and asked.door:
-        fix = "Leave the door out, or make a second token."
+        fix = "Leave the door out, or create a second token."
         raise ConfigError([Problem("a token for administration is good at no door", fix=fix)])
     door = None if asked.capabilities else _door(here, asked.door)
     if door is not None:
@@ -124,7 +124,7 @@ async def create(here: Administration, asked: CreateToken) -> NewTokenView:
 
 
 def _door(here: Administration, name: str) -> Resource:
-    """Return the door of this name, or the one that is meant without a name. Raises `NotFound`, `ConfigError`."""
+    """Return the door of this name, or the default door without a name. Raises `NotFound`, `ConfigError`."""
     doors = here.policy.doors_of_header_token(name)
     if len(doors) == 1:
         return doors[0]
@@ -152,7 +152,7 @@ def _check_scopes(scopes: tuple[str, ...], door: Resource) -> None:
 
 
 def _has_a_name_of_its_own(here: Administration, door: Resource) -> bool:
-    """Return False for the one door of a file without tables: its name is its path, which a flag may change."""
+    """Return False for the only door of a file without tables: its name is its path, which a flag may change."""
     return len(here.doors) > 1 or door.name != door_name(door.uri.removeprefix(here.policy.issuer))
 
 
@@ -162,13 +162,13 @@ async def list_(here: Administration, asked: ListTokens) -> Page[TokenView]:
 
 
 async def revoke(here: Administration, asked: OneToken) -> RevokedToken:
-    """Revoke a token. Raises `NotFound`, or `ConfigError` where several have the name."""
+    """Revoke a token. Raises `NotFound`, or `ConfigError` if several have the name."""
     record = await header_tokens.revoke_header_token(here.store, asked.token)
     return RevokedToken(revoked=record.token_id, name=record.name)
 
 
 def view(token: HeaderToken) -> TokenView:
-    """Return what may be shown of a token."""
+    """Return the public fields of a token."""
     return TokenView(
         id=token.token_id,
         name=token.name,
@@ -184,7 +184,7 @@ def view(token: HeaderToken) -> TokenView:
 
 CREATE = Operation(
     name="tokens.create",
-    summary=f"Make a token and show it, this one time. Capabilities: {', '.join(CAPABILITIES)}.",
+    summary=f"Create a token and show it, only once. Capabilities: {', '.join(CAPABILITIES)}.",
     method="POST",
     path="/tokens",
     capability="admin:tokens",

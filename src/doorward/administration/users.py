@@ -25,7 +25,7 @@ Password = Annotated[str, msgspec.Meta(max_length=1024)]
 
 
 class UserView(Result, frozen=True, kw_only=True):
-    """What may be shown of an account."""
+    """The public fields of an account."""
 
     name: str
     kind: Literal["person", "service"]
@@ -35,7 +35,7 @@ class UserView(Result, frozen=True, kw_only=True):
 
 
 class UserDetails(UserView, frozen=True, kw_only=True):
-    """An account with what it allowed."""
+    """An account and everything it allowed."""
 
     live_grants: int
     header_tokens: int
@@ -45,15 +45,15 @@ class NewUserView(UserView, frozen=True, kw_only=True):
     """An account that was just added."""
 
     password: str | None
-    """Shown this one time, where none was given."""
+    """Shown only once; null if you gave one."""
 
 
 class NewPassword(Result, frozen=True, kw_only=True):
-    """Whose password was set."""
+    """The user whose password was set."""
 
     user: str
     password: str | None
-    """Shown this one time, where none was given."""
+    """Shown only once; null if you gave one."""
 
 
 class UserAnswer(Result, frozen=True, kw_only=True):
@@ -69,28 +69,28 @@ class AddUser(Parameters, frozen=True, kw_only=True):
     service: bool = False
     """A service account: no password, tokens only."""
     password: Password | None = None
-    """None: one is made and shown this one time."""
+    """None: generate one and show it only once."""
 
 
 class ListUsers(Parameters, frozen=True, kw_only=True):
-    """Which accounts to list."""
+    """The accounts to list."""
 
     limit: Limit = 50
     cursor: Cursor | None = None
 
 
 class OneUser(Parameters, frozen=True, kw_only=True):
-    """Which account."""
+    """The account."""
 
     name: UserId
 
 
 class SetPassword(Parameters, frozen=True, kw_only=True):
-    """Whose password."""
+    """The account whose password to set."""
 
     name: UserId
     password: Password | None = None
-    """None: one is made and shown this one time."""
+    """None: generate one and show it only once."""
 
 
 async def add(here: Administration, asked: AddUser) -> NewUserView:
@@ -140,25 +140,25 @@ async def set_password(here: Administration, asked: SetPassword) -> NewPassword:
 
 
 async def disable(here: Administration, asked: OneUser) -> UserAnswer:
-    """Switch an account off. Raises `NotFound`."""
+    """Disable an account. Raises `NotFound`."""
     await accounts.disable_user(here.store, here.clock, asked.name)
     return UserAnswer(user=asked.name)
 
 
 async def enable(here: Administration, asked: OneUser) -> UserAnswer:
-    """Switch an account on again. Raises `NotFound`."""
+    """Enable an account again. Raises `NotFound`."""
     await accounts.enable_user(here.store, asked.name)
     return UserAnswer(user=asked.name)
 
 
 async def remove(here: Administration, asked: OneUser) -> UserAnswer:
-    """Remove an account with everything it allowed. Raises `NotFound`."""
+    """Remove an account and everything it allowed. Raises `NotFound`."""
     await accounts.remove_user(here.store, here.clock, asked.name)
     return UserAnswer(user=asked.name)
 
 
 def view(user: User) -> UserView:
-    """Return what may be shown of an account."""
+    """Return the public fields of an account."""
     return UserView(
         name=user.user_id,
         kind=user.user_kind,
@@ -170,7 +170,7 @@ def view(user: User) -> UserView:
 
 ADD = Operation(
     name="users.add",
-    summary="Add an account; without a password one is made and shown this one time.",
+    summary="Add an account; without a password, one is generated and shown only once.",
     method="POST",
     path="/users",
     capability="admin:users",
@@ -193,7 +193,7 @@ LIST = Operation(
 )
 SHOW = Operation(
     name="users.show",
-    summary="Show one account with what it allowed.",
+    summary="Show one account and everything it allowed.",
     method="GET",
     path="/users/{name}",
     capability="admin:read",
@@ -216,7 +216,7 @@ PASSWORD = Operation(
 )
 DISABLE = Operation(
     name="users.disable",
-    summary="Switch an account off; its grants, browser sessions and tokens end at once.",
+    summary="Disable an account; its grants, browser sessions and tokens end at once.",
     method="PUT",
     path="/users/{name}/disabled",
     capability="admin:users",
@@ -228,7 +228,7 @@ DISABLE = Operation(
 )
 ENABLE = Operation(
     name="users.enable",
-    summary="Switch an account on again; what ended stays ended.",
+    summary="Enable an account again; what ended stays ended.",
     method="DELETE",
     path="/users/{name}/disabled",
     capability="admin:users",

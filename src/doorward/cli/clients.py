@@ -70,7 +70,7 @@ def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
 @as_json
 @at_a_place
 def add(place: Place, *, jwks: BinaryIO | None, as_json: bool, **asked: Any) -> None:
-    """Register a client; its secret is shown this one time."""
+    """Register a client; its secret is shown only once."""
     from doorward.administration import clients
 
     known = CLIENT_PRESETS.get(asked["preset"] or "")
@@ -198,7 +198,7 @@ def remove(place: Place, *, client_id: str, as_json: bool) -> None:
 @as_json
 @at_a_place
 def rotate_secret(place: Place, *, client: str, overlap: int, as_json: bool) -> None:
-    """Give a client a new secret, shown this one time; the present one stays good for the overlap."""
+    """Give a client a new secret, shown only once; the current one stays valid for the overlap."""
     from doorward.administration import clients
 
     parameters = clients.RotateSecret(client_id=client, overlap_seconds=overlap)

@@ -1,4 +1,4 @@
-"""`doorward doors`: what each door found when it last looked at itself from outside."""
+"""`doorward doors`: the results of each door's last self-examination from outside."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def list_(place: Place, *, as_json: bool) -> None:
     table(
         ("DOOR", "URL", "EXAMINED", "FINDINGS"),
         ((each["name"], each["url"], moment(each["examined_at"]), _rules(each["findings"])) for each in found),
-        empty="No door has looked at itself yet; it does so when it is opened.",
+        empty="No door has examined itself yet; each does so when it opens.",
     )
 
 
@@ -38,7 +38,7 @@ def list_(place: Place, *, as_json: bool) -> None:
 @as_json
 @at_a_place
 def show(place: Place, *, name: str, as_json: bool) -> int:
-    """Show what a door found when it last looked at itself from outside, as `doorward check` would say it."""
+    """Show the results of a door's last self-examination from outside, as `doorward check` prints them."""
     from doorward.administration import doors
     from doorward.cli.check_output import coloured, width
     from doorward.doctor.report.formats import finding_lines, findings_of

@@ -22,7 +22,7 @@ def command() -> None:
 @as_json
 @at_a_place
 def list_(place: Place, *, as_json: bool) -> None:
-    """List the keys: the current ones, those that only open and verify any more, and those that are to come."""
+    """List the keys: current, retired (still decrypt and verify) and upcoming."""
     from doorward.administration import keys
 
     found = msgspec.to_builtins(perform(place, keys.LIST, keys.ListKeys()).items)

@@ -50,7 +50,7 @@ def command() -> None:
 @as_json
 @at_a_place
 def create(place: Place, *, expires: int | None, as_json: bool, **asked: Any) -> None:
-    """Make a token and show it, this one time."""
+    """Create a token and show it, only once."""
     import msgspec
 
     from doorward.administration import tokens

@@ -32,7 +32,7 @@ def command() -> None:
 @as_json
 @at_a_place
 def add(place: Place, *, name: str, service: bool, password_stdin: bool, as_json: bool) -> None:
-    """Add an account; without --password-stdin a password is made and shown this one time."""
+    """Add an account; without --password-stdin a password is generated and shown only once."""
     from doorward.administration import users
 
     if service and password_stdin:
@@ -125,7 +125,7 @@ def show(place: Place, *, name: str, as_json: bool) -> None:
 @as_json
 @at_a_place
 def disable(place: Place, *, name: str, as_json: bool) -> None:
-    """Switch an account off; its grants, browser sessions and tokens end at once."""
+    """Disable an account; its grants, browser sessions and tokens end at once."""
     from doorward.administration import users
 
     perform(place, users.DISABLE, users.OneUser(name=name))
@@ -137,7 +137,7 @@ def disable(place: Place, *, name: str, as_json: bool) -> None:
 @as_json
 @at_a_place
 def enable(place: Place, *, name: str, as_json: bool) -> None:
-    """Switch an account on again; what ended stays ended."""
+    """Enable an account again; what ended stays ended."""
     from doorward.administration import users
 
     perform(place, users.ENABLE, users.OneUser(name=name))

@@ -1,1 +1,1 @@
-"""One thin file per OAuth endpoint: parse, load, decide, apply, answer."""
+"""OAuth endpoints, one thin file each: parse, load, decide, apply, answer."""

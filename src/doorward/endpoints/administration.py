@@ -1,8 +1,7 @@
-"""`/-/api/v1/...`: the operations of an administrator over HTTP, for holders of a header token with capabilities.
+"""`/-/api/v1/...`: the administration operations over HTTP, for holders of a header token with capabilities.
 
-A browser cannot be made to call it for somebody: no cookie is looked at, and no other origin may read an answer.
-Without such a token, a caller cannot even learn which addresses exist. Which capability an address takes is data, in
-the catalogue.
+A browser can't be tricked into calling it: cookies are ignored, and other origins can't read a response. Without an
+admin token, a caller can't even learn which addresses exist. The catalogue says which capability an address needs.
 
 Spec: RFC 6750 s2.1, s3; attack G-09.
 """
@@ -53,7 +52,7 @@ class AdministrationApi:
         self.last_used = last_used
 
     async def __call__(self, request: Request) -> Response:
-        """Authenticate, find the operation, check the capability, do it."""
+        """Authenticate, find the operation, check the capability, run it."""
         token = await self._token(request)
         origin.set(replace(origin.get(), actor=f"token:{token.token_id}"))
         segments = _segments(request)
@@ -67,7 +66,9 @@ class AdministrationApi:
             return _error(405, "method_not_allowed", f"Use {allowed}.", {"allow": allowed})
         operation, in_path = matching[0]
         if operation.capability not in token.capabilities:
-            raise InsufficientScope(f"This takes the capability {operation.capability}.", Reason.MISSING_CAPABILITY)
+            raise InsufficientScope(
+                f"This operation needs the capability {operation.capability}.", Reason.MISSING_CAPABILITY
+            )
         parameters = _parameters(operation, in_path, request, await request.body())
         try:
             result = await run(operation, replace(self.here, capabilities=frozenset(token.capabilities)), parameters)
@@ -76,16 +77,16 @@ class AdministrationApi:
         return json_response(result, operation.status)
 
     async def _token(self, request: Request) -> HeaderToken:
-        """Return the token that came with the request.
+        """Return the token of the request.
 
         Raises:
-            InvalidToken: none came, or one that is not for this.
+            InvalidToken: it is missing, or is not an admin token.
         """
         headers = request.headers.getlist("authorization")
         scheme, _, presented = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
         presented = presented.strip(" ")
         if scheme.lower() != "bearer" or not is_well_formed(presented, HEADER_TOKEN):
-            raise InvalidToken("This takes a header token with capabilities.", Reason.NO_TOKEN)
+            raise InvalidToken("This endpoint requires an admin token.", Reason.NO_TOKEN)
         stored = await self.here.store.get(HeaderToken, digest(presented))
         if stored is None:
             raise InvalidToken("The token is not valid.", Reason.UNKNOWN_TOKEN)
@@ -100,7 +101,7 @@ class AdministrationApi:
 
 
 def routes(here: Administration, last_used: LastUsed) -> Iterator[Mount]:
-    """Yield what serves everything below `/-/api/v1/`."""
+    """Yield the mount for everything below `/-/api/v1/`."""
     yield Mount(f"{API}/", administration_api(here, last_used))
 
 
@@ -119,20 +120,20 @@ def administration_api(here: Administration, last_used: LastUsed | None = None) 
 
 
 def _segments(request: Request) -> list[str]:
-    """Split the path as it was sent, so that an escaped slash in an id does not end a segment."""
+    """Split the raw path, so that an escaped slash in an id does not end a segment."""
     scope = request.scope
     raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
     path = raw.split(b"?", 1)[0].decode("ascii", "replace")
     mount = scope["path"][: mount_length(scope)].count("/")
     root, below = path.split("/")[mount : mount + _ROOT_SEGMENTS], path.split("/")[mount + _ROOT_SEGMENTS :]
-    # Another spelling of the root would pass a proxy's rule for this path; it names nothing.
+    # Another spelling of the root could bypass a proxy's rule for this path, so it matches nothing.
     if "/".join(root[1:]) != API[1:]:
         return []
     return [unquote(segment, errors="replace") for segment in below]
 
 
 def _match(operation: Operation[Any, Any], segments: list[str]) -> dict[str, str] | None:
-    """Return the parameters in the path, or None when the operation has another path."""
+    """Return the parameters in the path, or None if the operation has another path."""
     pattern = operation.path[1:].split("/")
     if len(pattern) != len(segments):
         return None
@@ -148,15 +149,15 @@ def _match(operation: Operation[Any, Any], segments: list[str]) -> dict[str, str
 
 
 def _parameters(operation: Operation[Any, Any], in_path: dict[str, str], request: Request, body: bytes) -> Any:
-    """Read the parameters of the operation: from path and query, or from path and body.
+    """Parse the parameters of the operation, from path and query, or from path and body.
 
     Raises:
-        InvalidRequest: with the first thing that cannot be read.
+        InvalidRequest: names the first parameter that can't be read.
     """
     has_body = operation.method in {"POST", "PUT"}
     query = parse_query(request.scope["query_string"])
     if query.repeated or (has_body and query):
-        raise InvalidRequest("A parameter is repeated, or does not belong into the query.", Reason.REPEATED_PARAMETER)
+        raise InvalidRequest("A parameter is repeated, or is not allowed in the query.", Reason.REPEATED_PARAMETER)
     given = _object(request, body) if has_body else dict(query)
     if given.keys() & in_path.keys():
         raise InvalidRequest("A parameter that is in the path was sent again.", Reason.REPEATED_PARAMETER)

@@ -1,7 +1,7 @@
-"""`/-/arrival`: how a request looks when it arrives, for this installation alone.
+"""`/-/arrival`: shows a request as it arrived, for this installation's own requests only.
 
-A proxy may drop the credentials, or hide whose request it passes on; neither can be seen from outside. The proof is
-sealed with the installation's own key and good for a minute: every node answers it, and nobody else can ask.
+A proxy may drop credentials, or hide the original client address; neither is visible from outside. The proof is sealed
+with the installation's key and valid for a minute. So every node accepts it, and no one else can create it.
 
 Spec: RFC 9110 s11.6.2; RFC 7239 s5
 """
@@ -30,16 +30,16 @@ def proof_of_origin(sealer: Sealer, clock: Clock) -> str:
 
 
 class Arrival:
-    """Answers what has arrived of a request that carries a proof of this installation."""
+    """Reports what arrived of a request with a proof of this installation."""
 
     def __init__(self, sealer: Sealer, clock: Clock, trusts: Callable[[str], bool]) -> None:
         self._sealer = sealer
         self._clock = clock
         self._trusts = trusts
-        """Whether an address is that of a proxy that the operator has listed."""
+        """Whether an address belongs to a proxy that the operator listed."""
 
     async def __call__(self, request: Request) -> Response:
-        """Answer the proof; to everybody else there is nothing here."""
+        """Answer a request with a valid proof; all others get a 404."""
         if not self._is_own(request.headers.get(PROOF_HEADER, "")):
             return not_found()
         arrived = {
@@ -56,5 +56,5 @@ class Arrival:
         except (UnicodeError, binascii.Error):
             return False
         sealed_at = self._sealer.unseal(sealed)
-        # The clock of the node that answers may be behind that of the one that asks.
+        # The clocks of the two nodes may differ.
         return sealed_at is not None and abs(self._clock.now() - int(sealed_at)) <= _VALID_SECONDS

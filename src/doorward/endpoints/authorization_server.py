@@ -1,6 +1,6 @@
 """The routes of the authorization server: metadata, authorization, tokens and registration.
 
-Only what is configured is among them, so what is switched off does not exist.
+It lists only what is configured, so a disabled endpoint is a 404.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from doorward.paths import (
 
 
 def routes(authority: Authority, limits: RequestLimits, hooks: Hooks, render_error: RenderError) -> Iterator[Route]:
-    """Yield them; `render_error` makes the page if a sign-in cannot start."""
+    """Yield the routes; `render_error` renders the page for a sign-in that cannot start."""
     policy, framed = authority.policy, partial(guarded, hooks=hooks)
 
     def post(path: str, handler: Handler) -> Route:

@@ -1,8 +1,8 @@
-"""`/authorize`: check a request, keep it, and send the browser to whatever step it needs next.
+"""`/authorize`: check and store a request, and send the browser to the next step.
 
-Every step of a sign-in returns here with `continue=ID`; the stored request alone says what comes next, so a restart in
-the middle loses nothing. Until client and redirect target are proved, an error is a page of ours and never a redirect;
-where a stranger has chosen the target, it is a page with a link.
+Every step of a sign-in returns here with `continue=ID`. The stored request alone determines what comes next, so a
+restart in between loses nothing. Until client and redirect URI are verified, an error is a page of ours and never a
+redirect. If the redirect URI is not trusted yet, the page has a link.
 
 Spec: RFC 6749 s4.1.1, s4.1.2.1; RFC 7636 s4.3; RFC 8707 s2; RFC 9207 s2; RFC 9700 s4.1, s4.11.2.
 """
@@ -55,7 +55,7 @@ ENDED = {
         Reason.OTHER_BROWSER,
     ),
 }
-"""What a person reads when there is no step left, by the result of `next_step`."""
+"""What the person reads when no step is left, by the result of `next_step`."""
 
 
 class AuthorizeEndpoint:
@@ -98,7 +98,7 @@ class AuthorizeEndpoint:
             silent = is_silent(parameters.get("prompt", ""), request.headers.get("sec-fetch-dest"), redirect_uri)
             error.is_automatic = silent or may_go_unasked(client.record, redirect_uri)
             raise
-        # A client may also insist on the question; then it does not matter who opened the page.
+        # A client can also insist on the question; then it does not matter who opened the page.
         if is_own_start(request.headers) and "consent" not in parameters.get("prompt", "").split(" "):
             pending = msgspec.structs.replace(pending, is_own_navigation=True)
         flow = new_cookie_value(authority.entropy)
@@ -124,7 +124,7 @@ class AuthorizeEndpoint:
         return response
 
     async def _parameters(self, query: Parameters, now: int) -> tuple[Parameters, tuple[Change, ...]]:
-        """Return the parameters of a new request, and the change that uses them up if they were pushed."""
+        """Return the parameters of a new request, and the change that consumes them if they were pushed."""
         reference = pushed_reference(query)
         if reference is None:
             return query, ()
@@ -145,8 +145,8 @@ class AuthorizeEndpoint:
         return self._next(pending.record, record, now, cookie_digest(flow), page_key_in(value))
 
     async def _browser(self, request: Request, now: int) -> tuple[str, Stored[BrowserSession] | None]:
-        """Return this browser's cookie value and live session; a new value when it has none."""
-        # A client has made this address, so no page key in it counts.
+        """Return this browser's cookie value and live session; a new value if it has none."""
+        # The client built this URL, so ignore a page key in it.
         value, session = await current_session(self.authority.store, self.cookie, request, now, page_key="")
         return (value if session else new_cookie_value(self.authority.entropy)), session
 

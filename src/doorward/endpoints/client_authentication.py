@@ -1,7 +1,7 @@
-"""The client that calls an endpoint, proved once per request however often its decision is taken again.
+"""Client authentication at an endpoint, once per request, however often its decision is retried.
 
-An assertion is used up before the decision, in a transaction of its own: a request that is refused afterwards has
-used it too, and of any number of requests with one assertion a single one goes on.
+An assertion is consumed before the decision, in a transaction of its own. A request that is refused afterwards has
+consumed it too, and of any number of requests with one assertion only one proceeds.
 
 Spec: RFC 6749 s2.3; RFC 7523 s2.2, s3.
 """
@@ -34,14 +34,14 @@ _BY_THE_COPY = frozenset(
         Reason.EXPIRED_CLIENT,
     }
 )
-"""Refusals that follow from what is stored of a client, so that a newer description may say otherwise."""
+"""Refusals that depend on the stored description of a client, so a newer one may reverse them."""
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Return the form that a client has posted.
+    """Return the posted form.
 
     Raises:
-        OAuthError: another content type, or no form that can be read.
+        OAuthError: the wrong content type, or a form that can't be parsed.
 
     Spec: RFC 6749 s3.2
     """
@@ -50,7 +50,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 class Caller:
-    """The client that has sent a form."""
+    """The client that sent a form."""
 
     def __init__(self, authority: Authority, request: Request, form: Mapping[str, str]) -> None:
         self.authority = authority
@@ -60,10 +60,10 @@ class Caller:
         self._doubted = False
 
     async def fetch_client_document(self) -> None:
-        """Fetch the client's metadata document if its id is a URL, even if the client has never come here before.
+        """Fetch the client's metadata document if its id is a URL, even if the client is new here.
 
         Raises:
-            InvalidClient: the document cannot be had or used; says why.
+            InvalidClient: the document can't be fetched or used; says why.
         """
         try:
             await self.authority.client(self.presented.client_id)
@@ -71,14 +71,14 @@ class Caller:
             raise InvalidClient(error.description, error.reason) from None
 
     async def client(self) -> Stored[Client]:
-        """Return the client as it is stored now, authenticated; call it in every attempt at a decision.
+        """Return the authenticated client as it is stored now; call it in every attempt at a decision.
 
-        If the client describes itself at a URL, its stored copy is read again before it is trusted, if it is no longer
-        fresh, and before it is a reason to refuse the client.
+        If the client has a metadata document, a stale copy is refetched before it is trusted, and before the client is
+        refused because of it.
 
         Raises:
-            InvalidClient: it is not the one it says, or its description is gone or cannot be used any more.
-            FetchError: its keys cannot be had just now, which is no verdict.
+            InvalidClient: authentication failed, or its metadata document is gone or no longer usable.
+            FetchError: its keys can't be fetched now, which says nothing about the client.
         """
         if not self._looked:
             self._looked = True

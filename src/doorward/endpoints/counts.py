@@ -1,6 +1,6 @@
-"""What `/metrics` tells: which count of which part of the process goes by which name.
+"""The metrics of `/metrics`: which counter of this process has which name.
 
-Counting itself is an addition where the thing happens; here it is only read.
+Counters are incremented where the event happens; this module only reads them.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ from doorward.endpoints.metrics import Family, status_class
 
 
 class DoorCounted(Protocol):
-    """What one door has counted."""
+    """The counters of one door."""
 
     @property
     def requests(self) -> Mapping[tuple[str, int, str, str], int]:
-        """How they ended, status, era, and the reason of a refusal."""
+        """By outcome, status, era, and the reason of a refusal."""
         ...
 
     @property
     def standing(self) -> int:
-        """How many standing streams are open."""
+        """How many long-lived streams are open."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """The counts of one process."""
+    """The counters of one process."""
 
     started_at: int
     doors: Mapping[str, DoorCounted]
     """By the name of the door."""
     answers: Mapping[tuple[str, str, str], int]
-    """Of everything else: endpoint, method and status."""
+    """For everything else: by endpoint, method and status."""
     audit: AuditLog
     authority: Authority
 
     def families(self) -> Iterator[Family]:
-        """Yield everything, in a fixed order."""
+        """Yield all metrics, in a fixed order."""
         yield Family(
             "doorward_build_info",
             "gauge",

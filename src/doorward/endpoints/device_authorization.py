@@ -1,4 +1,4 @@
-"""`/device_authorization`: a device without a browser begins to wait for a user.
+"""`/device_authorization`: starts the device grant for a device without a browser.
 
 Spec: RFC 8628 s3.1, s3.2.
 """
@@ -28,7 +28,7 @@ class DeviceAuthorizationEndpoint:
         caller = Caller(authority, request, form)
 
         async def attempt() -> Decision[dict[str, object]]:
-            # A user code that is taken makes the attempt fail, and the next one gets another.
+            # If the user code is taken, the attempt fails, and the next one generates another.
             codes = DeviceCodes(
                 mint(DEVICE_CODE, authority.entropy.random_bytes(32)),
                 encode_user_code(authority.entropy.random_bytes(16)),

@@ -1,4 +1,4 @@
-"""What the OAuth endpoints do with the `DPoP` header: read it, use the proof up with the decision, hand out nonces.
+"""The `DPoP` header at OAuth endpoints: parse it, consume the proof with the decision, issue nonces.
 
 Spec: RFC 9449 s5, s8.
 """
@@ -18,11 +18,11 @@ Reply = TypeVar("Reply")
 
 
 def presented_proof(authority: Authority, request: Request, path: str) -> CheckedProof | None:
-    """Return the proof that came with the request to `path`; None when none came.
+    """Return the proof of the request to `path`; None if it has none.
 
     Raises:
-        InvalidDpopProof: one came, but it does not count.
-        UseDpopNonce: it lacks a nonce that is good now.
+        InvalidDpopProof: the proof is not valid.
+        UseDpopNonce: its nonce is missing or no longer valid.
     """
     headers = request.headers.getlist("dpop")
     if not headers:
@@ -32,7 +32,7 @@ def presented_proof(authority: Authority, request: Request, path: str) -> Checke
 
 
 async def with_proof(authority: Authority, proof: CheckedProof | None, decision: Decision[Reply]) -> Decision[Reply]:
-    """Return the decision with the proof used up in the same transaction.
+    """Return the decision with a change that consumes the proof in the same transaction.
 
     Raises:
         InvalidDpopProof: it was used before.
@@ -44,5 +44,5 @@ async def with_proof(authority: Authority, proof: CheckedProof | None, decision:
 
 
 def nonce_header(proof: CheckedProof | None) -> dict[str, str]:
-    """Return the header that hands out the next nonce, when it is time for one."""
+    """Return the header with the next nonce, if one is due."""
     return {"dpop-nonce": proof.fresh_nonce} if proof is not None and proof.fresh_nonce is not None else {}

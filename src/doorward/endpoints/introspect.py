@@ -1,4 +1,4 @@
-"""`/introspect`: what a token is good for, as JSON or, if the caller asks for one, as a signed JWT.
+"""`/introspect`: what a token is valid for, as JSON or, if the client asks for it, as a signed JWT.
 
 Spec: RFC 7662 s2; RFC 9701 s4, s5.
 """
@@ -25,7 +25,7 @@ class IntrospectEndpoint:
         self.authority = authority
 
     async def __call__(self, request: Request) -> Response:
-        """Answer about one token, whatever `token_type_hint` says of it."""
+        """Answer about one token, whatever its `token_type_hint`."""
         form, authority = await read_form(request), self.authority
         now = authority.clock.now()
         client = (await Caller(authority, request, form).client()).record

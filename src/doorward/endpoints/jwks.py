@@ -1,7 +1,7 @@
-"""`/.well-known/jwks.json`: the public keys that verify what is signed here, the current one and those before it.
+"""`/.well-known/jwks.json`: the public keys that verify our signatures, current and retired.
 
-Read from the ring at each request, so that a rotation is published at once. It may be cached for minutes only: a key
-that is new today must be found before the first token that it signed is judged.
+Read from the key ring at each request, so that a rotation is published at once. Caches may keep it for minutes only: a
+new key must be found before the first token that it signed is verified.
 
 Spec: RFC 7517 s5; RFC 8414 s2 (`jwks_uri`).
 """
@@ -22,7 +22,7 @@ class JwkSet:
         self.keys = keys
 
     async def __call__(self, request: Request) -> Response:
-        """Answer with the public halves of all signing keys."""
+        """Return the public keys of all signing keys."""
         del request
         body = msgspec.json.encode({"keys": [key.public_jwk() for key in self.keys.signing]})
         return Response(body, headers={"content-type": "application/json", "cache-control": "public, max-age=300"})

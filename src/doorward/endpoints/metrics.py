@@ -1,8 +1,7 @@
-"""`/metrics`: what this process has counted since its start, as Prometheus reads it.
+"""`/metrics`: this process's counters since its start, in the Prometheus format.
 
-Owns the text format, who may read it, and the counts of the answers outside the door. Every label is a word of ours: a
-path, a client or a reason that a stranger could make up would fill the memory of the collector. A caller that may not
-read it gets a 404.
+Owns the text format, access to it, and the response counters outside of doors. Every label value is one of ours: paths,
+clients or reasons that a client could invent would exhaust the collector's memory. A caller without access gets a 404.
 
 Spec: Prometheus text format 0.0.4.
 """
@@ -40,7 +39,7 @@ class Family:
 
 
 def render(families: Iterable[Family], common: Labels) -> str:
-    """Return the page; `common` labels are on every sample."""
+    """Return the page; every sample gets the `common` labels."""
     lines: list[str] = []
     for family in families:
         lines += (f"# HELP {family.name} {family.help}", f"# TYPE {family.name} {family.kind}")
@@ -55,18 +54,18 @@ def _escaped(text: str) -> str:
 
 
 def status_class(status: int) -> str:
-    """Return `2xx` and so on; an empty text where there was no answer."""
+    """Return `2xx` and so on; an empty string if there was no response."""
     return f"{status // 100}xx" if status else ""
 
 
 class Answers:
-    """Counts the answers of what is not a door, by endpoint and status."""
+    """Counts the responses of everything but doors, by endpoint and status."""
 
     def __init__(self) -> None:
         self.counted: Counter[tuple[str, str, str]] = Counter()
 
     async def count(self, router: Router, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the router serve one request, and count its answer."""
+        """Let the router serve one request, and count its response."""
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -79,7 +78,7 @@ class Answers:
 
 
 class MetricsEndpoint:
-    """Serves `/metrics` to peers that may read it."""
+    """Serves `/metrics` to peers with access."""
 
     def __init__(
         self,
@@ -95,16 +94,16 @@ class MetricsEndpoint:
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
 
     async def __call__(self, request: Request) -> Response:
-        """Answer the page, or that there is none."""
+        """Return the page, or a 404."""
         peer = "" if request.client is None else request.client.host
-        # A proxy on this machine makes the whole world a neighbour; it says so, or passes on the public name.
+        # Behind a local proxy, every client has a loopback address. A proxy adds headers, or passes on the public host.
         comes_through_a_proxy = any(name in request.headers for name in _FORWARDING)
         if comes_through_a_proxy or not self._trusts(peer) or not self._is_inside(request.headers.get("host", "")):
             return not_found()
         return Response(render(self._read(), self._common), 200, {"content-type": CONTENT_TYPE, **NO_STORE})
 
     def _is_inside(self, host: str) -> bool:
-        # A name in the public DNS may be a page of a stranger that was pointed at this machine (DNS rebinding).
+        # A public DNS name may belong to an attacker's page and point to this machine (DNS rebinding).
         name = host.lower()
         if name in self._allowed_hosts:
             return True

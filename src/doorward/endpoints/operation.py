@@ -1,4 +1,4 @@
-"""The routes of those who run the server: probes, published keys, counts, and how our own requests arrive."""
+"""The routes for server operators: probes, published keys, metrics, and the arrival of our own requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from doorward.storage.port import Store
 
 
 def routes(store: Store, keys: Keys, arrival: Arrival, metrics: MetricsEndpoint | None) -> Iterator[Route]:
-    """Yield them; without `metrics`, no one may read the counts."""
+    """Yield the routes; without `metrics`, there is no `/metrics`."""
     yield Route(LIVENESS, reading(guarded(live)))
     yield Route(READINESS, reading(guarded(Readiness(store))))
     yield Route(JWKS_PATH, reading(guarded(JwkSet(keys), cors=True)))

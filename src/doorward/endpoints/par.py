@@ -1,4 +1,4 @@
-"""`/par`: a client hands over the parameters of an authorization request and gets a reference for the browser.
+"""`/par`: a client pushes the parameters of an authorization request and gets a reference for the browser.
 
 Spec: RFC 9126 s2; RFC 9449 s10.1.
 """
@@ -25,7 +25,7 @@ class PushEndpoint:
         self.authority = authority
 
     async def __call__(self, request: Request) -> Response:
-        """Keep one pushed request."""
+        """Store one pushed request."""
         form, authority = await read_form(request), self.authority
         proof = presented_proof(authority, request, PAR_PATH)
         caller = Caller(authority, request, form)

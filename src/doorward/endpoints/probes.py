@@ -1,7 +1,7 @@
-"""`/livez` and `/readyz`: for whatever restarts the process, and whatever sends it traffic.
+"""`/livez` and `/readyz`: for supervisors that restart the process, and load balancers that send it traffic.
 
-Liveness depends on nothing, so a database that is down never makes a supervisor kill healthy processes. Readiness asks
-the store, because nobody can be let in without it.
+Liveness depends on nothing, so a database outage never makes a supervisor kill healthy processes. Readiness checks the
+store, because no request can be authorized without it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ NO_CACHE = {"cache-control": "no-store"}
 
 
 async def live(request: Request) -> Response:
-    """Answer that the process runs."""
+    """Answer that the process is running."""
     del request
     return PlainTextResponse("ok\n", headers=NO_CACHE)
 
 
 class Readiness:
-    """Answers whether requests can be served now."""
+    """Reports whether requests can be served now."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     async def __call__(self, request: Request) -> Response:
-        """Answer 200, or 503 with what is missing."""
+        """Return 200, or 503 with the missing dependency."""
         del request
         try:
             await self.store.get(User, "")

@@ -1,4 +1,4 @@
-"""`/register`: dynamic client registration, limited in size; it fetches no URL that a client sends.
+"""`/register`: dynamic client registration, with a size limit; it never fetches a URL that a client sends.
 
 Spec: RFC 7591 s3.
 """
@@ -59,10 +59,10 @@ class RegisterEndpoint:
         if policy.registration == "open":
             return
         presented = digest(token or "")
-        # All of them, so that the time taken says nothing about which one was nearly right.
+        # Compare with all of them, so that timing does not show which one almost matched.
         matching = [compare_digest(presented, known) for known in policy.registration_tokens]
         if token is None or not any(matching):
-            raise InvalidToken("Registration here takes an initial access token.", Reason.REGISTRATION_TOKEN)
+            raise InvalidToken("Registration here requires an initial access token.", Reason.REGISTRATION_TOKEN)
 
     def _minted(self) -> MintedClient:
         random_bytes = self.authority.entropy.random_bytes
@@ -84,8 +84,8 @@ def json_body(request: Request, body: bytes) -> object:
     """Decode the body of a registration.
 
     Raises:
-        InvalidRequest: it is not sent as JSON.
-        InvalidClientMetadata: it is not JSON, or has more than one reading.
+        InvalidRequest: its content type is not JSON.
+        InvalidClientMetadata: it is not valid JSON, or is ambiguous.
     """
     require_content_type(request, "application/json")
     try:
@@ -101,15 +101,15 @@ def bearer_token(request: Request) -> str | None:
 
 
 async def check_hook(hooks: Hooks, metadata: ClientMetadata, body: bytes) -> None:
-    """Ask the operator's own policy about a body that was read; whatever it raises lets nobody in.
+    """Ask the operator's hook about a parsed body; any exception in it refuses the registration.
 
     Raises:
-        InvalidClientMetadata, RegistrationRefused: it says no.
-        HookFailed: there is no answer to go by.
+        InvalidClientMetadata, RegistrationRefused: the hook refused.
+        HookFailed: the hook gave no valid answer.
     """
     if hooks.on_register is None:
         return
-    # Read again, so that nothing which the function does with it reaches what is stored.
+    # Parse it again, so that nothing the hook does to it reaches the store.
     sent = {name: value for name, value in decode(body).items() if name != "client_secret"}
     question = RegistrationRequest(**asdict(metadata), body=sent)
     refusal = await hooks.register(question)

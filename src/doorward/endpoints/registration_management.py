@@ -1,4 +1,4 @@
-"""`/register/{client_id}`: a client reads, replaces or removes its own registration.
+"""`/register/{client_id}`: a client reads, replaces or deletes its own registration.
 
 Spec: RFC 7592 s2.
 """
@@ -34,7 +34,7 @@ PREFIX = f"{REGISTER_PATH}/"
 
 
 def management_route(authority: Authority, limits: RequestLimits, hooks: Hooks) -> Route:
-    """Return the route of every address below `/register/`."""
+    """Return the route of all paths below `/register/`."""
     management = RegistrationManagement(authority, hooks)
     show = guarded(management.show, hooks=hooks)
     changing = {"PUT": limits.registering(management.replace), "DELETE": limits.registering(management.delete)}
@@ -43,19 +43,19 @@ def management_route(authority: Authority, limits: RequestLimits, hooks: Hooks) 
 
 
 class RegistrationManagement:
-    """Serves every address under `/register/` for one authorization server."""
+    """Serves all paths below `/register/` for one authorization server."""
 
     def __init__(self, authority: Authority, hooks: Hooks = NO_HOOKS) -> None:
         self.authority = authority
         self.hooks = hooks
 
     async def show(self, request: Request) -> Response:
-        """Answer what is registered."""
+        """Return the registration."""
         client, token = await self._managed(request)
         return json_response(current_registration(client.record, token, policy=self.authority.policy))
 
     async def replace(self, request: Request) -> Response:
-        """Take a whole new registration for the same client."""
+        """Replace the whole registration of a client."""
         await self._managed(request)
         sent = await request.body()
         body = json_body(request, sent)
@@ -78,7 +78,7 @@ class RegistrationManagement:
         return json_response(reply)
 
     async def delete(self, request: Request) -> Response:
-        """Remove the client with everything that users have granted it."""
+        """Delete the client and everything that users granted it."""
         authority, expired = self.authority, [""]
 
         async def expire() -> Decision[None]:

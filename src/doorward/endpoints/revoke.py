@@ -1,4 +1,4 @@
-"""`/revoke`: end a token. An unknown token, or somebody else's, is answered like a success and left alone.
+"""`/revoke`: ends a token. An unknown token, or another client's, is answered like a success and left alone.
 
 Spec: RFC 7009 s2.
 """
@@ -24,7 +24,7 @@ class RevokeEndpoint:
         self.authority = authority
 
     async def __call__(self, request: Request) -> Response:
-        """Revoke one token, whatever `token_type_hint` says of it."""
+        """Revoke one token, whatever its `token_type_hint`."""
         form = await read_form(request)
         caller = Caller(self.authority, request, form)
         store = self.authority.store

@@ -1,6 +1,6 @@
 """`/token`: authenticate the client, let its grant load and decide, and answer after the commit.
 
-Each grant has a module of its own in `grants/`.
+Each grant has its own module in `grants/`.
 
 Spec: RFC 6749 s3.2, s4.1.3, s5, s6; RFC 7636 s4.5; RFC 8707 s2.2; RFC 9700 s4.14.
 """
@@ -44,7 +44,7 @@ GRANTS: Mapping[str, Callable[[Authority, Redemption], Awaitable[Decision[TokenR
     grant_types.JWT_BEARER: jwt_bearer.decide,
     grant_types.DEVICE_CODE: device_code.decide,
 }
-"""By `grant_type`: what loads for the grant and decides about it. It is called again in each attempt."""
+"""By `grant_type`: the function that loads the grant's records and decides. It runs again in each attempt."""
 
 
 class TokenEndpoint:
@@ -69,7 +69,7 @@ class TokenEndpoint:
             minted = self._minted(jkt)
 
             async def draft(terms: TokenTerms) -> Decision[TokenReply]:
-                # The clock is read for each draft: an operator's function may have taken seconds since the last one.
+                # Read the clock for each draft: the operator's hook may have taken seconds since the last one.
                 now, policy = authority.clock.now(), authority.policy
                 made = replace(minted, terms=terms)
                 return await decide(authority, Redemption(form, client, now, made, authority.sealing, policy))

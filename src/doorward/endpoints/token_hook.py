@@ -1,8 +1,8 @@
-"""The operator's own function that is asked when tokens of a user's grant are made.
+"""Calls the operator's hook `on_token` when tokens of a user's grant are issued.
 
-It is asked about what has been decided and before anything is applied, once for each request. Requests with the same
-credential wait for each other here, so that the second one finds the first one's reply instead of asking as well.
-What it raises besides a refusal is a bug, in which nothing was spent.
+The hook runs once per request, after the decision and before it is applied. Requests with the same credential wait for
+each other here, so that the second one gets the first one's reply without another call. Any exception but a refusal is
+a bug, and consumes nothing.
 
 Spec: RFC 6749 s5.1, s6.
 """
@@ -28,7 +28,7 @@ _CREDENTIALS = {AUTHORIZATION_CODE: "code", REFRESH_TOKEN: "refresh_token", DEVI
 
 
 class TokenHook:
-    """`on_token`, and whose turn it is to ask it."""
+    """The hook `on_token`, and the queue of requests that wait to call it."""
 
     def __init__(self, hooks: Hooks) -> None:
         self._hooks = hooks
@@ -36,12 +36,12 @@ class TokenHook:
 
     @staticmethod
     def asks_about(grant_type: str) -> bool:
-        """Return whether its tokens come from a user's grant, rather than from an operator or from another token."""
+        """Return whether its tokens come from a user's grant, and not from an operator or another token."""
         return grant_type in _CREDENTIALS
 
     @asynccontextmanager
     async def asking(self, form: Mapping[str, str]) -> AsyncIterator[Asking]:
-        """Wait until no other request of this process asks about the same credential."""
+        """Wait until no other request of this process calls the hook for the same credential."""
         grant_type = form["grant_type"]
         credential = digest(form.get(_CREDENTIALS[grant_type], ""))
         async with self._turns.setdefault(credential, asyncio.Lock()):
@@ -49,7 +49,7 @@ class TokenHook:
 
 
 class Asking:
-    """One request. A decision that lost a race is taken again with the same answer."""
+    """One request. A decision that lost a race is retried with the same answer of the hook."""
 
     def __init__(self, hooks: Hooks, grant_type: str) -> None:
         self._hooks = hooks
@@ -57,11 +57,11 @@ class Asking:
         self._terms: TokenTerms | None = None
 
     async def settle(self, draft: Draft, client: Client) -> Decision[TokenReply]:
-        """Return the decision that the function leaves.
+        """Return the decision with the hook's terms applied.
 
         Raises:
-            OAuthError: refused, by the core or by the function.
-            HookFailed: there is no answer to go by.
+            OAuthError: refused, by our rules or by the hook.
+            HookFailed: the hook gave no valid answer.
         """
         decision = await draft(KEEP)
         made = [each.record for each in decision.changes if isinstance(each, Insert)]
@@ -70,7 +70,7 @@ class Asking:
             return decision
         if self._terms is None:
             self._terms = await self._ask(access, client)
-            # Anew also where nothing changes: the window for a repeat begins with the reply, not before the question.
+            # Decide again even if nothing changes: the replay window starts with the reply, not before the hook ran.
             return await draft(self._terms)
         return decision if self._terms == KEEP else await draft(self._terms)
 

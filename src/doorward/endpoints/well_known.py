@@ -1,4 +1,4 @@
-"""The metadata documents, encoded once and served at every location a client may ask.
+"""The metadata documents, encoded once and served at every path where a client may look.
 
 Spec: RFC 8414 s3; RFC 9728 s3; OpenID Connect Discovery 1.0 s4.
 """
@@ -14,7 +14,7 @@ from doorward.oauth.policy import Policy
 
 
 def encoded(policy: Policy) -> dict[str, bytes]:
-    """Return the document at each well-known path, byte for byte as it is published."""
+    """Return the document at each well-known path, exactly as it is published."""
     return {path: msgspec.json.encode(document) for path, document in metadata.documents(policy).items()}
 
 

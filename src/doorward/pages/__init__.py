@@ -1,1 +1,1 @@
-"""What a person sees: sign-in, consent and errors."""
+"""Pages for people: sign-in, consent and errors."""

@@ -1,4 +1,4 @@
-"""`/-/connections`: a person sees the clients they are connected to, and disconnects them. With its JSON twin.
+"""`/-/connections`: lists a person's connected clients and disconnects them. With the same as JSON.
 
 Disconnecting ends the grants and withdraws the consents, so the next call is refused and the next sign-in asks again.
 
@@ -39,7 +39,7 @@ class ConnectionsPage:
         self.cookie = BrowserCookie.for_issuer(authority.policy.issuer)
 
     async def show(self, request: Request) -> Response:
-        """Show the connections of the user who has signed in; others sign in first."""
+        """Show the connections of the signed-in user; others sign in first."""
         visitor = await visitor_of(self.authority, self.cookie, request)
         if visitor is None:
             return to_sign_in(self.authority, CONNECTIONS)
@@ -74,7 +74,7 @@ class ConnectionsPage:
                 raise LocalAuthorizationError("This page has no such action.", Reason.MALFORMED_REQUEST)
 
     async def list_as_json(self, request: Request) -> Response:
-        """Answer the same list to a program of ours in the signed-in browser."""
+        """Return the same list as JSON to a same-origin request of the signed-in browser."""
         visitor = await self._required(request)
         found = await self._connections(visitor)
         return _json({"user": visitor.user.user_id, "connections": [self._described(each) for each in found]})
@@ -82,7 +82,7 @@ class ConnectionsPage:
     async def disconnect_as_json(self, request: Request) -> Response:
         """Disconnect the client named by `client_id`."""
         visitor = await self._required(request)
-        # The cookie alone is no proof that the person wants this: another site's page may have sent it along.
+        # The cookie alone does not prove intent: another site's page may have sent it along.
         site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
         own = (
             site == "same-origin" if site else origin is None or issuer_has_origin(self.authority.policy.issuer, origin)
@@ -108,7 +108,7 @@ class ConnectionsPage:
     async def _disconnect(self, visitor: Visitor, client_id: str) -> bool:
         user_id = visitor.user.user_id
         found = await disconnect(self.authority.store, self.authority.clock, user_id, client_id)
-        # An id that names no connection is something that a person typed, so it is left out.
+        # An id that names no connection may be anything that a person typed, so don't log it.
         log(LOGGER, logging.INFO, "disconnected", user=user_id, client_id=client_id if found else "", found=found)
         return found
 

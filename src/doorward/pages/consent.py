@@ -1,7 +1,7 @@
-"""`/-/consent`: the resource owner sees who asks, for what, and where the answer goes, and decides.
+"""`/-/consent`: the resource owner sees the client, its scopes and its redirect target, and decides.
 
-It is shown for every request of a client that proves nothing about who runs it. What was allowed before is kept, told
-apart from what is new, and spares the question only where `doorward.oauth.authorization.consent` says so.
+It is shown for every request of a client whose identity is unproven. Earlier consent is stored and shown apart from
+what is new. It skips the question only if `doorward.oauth.authorization.consent` allows that.
 
 Spec: RFC 6749 s10.2; MCP authorization, "Confused Deputy"; RFC 8252 s8.6 (loopback impersonation).
 """
@@ -41,7 +41,7 @@ class ConsentPage:
         self.cookie = BrowserCookie.for_issuer(authority.policy.issuer)
 
     async def show(self, request: Request) -> Response:
-        """Show what is asked; a browser without a signed-in user goes back to sign in first."""
+        """Show the request; a browser without a signed-in user goes back to sign in first."""
         request_id = parse_query(request.scope["query_string"]).get("request")
         step = await load_step(self.authority, self.cookie, request, request_id)
         user_id = step.user_id
@@ -56,7 +56,7 @@ class ConsentPage:
         return self._page(step, user_id, consent)
 
     async def submit(self, request: Request) -> Response:
-        """Take the decision and send it to the client."""
+        """Apply the decision and send it to the client."""
         form = parse_form(await request.body())
         request_id, allowed = form.get("request"), form.get("decision") == "approve"
 
@@ -80,7 +80,7 @@ class ConsentPage:
         return self._answer(location, step, allowed=allowed)
 
     def _answer(self, location: str, step: Step, *, allowed: bool) -> Response:
-        """Send the browser to the client, or let the person go there."""
+        """Redirect the browser to the client, or show a link to it."""
         client, redirect_uri = step.client.record, step.pending.record.redirect_uri
         if may_answer_at_once(client, redirect_uri):
             return self._closed(step, Response(status_code=303, headers={"location": location, **NO_STORE}))
@@ -94,7 +94,7 @@ class ConsentPage:
         return self._closed(step, page)
 
     def _closed(self, step: Step, answer: Response) -> Response:
-        """Return the answer, without leaving a cookie behind whose session has ended with it."""
+        """Return the response; delete the cookie if its session has ended."""
         if self.cookie.is_shared:
             answer.headers.append("set-cookie", self.cookie.ended_header(step.cookie_value))
         return answer
@@ -117,7 +117,7 @@ class ConsentPage:
         )
 
     async def _remembered(self, request: Request, request_id: str | None) -> Decision[str | None]:
-        """Approve by what was answered before; None when that no longer holds."""
+        """Approve by earlier consent; None if that no longer applies."""
         step = await load_step(self.authority, self.cookie, request, request_id)
         user_id = step.user_id
         consent = await self._consent(step, user_id) if user_id else None

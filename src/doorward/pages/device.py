@@ -1,7 +1,7 @@
-"""`/-/device`: a person types the code that a device shows, sees who asks for what, and decides.
+"""`/-/device`: a person types the code that a device shows, sees the client and its scopes, and decides.
 
-Signing in comes first, so that guesses are counted for somebody; the code is typed and never part of a link, so that
-nobody is led past it. The device is asked for by name, and the page says what it means to be asked by a stranger.
+Sign-in comes first, so that guesses count for a user. The code is typed and never part of a link, so that no link can
+skip that step. The page names the client, and warns about codes that someone else sent.
 
 Spec: RFC 8628 s3.3, s5.1, s5.4; RFC 9700 s4.7.
 """
@@ -40,12 +40,12 @@ class DevicePage:
         self.cookie = BrowserCookie.for_issuer(authority.policy.issuer)
 
     async def show(self, request: Request) -> Response:
-        """Ask the user who has signed in for a code; others sign in first."""
+        """Ask the signed-in user for a code; others sign in first."""
         visitor = await visitor_of(self.authority, self.cookie, request)
         return self._ask(visitor) if visitor else to_sign_in(self.authority, DEVICE)
 
     async def submit(self, request: Request) -> Response:
-        """Look a code up, or take the decision about it."""
+        """Look a code up, or apply the decision about it."""
         form = parse_form(await request.body())
         visitor = await visitor_of(self.authority, self.cookie, request)
         if visitor is None:
@@ -73,7 +73,7 @@ class DevicePage:
         return found, await store.get(Client, found.record.client_id) if found else None
 
     async def _known(self, typed: str, visitor: Visitor) -> tuple[DeviceAuthorization, Client] | None:
-        """Return what waits under the code, or what this person has allowed under it: neither is a guess."""
+        """Return the code's authorization if it is pending or this person allowed it: neither counts as a guess."""
         found, client = await self._find(typed)
         if found is None or client is None or (found.record.expires_at or 0) <= self.authority.clock.now():
             return None

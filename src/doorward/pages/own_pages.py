@@ -1,6 +1,6 @@
-"""The pages that belong to no OAuth request: who is looking at one, and how they get to sign in for it.
+"""Pages outside of OAuth requests: who views them, and how that person signs in.
 
-A sign-in can lead to these pages and nowhere else, so no link to it can send a person to another site.
+Such a sign-in can lead only to these pages, so no link to it can send a person to another site.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from doorward.records.accounts import BrowserSession, User
 from doorward.records.changes import Stored
 
 OWN_PAGES = frozenset({CONNECTIONS, DEVICE})
-"""Where a sign-in outside of an OAuth request may lead."""
+"""The pages to which a sign-in outside of an OAuth request may lead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A person who has signed in with this browser."""
+    """A person who is signed in with this browser."""
 
     cookie_value: str
     session: Stored[BrowserSession]
@@ -40,7 +40,7 @@ class Visitor:
 
     @property
     def page_key(self) -> str:
-        """What the addresses of our pages carry for this person."""
+        """The page key in the URLs of our pages for this person."""
         return page_key_in(self.cookie_value)
 
     def form_token(self, page: str) -> str:
@@ -49,7 +49,7 @@ class Visitor:
 
 
 async def visitor_of(authority: Authority, cookie: BrowserCookie, request: Request) -> Visitor | None:
-    """Return who is looking; None when nobody has signed in, or the account has ended."""
+    """Return the signed-in person; None if there is none, or the account has ended."""
     value, session = await current_session(authority.store, cookie, request, authority.clock.now())
     if session is None:
         return None
@@ -60,20 +60,20 @@ async def visitor_of(authority: Authority, cookie: BrowserCookie, request: Reque
 
 
 def address_of(authority: Authority, page: str, page_key: str = "") -> str:
-    """Return the address of a page of ours; each link from one to another is made here, because it carries the key."""
+    """Return the URL of one of our pages. All links between them are built here, because they carry the page key."""
     query = f"?{urlencode({PAGE_KEY: page_key})}" if page_key else ""
     return f"{authority.policy.issuer}{page}{query}"
 
 
 def to_sign_in(authority: Authority, page: str) -> Response:
-    """Send a browser to sign in, and then back to the page."""
+    """Redirect a browser to sign in, and then back to the page."""
     return RedirectResponse(f"{authority.policy.issuer}{SIGN_IN}?{urlencode({'next': page})}", 303, NO_STORE)
 
 
 def require_own_form(
     authority: Authority, request: Request, page: str, cookie_value: str, presented: str | None
 ) -> None:
-    """Refuse a POST that no form of this page in this browser has sent.
+    """Refuse a POST that did not come from a form of this page in this browser.
 
     Raises:
         LocalAuthorizationError: it came from elsewhere.

@@ -1,7 +1,7 @@
-"""Templates into answers, with the headers that every page carries.
+"""Renders templates as responses, with the headers that every page carries.
 
-The policy has no `form-action`: Chromium applies it to each hop after a form is sent, so it would drop the redirect to
-the client while the code is already spent. Everything else is shut: no script at all, no frames, no foreign content.
+The policy has no `form-action`: Chromium applies it to each redirect after a form is sent, so it would block the
+redirect to the client after the code was issued. Everything else is forbidden: scripts, frames and foreign content.
 
 Spec: CSP Level 3 s6; RFC 9700 s4.16.
 """
@@ -28,7 +28,7 @@ HEADERS = {
 }
 
 PLACE_CHARS = 120
-"""Longer addresses of apps are cut, so that they cannot push the rest of a page out of sight."""
+"""Longer app URLs are cut, so that they can't push the rest of a page out of view."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -47,18 +47,18 @@ class Pages:
         self.prefix = parts.path.rstrip("/")
 
     def render(self, template: str, status: int = 200, **values: object) -> Response:
-        """Return the page as an answer; every value is escaped."""
+        """Return the page as a response; every value is escaped."""
         body = _environment().get_template(template).render(host=self.host, prefix=self.prefix, **values)
         return Response(body.encode(), status, HEADERS)
 
     def error(self, title: str, sentence: str, status: int, *, onwards: str = "") -> Response:
-        """Return the page that says why something cannot go on, with a link to where the person may go instead."""
+        """Return an error page, with a link to where the person may continue."""
         leads_to = place_of(onwards) if onwards else ""
         return self.render("error.html", status, title=title, sentence=sentence, onwards=onwards, leads_to=leads_to)
 
 
 def place_of(redirect_uri: str) -> str:
-    """Return what a person is shown of where an answer goes: the host, or the address that opens an app."""
+    """Return the redirect target as shown to a person: the host, or the URL that opens an app."""
     parts = urlsplit(redirect_uri)
     if parts.scheme in {"http", "https"}:
         return parts.netloc
@@ -68,7 +68,7 @@ def place_of(redirect_uri: str) -> str:
 
 
 def door_name(resource_uri: str, policy: Policy) -> str:
-    """Return what pages call a door: its title or name, or its URL if it is gone; empty if there is only one door."""
+    """Return a door's name on pages: its title or name, or its URL if it is gone; empty if there is only one door."""
     door = policy.resources.get(resource_uri)
     if door is None:
         return resource_uri
@@ -76,11 +76,11 @@ def door_name(resource_uri: str, policy: Policy) -> str:
 
 
 def installation_url(policy: Policy) -> str:
-    """Return the URL for a page that is about every door: that of the only one, or the issuer."""
+    """Return the URL for a page about all doors: the only door's, or the issuer."""
     return next(iter(policy.resources)) if len(policy.resources) == 1 else policy.issuer
 
 
 @functools.lru_cache(maxsize=1)
 def stylesheet() -> bytes:
-    """Return the one style sheet of all pages."""
+    """Return the style sheet of all pages."""
     return (resources.files("doorward.pages") / "static" / "pages.css").read_bytes()

@@ -1,4 +1,4 @@
-"""The routes of what a person sees, and of the JSON twin of their page of connections."""
+"""The routes of all pages for people, and of the JSON form of the connections page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from doorward.paths import CONNECTIONS, CONNECTIONS_API, CONSENT, DEVICE, SIGN_I
 
 
 def routes(authority: Authority, pages: Pages, limits: RequestLimits) -> Iterator[Route]:
-    """Yield them."""
+    """Yield the routes."""
     framed = partial(guarded, render_error=pages.error)
 
     def form(path: str, show: Handler, submit: Handler) -> Route:

@@ -1,4 +1,4 @@
-"""`/-/login`: a person proves who they are with a local account, for a pending request or to see a page of ours.
+"""`/-/login`: a person signs in with a local account, for a pending request or for one of our own pages.
 
 Spec: RFC 9700 s4.7 (forged forms); the browser's cookie is replaced at sign-in, so a planted one gains nothing.
 """
@@ -44,7 +44,7 @@ LOGGER = logging.getLogger("doorward.pages")
 
 @dataclass(frozen=True, slots=True)
 class _Purpose:
-    """What a sign-in is for: a pending request of this browser, or a page of ours."""
+    """What a sign-in is for: a pending request of this browser, or one of our pages."""
 
     field: Literal["request", "next"]
     value: str
@@ -73,7 +73,7 @@ class SignInPage:
         return response
 
     async def submit(self, request: Request) -> Response:
-        """Check user name and password; right ones bind the user to the pending request or open the page."""
+        """Check user name and password. If right, bind the user to the pending request or open the page."""
         form = parse_form(await request.body())
         purpose = await self._purpose(request, form)
         if self._was_overtaken(request, purpose, form):
@@ -108,7 +108,7 @@ class SignInPage:
             require_own_form(self.authority, request, purpose.value, purpose.cookie_value, presented)
 
     def _was_overtaken(self, request: Request, purpose: _Purpose, form: Mapping[str, str]) -> bool:
-        """Return whether another tab has signed in since this form was made; then nothing of it is looked at."""
+        """Return whether another tab has signed in since this form was rendered; the form is then ignored."""
         step = purpose.step
         if step is None or form.get("form_token") == step.form_token:
             return False
@@ -121,13 +121,15 @@ class SignInPage:
             step = await load_step(self.authority, self.cookie, request, fields.get("request"))
             return _Purpose("request", step.pending.record.request_id, step.cookie_value, step)
         if page not in OWN_PAGES:
-            raise LocalAuthorizationError("A sign-in cannot lead there.", Reason.UNKNOWN_REQUEST)
+            raise LocalAuthorizationError(
+                "Sign-in can't lead to that page. Start again from your MCP client.", Reason.UNKNOWN_REQUEST
+            )
         return _Purpose("next", page, request.cookies.get(self.cookie.name, ""))
 
     async def _signed_in(self, purpose: _Purpose, verified: Stored[User]) -> Response:
         user, now = verified.record, self.authority.clock.now()
         value = new_session_value(self.cookie, self.authority.entropy)
-        # Checking a password takes long: an account disabled meanwhile must not end up signed in.
+        # Verifying a password takes long: an account that is disabled meanwhile must not end up signed in.
         step = purpose.step
         before = step.session if step else await self._session(purpose.cookie_value)
         if self.cookie.is_shared and before is not None and before.record.user_id is None:
@@ -157,7 +159,7 @@ class SignInPage:
     def _slowed(self, purpose: _Purpose, name: str, known: dict[str, str], error: TooManyRequests) -> Response:
         seconds = error.retry_after_seconds
         log(LOGGER, logging.WARNING, "sign_in_slowed", **known, seconds=seconds)
-        much = "wrong passwords" if error.reason is Reason.SIGN_IN_SLOWED else "tries at one moment"
+        much = "wrong passwords" if error.reason is Reason.SIGN_IN_SLOWED else "attempts at once"
         problem = f"Too many {much}. Try again in {seconds} seconds."
         response = self._form(purpose, problem=problem, username=name, status=error.status)
         response.headers["retry-after"] = str(seconds)

@@ -1,6 +1,6 @@
-"""What the sign-in and the consent page share: the pending request, the browser that began it, and where to go next.
+"""Shared by the sign-in and consent pages: the pending request, its browser, and the way back to `/authorize`.
 
-A page never leads to another page. It returns to `/authorize`, which reads the stored request and decides.
+A page never links to another page. It returns to `/authorize`, which reads the stored request and decides.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ class Step:
     """A pending request as this browser may see it."""
 
     cookie_value: str
-    """What its forms are bound to: the request's own cookie, or the browser's."""
+    """The secret that its forms are bound to: the request's own cookie, or the browser's."""
     session: Stored[BrowserSession] | None
     pending: Stored[AuthorizationRequest]
     client: Stored[Client]
 
     @property
     def user_id(self) -> str | None:
-        """Who has signed in with this browser."""
+        """The user who is signed in with this browser."""
         return None if self.session is None else self.session.record.user_id
 
     @property
     def page_key(self) -> str:
-        """What addresses of ours carry for the session of this browser."""
+        """The page key in our URLs for this browser's session."""
         return page_key_in(self.cookie_value)
 
     @property
     def form_subject(self) -> str:
-        """What a form of this step is for: this request, as this person."""
+        """The subject of this step's forms: this request, as this person."""
         return f"{self.pending.record.request_id} {self.user_id or ''}"
 
     @property
@@ -62,10 +62,10 @@ class Step:
 
 
 async def load_step(authority: Authority, cookie: BrowserCookie, request: Request, request_id: str | None) -> Step:
-    """Load the request named in the query or form, if this is the browser that began it.
+    """Load the request that the query or form names, if this browser started it.
 
     Raises:
-        LocalAuthorizationError: it is unknown, expired, answered, or was begun elsewhere.
+        LocalAuthorizationError: it is unknown, expired, answered, or was started in another browser.
     """
     now = authority.clock.now()
     store = authority.store
@@ -94,7 +94,7 @@ async def load_step(authority: Authority, cookie: BrowserCookie, request: Reques
 
 
 def require_our_form(authority: Authority, request: Request, step: Step, presented: str | None) -> None:
-    """Refuse a POST that no form of ours in this browser has sent.
+    """Refuse a POST that did not come from one of our forms in this browser.
 
     Raises:
         LocalAuthorizationError: it came from elsewhere.
@@ -114,6 +114,6 @@ def require_our_form(authority: Authority, request: Request, step: Step, present
 
 
 def back_to_authorize(authority: Authority, request_id: str, page_key: str = "") -> Response:
-    """Return to the endpoint that decides what is next."""
+    """Redirect to the endpoint that decides what is next."""
     query = urlencode({"continue": request_id} | ({PAGE_KEY: page_key} if page_key else {}))
     return RedirectResponse(f"{authority.policy.issuer}/authorize?{query}", 303, NO_STORE)

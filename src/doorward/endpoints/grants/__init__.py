@@ -1,1 +1,1 @@
-"""What each grant of the token endpoint loads before its decision: one module per grant, as in `oauth/grants`."""
+"""The records that each grant of the token endpoint loads, in one module per grant, as in `oauth/grants`."""

@@ -1,7 +1,7 @@
-"""Redeems a code, and ends the grants that the new one takes the place of.
+"""Redeems a code, and ends the grants that the new one replaces.
 
-Those are found through the consent they were given under: two reads by key and one for each grant of that consent,
-whatever the number of the user's grants.
+Those are found through their common consent: two reads by key, and one for each grant of the consent, however many
+grants the user has.
 
 Spec: RFC 6749 s4.1.3; RFC 7636 s4.5.
 """
@@ -18,7 +18,7 @@ from doorward.records.oauth import AuthorizationCode, Consent, Grant
 
 
 async def decide(authority: Authority, request: Redemption) -> Decision[TokenReply]:
-    """Decide about a code, with the end of the grants before it."""
+    """Decide about a code, and end the older grants."""
     presented = request.form.get("code")
     code = await authority.store.get(AuthorizationCode, digest(presented)) if presented else None
     grant = await authority.store.get(Grant, code.record.grant_id) if code else None

@@ -1,4 +1,4 @@
-"""Gives a client a token in its own name, with the service account that it is bound to.
+"""Issues a client a token on its own behalf, with the service account that it is bound to.
 
 Spec: RFC 6749 s4.4.
 """
@@ -14,7 +14,7 @@ from doorward.records.oauth import Grant
 
 
 async def decide(authority: Authority, request: Redemption) -> Decision[TokenReply]:
-    """Decide about a client that asks in its own name."""
+    """Decide about a client that acts on its own behalf."""
     store, client = authority.store, request.client.record
     user_id = client.service_user_id
     return client_credentials(

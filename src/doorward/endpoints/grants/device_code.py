@@ -1,4 +1,4 @@
-"""Answers a device that asks whether its user has decided.
+"""Answers a device that polls for its user's decision.
 
 Spec: RFC 8628 s3.4.
 """

@@ -1,4 +1,4 @@
-"""Gives a token for an identity assertion, with the keys of its issuer and the account that it names.
+"""Issues a token for an identity assertion, with its issuer's keys and the account that it names.
 
 Spec: RFC 7523 s2.1.
 """
@@ -21,7 +21,7 @@ async def decide(authority: Authority, request: Redemption) -> Decision[TokenRep
     """Decide about an identity assertion.
 
     Raises:
-        Unavailable: the keys of its issuer cannot be had just now, which is no verdict.
+        Unavailable: its issuer's keys can't be fetched now, which says nothing about the assertion.
     """
     store, client, policy = authority.store, request.client.record, request.policy
     assertion = read_assertion(presented_assertion(request), policy=policy)

@@ -1,4 +1,4 @@
-"""Rotates a refresh token, with its predecessor, whose window closes.
+"""Rotates a refresh token, and closes the window of its predecessor.
 
 Spec: RFC 6749 s6; RFC 9700 s4.14.
 """

@@ -1,4 +1,4 @@
-"""Exchanges an access token, with the actor's token if there is one.
+"""Exchanges an access token, with the actor token if there is one.
 
 Spec: RFC 8693 s2.
 """
