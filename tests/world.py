@@ -9,7 +9,7 @@ import re
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx2
 
@@ -48,10 +48,12 @@ class World:
     def __init__(self, door: Door, clock: FixedClock) -> None:
         self.door = door
         self.clock = clock
+        self.front: Any = door
+        """What requests arrive at: the door, or an application in front of it."""
 
     def browser(self) -> httpx2.AsyncClient:
         """A browser: keeps cookies, follows nothing by itself."""
-        return httpx2.AsyncClient(transport=httpx2.ASGITransport(self.door), base_url=self.door.policy.issuer)
+        return httpx2.AsyncClient(transport=httpx2.ASGITransport(self.front), base_url=self.door.policy.issuer)
 
     async def register(self, **metadata: Any) -> dict[str, Any]:
         async with self.browser() as http:
@@ -92,7 +94,7 @@ class World:
     async def submit(self, browser: httpx2.AsyncClient, page: httpx2.Response, **values: str) -> httpx2.Response:
         """Send the form of a page and follow to the next page, or to the redirect that leaves us."""
         action, fields = form_of(page)
-        return await follow(browser, await browser.post(action, data=fields | values))
+        return await follow(browser, await browser.post(urljoin(str(page.url), action), data=fields | values))
 
     async def code(self, client_id: str, **changes: str) -> str:
         async with self.browser() as browser:

@@ -13,10 +13,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from starlette.routing import Route
+
+from doorward import host_application
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
-from doorward.config.addresses import policy_of, public_origin
+from doorward.config.addresses import issuer_of, policy_of
 from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, Config, DoorSettings, LoginKind
 from doorward.directory.declared_clients import read_declarations, store_declared
@@ -27,9 +29,11 @@ from doorward.door.replies import send_unavailable
 from doorward.errors import ConfigError, Problem, StartError
 from doorward.fetching.fetcher import Fetcher
 from doorward.hooks import Hooks, OnError, OnRegister, OnToken, VerifyToken
+from doorward.host_application import WITHOUT_LIFESPAN
 from doorward.installation import Installation
 from doorward.login.local import Owner, ensure_owner
 from doorward.oauth.uris import parse_http
+from doorward.paths import host_of
 from doorward.server import Process, Server
 from doorward.storage.opening import open_store
 from doorward.storage.port import Store
@@ -46,9 +50,10 @@ class Door:
     """One MCP server behind one public URL with complete OAuth, as an ASGI application.
 
     `app` is a FastMCP server, an `mcp` SDK server, any ASGI app that answers at `path`, or the URL of a remote server.
-    Its lifespan is run by the door. Serve the door itself, or mount it at the root of a Starlette or FastAPI
-    application and pass `lifespan=door.lifespan` to that application. `clients` are pre-registered, each with members
-    of RFC 7591; `on_register` is asked about each client that registers itself, `on_token` about the tokens of a user;
+    Its lifespan is run by the door. Serve the door itself, or mount it in a Starlette or FastAPI application, and pass
+    `lifespan=door.lifespan` to that application. Mounted at a path, it needs that path in `public_url`, and
+    `well_known_routes()` among the routes of the application. `clients` are pre-registered, each with members of
+    RFC 7591; `on_register` is asked about each client that registers itself, `on_token` about the tokens of a user;
     `on_error` is told what the OAuth endpoints refuse or cannot do.
 
     `verify_token` is asked about bearer tokens of other issuers.
@@ -105,6 +110,7 @@ class Door:
         self._starting = asyncio.Lock()
         self._running: Server | None = None
         self._has_stopped = False
+        self._is_late = False
 
     async def start(self) -> None:
         """Open the store, make the account `owner` if there is none, and start the upstream; safe to call twice.
@@ -132,6 +138,13 @@ class Door:
                 running.begin()
                 self._running = running
                 undo.pop_all()
+
+    async def _start_late(self) -> None:
+        """Start at a request, because no lifespan was run."""
+        await self._start()
+        if self._running is not None and not self._is_late:
+            self._is_late = True
+            LOGGER.warning("%s", WITHOUT_LIFESPAN)
 
     async def examine(self) -> list[Report]:
         """Look at each door from outside, through its public URL, and keep what was found for `doorward doors show`.
@@ -176,7 +189,7 @@ class Door:
             installation = before.installation.with_doors_of(config)
             standing = dict(zip(before.doors, self.upstreams, strict=True))
             same = before.standing(installation)
-            host = urlsplit(installation.policy.issuer).netloc
+            host = host_of(installation.policy.issuer)
             upstreams = tuple(
                 standing[each.name] if each.name in same else _upstream(each, installation.config, host)
                 for each in installation.config.doors
@@ -210,19 +223,30 @@ class Door:
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
-        """Run the door for as long as a host application runs."""
-        del app
+        """Run the door for as long as a host application runs; at start, log what that does not serve for it."""
         await self.start()
         try:
+            if callable(app) and self.config.self_check:
+                for problem in await host_application.missing_documents(app, self.policy):
+                    LOGGER.warning("%s", problem)
             yield
         finally:
             await self.stop()
+
+    def well_known_routes(self) -> list[Route]:
+        """Return the routes for the metadata at the root of the host, for an application that mounts the door lower.
+
+        They come before any route of the application that takes every path. Mounted at the root, the door needs none.
+
+        Spec: RFC 8414 s3.1, RFC 9728 s3.1
+        """
+        return host_application.well_known_routes(self.policy, self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "http":
             if self._running is None:
-                await self._start()
+                await self._start_late()
             if self._running is None:  # what comes late must not wake a door that nobody will stop again
                 await send_unavailable(send, [(b"connection", b"close")], "This server is stopping. Try again shortly.")
             else:
@@ -254,7 +278,7 @@ def upstreams_for(config: Config, app: object, made: Upstream | None) -> tuple[U
     """
     if (app is not None or made is not None) and len(config.doors) > 1:
         raise ConfigError([_NO_DOOR_FOR_IT])
-    host = urlsplit(public_origin(config)).netloc
+    host = host_of(issuer_of(config))
     return tuple(_upstream(each, config, host, app, made) for each in config.doors)
 
 

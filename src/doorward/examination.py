@@ -20,6 +20,7 @@ from doorward.endpoints.arrival import PROOF_HEADER, proof_of_origin
 from doorward.endpoints.well_known import encoded
 from doorward.errors import Conflict
 from doorward.installation import Installation
+from doorward.oauth.metadata import inserted_paths, needed_paths
 from doorward.paths import ARRIVAL
 from doorward.records.changes import Change, Delete, Insert, Replace
 from doorward.records.doors import DoorExamination
@@ -35,19 +36,21 @@ def own_door(here: Installation, door: DoorSettings) -> OwnDoor:
     """Return what the server knows about a door."""
     policy, proof = here.policy, proof_of_origin(here.keys.sealer("arrival"), here.clock)
     made_up = "Bearer doorward-check-made-up"
+    elsewhere = needed_paths(policy, resource_of(here.config, door)) if door.auth == "oauth" else []
     return OwnDoor(
         url=mcp_url(here.config, door),
-        origin=policy.issuer,
-        arrival=Request("GET", policy.issuer + ARRIVAL, {PROOF_HEADER: proof, "authorization": made_up}),
-        documents=_published(here, door) if door.auth == "oauth" else {},
+        origin=policy.origin,
+        arrival=Request("GET", policy.url_of(ARRIVAL), {PROOF_HEADER: proof, "authorization": made_up}),
+        documents=_published(here, door, elsewhere) if door.auth == "oauth" else {},
         with_sign_in=door.auth == "oauth",
+        elsewhere=elsewhere,
     )
 
 
-def _published(here: Installation, door: DoorSettings) -> dict[str, bytes]:
+def _published(here: Installation, door: DoorSettings, elsewhere: Collection[str]) -> dict[str, bytes]:
     """Return the documents that a client of this door requests; each other door examines its own."""
-    uri = resource_of(here.config, door).uri
-    found = encoded(here.policy)
+    uri, optional = resource_of(here.config, door).uri, set(inserted_paths(here.policy)).difference(elsewhere)
+    found = {path: body for path, body in encoded(here.policy).items() if path not in optional}
     return {path: body for path, body in found.items() if msgspec.json.decode(body).get("resource", uri) == uri}
 
 

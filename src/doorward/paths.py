@@ -1,6 +1,10 @@
-"""Every path that Doorward itself serves. A door cannot be below the first segment of any of them.
+"""Every path that Doorward itself serves, and how a path and the issuer make an address.
 
-The routing table is built from these names. The server does not start if a path is missing here.
+A door cannot be below the first segment of any of these paths. The routing table is built from their names. The server
+does not start if a path is missing here.
+
+The issuer may have a path (`https://example.com/team`). No other module joins it with a path or splits it: an issuer is
+not an origin.
 """
 
 from __future__ import annotations
@@ -32,6 +36,38 @@ CONNECTIONS_API = f"{API}/connections"
 LIVENESS = "/livez"
 READINESS = "/readyz"
 METRICS = "/metrics"
+
+
+def origin_of(issuer: str) -> str:
+    """Return scheme, host and port of an issuer in its canonical spelling. Spec: RFC 6454 s4."""
+    scheme, _, rest = issuer.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
+
+
+def host_of(issuer: str) -> str:
+    """Return host and port of an issuer, as in the header `Host`."""
+    return issuer.partition("://")[2].partition("/")[0]
+
+
+def path_of(issuer: str) -> str:
+    """Return the path of an issuer, without a last slash; empty if it has none."""
+    _, slash, path = issuer.partition("://")[2].partition("/")
+    return (slash + path).rstrip("/")
+
+
+def url_of(issuer: str, path: str) -> str:
+    """Return the public address of what is served at `path`, which counts from the path of the issuer."""
+    return issuer + path
+
+
+def local_path(base: str, path: str) -> str:
+    """Return a path as it counts from `base`; unchanged if it is not below it."""
+    return path[len(base) :] or "/" if is_below(base, path) else path
+
+
+def is_below(base: str, path: str) -> bool:
+    """Tell whether a path is `base` or below it, segment by segment. Everything is below an empty base."""
+    return path == base or path.startswith(f"{base}/")
 
 
 def first_segment(path: str) -> str:

@@ -19,7 +19,8 @@ from doorward.door.services import DoorServices
 from doorward.edge.client_address import ClientAddresses
 from doorward.edge.every_answer import with_request_id
 from doorward.edge.limits import RequestLimits
-from doorward.edge.mounting import local_path
+from doorward.edge.mounting import below, local_path
+from doorward.edge.placement import Placement
 from doorward.edge.request_ids import RequestIds
 from doorward.edge.router import Mount, Route, Router
 from doorward.endpoints import administration, authorization_server, operation
@@ -84,6 +85,7 @@ class Server:
             self.authority = self.authority.following(before.authority)
         self._addresses = ClientAddresses(installation.config.trusted_proxies)
         self.shared: Shared = Shared.of(installation, self._addresses) if before is None else before.shared
+        self._base_path, self._placement = installation.policy.base_path, Placement(installation.policy.issuer)
         standing = {} if before is None else before.standing(installation)
         self.doors = _built(installation, upstreams, self._services(process), standing)
         self.router = Router(self._table(process))
@@ -150,6 +152,11 @@ class Server:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
+        if scope.get("root_path") and (refusal := self._placement.refusal(scope)) is not None:
+            await refusal(scope, receive, send)
+            return
+        if self._base_path:
+            scope = below(self._base_path, scope)
         door = self.doors_by_path.get(local_path(scope))
         if door is not None:
             await door(scope, receive, send)

@@ -128,7 +128,14 @@ B = '[doors.b]\ntarget = "http://127.0.0.1:9001/mcp"\n'
         (A + "port = 1\n", "doors.a.port in doorward.toml: port is not a setting of one door"),
         (A + "body_limit_bytes = 0\n", "doors.a.body_limit_bytes in doorward.toml: 0 is out of range"),
         (A + 'auth = "none"\ntool_scopes = { x = ["y"] }\n', "doors.a.tool_scopes in doorward.toml: nobody's scopes"),
-        ('public_url = "https://h.example/a/mcp"\n' + A, 'public_url in doorward.toml: "https://h.example/a/mcp" has'),
+        (
+            'public_url = "https://h.example/a/mcp"\n' + A,
+            'doors.a in doorward.toml: "/a/mcp" begins with the path of the public URL',
+        ),
+        (
+            'public_url = "https://h.example/a"\n' + A + 'path = "/a/mcp"\n',
+            'doors.a.path in doorward.toml: "/a/mcp" begins with the path of the public URL',
+        ),
     ],
 )
 def test_a_mistake_is_named_at_its_place(tmp_path, text, expected):

@@ -27,9 +27,14 @@ def fault(tmp_path, **flags) -> str:
         ("https://mcp.example.com:8443/mcp/", "https://mcp.example.com:8443"),
         ("http://localhost:8000", "http://localhost:8000"),
         ("http://127.0.0.1:8000/mcp", "http://127.0.0.1:8000"),
+        ("HTTPS://MCP.Example.com/Team/", "https://mcp.example.com/Team"),
+        ("https://mcp.example.com/team/mcp", "https://mcp.example.com/team"),
+        ("https://mcp.example.com/team/notmcp", "https://mcp.example.com/team/notmcp"),
+        ("https://mcp.example.com/a/b.c", "https://mcp.example.com/a/b.c"),
+        ("http://127.0.0.1:8000/team", "http://127.0.0.1:8000/team"),
     ],
 )
-def test_the_public_url_is_an_origin_in_one_spelling(tmp_path, given, canonical):
+def test_the_public_url_has_one_spelling(tmp_path, given, canonical):
     assert load({"public_url": given}, {}, tmp_path).config.public_url == canonical
 
 
@@ -38,8 +43,17 @@ def test_the_public_url_is_an_origin_in_one_spelling(tmp_path, given, canonical)
     [
         ("http://mcp.example.com", "Write https://mcp.example.com"),
         ("mcp.example.com", "Write https://mcp.example.com"),
-        ("https://mcp.example.com/other", "has more than an origin"),
-        ("https://mcp.example.com?x=1", "has more than an origin"),
+        ("https://mcp.example.com/a b", "does not have a plain path"),
+        ("https://mcp.example.com/a%2fb", "does not have a plain path"),
+        ("https://mcp.example.com/a//b", "does not have a plain path"),
+        ("https://mcp.example.com/../b", "does not have a plain path"),
+        ("https://mcp.example.com/;b", "does not have a plain path"),
+        ("https://mcp.example.com/a+b", "does not have a plain path"),
+        ("https://mcp.example.com/-/team", "begins with a path of Doorward's own"),
+        ("https://mcp.example.com/.well-known", "does not have a plain path"),
+        ("https://mcp.example.com/token/mcp", "begins with a path of Doorward's own"),
+        ("https://mcp.example.com?x=1", "has more than a path"),
+        ("https://mcp.example.com/team#x", "has more than a path"),
         ("https://me:pw@mcp.example.com", "holds a credential"),
         ("https://mcp.example.com:99999", "is not a URL"),
         ("ftp://mcp.example.com", "is not an https URL"),

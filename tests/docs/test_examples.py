@@ -17,10 +17,12 @@ TOOLS = {
     "02_sdk.py": ["add"],
     "04_asgi.py": ["ping"],
 }
+MOUNTED = ("03_mounted.py", "05_starlette_path.py", "06_fastapi_path.py")
+"""The last two run as processes in `tests/flows/test_behind_a_path.py`."""
 
 
 def test_every_example_is_tested():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {*TOOLS, "03_mounted.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*TOOLS, *MOUNTED}
 
 
 @pytest.mark.parametrize("name", TOOLS)

@@ -8,6 +8,8 @@ from doorward.oauth.dpop import ALGORITHMS as DPOP_ALGORITHMS
 from doorward.oauth.metadata import (
     authorization_server,
     documents,
+    inserted_paths,
+    needed_paths,
     protected_resource,
     protected_resource_url,
     undecided_documents,
@@ -125,11 +127,44 @@ def test_every_path_that_a_client_probes_is_served():
 
 
 def test_an_issuer_with_a_path_is_found_inserted_and_appended():
-    served = kinds(Policy("https://door.example/tenant", by_uri(Resource("https://door.example", "root", ("mcp",)))))
-    for path in ("/.well-known/oauth-authorization-server/tenant", "/tenant/.well-known/openid-configuration"):
-        assert served[path] == "authorization_server"
-    assert served["/.well-known/oauth-protected-resource"] == "https://door.example"
-    assert "/tenant/.well-known/oauth-protected-resource" not in served
+    policy = Policy("https://door.example/tenant", by_uri(Resource("https://door.example/tenant/mcp", "mcp", ("mcp",))))
+    expected = {
+        "/.well-known/oauth-protected-resource/tenant/mcp": "https://door.example/tenant/mcp",
+        "/tenant/.well-known/oauth-protected-resource": "https://door.example/tenant/mcp",
+        "/tenant/.well-known/oauth-protected-resource/mcp": "https://door.example/tenant/mcp",
+        "/tenant/mcp/.well-known/oauth-protected-resource": "https://door.example/tenant/mcp",
+    }
+    for name in ("oauth-authorization-server", "openid-configuration"):
+        for path in (
+            f"/.well-known/{name}/tenant",
+            f"/tenant/.well-known/{name}",
+            f"/.well-known/{name}/tenant/mcp",
+            f"/tenant/.well-known/{name}/mcp",
+            f"/tenant/mcp/.well-known/{name}",
+        ):
+            expected[path] = "authorization_server"
+    assert kinds(policy) == expected | {f"{path}/": document for path, document in expected.items()}
+    assert set(inserted_paths(policy)) == {path for path in kinds(policy) if path.startswith("/.well-known/")}
+    assert needed_paths(policy, next(iter(policy.resources.values()))) == [
+        "/.well-known/oauth-protected-resource/tenant/mcp",
+        "/.well-known/oauth-authorization-server/tenant",
+        "/.well-known/openid-configuration/tenant",
+    ]
+    assert protected_resource_url("https://door.example/tenant/mcp") == (
+        "https://door.example/.well-known/oauth-protected-resource/tenant/mcp"
+    )
+
+
+def test_every_address_in_the_metadata_of_an_issuer_with_a_path_is_below_it():
+    described = authorization_server(replace(POLICY, issuer=f"{ISSUER}/tenant", device_grant=True))
+    addresses = {name: each for name, each in described.items() if str(each).startswith("https:")}
+    assert addresses.pop("issuer") == f"{ISSUER}/tenant"
+    assert len(addresses) == 8
+    assert all(each.startswith(f"{ISSUER}/tenant/") for each in addresses.values())
+
+
+def test_the_host_of_an_issuer_without_a_path_has_no_documents_of_its_own():
+    assert inserted_paths(POLICY) == []
 
 
 PROTECTED = "/.well-known/oauth-protected-resource"

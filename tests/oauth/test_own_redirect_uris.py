@@ -63,6 +63,8 @@ def test_no_address_of_this_server_is_a_redirect_target(issuer, origin, path):
     ("issuer", "uri"),
     [
         ("https://door.example/path", "https://door.example/path/-/callback/x"),
+        ("http://127.0.0.1:8000/path", "http://localhost:9/path/-/callback/x"),
+        ("http://127.0.0.1:8000/path", "http://localhost:9/-/callback/x"),
         ("http://127.0.0.1:8000", "http://127.0.0.1:8000/-/callback/x"),
         ("http://127.0.0.1:8000", "http://localhost:9/-/callback/x"),
         ("http://127.0.0.1:8000", "http://localhost:9//-/callback/x"),
@@ -117,3 +119,42 @@ def test_a_loopback_uri_without_a_port_is_judged_by_the_port_that_is_used():
 def test_what_is_not_ours_is(issuer, uri):
     check_registrable(uri, issuer=issuer)
     check_usable(uri, issuer=issuer)
+
+
+@pytest.mark.requirement("B-12")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/team",
+        "/team/",
+        "/team/authorize",
+        "/team/mcp",
+        "/team/nothing/here",
+        "//team/authorize",
+        "/%74eam/authorize",
+        "/TEAM/authorize",
+        "/authorize",
+        "/-/login",
+        "/.well-known/oauth-authorization-server/team",
+        "/Token",
+    ],
+)
+def test_below_a_path_no_address_that_this_server_may_serve_is_a_redirect_target(path):
+    """A proxy may take the path off, so our own paths count without it as well."""
+    for check in (check_registrable, check_usable):
+        with pytest.raises(InvalidRedirectUri) as refused:
+            check(f"https://door.example{path}", issuer="https://door.example/team")
+        assert refused.value.reason is Reason.OWN_REDIRECT_URI
+
+
+@pytest.mark.parametrize("path", ["", "/", "/other/callback", "/teams/callback", "/team-b/callback", "/x/team"])
+def test_other_programs_of_the_same_host_may_be_clients_of_a_server_below_a_path(path):
+    check_registrable(f"https://door.example{path}", issuer="https://door.example/team")
+    check_usable(f"https://door.example{path}", issuer="https://door.example/team")
+
+
+@pytest.mark.requirement("B-12")
+def test_below_a_path_a_further_host_is_ours_as_a_whole():
+    """Nothing says which of its paths lead here."""
+    with pytest.raises(InvalidRedirectUri):
+        check_usable("https://inner.example/x", issuer="https://door.example/team", other_hosts=("inner.example",))

@@ -1,4 +1,4 @@
-"""The addresses that follow from the settings: the public origin, and the URL of the door under it."""
+"""The addresses that follow from the settings: the issuer, which is the public URL, and the URL of each door."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from doorward.config.model import Config, DoorSettings
 from doorward.oauth.operation_scopes import further_scopes
 from doorward.oauth.policy import Policy, Resource, by_uri
 from doorward.oauth.tokens.opaque import digest
+from doorward.paths import url_of
 
 _UNSPELLED_PORTS = (0, 80)
 """Left out of an address: 80 is what http means, and 0 is any free port, known only once it is bound."""
@@ -14,8 +15,8 @@ _MINUTE = 60
 _DAY = 86_400
 
 
-def public_origin(config: Config, *, port: int | None = None) -> str:
-    """Return the origin under which clients reach the door; `port` is the one really bound, where that is known."""
+def issuer_of(config: Config, *, port: int | None = None) -> str:
+    """Return the public URL, under which clients reach the doors; `port` is the one really bound, if it is known."""
     if config.public_url:
         return config.public_url
     host = f"[{config.host}]" if ":" in config.host else config.host
@@ -25,7 +26,7 @@ def public_origin(config: Config, *, port: int | None = None) -> str:
 
 def mcp_url(config: Config, door: DoorSettings | None = None) -> str:
     """Return the URL of a door that a client is given; without one, that of the default door, or of the first."""
-    return public_origin(config) + (door or default_door(config)).path
+    return url_of(issuer_of(config), (door or default_door(config)).path)
 
 
 def default_door(config: Config) -> DoorSettings:
@@ -37,7 +38,7 @@ def resource_of(config: Config, door: DoorSettings | None = None) -> Resource:
     """Return a door, or the first one, as the authorization server knows it."""
     door = door or config.doors[0]
     return Resource(
-        uri=public_origin(config) + door.path.removesuffix("/"),
+        uri=url_of(issuer_of(config), door.path.removesuffix("/")),
         name=door.name,
         scopes=door.scopes,
         operation_scopes=operation_scopes(door),
@@ -50,7 +51,7 @@ def policy_of(config: Config) -> Policy:
     # A door without authentication has no tokens. If every door is one, their addresses are still those of this server.
     with_tokens = [each for each in config.doors if each.auth != "none"] or config.doors
     return Policy(
-        issuer=public_origin(config),
+        issuer=issuer_of(config),
         resources=by_uri(*(resource_of(config, each) for each in with_tokens)),
         default_door=config.default_door,
         device_grant=config.device_grant,

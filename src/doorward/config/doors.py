@@ -27,6 +27,8 @@ def settle(draft: Draft) -> tuple[DoorSettings, ...]:
     names = named(draft.entries)
     doors = {name: _of_table(name, draft) for name in names} if names else {"": draft.values}
     _settle_public_url(draft, None if names else draft.values["path"])
+    for name, values in doors.items():
+        _check_below_public_url(name, values["path"], draft)
     for settings, mistake in rules.across(draft.values):
         draft.complain(settings, mistake)
     for name, values in doors.items():
@@ -68,6 +70,17 @@ def _settle_public_url(draft: Draft, path: str | None) -> None:
     except Fault as fault:
         draft.complain(("public_url",), fault)
         draft.broken.add("public_url")
+
+
+def _check_below_public_url(name: str, path: str, draft: Draft) -> None:
+    key = f"doors.{name}.path" if name else "path"
+    if {key, "public_url"} & draft.broken:
+        return
+    try:
+        rules.below_public_url(path, draft.values["public_url"])
+    except Fault as fault:
+        place = draft.entries.get(key) or draft.entries.get(f"doors.{name}") or draft.entries["public_url"]
+        draft.add(fault, place.where)
 
 
 def _check_tables(doors: Mapping[str, Mapping[str, Any]], draft: Draft) -> None:

@@ -124,8 +124,9 @@ class Config:
     port: Annotated[int, Within(0, HIGHEST_PORT, "0 means any free port.")] = 8000
     """The port to listen on; `PORT` is honoured."""
     public_url: str | None = None
-    """The origin under which clients reach the door, such as `https://mcp.example.com`. Issuer, resource and every
-    published address are computed from it. Default: `http://HOST:PORT`, for use on this machine only."""
+    """The URL under which clients reach this installation, such as `https://mcp.example.com`. Issuer, resource and
+    every published address are computed from it. It may have a path: see
+    [behind a path](behind-a-path.md). Default: `http://HOST:PORT`, for use on this machine only."""
     login: LoginKind = "local"
     """How people prove who they are."""
     database: str | None = field(default=None, repr=False)

@@ -21,7 +21,7 @@ from doorward.config.model import CommandTarget, UrlTarget
 from doorward.config.trusted_issuers import trusted_issuers
 from doorward.oauth.addresses import is_private_to_this_machine
 from doorward.oauth.public_url import canonical_origin
-from doorward.paths import RESERVED_FIRST_SEGMENTS
+from doorward.paths import RESERVED_FIRST_SEGMENTS, first_segment, is_below, origin_of, path_of
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
@@ -200,7 +200,7 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
 
 
 def public_url(value: str, path: str | None) -> str:
-    """Return the origin of the public URL; the path of the only door at its end is taken off.
+    """Return the public URL in its one spelling; the path of the only door at its end is taken off.
 
     Raises:
         Fault: it is not an address that clients could use.
@@ -214,16 +214,53 @@ def public_url(value: str, path: str | None) -> str:
             f"Write https://{parts.netloc.rpartition('@')[2]} and let a proxy or tunnel in front hold the certificate.",
         )
     rest = parts.path.rstrip("/")
-    if parts.query or parts.fragment or rest not in ("", path):
+    if parts.query or parts.fragment:
         raise Fault(
-            f"{shown(value)} has more than an origin",
-            "Every published address is computed from scheme and host.",
-            f"Write {parts.scheme}://{parts.netloc.rpartition('@')[2]} (the path of the door is the setting `path`).",
+            f"{shown(value)} has more than a path",
+            "Every published address is this URL and a path behind it.",
+            f"Write {parts.scheme}://{parts.netloc}{rest}",
         )
+    base = rest.removesuffix(path) if path else rest
+    _check_base(value, base)
     try:
-        return canonical_origin(f"{parts.scheme}://{parts.netloc}")
+        return canonical_origin(f"{parts.scheme}://{parts.netloc}") + base
     except ValueError as error:
         raise Fault(f"{shown(value)} cannot be a public URL", str(error)) from None
+
+
+def _check_base(value: str, base: str) -> None:
+    """Refuse a path of the public URL that does not have one reading, with a proxy that takes it off and without."""
+    if not base:
+        return
+    if not all(map(_SEGMENT.fullmatch, base[1:].split("/"))):
+        raise Fault(
+            f"{shown(value)} does not have a plain path",
+            "Clients and proxies compare it byte by byte.",
+            "Use letters, digits, - and _ between single slashes.",
+        )
+    if first_segment(base) in RESERVED_FIRST_SEGMENTS:
+        raise Fault(
+            f"{shown(value)} begins with a path of Doorward's own",
+            f"/{first_segment(base)} has a meaning already, which a proxy that takes the path off would reveal.",
+            "Choose another path.",
+        )
+
+
+def below_public_url(path: str, public: str | None) -> None:
+    """Refuse the path of a door that begins with the path of the public URL.
+
+    Raises:
+        Fault: it does.
+    """
+    base = path_of(public or "")
+    if not base or not is_below(base, path):
+        return
+    rest = path.removeprefix(base)
+    raise Fault(
+        f"{shown(path)} begins with the path of the public URL",
+        f"The path of a door counts from there, so this one would be {shown(base + path)} to clients.",
+        f"Write {rest}" if rest else f"Write {origin_of(public or '')} as the public URL, or choose another path.",
+    )
 
 
 def _parts(value: str) -> SplitResult:

@@ -37,6 +37,8 @@ class OwnDoor:
     documents: Mapping[str, bytes]
     """What is published, by path."""
     with_sign_in: bool
+    elsewhere: Sequence[str] = ()
+    """The paths of documents that whatever serves the root of the host has to pass on, which clients ask for first."""
 
 
 async def examine_own(door: OwnDoor, send: Send | None = None) -> Report:
@@ -48,6 +50,8 @@ async def examine_own(door: OwnDoor, send: Send | None = None) -> Report:
         send = Network(allow_private=False, target=target, timeout_seconds=_TIMEOUT_SECONDS).send
     chain = _CHAIN if door.with_sign_in else _CHAIN[:2]
     stages = [replace(stage, checks=_in_front(stage.checks)) for stage in STAGES if stage.name in chain]
+    # Before the checks that find one of these documents missing: this names all of them, and the first finding counts.
+    stages.insert(1, Stage("host", "documents at the root of the host", (passed_on(door),)))
     stages.append(Stage("own", "what arrives", (arrival(door), published(door))))
     report = await examine(picture, send, stages=stages)
     findings = [each for each in report.findings if each.verdict != "note"]
@@ -87,6 +91,26 @@ def arrival(door: OwnDoor) -> Check:
         return findings
 
     return what_arrives
+
+
+def passed_on(door: OwnDoor) -> Check:
+    """Return the check that the host serves what is not below the path of the public URL."""
+
+    def what_the_host_serves(picture: Picture) -> Steps:
+        del picture
+        missing: list[str] = []
+        evidence: list[str] = []
+        for path in door.elsewhere:
+            request = Request("GET", door.origin + path, {"accept": "application/json"})
+            response = yield request
+            if response.status and response.document is None:
+                missing.append(request.url)
+                evidence += seen(request, response, body=False)
+        if not missing:
+            return []
+        return [found("DSC-06", f"The host does not pass on {' and '.join(missing)}.", evidence, verdict="broken")]
+
+    return what_the_host_serves
 
 
 def published(door: OwnDoor) -> Check:

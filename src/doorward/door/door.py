@@ -84,7 +84,7 @@ class McpDoor:
                 upstream,
                 sessions,
                 addresses=services.addresses,
-                public_origin=services.policy.issuer,
+                issuer=services.policy.issuer,
                 counts=self.counts,
                 ending=self._drain,
                 possession=self._authenticator.possession,
@@ -230,7 +230,7 @@ def _sorter(settings: DoorSettings) -> HeaderSorter:
 
 def _guard(settings: DoorSettings, services: DoorServices) -> Guard:
     return Guard(
-        services.policy.issuer,
+        services.policy.origin,
         listens_on=services.listens_on,
         allowed_hosts=services.policy.other_hosts,
         allowed_origins=settings.allowed_origins,

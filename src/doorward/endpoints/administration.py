@@ -109,7 +109,7 @@ def administration_api(here: Administration, last_used: LastUsed | None = None) 
     """Return the application that serves everything below `/-/api/v1/`."""
     api, published = (
         guarded(AdministrationApi(here, last_used), one_line=ONE_LINE - {"authorization"}),
-        static_json(document(API)),
+        static_json(document(here.policy.base_path + API)),
     )
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

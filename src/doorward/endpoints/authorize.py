@@ -162,4 +162,4 @@ class AuthorizeEndpoint:
         if step not in STEPS:
             raise LocalAuthorizationError(*ENDED[step])
         query = urlencode({"request": pending.request_id} | ({PAGE_KEY: page_key} if page_key else {}))
-        return RedirectResponse(f"{self.authority.policy.issuer}{STEPS[step]}?{query}", 303, NO_STORE)
+        return RedirectResponse(self.authority.policy.url_of(f"{STEPS[step]}?{query}"), 303, NO_STORE)

@@ -27,7 +27,7 @@ def presented_proof(authority: Authority, request: Request, path: str) -> Checke
     headers = request.headers.getlist("dpop")
     if not headers:
         return None
-    urls = frozenset(filter(None, [target(authority.policy.issuer + path)]))
+    urls = frozenset(filter(None, [target(authority.policy.url_of(path))]))
     return authority.proofs.check(headers, method=request.method, urls=urls)
 
 

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from doorward.edge.router import static
 from doorward.oauth import metadata
 from doorward.oauth.policy import Policy
+from doorward.paths import local_path
 
 
 def encoded(policy: Policy) -> dict[str, bytes]:
@@ -19,10 +20,10 @@ def encoded(policy: Policy) -> dict[str, bytes]:
 
 
 def documents(policy: Policy) -> dict[str, ASGIApp]:
-    """Return an app for each well-known path."""
+    """Return an app for each well-known path, as it counts from the path of the issuer if it is below it."""
     served = {path: static(body, "application/json") for path, body in encoded(policy).items()}
     missing = {
         path: static(msgspec.json.encode(error), "application/json", status=404)
         for path, error in metadata.undecided_documents(policy).items()
     }
-    return served | missing
+    return {local_path(policy.base_path, path): app for path, app in (served | missing).items()}

@@ -6,9 +6,10 @@ is replaced at sign-in, so a value planted before is worthless afterwards. A flo
 where the flow started, so parallel tabs or a lost response don't break the flow.
 
 Cookies ignore ports: a browser sends those of http://127.0.0.1:8000 to every other port of 127.0.0.1, such as a
-client's loopback callback. So if an issuer shares its host with other ports, a cookie alone authenticates nothing. A
-signed-in session then has two halves: a cookie of its own, and a page key that appears only in our own URLs and forms.
-Both are created at each sign-in, and a session for one authorization request ends with its response.
+client's loopback callback. Nor does the path of a cookie keep it from another program of the same origin. So if an
+issuer shares its host with other ports or paths, a cookie alone authenticates nothing. A signed-in session then has two
+halves: a cookie of its own, and a page key that appears only in our own URLs and forms. Both are created at each
+sign-in, and a session for one authorization request ends with its response.
 
 Spec: RFC 6265 s8.5
 """
@@ -26,6 +27,7 @@ from doorward import base64url
 from doorward.clock import Entropy
 from doorward.oauth.parameters import parse_form, parse_query
 from doorward.oauth.uris import parse_http
+from doorward.paths import origin_of, path_of
 from doorward.records.accounts import BrowserSession
 from doorward.records.changes import Change, Delete, Stored
 from doorward.storage.port import Store
@@ -33,6 +35,8 @@ from doorward.storage.port import Store
 PAGE_KEY = "page_key"
 """The query parameter of our own URLs that carries the page key, the second half of a session."""
 _JOINT = "."
+_SLASH = "+"
+"""Stands for a slash in the name of a cookie, which cannot hold one."""
 _FLOW_CHARACTERS = 16
 FLOWS_LIMIT = 20
 """Sign-ins that one browser may have in progress; more remove the oldest flows' cookies."""
@@ -52,15 +56,20 @@ class BrowserCookie:
     name: str
     secure: bool
     is_shared: bool
-    """Programs on other ports of the host get the cookies too, so a signed-in session also needs a page key."""
+    """Programs on other ports or paths of the host get the cookies too, so a signed-in session needs a page key."""
 
     @classmethod
     def for_issuer(cls, issuer: str) -> BrowserCookie:
-        """Name the cookies: `__Host-` needs https, which loopback lacks; doors of one host have different names."""
-        parsed = parse_http(issuer)
+        """Name the cookies: `__Host-` needs https, which loopback lacks, and the path `/`.
+
+        So the name tells the installations of one host apart. A path stands between two `+`, which no path contains,
+        so no name is a prefix of another one.
+        """
+        parsed, path = parse_http(issuer), path_of(issuer)
         secure = parsed.scheme == "https"
-        name = ("__Host-doorward" if secure else "doorward") + (f"_{parsed.port}" if parsed.port else "")
-        return cls(name, secure, is_shared=not secure or parsed.port is not None)
+        port, base = f"_{parsed.port}" if parsed.port else "", f"{path.replace('/', _SLASH)}{_SLASH}" if path else ""
+        name = ("__Host-doorward" if secure else "doorward") + port + base
+        return cls(name, secure, is_shared=not secure or parsed.port is not None or bool(path))
 
     def presented(self, cookies: Mapping[str, str], page_key: str) -> str:
         """Return the secret in a request: the browser's cookie, or both halves of a session."""
@@ -211,7 +220,7 @@ def came_from_our_site(headers: Mapping[str, str], *, issuer: str) -> bool:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None:
         return site == "same-origin"
-    return origin is None or issuer_has_origin(issuer, origin)
+    return origin is None or origin == origin_of(issuer)
 
 
 def is_own_start(headers: Mapping[str, str]) -> bool:
@@ -228,9 +237,3 @@ def is_own_start(headers: Mapping[str, str]) -> bool:
 def is_own_step(headers: Mapping[str, str]) -> bool:
     """Return whether the person reached a later step from their own start or from one of our forms."""
     return headers.get("sec-fetch-site") == "same-origin" or is_own_start(headers)
-
-
-def issuer_has_origin(issuer: str, origin: str) -> bool:
-    """Return whether `origin` is the issuer's; the issuer's path does not count."""
-    scheme, _, rest = issuer.partition("://")
-    return f"{scheme}://{rest.split('/', 1)[0]}" == origin

@@ -41,7 +41,7 @@ def published(policy: Policy) -> dict[str, object]:
     if policy.trusted_issuers:
         members["authorization_grant_profiles_supported"] = [ID_JAG_PROFILE]
     if policy.device_grant:
-        members["device_authorization_endpoint"] = policy.issuer + DEVICE_AUTHORIZATION_PATH
+        members["device_authorization_endpoint"] = policy.url_of(DEVICE_AUTHORIZATION_PATH)
     return members
 
 

@@ -25,6 +25,8 @@ from doorward.paths import (
     REGISTER_PATH,
     REVOKE_PATH,
     TOKEN_PATH,
+    is_below,
+    local_path,
 )
 
 TOKEN_SIGNING_ALGORITHM = "ES256"
@@ -57,20 +59,20 @@ def authorization_server(policy: Policy) -> dict[str, object]:
     """
     return {
         "issuer": policy.issuer,
-        "authorization_endpoint": policy.issuer + AUTHORIZE_PATH,
-        "token_endpoint": policy.issuer + TOKEN_PATH,
-        "revocation_endpoint": policy.issuer + REVOKE_PATH,
+        "authorization_endpoint": policy.url_of(AUTHORIZE_PATH),
+        "token_endpoint": policy.url_of(TOKEN_PATH),
+        "revocation_endpoint": policy.url_of(REVOKE_PATH),
         "scopes_supported": list(policy.all_scopes),
         "response_types_supported": list(RESPONSE_TYPES),
         "response_modes_supported": ["query"],
         **published(policy),
         **_about_clients(policy),
-        "introspection_endpoint": policy.issuer + INTROSPECT_PATH,
+        "introspection_endpoint": policy.url_of(INTROSPECT_PATH),
         "introspection_endpoint_auth_methods_supported": [method for method in AUTH_METHODS if method != "none"],
         "introspection_endpoint_auth_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
         "introspection_signing_alg_values_supported": [TOKEN_SIGNING_ALGORITHM],
-        "jwks_uri": policy.issuer + JWKS_PATH,
-        "pushed_authorization_request_endpoint": policy.issuer + PAR_PATH,
+        "jwks_uri": policy.url_of(JWKS_PATH),
+        "pushed_authorization_request_endpoint": policy.url_of(PAR_PATH),
         "require_pushed_authorization_requests": policy.require_par,
         "dpop_signing_alg_values_supported": list(DPOP_ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
@@ -82,7 +84,7 @@ def _about_clients(policy: Policy) -> dict[str, object]:
     """Return the members about client registration and client authentication."""
     about: dict[str, object] = {}
     if policy.registration != "off":
-        about["registration_endpoint"] = policy.issuer + REGISTER_PATH
+        about["registration_endpoint"] = policy.url_of(REGISTER_PATH)
     if policy.metadata_document_hosts:
         about["client_id_metadata_document_supported"] = True
     for endpoint in ("token_endpoint", "revocation_endpoint"):
@@ -98,28 +100,46 @@ def protected_resource_url(resource: str) -> str:
 
 
 def documents(policy: Policy) -> dict[str, dict[str, object]]:
-    """Map every path at which a client may look for metadata to its document.
+    """Map every path of the host at which a client may look for metadata to its document.
 
-    The paths are the root, inserted before the path of a door or the issuer, and appended to it, each with and without
-    a last slash. The root serves the document of the default door; without one, only the doors' own documents exist.
+    The paths are inserted before the path of a door or the issuer, and appended to it, each with and without a last
+    slash; and what clients build if they take the issuer for an origin. The path at its root serves the document of the
+    default door; without one, only the doors' own documents exist.
 
     Spec: RFC 8414 s3.1, s5, RFC 9728 s3.1
     """
-    server, default = authorization_server(policy), policy.default_resource
+    server, default, issuer_path = authorization_server(policy), policy.default_resource, policy.base_path
     paths: dict[str, dict[str, object]] = {}
     if default is not None and default.takes_access_tokens:
-        paths[PROTECTED_RESOURCE] = protected_resource(default, policy=policy)
-    bases = ["", _path(policy.issuer)]
+        paths[issuer_path + PROTECTED_RESOURCE] = protected_resource(default, policy=policy)
+    bases = [issuer_path]
     for resource in policy.granting:
         base = _path(resource.uri)
         bases.append(base)
         paths |= dict.fromkeys(
-            (PROTECTED_RESOURCE + base, base + PROTECTED_RESOURCE), protected_resource(resource, policy=policy)
+            _locations(PROTECTED_RESOURCE, base, issuer_path), protected_resource(resource, policy=policy)
         )
     for base in bases:
         for well_known in AUTHORIZATION_SERVER:
-            paths |= dict.fromkeys((well_known + base, base + well_known), server)
+            paths |= dict.fromkeys(_locations(well_known, base, issuer_path), server)
     return paths | {f"{path}/": document for path, document in paths.items()}
+
+
+def _locations(well_known: str, base: str, issuer_path: str) -> tuple[str, ...]:
+    """Return where clients look for a document about what is at `base`."""
+    below = local_path(issuer_path, base).rstrip("/")
+    return (well_known + base, base + well_known, issuer_path + well_known + below)
+
+
+def inserted_paths(policy: Policy) -> list[str]:
+    """Return the paths of documents that are not below the path of the issuer: the inserted form begins at the host."""
+    return [path for path in documents(policy) if not is_below(policy.base_path, path)]
+
+
+def needed_paths(policy: Policy, resource: Resource) -> list[str]:
+    """Return those of `inserted_paths` that clients of one door ask for first: its document, and the issuer's."""
+    first = {PROTECTED_RESOURCE + _path(resource.uri), *(each + policy.base_path for each in AUTHORIZATION_SERVER)}
+    return [path for path in inserted_paths(policy) if path in first]
 
 
 def undecided_documents(policy: Policy) -> dict[str, dict[str, object]]:
@@ -127,14 +147,15 @@ def undecided_documents(policy: Policy) -> dict[str, dict[str, object]]:
 
     Spec: RFC 9728 s3.1
     """
-    if PROTECTED_RESOURCE in documents(policy):
+    path = policy.base_path + PROTECTED_RESOURCE
+    if path in documents(policy):
         return {}
     error: dict[str, object] = {
         "error": "not_found",
         "error_description": "Each MCP server here has a document of its own. Ask for one of them.",
         "documents": [protected_resource_url(each.uri) for each in policy.granting],
     }
-    return {PROTECTED_RESOURCE: error, f"{PROTECTED_RESOURCE}/": error}
+    return {path: error, f"{path}/": error}
 
 
 def _path(url: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from doorward.oauth.trusted_issuers import TrustedIssuer
+from doorward.paths import origin_of, path_of, url_of
 
 _DAY = 86_400
 
@@ -126,6 +127,20 @@ class Policy:
     metadata_limit_chars: int = 2048
     metadata_limit_fields: int = 40
     state_limit_chars: int = 8192
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the issuer."""
+        return origin_of(self.issuer)
+
+    @property
+    def base_path(self) -> str:
+        """The path of the issuer, below which everything is served; empty if it has none."""
+        return path_of(self.issuer)
+
+    def url_of(self, path: str) -> str:
+        """Return the public address of what is served at a path of ours."""
+        return url_of(self.issuer, path)
 
     @property
     def granting(self) -> tuple[Resource, ...]:

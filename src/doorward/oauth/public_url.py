@@ -19,7 +19,7 @@ def canonical_origin(url: str) -> str:
     """
     parsed = _parse(url)
     if parsed.path not in ("", "/"):
-        raise ValueError("The public URL must not have a path: give the origin only, such as https://mcp.example.com.")
+        raise ValueError("Give the origin only, such as https://mcp.example.com.")
     return parsed.origin
 
 

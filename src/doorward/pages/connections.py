@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from doorward.authority.authority import Authority
 from doorward.directory.connections import Connection, disconnect, list_connections
-from doorward.login.browser_sessions import BrowserCookie, issuer_has_origin
+from doorward.login.browser_sessions import BrowserCookie
 from doorward.logs import log
 from doorward.oauth.errors import AccessDenied, InvalidRequest, LocalAuthorizationError, OAuthError, Reason
 from doorward.oauth.parameters import parse_form, parse_query
@@ -84,9 +84,7 @@ class ConnectionsPage:
         visitor = await self._required(request)
         # The cookie alone does not prove intent: another site's page may have sent it along.
         site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-        own = (
-            site == "same-origin" if site else origin is None or issuer_has_origin(self.authority.policy.issuer, origin)
-        )
+        own = site == "same-origin" if site else origin is None or origin == self.authority.policy.origin
         if not own:
             raise _forbidden()
         client_id = parse_query(request.scope["query_string"]).get("client_id")

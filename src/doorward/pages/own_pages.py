@@ -62,12 +62,12 @@ async def visitor_of(authority: Authority, cookie: BrowserCookie, request: Reque
 def address_of(authority: Authority, page: str, page_key: str = "") -> str:
     """Return the URL of one of our pages. All links between them are built here, because they carry the page key."""
     query = f"?{urlencode({PAGE_KEY: page_key})}" if page_key else ""
-    return f"{authority.policy.issuer}{page}{query}"
+    return authority.policy.url_of(f"{page}{query}")
 
 
 def to_sign_in(authority: Authority, page: str) -> Response:
     """Redirect a browser to sign in, and then back to the page."""
-    return RedirectResponse(f"{authority.policy.issuer}{SIGN_IN}?{urlencode({'next': page})}", 303, NO_STORE)
+    return RedirectResponse(authority.policy.url_of(f"{SIGN_IN}?{urlencode({'next': page})}"), 303, NO_STORE)
 
 
 def require_own_form(

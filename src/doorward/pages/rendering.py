@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from doorward.oauth.policy import Policy
+from doorward.paths import host_of, path_of
 
 HEADERS = {
     "content-type": "text/html; charset=utf-8",
@@ -42,9 +43,8 @@ class Pages:
     """Renders pages for one issuer."""
 
     def __init__(self, issuer: str) -> None:
-        parts = urlsplit(issuer)
-        self.host = parts.netloc
-        self.prefix = parts.path.rstrip("/")
+        self.host = host_of(issuer)
+        self.prefix = path_of(issuer)
 
     def render(self, template: str, status: int = 200, **values: object) -> Response:
         """Return the page as a response; every value is escaped."""

@@ -23,6 +23,7 @@ from doorward.login.browser_sessions import (
 )
 from doorward.oauth.authorization.request import is_of_browser
 from doorward.oauth.errors import LocalAuthorizationError, Reason
+from doorward.paths import AUTHORIZE_PATH
 from doorward.records.accounts import BrowserSession
 from doorward.records.changes import Stored
 from doorward.records.oauth import AuthorizationRequest, Client
@@ -116,4 +117,4 @@ def require_our_form(authority: Authority, request: Request, step: Step, present
 def back_to_authorize(authority: Authority, request_id: str, page_key: str = "") -> Response:
     """Redirect to the endpoint that decides what is next."""
     query = urlencode({"continue": request_id} | ({PAGE_KEY: page_key} if page_key else {}))
-    return RedirectResponse(f"{authority.policy.issuer}/authorize?{query}", 303, NO_STORE)
+    return RedirectResponse(authority.policy.url_of(f"{AUTHORIZE_PATH}?{query}"), 303, NO_STORE)

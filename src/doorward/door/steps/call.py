@@ -21,6 +21,7 @@ from doorward.door.steps.find_session import LISTEN
 from doorward.edge.client_address import ClientAddresses
 from doorward.errors import UpstreamError
 from doorward.mcp.sessions import McpSession
+from doorward.paths import host_of, origin_of, path_of
 from doorward.upstreams.port import Upstream, UpstreamCall
 
 
@@ -33,7 +34,7 @@ class Call:
         sessions: McpSessions,
         *,
         addresses: ClientAddresses,
-        public_origin: str,
+        issuer: str,
         counts: DoorCounts,
         ending: asyncio.Event,
         possession: Possession | None,
@@ -42,8 +43,7 @@ class Call:
         self._upstream = upstream
         self._sessions = sessions
         self._addresses = addresses
-        scheme, _, host = public_origin.partition("://")
-        self._forwarded = [(b"x-forwarded-proto", scheme.encode()), (b"x-forwarded-host", host.encode())]
+        self._forwarded = _forwarded(issuer)
         self._counts = counts
         self._ending = ending
         """Set when standing streams have to end."""
@@ -131,3 +131,12 @@ class Call:
         )
         if not has_answered:
             raise MessageRefused(no_session(request.rpc_id))
+
+
+def _forwarded(issuer: str) -> Headers:
+    """Return what the upstream hears of the public URL. What a client sends under these names is dropped."""
+    lines = [
+        (b"x-forwarded-proto", origin_of(issuer).partition(":")[0].encode()),
+        (b"x-forwarded-host", host_of(issuer).encode()),
+    ]
+    return [*lines, (b"x-forwarded-prefix", path_of(issuer).encode())] if path_of(issuer) else lines

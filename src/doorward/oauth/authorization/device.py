@@ -90,7 +90,7 @@ def begin(
     reply: dict[str, object] = {
         "device_code": codes.device_code,
         "user_code": codes.user_code,
-        "verification_uri": policy.issuer + DEVICE,
+        "verification_uri": policy.url_of(DEVICE),
         "expires_in": policy.device_code_seconds,
         "interval": policy.device_interval_seconds,
     }

@@ -17,6 +17,7 @@ from doorward.oauth.compact_jws import CompactJws, is_signed, read_compact
 from doorward.oauth.errors import InvalidClient, Reason
 from doorward.oauth.policy import Policy
 from doorward.oauth.tokens.opaque import digest
+from doorward.paths import PAR_PATH, TOKEN_PATH
 from doorward.records.oauth import Client, SeenAssertion
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -107,7 +108,7 @@ def names_known_key(assertion: Assertion, keys: Iterable[Key]) -> bool:
 
 def audiences(policy: Policy) -> frozenset[str]:
     """Return the values that an assertion may name as its audience. Spec: RFC 7523 s3 (3), RFC 9126 s2."""
-    return frozenset({policy.issuer, f"{policy.issuer}/token", f"{policy.issuer}/par"})
+    return frozenset({policy.issuer, policy.url_of(TOKEN_PATH), policy.url_of(PAR_PATH)})
 
 
 def _tried(assertion: Assertion, keys: Iterable[Key]) -> tuple[Key, ...]:

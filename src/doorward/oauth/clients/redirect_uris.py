@@ -21,6 +21,7 @@ from doorward.oauth.authorization.response import RESPONSE_PARAMETERS
 from doorward.oauth.clients.app_schemes import KNOWN_CLIENT_SCHEMES, is_callback_of_known_client
 from doorward.oauth.errors import InvalidRedirectUri, Reason
 from doorward.oauth.uris import DEFAULT_PORTS, InvalidUri, Uri, parse, parse_http
+from doorward.paths import OWN, RESERVED_FIRST_SEGMENTS, first_segment, is_below, path_of
 
 _PORT_AT_END = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]+)").fullmatch
 
@@ -41,7 +42,7 @@ def check_registrable(uri: str, *, issuer: str, other_hosts: Iterable[str] = ())
     parsed = _parse(uri)
     if parsed.scheme == "http" and parsed.port is None:
         # Any port of this machine is fine now. `check_usable` checks the actual port when the URI is used.
-        _check_pages(parsed, parse_http(issuer))
+        _check_pages(parsed, parse_http(issuer), path_of(issuer))
     else:
         _check_foreign(parsed, issuer, other_hosts)
 
@@ -117,29 +118,43 @@ def _check_scheme(parsed: Uri) -> None:
 
 
 def _check_foreign(parsed: Uri, issuer: str, other_hosts: Iterable[str]) -> None:
-    """Refuse every address of this server, whatever its path.
+    """Refuse every address of this server. If the issuer has no path, that is its whole host.
 
     A browser that is redirected from one of our pages to another looks like a person who navigates. So a client that
     named `/authorize` could start a sign-in for another client. One that named the callback of a login would receive
     the identity provider's responses (confused deputy).
     """
     ours = parse_http(issuer)
-    _check_pages(parsed, ours)
+    _check_pages(parsed, ours, path_of(issuer))
     if parsed.scheme not in DEFAULT_PORTS:
         return
-    own = [(ours.host or "", ours.port), *map(_split, other_hosts)]
     presented = _authority(parsed.scheme, parsed.host or "", parsed.port)
-    if presented in {_authority(ours.scheme, *place) for place in own}:
+    others = {_authority(ours.scheme, *_split(each)) for each in other_hosts}
+    is_here = presented == _authority(ours.scheme, ours.host or "", ours.port)
+    if presented in others or (is_here and _is_served(parsed, path_of(issuer))):
         raise _own("A redirect URI must not point to this server itself.")
 
 
-def _check_pages(parsed: Uri, issuer: Uri) -> None:
+def _is_served(parsed: Uri, issuer_path: str) -> bool:
+    """Return whether this server may answer at a path of its public host, which it may share with other programs.
+
+    A proxy in front may strip the path of the issuer, so our own paths count with and without it. Proxies read letters
+    and slashes leniently.
+    """
+    path = _plain_path(parsed).lower()
+    return is_below(issuer_path.lower(), path) or first_segment(path) in RESERVED_FIRST_SEGMENTS
+
+
+def _check_pages(parsed: Uri, issuer: Uri, issuer_path: str) -> None:
     # A loopback client may listen on any port, so with a loopback issuer every port of the machine counts as ours.
     if parsed.names_this_machine and issuer.names_this_machine:
-        own = issuer.path.rstrip("/") + "/-"
-        path = re.sub("/+", "/", unquote(parsed.path))
-        if path == own or path.startswith(own + "/"):
+        path = _plain_path(parsed)
+        if is_below(OWN, path) or is_below(issuer_path + OWN, path):
             raise _own("A redirect URI must not point to this server's own pages.")
+
+
+def _plain_path(parsed: Uri) -> str:
+    return re.sub("/+", "/", unquote(parsed.path)) or "/"
 
 
 def _authority(scheme: str, host: str, port: int | None) -> tuple[str, int]:

@@ -17,6 +17,7 @@ from doorward.oauth.clients.unused import Before, Place, known_again, occupy, re
 from doorward.oauth.errors import InvalidClientMetadata, Reason
 from doorward.oauth.policy import Policy
 from doorward.oauth.tokens.opaque import digest
+from doorward.paths import REGISTER_PATH
 from doorward.records.changes import Change, Decision, Insert
 from doorward.records.oauth import Client, ClientAuthMethod
 
@@ -116,7 +117,7 @@ def registration_reply(client: Client, *, policy: Policy, minted: MintedClient |
             reply |= {"client_secret": minted.client_secret, "client_secret_expires_at": 0}
         reply |= {
             "registration_access_token": minted.registration_access_token,
-            "registration_client_uri": f"{policy.issuer}/register/{client.client_id}",
+            "registration_client_uri": policy.url_of(f"{REGISTER_PATH}/{client.client_id}"),
         }
     # Leave out members without a value: several clients reject a null where they expect a string.
     if client.client_name:
