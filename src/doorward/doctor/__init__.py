@@ -1,1 +1,1 @@
-"""The doctor: asks a server what its clients would ask, and names what stops them, with the fix."""
+"""The doctor: sends a server the requests its clients would send, and names what stops them, with the fix."""

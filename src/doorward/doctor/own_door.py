@@ -1,8 +1,8 @@
-"""A door looks at itself from outside: is it the one that its public URL leads to, and what does a proxy change?
+"""A door's self-examination from outside: whether its public URL leads to it, and what a proxy changes.
 
-The server asks its own public URL, from its own machine. A request that carries its proof is answered with what has
-arrived of it; the published documents must be byte for byte those that it serves. Says the same findings as
-`doorward check`, of which it runs the part up to the metadata: nothing is registered, and nobody is let in.
+The server requests its own public URL from its own machine. A request with its proof gets a report of what arrived, and
+the published documents must be byte-equal to those that it serves. It returns the same findings as `doorward check`,
+but stops after the metadata: nothing is registered, and no one signs in.
 
 Spec: RFC 9728 s3.3; RFC 8414 s3.3; RFC 7239 s5
 """
@@ -28,14 +28,14 @@ _FROM_HERE = "Seen from the server's own machine: where that cannot reach its pu
 
 @dataclass(frozen=True, slots=True)
 class OwnDoor:
-    """What a server knows of its door."""
+    """What a server knows about its door."""
 
     url: str
     origin: str
     arrival: Request
-    """Answered by this installation, and by no other, with what has arrived of it."""
+    """A request that only this installation answers, with a report of what arrived."""
     documents: Mapping[str, bytes]
-    """What is published, by path."""
+    """The published documents, by path."""
     with_sign_in: bool
     elsewhere: Sequence[str] = ()
     """The paths of documents that whatever serves the root of the host has to pass on, which clients ask for first."""
@@ -61,12 +61,12 @@ async def examine_own(door: OwnDoor, send: Send | None = None) -> Report:
 
 
 def _in_front(checks: Sequence[Check]) -> list[Check]:
-    """Leave out what only the door itself decides, so that nothing of it is tried: each try may start a process."""
+    """Leave out what only the door itself decides, because each attempt may start a process."""
     return [check for check in checks if check is not transport.accept]
 
 
 def arrival(door: OwnDoor) -> Check:
-    """Return the check of what a request of a client still has when it arrives."""
+    """Return the check of what a client's request still has when it arrives."""
 
     def what_arrives(picture: Picture) -> Steps:
         del picture

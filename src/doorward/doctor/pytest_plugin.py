@@ -1,6 +1,6 @@
-"""The pytest fixture `mcp_door_check`: an author's own tests hold that named clients can connect to the server.
+"""The pytest fixture `mcp_door_check`: lets a server's own tests assert that named clients can connect.
 
-Loaded by pytest itself in every run where Doorward is installed, so it imports nothing until the fixture is called.
+pytest loads it in every run where Doorward is installed, so it imports nothing until the fixture is used.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 class DoorReport(str):
-    """What was found. It is the report's own text, so that `assert report.good, report` prints all of it."""
+    """The result of an examination. It is the report's text, so that `assert report.good, report` prints all of it."""
 
     __slots__ = ("_report", "_strict")
     _report: Report
     _strict: bool
 
     def __bool__(self) -> bool:
-        """Return whether it is good: an `assert report` must not pass because a text is not empty."""
+        """Return whether it is good: `assert report` must not pass just because the string is not empty."""
         return self.good
 
     def __repr__(self) -> str:
-        """Stay short where pytest tells what an expression was made of."""
+        """Return a short form for pytest's explanation of an assertion."""
         return f"<doorward check {self._report.url}: {', '.join(each.rule for each in self.findings) or 'no findings'}>"
 
     @property
@@ -39,7 +39,7 @@ class DoorReport(str):
 
     @property
     def findings(self) -> Sequence[Finding]:
-        """What was found, in the order in which to fix it."""
+        """The findings, in the order to fix them."""
         return self._report.findings
 
     @property
@@ -49,7 +49,7 @@ class DoorReport(str):
 
     @property
     def not_checked(self) -> dict[str, str]:
-        """Rules that were not looked at, and why."""
+        """The skipped rules, with the reason for each."""
         return self._report.not_checked
 
     @property
@@ -67,7 +67,7 @@ DoorCheck = Callable[..., DoorReport]
 def mcp_door_check() -> DoorCheck:
     """Examine an MCP server as its clients would: `mcp_door_check(url, as_=None, token=None, strict=False)`.
 
-    `as_` names one client; `token` is an access token; with `strict`, risks and minor findings are not good either.
+    `as_` names one client; `token` is an access token; with `strict`, risks and minor findings fail too.
     """
     return examined
 
@@ -80,7 +80,7 @@ def examined(
     strict: bool = False,
     timeout_seconds: float = 10.0,
 ) -> DoorReport:
-    """Examine a server that runs; works inside of a running event loop too, which it blocks."""
+    """Examine a running server; also works inside a running event loop, which it blocks."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as elsewhere:

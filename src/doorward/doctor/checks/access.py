@@ -1,7 +1,7 @@
-"""The first call with a token, and what the token itself says: its audience, its signer, from when to when it is good.
+"""The first call with a token, and the token's own claims: audience, signing key, and lifetime.
 
-A token that cannot be read is judged by the answer to it alone. Nothing is verified here: the resource does that, and
-the question is whether what it sees can satisfy it.
+An opaque token is judged only by the response. Nothing is verified here: that is the resource's task. The question is
+whether the resource can accept what it sees.
 
 Spec: RFC 7519 s4.1; RFC 7515 s4.1; RFC 8707 s2; RFC 6750 s3.1
 """
@@ -25,7 +25,7 @@ from doorward.doctor.engine.requests import Ask, Request, Response, Together
 _RULES = ("RS-01", "RS-05", "RS-06", "RS-07")
 _WANTS_JWT = re.compile(r"(?i)\b(jwts?|jws|compact|segments?|json web)\b")
 _SKEW_SECONDS = 30
-"""Two hosts that differ by less are taken for one clock: a request takes its time, and Date has no fractions."""
+"""Hosts that differ by less count as one clock: a request takes time, and Date has no fractions."""
 _TIMES_END = 1 << 40
 _TRIES = 3
 _JWT_PARTS, _JWE_PARTS = 3, 5
@@ -33,20 +33,20 @@ _JWT_PARTS, _JWE_PARTS = 3, 5
 
 @dataclass(frozen=True, slots=True)
 class Jwt:
-    """What a token says of itself."""
+    """The claims of a token, unverified."""
 
     header: dict[str, Any]
     claims: dict[str, Any]
 
     @property
     def audience(self) -> list[str]:
-        """`aud`, which may be one text or a list."""
+        """`aud`, as a list; it may be a single string."""
         value = self.claims.get("aud", [])
         return [str(each) for each in (value if isinstance(value, list) else [value])]
 
 
 def read_jwt(token: str) -> Jwt | None:
-    """Read a token without verifying it; None when it is no JWT."""
+    """Decode a token without verifying it; return None if it is not a JWT."""
     parts = token.split(".")
     if len(parts) != _JWT_PARTS:
         return None
@@ -60,7 +60,7 @@ def read_jwt(token: str) -> Jwt | None:
 
 
 def first_call(picture: Picture) -> Steps:
-    """Begin a handshake with the token, and find what the resource dislikes about it."""
+    """Start a handshake with the token, and find why the resource refuses it."""
     if not picture.token:
         why = "the server asks for no sign-in" if picture.is_open else "needs a token: use --login or --token"
         picture.skip(why, *_RULES)
@@ -84,14 +84,14 @@ def first_call(picture: Picture) -> Steps:
     if mixed := (yield from _now_and_then(request, response)):
         findings, refused = mixed, True
     if refused:
-        # What would be asked with it is answered with 401, which says nothing about the rest of the server.
+        # Requests with this token would get 401, which says nothing about the rest of the server.
         picture.secrets.add(picture.token)
         picture.token = ""
     return findings
 
 
 def _now_and_then(request: Request, response: Response) -> Generator[Ask, Response, list[Finding]]:
-    """Ask again over new connections: a token that is good at some of them alone is known to some nodes alone."""
+    """Ask again over new connections: a token accepted on only some of them is known to only some nodes."""
     answers = (yield Together((request,) * _TRIES)).parts
     statuses = [response.status, *(each.status for each in answers)]
     if not {200, 401} <= set(statuses):
@@ -102,7 +102,7 @@ def _now_and_then(request: Request, response: Response) -> Generator[Ask, Respon
 
 
 def error_reply(picture: Picture) -> Steps:
-    """Redeem a code that nobody issued: the refusal must have the shape that clients read."""
+    """Redeem an invented code: the error must have the shape that clients parse."""
     if not isinstance((picture.server or {}).get("token_endpoint"), str) or not picture.registered:
         picture.skip("no client could be registered", "TOK-05")
         return []
@@ -113,7 +113,7 @@ def error_reply(picture: Picture) -> Steps:
 
 
 def _opaque(picture: Picture, request: Request, response: Response) -> list[Finding]:
-    """Judge the refusal of a token that cannot be read."""
+    """Judge the refusal of an opaque token."""
     if not picture.signed_in:
         picture.skip("the token that was handed in is refused", *_RULES[1:])
         summary = "The token that was handed in gets 401: it may have expired, or be none of this server's."
@@ -133,7 +133,7 @@ def _opaque(picture: Picture, request: Request, response: Response) -> list[Find
 def _unknown_cause(picture: Picture, request: Request, response: Response, words: str) -> Finding:
     without = picture.initialize
     told = response.headers.get("www-authenticate", "") + response.body.decode("utf-8", "replace")
-    # Who looks at a token and refuses it says invalid_token; who does not see one says what it says to anybody.
+    # A server that checked the token says invalid_token; one that never saw it answers as it does without a token.
     same = (response.headers.get("www-authenticate"), response.body)
     same_as_none = same == (without.headers.get("www-authenticate"), without.body) and "invalid_token" not in told
     if picture.signed_in and same_as_none:
@@ -151,7 +151,7 @@ def _answer_of(response: Response) -> tuple[int, str | None, bytes]:
 
 
 def _audience(picture: Picture, jwt: Jwt, request: Request, response: Response) -> list[Finding]:
-    """Compare audience and issuer with what the metadata says."""
+    """Compare audience and issuer with the metadata."""
     expected = resource_of(picture)
     if not expected or expected in jwt.audience:
         return []
@@ -168,7 +168,7 @@ def _audience(picture: Picture, jwt: Jwt, request: Request, response: Response) 
 
 
 def _key(picture: Picture, jwt: Jwt, *, refused: bool) -> Generator[Ask, Response, list[Finding]]:
-    """Look for the key that signed the token among those that are published."""
+    """Look for the token's signing key among the published keys."""
     at = (picture.server or {}).get("jwks_uri")
     if not isinstance(at, str):
         picture.skip("the metadata names no jwks_uri", "RS-05")
@@ -194,13 +194,13 @@ def _key(picture: Picture, jwt: Jwt, *, refused: bool) -> Generator[Ask, Respons
 
 
 def keys_of(response: Response) -> list[dict[str, Any]] | None:
-    """Return the keys of a JWK set; None when it is none."""
+    """Return the keys of a JWK set; None if it is not one."""
     keys = (response.document or {}).get("keys")
     return [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else None
 
 
 def _clocks(picture: Picture, jwt: Jwt | None, *, refused: bool) -> list[Finding]:
-    """Compare the clock of the resource with that of the token and of the authorization server."""
+    """Compare the resource's clock with the token and with the authorization server."""
     there = _date(picture.first_call)
     if there is None:
         picture.skip("the resource sends no Date, so its clock cannot be seen", "RS-06")
@@ -210,7 +210,7 @@ def _clocks(picture: Picture, jwt: Jwt | None, *, refused: bool) -> list[Finding
     clocks |= {name: _time(jwt, name) for name in ("nbf", "iat")}
     known = {name: at - there for name, at in clocks.items() if at is not None}
     lines = [f"Date of {picture.endpoint}: {there:.0f}", *(f"{name}: {by:+.0f} s" for name, by in known.items())]
-    # A token that was handed in may be old; only what lies ahead is wrong with it.
+    # A token that the user supplied may be old; it is only wrong if it lies in the future.
     apart = [
         by for name, by in known.items() if by > _SKEW_SECONDS or (name.startswith("Date") and by < -_SKEW_SECONDS)
     ]
@@ -225,7 +225,7 @@ def _clocks(picture: Picture, jwt: Jwt | None, *, refused: bool) -> list[Finding
 
 
 def _has_expired(picture: Picture, jwt: Jwt) -> bool:
-    """Return whether somebody handed in a token of yesterday: what comes of it is no fault of the server."""
+    """Return whether the user supplied an expired token: its refusal is not the server's fault."""
     expires, there = _time(jwt, "exp"), _date(picture.first_call)
     return not picture.signed_in and expires is not None and there is not None and expires <= there
 

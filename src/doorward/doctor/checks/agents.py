@@ -1,4 +1,4 @@
-"""The user agents and headers of the clients, and of nobody in particular: who is let through the edge.
+"""User agents and headers of the clients, and of unknown ones: which of them get past the edge.
 
 Spec: RFC 9110 s10.1.5
 """
@@ -19,14 +19,14 @@ _EDGE_HEADERS = ("server", "cf-mitigated", "cf-ray", "x-vercel-mitigated", "x-am
 
 
 def as_client(picture: Picture, request: Request, profile: Profile) -> Request:
-    """Return a request as a client sends it: its agent, its headers, its time limit, which the user's bounds."""
+    """Return a request as a client sends it: its user agent, its headers, and its time limit, capped by the user's."""
     headers = {**request.headers, **profile.headers, "user-agent": profile.user_agent}
     return replace(request, headers=headers, limit_seconds=min(picture.timeout_seconds, profile.timeout_seconds))
 
 
 def agents(picture: Picture) -> Steps:
-    """Ask with the agents of the clients, of a library, of a browser and of nobody known, and compare."""
-    # The same question for every agent. At an open server each handshake would open a session, often with a process.
+    """Ask with the agents of the clients, a library, a browser and an unknown program, and compare."""
+    # Send every agent the same request. On an open server each handshake opens a session, often a process.
     request = discover(picture) if "mcp-session-id" in picture.initialize.headers else initialize(picture)
     asked: dict[str, Request] = {BROWSER: _with_agent(request, BROWSER)}
     users: dict[str, list[str]] = {}
@@ -41,7 +41,7 @@ def agents(picture: Picture) -> Steps:
 
 
 def documents(picture: Picture) -> Steps:
-    """Read the documents with the agents of clients that run in a vendor's cloud: a rule may cover more than MCP."""
+    """Fetch the documents with the agents of hosted clients: a rule may cover more than MCP."""
     urls = list(dict.fromkeys((*picture.documents[:1], *picture.documents[-1:])))
     hosted = [profile for profile in picture.clients.values() if profile.hosted]
     if not urls or not hosted:
@@ -100,5 +100,5 @@ def _words(answer: Response) -> str:
 
 
 def is_wall(response: Response) -> bool:
-    """Return whether a refusal looks like that of something in front, and not of an authorization server."""
+    """Return whether a refusal looks like it came from a proxy or firewall, not from an authorization server."""
     return response.status in {403, 406, 429, 503} and not isinstance(response.json, dict)

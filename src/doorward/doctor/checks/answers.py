@@ -1,6 +1,6 @@
-"""What the answers that are there already tell, each looked at once at the end: shape, type, members, time.
+"""Judges the collected responses once, at the end: shape, type, members, time.
 
-Asks nothing itself. A rule of the stages before looks at one answer; these look at all.
+Sends no requests. The rules of earlier stages look at one response; these look at all.
 
 Spec: JSON-RPC 2.0 s5; MCP 2025-11-25 basic/transports; MCP 2026-07-28 basic/index; RFC 6750 s3.1
 """
@@ -25,23 +25,23 @@ _UTF8 = ("utf-8", "utf8", '"utf-8"')
 _TIMED = ("initialize", "server/discover", "tools/list")
 _SILENCE_SECONDS = 900.0
 _REPEATS_FOR_SILENCE = 20
-"""A quarter of an hour of waiting is for those who ask for many tries."""
+"""Waiting a quarter of an hour is only for users who ask for many attempts."""
 
 
 def _mine(picture: Picture) -> Iterator[Said]:
-    """Yield what was said once there was a way in, and answered."""
+    """Yield the exchanges in which the doctor had access and got a response."""
     for each in picture.mcp.answers():
         if _let_in(picture, each) and each.response.status and each.request.until is None:
             yield each
 
 
 def _let_in(picture: Picture, each: Said) -> bool:
-    """Tell what was asked with the token from what was asked without one, or with a made-up one."""
+    """Return whether the exchange used the token, and not none or an invented one."""
     return picture.is_open or each.request.headers.get("authorization") == f"Bearer {picture.token}"
 
 
 def content_types(picture: Picture) -> Steps:
-    """Look at the label of each answer to a request."""
+    """Check the content type of each response."""
     yield from ()
     for each in _mine(picture):
         response = each.response
@@ -65,7 +65,7 @@ def _served_as(kind: str | None) -> bool:
 
 
 def framing(picture: Picture) -> Steps:
-    """Read each stream that has ended, strictly."""
+    """Parse each finished stream strictly."""
     yield from ()
     fragile: list[Finding] = []
     for each, stream in _streams(picture):
@@ -86,7 +86,7 @@ def _streams(picture: Picture) -> Iterator[tuple[Said, EventStream]]:
 
 
 def envelopes(picture: Picture) -> Steps:
-    """Compare each answer with the request it answers."""
+    """Compare each response with its request."""
     yield from ()
     for each in _mine(picture):
         message = _answer(each)
@@ -109,14 +109,14 @@ def _is_rpc(message: object) -> bool:
 
 
 def _answer(each: Said) -> object:
-    """Return the message that answers; of a stream only one that a strict client sees."""
+    """Return the message that answers; in a stream, only one that a strict client sees."""
     if each.response.media_type != _EVENTS:
         return each.response.json
     return answer_of(read_events(each.response.body).messages)
 
 
 def members(picture: Picture) -> Steps:
-    """Compare each result with what its revision asks for."""
+    """Compare each result with what its revision requires."""
     yield from ()
     faults: dict[str, Said] = {}
     for each in _mine(picture):
@@ -144,7 +144,7 @@ def members(picture: Picture) -> Steps:
 
 
 def scopes(picture: Picture) -> Steps:
-    """Look how a call is refused whose token lacks a scope."""
+    """Check how calls are refused whose token lacks a scope."""
     yield from ()
     if not picture.token or picture.is_open or not picture.mcp.eras:
         return []
@@ -170,13 +170,13 @@ def scopes(picture: Picture) -> Steps:
 
 
 def _reached(each: Said) -> bool:
-    """Tell an ordinary call that the server itself refuses: others may be stopped before it."""
+    """Return whether the server itself refused an ordinary call; others may be stopped before they reach it."""
     ordinary = {"user-agent", "x-doorward-check"}.isdisjoint(each.request.headers)
     return ordinary and each.method in {"tools/list", "tools/call"} and error_code(each.response) is None
 
 
 def slow(picture: Picture) -> Steps:
-    """Compare how long the first calls took with how long the clients wait."""
+    """Compare the duration of the first calls with the clients' time limits."""
     if not picture.can_call or not picture.mcp.said:
         return []
     slowest = max(_timed(picture), key=lambda each: each.response.elapsed_seconds, default=None)
@@ -199,7 +199,7 @@ def _after_silence(request: Request) -> Request:
 
 
 def _timed(picture: Picture) -> Iterator[Said]:
-    """Yield the first answer to each; the later ones were partly asked for at the same moment."""
+    """Yield the first response to each method; later requests partly ran concurrently."""
     known: set[tuple[str, str]] = set()
     for each in picture.mcp.answers(*_TIMED):
         if _let_in(picture, each) and (each.method, each.era) not in known:

@@ -1,6 +1,6 @@
 """The authorization endpoint up to the login page: scopes, resource, loopback ports, long requests, metadata documents.
 
-Nothing is submitted and no consent is given. What the page itself may get wrong is in `pages.py`.
+Nothing is submitted and no consent is given. Faults of the page itself are in `pages.py`.
 
 Spec: RFC 6749 s4.1.1; RFC 8252 s7.3; RFC 8707 s2; MCP 2026-07-28 basic/authorization
 """
@@ -21,7 +21,7 @@ from doorward.doctor.engine.rules import rules
 from doorward.doctor.network.links import urlsplit
 from doorward.oauth.addresses import is_plain_loopback, names_this_machine
 
-# Of the verifier in RFC 7636 appendix B: it protects nothing here, since no code is ever asked for.
+# The challenge of the verifier in RFC 7636 appendix B: it protects nothing here, because no code is redeemed.
 _CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 _OTHER_PORT = 49152
 _PROVIDER_ERROR = re.compile(rb"AADSTS[0-9]{4,7}")

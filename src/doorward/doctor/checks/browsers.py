@@ -1,4 +1,4 @@
-"""What a client that runs in a browser is allowed: preflights, origins, and the headers that a page may read.
+"""What browser-based clients are allowed: preflights, origins, and the headers that a page may read.
 
 Spec: MCP 2026-07-28 basic/transports; Fetch, "CORS protocol"
 """
@@ -11,11 +11,11 @@ from doorward.doctor.engine.requests import Request, Response, Together
 
 _WANTED_HEADERS = ("authorization", "content-type", "mcp-protocol-version", "mcp-session-id")
 _NEWER_HEADERS = ("mcp-method", "mcp-name")
-"""Asked for only where the newer era is spoken: some servers refuse the whole preflight for one name."""
+"""Requested only if the newer era is spoken: some servers refuse the whole preflight for one name."""
 
 
 def browsers(picture: Picture) -> Steps:
-    """Ask as a client that runs in a browser: preflight, then what the 401 exposes."""
+    """Ask like a browser-based client: preflight, then what the 401 exposes."""
     origin = _origin(picture)
     if not origin:
         return []
@@ -68,17 +68,17 @@ def _headers_missing(
 
 def _not_allowed(preflight: Response, names: tuple[str, ...]) -> list[str]:
     allowed = {name.strip() for name in preflight.headers.get("access-control-allow-headers", "").lower().split(",")}
-    # The star stands for every name but one, beside others too.
+    # The wildcard covers every name but `authorization`, also next to others.
     return [name for name in names if name not in allowed and ("*" not in allowed or name == "authorization")]
 
 
 def oauth_paths(picture: Picture) -> Steps:
-    """Read the documents and call the OAuth endpoints as a page does."""
+    """Fetch the documents and call the OAuth endpoints as a page does."""
     origin, server = _origin(picture), picture.server or {}
     if not origin or not picture.documents:
         return []
     register, token = server.get("registration_endpoint"), server.get("token_endpoint")
-    # A JSON body needs a preflight, a form needs none; what is read needs the header on the answer itself.
+    # A JSON body needs a preflight, a form does not; to be readable, the response itself needs the header.
     asked = [_preflight(register, origin, "POST", ("content-type",))] if isinstance(register, str) else []
     form = {"origin": origin, "content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
     plain = [Request("GET", url, {"origin": origin, "accept": "application/json"}) for url in picture.documents]

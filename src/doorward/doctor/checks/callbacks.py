@@ -1,6 +1,6 @@
-"""Whether the authorization endpoint takes each client with the redirect URI that it has just registered.
+"""Whether the authorization endpoint accepts each client with the redirect URI that it just registered.
 
-Registration may accept what the authorization endpoint, or a list kept elsewhere, does not. Pages are opened and left.
+Registration may accept what the authorization endpoint, or a list elsewhere, refuses. Pages are opened, not submitted.
 
 Spec: RFC 6749 s3.1.2.3, s4.1.2.1
 """
@@ -24,7 +24,7 @@ _BUSY = frozenset({0, 429})
 
 
 def callbacks(picture: Picture) -> Steps:
-    """Open the page once for every client; for those that are refused once more, and with their other redirect URIs."""
+    """Open the page once for every client; for refused ones again, and with their other redirect URIs."""
     if not isinstance((picture.server or {}).get("authorization_endpoint"), str):
         return []
     names = [name for name in (*picture.clients, LOOPBACK) if name in picture.registered]
@@ -52,7 +52,7 @@ def callbacks(picture: Picture) -> Steps:
 
 
 def _control(picture: Picture) -> Generator[Ask, Response, dict[str, Request]]:
-    """Register a client of this machine: when it is taken, the difference is the redirect URI."""
+    """Register a native client as a control: if it is accepted, the redirect URI makes the difference."""
     endpoint = (picture.server or {}).get("registration_endpoint")
     if not isinstance(endpoint, str) or not picture.may_register:
         return {}
@@ -69,19 +69,19 @@ def _page(picture: Picture, name: str, uri: str) -> Request:
 
 
 def _of_interest(picture: Picture, name: str) -> str:
-    """Return the redirect URI that a list is most likely to lack: one that is not on this machine."""
+    """Return the redirect URI that an allowlist most likely lacks: one that is not on this machine."""
     uris = [str(uri) for uri in picture.registered[name]["redirect_uris"]]
     return next((uri for uri in uris if urlsplit(uri).hostname not in _THIS_MACHINE), uris[0])
 
 
 def _refused(asked: Mapping[str, Request], answers: tuple[Response, ...]) -> dict[str, Response]:
-    """Return those that get an error page: a redirect with an error means that the redirect URI was taken."""
+    """Return those that get an error page; a redirect with an error means that the redirect URI was accepted."""
     pairs = zip(asked, answers, strict=True)
     return {name: each for name, each in pairs if each.status >= 400 and each.status not in _BUSY and error_of(each)}  # noqa: PLR2004
 
 
 def _table(picture: Picture, asked: Mapping[str, Request], refused: Mapping[str, Response]) -> list[str]:
-    """Return one refusal, and who else is refused."""
+    """Return one refusal, and the names of the other refused clients."""
     name = next(each for each in refused if each in picture.clients)
     lines = seen(asked[name], refused[name])
     for each in asked:
@@ -93,7 +93,7 @@ def _table(picture: Picture, asked: Mapping[str, Request], refused: Mapping[str,
 def _finding(
     picture: Picture, asked: Mapping[str, Request], refused: Mapping[str, Response], open_to: Mapping[str, list[str]]
 ) -> Finding:
-    """Tell a list of redirect URIs from a list of clients; who has another redirect URI that is taken is at risk."""
+    """Distinguish a list of redirect URIs from a list of clients; a client with one accepted URI is only at risk."""
     evidence = _table(picture, asked, refused) + [f"taken: {key}" for keys in open_to.values() for key in keys]
     words = b" ".join(each.body.lower() for each in refused.values())
     if len(refused) < len(asked) or b"redirect" in words:

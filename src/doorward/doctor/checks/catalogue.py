@@ -1,6 +1,6 @@
-"""The tools a server lists, as each client would take them, and the results of those that only read.
+"""The listed tools, as each client would handle them, and the results of read-only ones.
 
-A tool is called only when it is annotated as read-only, and needs no argument that somebody would have to think of.
+A tool is called only if it is annotated as read-only and needs no argument that a person would have to choose.
 
 Spec: MCP 2025-11-25 server/tools, server/utilities/pagination; MCP 2026-07-28 server/tools
 """
@@ -23,7 +23,7 @@ PAGES_LIMIT = 50
 _TOOLS_LIMIT, _BYTES_LIMIT = 2000, 1024 * 1024
 _BYTES_MANY = 200 * 1024
 _SHOWN = 10
-"""So many faults of one kind are listed; their number is told."""
+"""At most this many faults of a kind are listed; the rest are counted."""
 
 
 def _list(era: Era) -> Callable[[Picture], Steps]:
@@ -61,10 +61,11 @@ def _pages(picture: Picture, era: Era) -> Generator[Ask, Response, list[Finding]
             break
         tools += fresh
         if cursor == "":
-            # The text knows an absent cursor alone, so it may be one: some clients ask with it, for the same page.
+            # The specification only knows an absent cursor, so "" may be one: some clients send it, and get the same
+            # page.
             findings.append(_empty_cursor(request, response))
         if not isinstance(cursor, str) or not cursor or len(tools) > _TOOLS_LIMIT or size > _BYTES_LIMIT:
-            break  # that many are more than enough to say so
+            break  # enough to report it
         if cursor in cursors:
             findings.append(_same_cursor(request, response, cursor))
             break
@@ -85,7 +86,7 @@ def _result(response: Response) -> dict[str, Any] | None:
 def _looped(
     request: Request, response: Response, fresh: list[Tool], before: list[Tool], cursors: list[str]
 ) -> Finding | None:
-    """Tell a page that brings nothing new."""
+    """Return a finding if a page brings nothing new."""
     evidence = [*(f"cursor: {cursor}" for cursor in cursors[-3:]), *seen(request, response)]
     if not fresh:
         summary = "The last page has a nextCursor, and it leads to an empty page."
@@ -113,7 +114,7 @@ def _several_pages(request: Request, more: int, count: int) -> Finding:
 
 
 def _no_list(picture: Picture, era: Era, request: Request, response: Response) -> list[Finding]:
-    """Judge a list that does not come: its reason is another rule's, if it is one at all."""
+    """Judge a missing list; another rule may cover its cause."""
     if response.status == 401 and not picture.token:  # noqa: PLR2004
         return [found("RS-03", "initialize is open, and tools/list asks for a token.", seen(request, response))]
     if response.fault == "too_large":
@@ -134,7 +135,7 @@ def _capabilities(picture: Picture, era: Era) -> dict[str, Any]:
 
 
 def capability(picture: Picture) -> Steps:
-    """Compare what is announced with what is there."""
+    """Compare the announced capabilities with the lists."""
     yield from ()
     findings: list[Finding] = []
     for era in picture.mcp.eras:
@@ -150,11 +151,11 @@ def capability(picture: Picture) -> Steps:
 
 
 def emptiness(picture: Picture) -> Steps:
-    """Doubt a server that announces tools and lists none: a sign-in that failed quietly looks like that."""
+    """Suspect a server that announces tools and lists none: a silently failed sign-in looks like that."""
     yield from ()
     announced = [era for era in picture.mcp.eras if isinstance(_capabilities(picture, era).get("tools"), dict)]
     empty = [era for era in announced if picture.mcp.tools.get(era) == []]
-    # A server that asks for no token has no reason to hide tools.
+    # A server that requires no token has no reason to hide tools.
     if not picture.token or not announced or empty != announced:
         return []
     granted = picture.signed_in.get("scope")
@@ -166,7 +167,7 @@ def emptiness(picture: Picture) -> Steps:
 
 
 def schemas(picture: Picture) -> Steps:
-    """Ask of each tool what the clients ask."""
+    """Check each tool against the clients' schema rules."""
     yield from ()
     certain: dict[str, None] = {}
     evidence: list[str] = []
@@ -194,7 +195,7 @@ def _faults(picture: Picture, era: Era, rule: SchemaRule) -> list[tuple[Tool, st
 
 
 def names(picture: Picture) -> Steps:
-    """Look at each name as a client does that puts its own before it."""
+    """Check each name as a client does that adds a prefix."""
     yield from ()
     listed = {era: [str(tool.get("name")) for tool in tools] for era, tools in picture.mcp.tools.items()}
     every = list(dict.fromkeys(name for group in listed.values() for name in group))
@@ -226,7 +227,7 @@ def names(picture: Picture) -> Steps:
 
 
 def header_annotations(picture: Picture) -> Steps:
-    """Look for annotations that make clients of the newer era drop a tool."""
+    """Find annotations that make clients of the newer era drop a tool."""
     yield from ()
     evidence: list[str] = []
     for tool in picture.mcp.tools.get("modern", []):
@@ -238,7 +239,7 @@ def header_annotations(picture: Picture) -> Steps:
 
 
 def size(picture: Picture) -> Steps:
-    """Compare the number of tools and their bytes with what clients take."""
+    """Compare the number and size of the tools with the clients' limits."""
     yield from ()
     count = max((len(tools) for tools in picture.mcp.tools.values()), default=0)
     bytes_listed = max(picture.mcp.listed.values(), default=0)

@@ -1,6 +1,6 @@
-"""Metadata and keys that change with time.
+"""Changes of metadata and keys over time.
 
-Compares with what an earlier examination remembered, and with what this one saw when it began.
+Compares with the baseline of an earlier examination, and with what this one saw at its start.
 
 Spec: RFC 8414 s3; RFC 7517 s5
 """
@@ -19,13 +19,13 @@ _FIXED = {
     "resource": ("resource", "authorization_servers"),
     "server": ("issuer", "authorization_endpoint", "token_endpoint", "registration_endpoint", "jwks_uri"),
 }
-"""Members that clients remember, or need for a sign-in of another day."""
+"""Members that clients cache, or need for a sign-in on another day."""
 _AT_ONCE = 10
 _NEEDS = "needs --repeat or --baseline"
 
 
 def documents(picture: Picture) -> Steps:
-    """Compare both documents with the baseline, and read them again: they must say what they said."""
+    """Compare both documents with the baseline, and fetch them again: they must be unchanged."""
     picture.remembered |= {"resource": picture.resource, "server": picture.server}
     if picture.server is None and picture.resource is None:
         picture.skip("there is no metadata", "LIFE-01")
@@ -47,7 +47,7 @@ def documents(picture: Picture) -> Steps:
 
 
 def _places(picture: Picture) -> Iterator[tuple[str, str]]:
-    """Yield where each document is, as the specification has it."""
+    """Yield the specified URL of each document."""
     server, resource = picture.server, picture.resource
     if server is not None and isinstance(server.get("issuer"), str):
         parts = urlsplit(server["issuer"])
@@ -60,7 +60,7 @@ def _places(picture: Picture) -> Iterator[tuple[str, str]]:
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what was there and is not the same any more; what is new hurts nobody."""
+    """Yield the members that changed or are gone; new ones do no harm."""
     for name, members in _FIXED.items():
         old, new = before.get(name), now.get(name)
         if not isinstance(old, dict) or not isinstance(new, dict):
@@ -71,7 +71,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
 
 
 def keys(picture: Picture) -> Steps:
-    """Read the published keys over new connections, and compare them with those of the baseline."""
+    """Fetch the published keys over new connections, and compare them with the baseline."""
     at = (picture.server or {}).get("jwks_uri")
     if not isinstance(at, str):
         picture.skip("the metadata names no jwks_uri", "STO-03")

@@ -1,7 +1,7 @@
-"""Where a server is right, and a client is known to go wrong all the same: notes, with what helps until it is mended.
+"""Notes on known client bugs that affect a correct server, with a workaround until they are fixed.
 
-Asks nothing of its own: what other checks have seen is enough. What happens inside of a client cannot be seen at all;
-those rules say so.
+Sends no requests: it uses what other checks have seen. What happens inside a client is invisible from here; those rules
+say so.
 
 Spec: RFC 9728 s3.1, s5.1
 """
@@ -14,7 +14,7 @@ _WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
 def reads_the_root_first(picture: Picture) -> Steps:
-    """Note that there is nothing at the root form, although the challenge leads to a document."""
+    """Note that the root form is missing, although the challenge names a document."""
     yield from ()
     root = picture.origin + _WELL_KNOWN
     named = picture.challenge.get("resource_metadata", "")

@@ -1,4 +1,4 @@
-"""Challenge and protected resource metadata: what each request without a token is told, and all places of the document.
+"""The challenge and the protected resource metadata: responses without a token, and every place of the document.
 
 Spec: RFC 9728 s3, s5.1; RFC 6750 s3; MCP 2026-07-28 basic/authorization
 """
@@ -23,7 +23,7 @@ _MEMBERS = ("resource", "authorization_servers")
 
 
 def challenge(picture: Picture) -> Steps:
-    """Read what a request without a token is told: POST of both eras, and GET."""
+    """Read the responses to requests without a token: POST of both eras, and GET."""
     if picture.is_open:
         return (yield from _open(picture))
     request, response = initialize(picture), picture.initialize
@@ -51,7 +51,7 @@ def challenge(picture: Picture) -> Steps:
 
 def _open(picture: Picture) -> Steps:
     picture.skip("the server asks for no sign-in", "RS-02", "DSC-03", "NET-03")
-    # A server that keeps sessions answers for a missing one before it asks for a token.
+    # A server that keeps sessions complains about a missing one before it asks for a token.
     session = picture.initialize.headers.get("mcp-session-id", "")
     call = post(picture, "tools/call", {"name": "doorward-check-none", "arguments": {}}, {"mcp-session-id": session})
     answer = yield call
@@ -89,7 +89,7 @@ def _in_other_words(picture: Picture, at: str) -> list[Finding]:
 
 
 def bad_token(picture: Picture) -> Steps:
-    """Send tokens that nobody issued: one without a form, a cut one, an expired one."""
+    """Send invented tokens: a random string, a truncated JWT, an expired JWT."""
     if picture.is_open:
         return []
     tokens = {"a made-up token": _UNKNOWN_TOKEN} | _jwts(picture.origin)
@@ -120,7 +120,7 @@ def _jwts(issuer: str) -> dict[str, str]:
 
 
 def _not_arriving(picture: Picture, request: Request, answer: Response) -> list[Finding]:
-    """Compare with what is said without any token: the same words may mean that the token does not arrive."""
+    """Compare with the response without a token: if they are equal, the token may not arrive."""
     plain = picture.initialize
     if not picture.challenge:
         return []
@@ -132,7 +132,7 @@ def _not_arriving(picture: Picture, request: Request, answer: Response) -> list[
 
 
 def resource(picture: Picture) -> Steps:
-    """Read the protected resource metadata at the challenge's URL, the path form and the root form."""
+    """Fetch the protected resource metadata at the challenge's URL, the path form and the root form."""
     named = picture.challenge.get("resource_metadata", "")
     forms = [f"{picture.origin}{PRM}{picture.path}", f"{picture.origin}{PRM}"]
     places = [named] if named.startswith(_ABSOLUTE) else []
@@ -154,7 +154,7 @@ def resource(picture: Picture) -> Steps:
 
 
 def _nowhere(picture: Picture, answers: Seen) -> Any:
-    """Look at a place that no client asks, which is where an application mounted below a path puts the document."""
+    """Look at a location that no client tries, where an application mounted below a path puts the document."""
     evidence = [line for pair in answers for line in seen(*pair, body=False)]
     summary = "No resource metadata at any location."
     if picture.path:
@@ -195,7 +195,7 @@ def _is_other_path(picture: Picture, value: str) -> bool:
 
 
 def _at_other_places(documents: list[tuple[Request, dict[str, Any]]], root: str) -> list[Finding]:
-    """Compare the documents: the root form may speak for the origin, and else all must say the same."""
+    """Compare the documents: the root form may describe the origin, but otherwise all must agree."""
     first, first_document = documents[0]
     for request, document in documents[1:]:
         apart = differences(first_document, document, _MEMBERS)

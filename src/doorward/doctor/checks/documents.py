@@ -1,4 +1,4 @@
-"""What any well-known document can get wrong, whatever it says: a page, a guard, a stale copy, two that disagree.
+"""Faults that any well-known document can have: an HTML page, a login, a stale copy, two that disagree.
 
 Spec: RFC 8615 s3; RFC 9111 s4.2, s5.1
 """
@@ -21,7 +21,7 @@ Seen = list[tuple[Request, Response]]
 
 
 def read(urls: Iterable[str]) -> Generator[Ask, Response, Seen]:
-    """Ask for documents, all at once; of one that comes out of a cache, ask for a fresh copy too."""
+    """Fetch documents concurrently; if one came from a cache, fetch a fresh copy too."""
     requests = [Request("GET", url, {"accept": "application/json"}) for url in dict.fromkeys(urls)]
     answers = list(zip(requests, (yield Together(tuple(requests))).parts, strict=True))
     aged = next((pair for pair in answers if _age(pair[1]) > 0 and pair[1].document and "?" not in pair[0].url), None)
@@ -32,7 +32,7 @@ def read(urls: Iterable[str]) -> Generator[Ask, Response, Seen]:
 
 
 def bad_documents(answers: Seen) -> list[Finding]:
-    """Find pages and guards where documents belong."""
+    """Find pages and logins where documents belong."""
     findings: list[Finding] = []
     pages = [pair for pair in answers if pair[1].media_type == "text/html" and pair[1].status == 200]  # noqa: PLR2004
     pages += [pair for pair in answers if 300 <= pair[1].status < 400]  # noqa: PLR2004
@@ -45,7 +45,7 @@ def bad_documents(answers: Seen) -> list[Finding]:
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """Return the members that two documents say differently, one above the other."""
+    """Return the members in which two documents differ, one line above the other."""
     lines: list[str] = []
     for name in names:
         if one.get(name) != other.get(name):
@@ -55,12 +55,12 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], names: Iterabl
 
 def kept_too_long(answers: Seen) -> list[Finding]:
     """Find documents and errors that caches keep for longer than a repair may take."""
-    # The headers first: a document may be large, and is decoded each time it is looked at.
+    # Look at the headers first: a document may be large, and is decoded on each access.
     kept = [(pair, seconds) for pair in answers if (seconds := _kept_seconds(pair[1])) > _ERROR_SECONDS_MAX]
     served = bool(kept) and any(response.document for _, response in answers)
     for (request, response), seconds in kept:
         is_document = bool(response.document)
-        # Beside a document, an error only says that nothing is at a place where nothing need be.
+        # If a document is served, an error only means that an optional location is empty.
         if seconds > (FRESH_SECONDS_MAX if is_document else _ERROR_SECONDS_MAX) and is_document is served:
             what = "The document" if is_document else f"The answer {response.status}"
             summary = f"{what} may be kept for {seconds} seconds, so a repair is not seen for so long."

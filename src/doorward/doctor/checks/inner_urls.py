@@ -1,6 +1,6 @@
-"""URLs in what a server publishes that lead to its inside: names, addresses and schemes of behind the proxy.
+"""Published URLs that expose an internal name, address, port or scheme behind the proxy.
 
-Knows the URL that the user typed and the URLs that were found, and asks nobody.
+Knows the URL that the user typed and the URLs that were found, and sends no requests.
 
 Spec: RFC 9728 s3; RFC 6761 s6.3; RFC 6890 s2.2
 """

@@ -1,7 +1,7 @@
-"""Whether a value fits a JSON Schema, as far as can be told without a doubt.
+"""Checks a value against a JSON Schema, and reports only certain mismatches.
 
-Owns the keywords that decide most schemas of tools. What it does not know it takes as fulfilled, so that a fault it
-names is one; it follows references inside of the schema alone, and no further than a stranger should be followed.
+Owns the keywords that decide most tool schemas. Unknown keywords count as satisfied, so a reported fault is always
+real. It follows only references inside the schema, and only to a limited depth.
 
 Spec: JSON Schema 2020-12 core, validation.
 """
@@ -25,12 +25,14 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def first_misfit(value: object, schema: object) -> str | None:
-    """Say where and how a value does not fit; None when it does, or when that cannot be told."""
+    """Return where and how a value does not match; None if it matches, or if that is uncertain."""
     return next(_Comparison(schema).misfits(value, schema, "", _DEPTH), None)
 
 
 class _Comparison:
-    """One value against one schema, in a bounded number of steps: branches of references multiply."""
+    """One value against one schema, in a bounded number of steps, because branches of references multiply."""
+
+    """Return the fault of a value, ignoring its members."""
 
     def __init__(self, root: object) -> None:
         self.root = root
@@ -107,5 +109,5 @@ def _is(value: object, kind: object) -> bool:
 
 
 def _same(left: object, right: object) -> bool:
-    """Compare as JSON does: true is not 1."""
+    """Compare like JSON: true is not 1."""
     return left == right and isinstance(left, bool) == isinstance(right, bool)

@@ -1,4 +1,4 @@
-"""Authorization server metadata: every document at every location, byte by byte, and who else says something.
+"""Authorization server metadata: every document at every location, byte by byte, and all listed servers.
 
 Spec: RFC 8414 s2, s3; OpenID Connect Discovery 1.0 s4; MCP 2026-07-28 basic/authorization
 """
@@ -31,7 +31,7 @@ Documents = list[tuple[Request, dict[str, Any]]]
 
 
 def server(picture: Picture) -> Steps:
-    """Read the authorization server metadata at every location of the specification."""
+    """Fetch the authorization server metadata at every location of the specification."""
     listed = (picture.resource or {}).get("authorization_servers")
     issuers = [each for each in listed if isinstance(each, str)][:_ISSUERS_MAX] if isinstance(listed, list) else []
     if not issuers and picture.is_open and picture.resource is None:
@@ -144,7 +144,7 @@ def _ways_in(at: str, document: dict[str, Any]) -> list[Finding]:
 
 
 def _apart(documents: Documents) -> list[Finding]:
-    """Compare the documents of one issuer: a client reads one of them, and does not know of the other."""
+    """Compare the documents of one issuer: a client reads only one of them."""
     first, one = documents[0]
     findings: list[Finding] = []
     for request, other in documents[1:]:
@@ -160,7 +160,7 @@ def _apart(documents: Documents) -> list[Finding]:
 
 
 def _others(picture: Picture, places: dict[str, list[str]], answers: Seen) -> list[Finding]:
-    """Look at the servers that are listed after the first one."""
+    """Examine the servers that are listed after the first one."""
     del picture
     issuers = list(places)
     if len(issuers) == 1:
@@ -177,7 +177,7 @@ def _others(picture: Picture, places: dict[str, list[str]], answers: Seen) -> li
 
 
 def _on_another_host(picture: Picture, issuer: str, pair: Any) -> list[Finding]:
-    """Look at what a client finds that asks the host of the endpoint, whatever the resource metadata says."""
+    """Examine what a client finds that asks the endpoint's own host, whatever the resource metadata says."""
     request, response = pair
     evidence = [f"authorization_servers: {issuer}", f"typed: {picture.url}", *seen(request, response, body=False)]
     document = response.document

@@ -1,4 +1,4 @@
-"""Name, address, certificate: whether the server is reached at all, and over every way that its name promises.
+"""Name, address and certificate: whether the server is reachable, and in every way that its name promises.
 
 Spec: RFC 6890 s2.2; RFC 8446 s4.2.1; RFC 9525 s6
 """
@@ -22,7 +22,7 @@ Tried = list[tuple[Connect, Response]]
 
 
 def network(picture: Picture) -> Steps:
-    """Reach the server at all: name, address, certificate; and over each address family and TLS version apart."""
+    """Reach the server: name, address, certificate; then each address family and TLS version separately."""
     handshake, probe = initialize(picture), discover(picture)
     ways = _ways(picture.url)
     lookups = tuple(Lookup("", picture.url, resolver=each) for each in picture.resolvers)
@@ -51,12 +51,12 @@ def network(picture: Picture) -> Steps:
 
 
 def _is_silent(answer: Response) -> bool:
-    """Return whether an answer began, and ran out of time before it said anything."""
+    """Return whether a response began, and timed out before any body."""
     return answer.status == 200 and answer.fault == "timeout" and answer.json is None  # noqa: PLR2004
 
 
 def _ways(url: str) -> tuple[Connect, ...]:
-    """Return the connections to try apart: a name may lead to two families, https to two versions."""
+    """Return the connections to try separately: a name may have two address families, https two versions."""
     parts = urlsplit(url)
     ways: tuple[Connect, ...] = ()
     if not _is_literal(parts.hostname or ""):
@@ -76,7 +76,7 @@ def _is_literal(host: str) -> bool:
 
 
 def _not_reached(picture: Picture, request: Request, tried: Tried) -> Steps:
-    """Say why nothing answers; where a handshake fails, with the chain, and with what does go through."""
+    """Report why nothing answers; if a handshake fails, with the chain and with what does work."""
     response = picture.initialize
     addresses = _addresses(tried)
     if response.fault == "blocked_address":
@@ -88,7 +88,7 @@ def _not_reached(picture: Picture, request: Request, tried: Tried) -> Steps:
         unnamed = Connect("", picture.url, named=False, trusted=False)
         untrusted = Connect("", picture.url, trusted=False)
         answers = (yield Together((untrusted, unnamed))).parts
-        # A handshake that fails with trust, and also without, is no matter of certificates.
+        # A handshake that fails with and without verification has nothing to do with certificates.
         name = "TLS-01" if name == "TLS-01" and not answers[0].fault else "TLS-02"
         evidence += _chain(answers[0])
         evidence += _outcomes([*tried, *zip((untrusted, unnamed), answers, strict=True)])
@@ -99,7 +99,7 @@ def _not_reached(picture: Picture, request: Request, tried: Tried) -> Steps:
         return [found("TLS-02", "A request gets no answer that can be read.", evidence)]
     summary = words.get(name, "The host cannot be reached.")
     if name == "NET-05":
-        # Without any address, the clients of this machine do not get further than those of a cloud.
+        # Without any address, local clients fail just like hosted ones.
         everybody = found(name, summary, evidence, clients=list(picture.clients))
         return [replace(everybody, fix="Look whether the name is spelled right, and publish an A or AAAA record.")]
     if response.fault == "tls" and name == "TLS-02":
@@ -123,7 +123,7 @@ def _outcomes(tried: Tried) -> list[str]:
 
 
 def _elsewhere(picture: Picture, lookups: list[tuple[Lookup, Response]], here: tuple[str, ...]) -> list[Finding]:
-    """Find a name that is known on this network and not, or otherwise, to the resolvers that the user named."""
+    """Find a name that this network resolves, but the user's resolvers do not, or differently."""
     asked = [(ask, answer) for ask, answer in lookups if not answer.fault]
     shut = [ask.resolver for ask, answer in asked if not any(each.endswith("(public)") for each in answer.addresses)]
     if not shut:
@@ -135,21 +135,21 @@ def _elsewhere(picture: Picture, lookups: list[tuple[Lookup, Response]], here: t
 
 
 def _ways_that_fail(tried: Tried) -> list[Finding]:
-    """Find what works for one client and hangs for the next: a dead record, a version that is dropped on the way."""
-    # A development server mostly listens on one loopback address, and its clients try both.
+    """Find what works for one client and hangs for another: a dead record, a TLS version dropped on the way."""
+    # A development server often listens on only one loopback address, and its clients try both.
     local = all(each.endswith("(loopback)") for each in _addresses(tried))
     dead = [] if local else [way for way, answer in tried if way.family and answer.fault in _UNANSWERED]
     evidence = _outcomes(tried)
     evidence += _addresses(tried)
     if dead:
         summary = f"The name has an {dead[0].family} address, and nothing answers there from here."
-        # Not every machine has both families, so what is seen from one may be its own fault.
+        # Not every machine has both families, so the fault may be on this side.
         return [found("TLS-02", summary, evidence, verdict="risk")]
     other = [way for way, answer in tried if way.family and answer.fault == "tls"]
     if other:
         summary = f"The certificate at the {other[0].family} address is not good, although another one is."
         return [found("TLS-01", summary, evidence, verdict="risk")]
-    # A reset is how some servers refuse a version; silence is how something on the way swallows it.
+    # Some servers refuse a version with a reset; silence means that something on the way drops it.
     versions = [way for way, answer in tried if way.tls and answer.fault == "timeout"]
     if versions:
         summary = f"A handshake with {versions[0].tls} alone gets no answer, not even a refusal."

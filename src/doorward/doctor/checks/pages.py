@@ -1,6 +1,6 @@
-"""The page that a person sees: how it is reached, what its policy blocks, its cookies, and whether it can be reloaded.
+"""The sign-in page: how it is reached, what its policy blocks, its cookies, and whether it can be reloaded.
 
-No form is submitted; what shows only then is left to the sign-in.
+No form is submitted; faults that only show then are left to the sign-in.
 
 Spec: CSP Level 3 s6.4.2; RFC 6265 s4.1.2; RFC 6749 s4.1.2
 """
@@ -17,7 +17,7 @@ from doorward.doctor.network.links import urljoin, urlsplit
 
 Hops = list[tuple[Request, Response]]
 _HOPS_MAX = 5
-# No tag holds another one: each character is looked at once, however many tags are begun and not ended.
+# No match contains another tag, so each character is scanned once, however many tags are left open.
 _META = re.compile(r"(?i)<meta\s([^<>]++)>")
 _CONTENT = re.compile(r"""(?i)\bcontent=(?:"([^"]*)"|'([^']*)')""")
 _INPUT = re.compile(r"(?i)<input\s([^<>]++)>")
@@ -29,7 +29,7 @@ _TOKEN_CHARS_MIN = 8
 
 
 def walk(request: Request, redirect_uris: list[str]) -> Generator[Ask, Response, Hops]:
-    """Follow redirects as a browser does, with cookies, up to a page or to the client; the client is not asked."""
+    """Follow redirects like a browser, with cookies, up to a page or the client; the client is not requested."""
     hops: Hops = []
     cookies: dict[str, dict[str, str]] = {}
     ends = {_without_port(uri) for uri in redirect_uris}
@@ -55,7 +55,7 @@ def _without_port(uri: str) -> tuple[str, str, str]:
 
 
 def cookies_of(response: Response) -> list[tuple[str, str, str]]:
-    """Return name, value and attributes of the cookies that an answer sets."""
+    """Return name, value and attributes of each cookie that a response sets."""
     found_here = []
     for line in _COOKIES.split(response.headers.get("set-cookie", ""))[:50]:
         pair, _, attributes = line.partition(";")
@@ -66,7 +66,7 @@ def cookies_of(response: Response) -> list[tuple[str, str, str]]:
 
 
 def page(picture: Picture, hops: Hops) -> Generator[Ask, Response, list[Finding]]:
-    """Judge the page at the end of the way, and load it once more."""
+    """Judge the final page, and load it again."""
     findings = _cookies(hops)
     request, response = hops[-1]
     if response.status not in range(200, 300):
@@ -80,7 +80,7 @@ def page(picture: Picture, hops: Hops) -> Generator[Ask, Response, list[Finding]
 
 
 def _cookies(hops: Hops) -> list[Finding]:
-    """Find cookies that a browser does not bring back from another site, or does not take."""
+    """Find cookies that browsers reject, or do not send back from another site."""
     mine = urlsplit(hops[0][0].url)
     leaves = any(urlsplit(request.url).netloc != mine.netloc for request, _ in hops)
     for request, response in hops:
@@ -133,7 +133,7 @@ def _hidden(response: Response) -> dict[str, str]:
 
 
 def _policy(picture: Picture, request: Request, response: Response) -> list[Finding]:
-    """Find the callbacks that the page's policy blocks: Chromium holds it against each redirect after the form."""
+    """Find callbacks that the page's policy blocks: Chromium applies it to each redirect after the form."""
     policies = [response.headers.get("content-security-policy", "")]
     policies += _meta_policies(response.body.decode("utf-8", "replace"))
     blocked: dict[str, list[str]] = {}
@@ -162,7 +162,7 @@ def _meta_policies(text: str) -> list[str]:
 
 
 def permits(allowed: list[str], uri: str, here: str) -> bool:
-    """Return whether a source list lets a form lead to a URI."""
+    """Return whether a source list allows a form to lead to a URI."""
     return any(_matches(source.lower(), uri, here) for source in allowed)
 
 
@@ -178,7 +178,7 @@ def _matches(source: str, uri: str, here: str) -> bool:
     schemes = {scheme, "https"} if scheme == "http" else {scheme}
     if theirs.scheme not in (schemes if sign else _NETWORK_SCHEMES):
         return False
-    # After a redirect, and there always is one, the path of a source does not count.
+    # After a redirect, and there always is one, the path of a source is ignored.
     host, port = _AUTHORITY.fullmatch(rest.partition("/")[0]).groups()  # type: ignore[union-attr]
     return _host_matches(host, theirs.hostname or "") and (port == "*" or (port or "") == str(theirs.port or ""))
 

@@ -1,6 +1,6 @@
-"""MCP itself, in each era the server speaks: how it begins, and what it says to messages that few clients send.
+"""MCP itself, in each era that the server speaks: how it begins, and how it answers rare messages.
 
-What is asked here is harmless: notifications, pings, methods and tools that do not exist.
+All requests are harmless: notifications, pings, and methods and tools that do not exist.
 
 Spec: MCP 2025-11-25 basic/lifecycle, basic/transports; MCP 2026-07-28 basic/transports; JSON-RPC 2.0 s5, s6
 """
@@ -27,7 +27,7 @@ _ODD_NAME = "doorward-check-ö"
 
 
 def begin(picture: Picture) -> Steps:
-    """Begin both eras, with the token where one is needed."""
+    """Start both eras, with the token if one is needed."""
     mcp = picture.mcp
     if not picture.can_call:
         _skip_all(picture, "needs a token: use --login or --token")
@@ -69,7 +69,7 @@ def _has_result(response: Response) -> bool:
 
 
 def _stripped(picture: Picture, probe: Response) -> list[Finding]:
-    """Return whether a correct probe of the newer era arrives without the headers it was sent with."""
+    """Return a finding if a correct probe of the newer era arrives without its headers."""
     if error_code(probe) != HEADER_MISMATCH:
         return []
     summary = (
@@ -79,7 +79,7 @@ def _stripped(picture: Picture, probe: Response) -> list[Finding]:
 
 
 def notifications(picture: Picture) -> Steps:
-    """Tell the server that the handshake is complete."""
+    """Notify the server that the handshake is complete."""
     if not picture.mcp.eras:
         return []
     legacy = picture.mcp.handshake is not None
@@ -103,7 +103,7 @@ def notifications(picture: Picture) -> Steps:
 
 
 def odd_messages(picture: Picture) -> Steps:
-    """Send what is rare: a list of messages, ids of each type, a method and names that do not exist."""
+    """Send rare messages: a batch, ids of each type, an unknown method, unusual names."""
     requests: dict[str, Request] = {}
     if picture.mcp.handshake is not None:
         both = [{"jsonrpc": "2.0", "id": number, "method": "ping"} for number in (1, 2)]
@@ -149,7 +149,7 @@ def _batch(request: Request, response: Response) -> list[Finding]:
 
 
 def _names(picture: Picture, requests: dict[str, Request], answers: dict[str, Response]) -> list[Finding]:
-    """Judge how a server compares Mcp-Name with the body."""
+    """Judge how the server compares Mcp-Name with the body."""
     odd, wrong = answers["odd name"], answers["wrong name"]
     if error_code(odd) == HEADER_MISMATCH:
         sent = requests["odd name"].headers["mcp-name"]

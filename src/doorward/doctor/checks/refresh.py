@@ -1,6 +1,6 @@
-"""The refresh: once, the same again as after a lost reply, and twice at once as from two windows.
+"""The refresh: once, again as after a lost reply, and twice at once as from two windows.
 
-Works on the doctor's own sign-in alone, which nobody else uses: where a server takes the second try for theft, it ends.
+Uses only the doctor's own sign-in, which no one else uses: if the server treats a repeat as theft, it ends.
 
 Spec: RFC 6749 s6; RFC 9700 s4.14.2
 """
@@ -19,11 +19,11 @@ from doorward.doctor.engine.requests import Ask, Request, Response, Together
 
 _PAUSE_SECONDS = 5.0
 _SHRUNKEN_TO = 0.25
-"""A lifetime that fell below this share of the first one did so by more than the time that has passed."""
+"""A lifetime below this share of the first one shrank by more than the elapsed time."""
 
 
 def refresh(picture: Picture) -> Steps:
-    """Refresh the sign-in, and then do what clients do when something goes wrong on the way."""
+    """Refresh the sign-in, and then repeat it as clients do after a failure."""
     old = picture.signed_in.get("refresh_token")
     if not isinstance(old, str) or not old:
         why = "the sign-in brought no refresh token" if picture.signed_in else "needs --login"
@@ -37,7 +37,7 @@ def refresh(picture: Picture) -> Steps:
         answers = [(yield request)]
     taken = [each for each in answers if tokens_of(each)]
     if not taken and any(each.status == 0 for each in answers):
-        # Asked for again as a client does it: what was committed before the connection broke is gone, or it is not.
+        # Ask again as a client would: the earlier refresh may or may not have been committed.
         again = yield request
         if error_of(again) == "invalid_grant":
             return _gone(picture, request, answers, again)
@@ -68,7 +68,7 @@ def refresh(picture: Picture) -> Steps:
 
 
 def _shorter(first: object, reply: dict[str, Any], evidence: list[str]) -> list[Finding]:
-    """Find a token that lives for a small part of the time that the first one had."""
+    """Find a token that lives for a small fraction of the first one's lifetime."""
     now = reply.get("expires_in")
     if type(first) is not int or type(now) is not int or now >= first * _SHRUNKEN_TO:
         return []
@@ -95,13 +95,13 @@ def _survived(picture: Picture) -> Generator[Ask, Response, _Survivors]:
     if reply := tokens_of(response):
         take(picture, reply)
     else:
-        # Nothing of this sign-in is of use any more, and what would be asked with it says nothing about the server.
+        # The sign-in has ended, so further requests with it would say nothing about the server.
         picture.token = "" if call.status == 401 else picture.token  # noqa: PLR2004
     return _Survivors(response, call)
 
 
 def _lost(request: Request, answers: list[Response], again: Response, survived: _Survivors) -> list[Finding]:
-    """Tell a race that is lost from a reply that is lost; the one usually comes with the other."""
+    """Distinguish a lost race from a lost reply; usually they fail together."""
     together = len(answers) > 1
     evidence = [f"> POST {request.url} (grant_type=refresh_token)"]
     names = ["at once, one", "at once, two"] if together else ["the refresh"]
@@ -122,7 +122,7 @@ def _lost(request: Request, answers: list[Response], again: Response, survived: 
 
 
 def _gone(picture: Picture, request: Request, answers: list[Response], again: Response) -> list[Finding]:
-    """Tell of a refresh whose answer never came, and that the server holds for done."""
+    """Report a refresh whose reply never came, and that the server considers done."""
     picture.skip("the sign-in ended with a refresh whose answer was lost", "TOK-02", "TOK-07")
     evidence = [f"> POST {request.url} (grant_type=refresh_token)"]
     evidence += [f"< {_status(each)}: {each.sentence}" if not each.status else f"< {_status(each)}" for each in answers]
@@ -131,7 +131,7 @@ def _gone(picture: Picture, request: Request, answers: list[Response], again: Re
 
 
 def _says_nothing(response: Response) -> bool:
-    """Return whether an answer is none, or asks for patience: a client tries that again."""
+    """Return whether a response is missing or temporary, so that a client would retry."""
     return response.status in {0, 429, 503}
 
 

@@ -1,6 +1,6 @@
-"""Why a registration is refused: a firewall, a policy against strangers, a member of the body, or a redirect URI.
+"""Why a registration is refused: a firewall, a policy, a member of the body, or a redirect URI.
 
-Each suspicion is tried by changing that one thing, so a finding names what was seen to make the difference.
+Each hypothesis is tested by changing only that, so a finding names what made the difference.
 
 Spec: RFC 7591 s2, s3.2.2; RFC 8252 s7
 """
@@ -60,7 +60,7 @@ def _wall(picture: Picture, walled: Pairs) -> Generator[Ask, Response, Finding |
 
 
 def _variants(endpoint: str, request: Request) -> dict[str, Request]:
-    """Return the body with one thing changed, by what was changed; then each redirect URI alone."""
+    """Return the body with one change each, by name; then each redirect URI alone."""
     body = json.loads(request.body)
     other_type = "native" if body.get("application_type") == "web" else "web"
     changed: dict[str, dict[str, Any]] = {
@@ -122,7 +122,7 @@ def _words(response: Response) -> str:
 
 
 def _keep(picture: Picture, name: str, requests: list[Request], answers: tuple[Response, ...]) -> None:
-    """Keep what was registered on the way: it can be used, and is deleted in the end."""
+    """Keep what was registered on the way: it can be used, and is deleted at the end."""
     for place, (request, answer) in enumerate(zip(requests, answers, strict=True)):
         if is_client(answer):
             body = json.loads(request.body)

@@ -1,6 +1,6 @@
-"""Registration, as each client would: one throw-away client per profile, named as such, deleted where that is offered.
+"""Registration, as each client would do it: one throw-away client per profile, deleted if the server allows it.
 
-Why a client is refused is looked into in `refusals.py`, and what a reply must say in `registration_replies.py`.
+`refusals.py` finds out why a client is refused, and `registration_replies.py` checks the replies.
 
 Spec: RFC 7591 s3; RFC 7592 s2.3; RFC 8252 s7
 """
@@ -21,7 +21,7 @@ from doorward.doctor.network.links import urlsplit
 
 NAME = "doorward check (throw-away)"
 LOOPBACK = "loopback"
-"""Name of a client of nobody, whose redirect URIs have every loopback host and no port."""
+"""The name of a generic native client, whose redirect URIs have every loopback host and no port."""
 LOOPBACK_URIS = ("http://localhost/callback", "http://127.0.0.1/callback", "http://[::1]/callback")
 _RULES = (
     "REG-02", "REG-04", "REG-05", "NET-06", "NET-09", "AUT-01", "AUT-02", "AUT-03", "AUT-04", "AUT-07", "AUT-08",
@@ -34,7 +34,7 @@ _TOO_MANY = 429
 
 
 def body_of(profile: Profile, redirect_uris: tuple[str, ...]) -> dict[str, Any]:
-    """Return what the client registers with."""
+    """Return the registration body of a client."""
     return {
         "client_name": f"{NAME}, as {profile.title}",
         "redirect_uris": list(redirect_uris),
@@ -53,7 +53,7 @@ def request_of(endpoint: str, body: dict[str, Any]) -> Request:
 
 
 def register(picture: Picture) -> Steps:
-    """Register every client at once, and say which ones are refused, and why."""
+    """Register every client concurrently, and report which ones are refused, and why."""
     endpoint = (picture.server or {}).get("registration_endpoint")
     if not isinstance(endpoint, str) or not picture.may_register:
         why = "registration was switched off" if isinstance(endpoint, str) else "there is no registration endpoint"
@@ -79,7 +79,7 @@ def register(picture: Picture) -> Steps:
 
 
 def _extra(picture: Picture, endpoint: str) -> dict[str, Request]:
-    """Return what no client sends: a body that must be refused, and where it matters, loopback without a port."""
+    """Return extra bodies: one that must be refused and, if relevant, loopback URIs without a port."""
     extra = {"invalid": request_of(endpoint, {"client_name": NAME, "redirect_uris": "not a list"})}
     if set(picture.clients) & set(rules()["AUT-01"].clients):
         native = Profile(LOOPBACK, "a native client", "", LOOPBACK_URIS, 0)
@@ -88,21 +88,21 @@ def _extra(picture: Picture, endpoint: str) -> dict[str, Request]:
 
 
 def _take(picture: Picture, pairs: Pairs) -> None:
-    """Keep what was registered, so that it can be used, and deleted."""
+    """Keep what was registered, so that it can be used and deleted."""
     for name, (request, response) in pairs.items():
         if is_client(response):
             picture.registered[name] = filled_in(json.loads(request.body), response.json)
 
 
 def filled_in(body: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
-    """Return the client as registered; what the reply says of redirect URIs counts only when it is a list of some."""
+    """Return the client as registered; redirect URIs in the reply count only if they are a non-empty list."""
     uris = reply.get("redirect_uris")
     usable = isinstance(uris, list) and uris and all(isinstance(uri, str) for uri in uris)
     return body | reply | ({} if usable else {"redirect_uris": body["redirect_uris"]})
 
 
 def _replies(picture: Picture, pairs: Pairs) -> list[Finding]:
-    """Judge the replies; what is wrong with one is mostly wrong with all, and is said once."""
+    """Judge the replies; a fault that all have is reported once."""
     for name, (request, response) in pairs.items():
         if name not in picture.clients or name not in picture.registered:
             continue
@@ -112,7 +112,7 @@ def _replies(picture: Picture, pairs: Pairs) -> list[Finding]:
 
 
 def limits(picture: Picture) -> Steps:
-    """Where several tries are asked for: register, and read the metadata, as often as the users of one client may."""
+    """With --repeat, register and fetch the metadata as often as the users of one client may."""
     endpoint = (picture.server or {}).get("registration_endpoint")
     if not picture.repeat or not isinstance(endpoint, str) or not picture.registered or not picture.documents:
         return []
@@ -137,12 +137,12 @@ def limits(picture: Picture) -> Steps:
 
 
 def forget(picture: Picture) -> Steps:
-    """Delete what was registered, where the server offers that."""
+    """Delete what was registered, if the server allows it."""
     endpoint = str((picture.server or {}).get("registration_endpoint"))
     requests = []
     for reply in picture.registered.values():
         at, secret = reply.get("registration_client_uri"), reply.get("registration_access_token")
-        # Only to the server that issued the secret: a reply may name any address, even an internal one.
+        # Only at the server that issued the secret: a reply may name any address, even an internal one.
         if isinstance(at, str) and isinstance(secret, str) and _origin(at) == _origin(endpoint):
             requests.append(Request("DELETE", at, {"authorization": f"Bearer {secret}"}))
     for start in range(0, len(requests), _AT_ONCE):

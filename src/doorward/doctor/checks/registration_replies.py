@@ -1,4 +1,4 @@
-"""What a registration reply must say, and how a body that is wrong must be refused.
+"""Required members of a registration reply, and how an invalid body must be refused.
 
 Spec: RFC 7591 s3.2.1, s3.2.2; RFC 7592 s3
 """
@@ -14,17 +14,17 @@ from doorward.doctor.engine.requests import Request, Response
 _CREATED = 201
 _DEFAULT_METHOD = "client_secret_basic"
 _SILENT_STATUSES = frozenset({0, 401, 403, 404, 405, 429})
-"""Of a policy or a limit, which answer before the body is looked at."""
+"""Statuses of a policy or a limit, which apply before the body is read."""
 
 
 def is_client(response: Response) -> bool:
-    """Return whether an answer brings a client."""
+    """Return whether a response contains a client."""
     reply = response.json
     return response.status in {200, 201} and isinstance(reply, dict) and isinstance(reply.get("client_id"), str)
 
 
 def reply_faults(request: Request, response: Response) -> list[Finding]:
-    """Judge the reply to a registration that went through."""
+    """Judge the reply to a successful registration."""
     reply, asked = response.json, json.loads(request.body)
     wrong = [*_of_types(reply), *_of_the_secret(reply), *_of_the_echo(asked, reply)]
     if "json" not in response.media_type:
@@ -58,7 +58,7 @@ def _of_the_secret(reply: dict[str, Any]) -> list[str]:
 
 
 def _of_the_echo(asked: dict[str, Any], reply: dict[str, Any]) -> list[str]:
-    """Look for what a client must be told of what was made of its wishes."""
+    """Check that the reply repeats what the server made of the client's values."""
     wrong = []
     if not isinstance(reply.get("redirect_uris"), list):
         wrong.append("redirect_uris is not named again as a list")
@@ -69,7 +69,7 @@ def _of_the_echo(asked: dict[str, Any], reply: dict[str, Any]) -> list[str]:
 
 
 def of_an_invalid_body(request: Request, response: Response) -> list[Finding]:
-    """Judge the answer to a body that no server can take: it must be one that a program reads."""
+    """Judge the response to an invalid body: a program must be able to parse it."""
     if response.status in _SILENT_STATUSES or response.status in range(200, 300):
         return []
     error = response.json

@@ -1,7 +1,6 @@
-"""What fails only now and then: the same question over fresh connections, at once and after a while.
+"""Intermittent failures: the same request over fresh connections, at once and after a while.
 
-A mix of outcomes is itself the finding, with the share of each as evidence: where everything fails, another rule says
-why.
+A mix of outcomes is the finding, with their shares as evidence. If everything fails, another rule says why.
 
 Spec: RFC 7591 s3.2.1; RFC 6749 s3.2.1, s4.1.2
 """
@@ -38,7 +37,7 @@ Answers = Generator[Ask, Response, list[Response]]
 
 
 def _can(picture: Picture, *names: str) -> bool:
-    """Return whether there is a client to ask with; if not, note why the rules are not looked at."""
+    """Return whether there is a client to ask with; if not, note why the rules are skipped."""
     server = picture.server or {}
     ends = ("authorization_endpoint", "token_endpoint")
     if not picture.repeat:
@@ -51,7 +50,7 @@ def _can(picture: Picture, *names: str) -> bool:
 
 
 def vanishing(picture: Picture) -> Steps:
-    """Ask for a client that was registered some time ago, at once and after a pause."""
+    """Ask for a client that was registered a while ago, at once and after a pause."""
     if not _can(picture, "REG-03"):
         return []
     client = next(iter(picture.registered.values()))
@@ -67,7 +66,7 @@ def vanishing(picture: Picture) -> Steps:
         picture.skip("the authorize endpoint lets the client in at no time", "REG-03")
         return []
     lost = [each for each in (*at_once, *later) if _refused(each)]
-    # Where the client was refused before the pause too, how it authenticates is what is wrong.
+    # If the client was refused before the pause too, its authentication is at fault.
     forgotten = error_of(redeemed) == "invalid_client" != error_of(before)
     if not lost and not forgotten:
         return []
@@ -84,7 +83,7 @@ def vanishing(picture: Picture) -> Steps:
 
 
 def _many(request: Request, count: int) -> Answers:
-    """Ask the same over new connections, some at a time."""
+    """Send the same request over new connections, a few at a time."""
     answers: list[Response] = []
     for start in range(0, count, _AT_ONCE):
         size = min(_AT_ONCE, count - start)
@@ -93,7 +92,7 @@ def _many(request: Request, count: int) -> Answers:
 
 
 def _counted(answers: Sequence[Response]) -> list[Response]:
-    """Return the answers that say something of the client: what a limit turned away does not, nor does a crash."""
+    """Return the responses that say something about the client, without rate limits and crashes."""
     return [each for each in answers if 0 < each.status < 500 and each.status != 429]  # noqa: PLR2004
 
 
@@ -102,14 +101,14 @@ def _refused(response: Response) -> bool:
 
 
 def _share(answers: Sequence[Response]) -> str:
-    """Return how many went wrong, and with which statuses."""
+    """Return how many failed, and with which statuses."""
     bad = [each for each in answers if _refused(each)]
     statuses = ", ".join(sorted({str(each.status) for each in bad}))
     return f"{len(bad)} of {len(answers)} refused" + (f" ({statuses})" if bad else "")
 
 
 def settling(picture: Picture) -> Steps:
-    """Register, and use the client at once over new connections, as hosted clients do."""
+    """Register, and use the client immediately over new connections, as hosted clients do."""
     endpoint = (picture.server or {}).get("registration_endpoint")
     if not _can(picture, "STO-01") or not isinstance(endpoint, str):
         picture.skip("there is no registration endpoint", "STO-01")
@@ -146,21 +145,21 @@ def settling(picture: Picture) -> Steps:
 
 
 def _unknown(response: Response) -> bool:
-    """Return whether an answer says that there is no such client, as a page or as an OAuth error."""
+    """Return whether a response says that the client is unknown, as a page or as an OAuth error."""
     if response.media_type == "application/json":
         return error_of(response) == "invalid_client"
     return 400 <= response.status < 500 and response.status != 429  # noqa: PLR2004
 
 
 def one_node(picture: Picture) -> Steps:
-    """Load the page that authorize leads to, over new connections: a sign-in under way must be known everywhere."""
+    """Load the page that authorize leads to over new connections: every node must know a pending sign-in."""
     if not _can(picture, "STO-02"):
         return []
     client = next(iter(picture.registered.values()))
     flow = Flow(client, str(client["redirect_uris"][0]))
     hops = yield from walk(Request("GET", flow.url(picture), {"accept": "text/html"}), [flow.redirect_uri])
     request, page = hops[-1]
-    # Of an identity provider's page there is nothing to find here, and it is somebody else's.
+    # An identity provider's page is not the server's, so it shows nothing.
     elsewhere = urlsplit(request.url).netloc != urlsplit(hops[0][0].url).netloc
     if len(hops) == 1 or elsewhere or page.status >= 500 or 300 <= page.status < 400:  # noqa: PLR2004
         return []
@@ -168,7 +167,7 @@ def one_node(picture: Picture) -> Steps:
     for _ in range(min(picture.repeat, _PAGES_LIMIT)):
         answers.append((yield request))  # noqa: PERF401 - a comprehension cannot yield
     bad = [place for place, each in enumerate(answers) if _refused(each) and each.status != 429]  # noqa: PLR2004
-    # A page that can be loaded once is another fault: here a load must succeed after one that failed.
+    # A page that loads only once is another fault. Here, a load must succeed after a failed one.
     if not bad or all(map(_refused, answers[bad[0] :])):
         return []
     evidence = [
@@ -179,7 +178,7 @@ def one_node(picture: Picture) -> Steps:
 
 
 def second_sign_in(picture: Picture) -> Steps:
-    """Sign in once more, with a second tab open, and make a mistake before the code is redeemed."""
+    """Sign in again with a second tab open, and make a mistake before the code is redeemed."""
     if picture.sign_in is None or not picture.may_sign_in or not picture.repeat:
         picture.skip("needs --login and --repeat", "TOK-06")
         return []

@@ -1,4 +1,4 @@
-"""Rules on the headers of a request with a token: on its user agent, on Accept and on their size.
+"""Rules on the headers of a request with a token: user agent, Accept, and size.
 
 Spec: RFC 9110 s10.1.5, s12.5.1; RFC 6585 s5
 """
@@ -13,7 +13,7 @@ from doorward.doctor.engine.requests import Request, Response, Together
 _BLOCKING = frozenset({0, 403, 406, 503})
 _ACCEPTS = (BOTH_TYPES, "application/json", "text/event-stream", "*/*", "")
 _ROOM_BYTES = 7000
-"""With what every request carries, that stays under 8 KB: the most that many proxies take in one line."""
+"""With the usual headers this stays under 8 KB, the line limit of many proxies."""
 _STEPS_BYTES = (1000, 2000, 3000, 4000, 5000, 6000, _ROOM_BYTES)
 _TOO_LARGE = frozenset({0, 400, 413, 414, 431, 494})
 
@@ -41,7 +41,7 @@ def agents(picture: Picture) -> Steps:
     blocked: dict[str, tuple[Request, Response]] = {}
     for agent, request, response in zip(named, requests[1:], answers, strict=True):
         if response.status in _BLOCKING:
-            # Asked again alone: what a server refuses in a crowd says nothing about the agent.
+            # Retry alone: what a server refuses under load says nothing about the agent.
             again = yield request
             if again.status in _BLOCKING:
                 blocked[agent] = request, again
@@ -56,7 +56,7 @@ def agents(picture: Picture) -> Steps:
 
 
 def accept(picture: Picture) -> Steps:
-    """Call with the token and each way in which clients spell Accept."""
+    """Call with the token and each variant of Accept that clients send."""
     if not _guarded(picture):
         return []
     requests = tuple(_call(picture, {"accept": value}) for value in _ACCEPTS)
@@ -68,13 +68,13 @@ def accept(picture: Picture) -> Steps:
     if BOTH_TYPES in refused:
         evidence = [*matrix, *seen(requests[0], answers[BOTH_TYPES])]
         return [found("TRN-03", "The Accept header of every client is refused with 406.", evidence)]
-    # A client must name both types, so one type alone may be refused; a wildcard names both.
+    # Clients must name both types, so a single type may be refused; a wildcard covers both.
     verdict = "risk" if refused & {"*/*", ""} else "note"
     return [found("TRN-03", "Some spellings of Accept are refused with 406.", matrix, verdict=verdict)]
 
 
 def large_headers(picture: Picture) -> Steps:
-    """Look how many bytes of headers get through, beside what the token takes."""
+    """Measure how many bytes of headers get through, in addition to the token."""
     if not _guarded(picture):
         return []
     request = _call(picture, {"x-doorward-check": "a" * _ROOM_BYTES})

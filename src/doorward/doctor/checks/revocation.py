@@ -1,4 +1,4 @@
-"""The revocation of what the sign-in brought, and whether the access token is worth something after it.
+"""Revokes the tokens of the sign-in, and checks that the access token no longer works.
 
 Spec: RFC 7009 s2
 """
@@ -16,7 +16,7 @@ from doorward.doctor.engine.requests import Ask, Request, Response
 
 
 def revocation(picture: Picture) -> Steps:
-    """Give the tokens of the sign-in back, and try the access token once more."""
+    """Revoke the tokens of the sign-in, and try the access token once more."""
     if not picture.signed_in:
         return []
     access = str(picture.signed_in["access_token"])
@@ -39,7 +39,7 @@ def revocation(picture: Picture) -> Steps:
 
 
 def _revoke(picture: Picture) -> Generator[Ask, Response, list[tuple[Request, Response]]]:
-    """Revoke what the sign-in brought, once."""
+    """Revoke the tokens of the sign-in, once."""
     pairs: list[tuple[Request, Response]] = []
     if picture.sign_in is None or picture.sign_in.given_back:
         return pairs
@@ -52,7 +52,7 @@ def _revoke(picture: Picture) -> Generator[Ask, Response, list[tuple[Request, Re
 
 
 def give_back(picture: Picture) -> Steps:
-    """Revoke what is left when an examination ends early."""
+    """Revoke the remaining tokens when an examination ends early."""
     yield from _revoke(picture)
     return []
 

@@ -1,4 +1,4 @@
-"""Sessions of the older era: found again over any connection, gone when they are gone, ended without a fuss.
+"""Sessions of the older era: known on any connection, 404 when unknown, and ended cleanly.
 
 Spec: MCP 2025-11-25 basic/transports; RFC 9112 s9.3, s9.5
 """
@@ -20,11 +20,11 @@ _NO_METHOD = -32601
 _CALLS_LIMIT = 20
 _PAUSES_SECONDS = (5.0, 60.0, 75.0)
 _SHORT_SECONDS = 30.0
-"""Proxies keep idle connections for a minute; a server that gives up much earlier loses against each of them."""
+"""Proxies keep idle connections for a minute; a server that closes them much earlier loses races with proxies."""
 
 
 def known_everywhere(picture: Picture) -> Steps:
-    """Use one session over many fresh connections, and over one that is kept."""
+    """Use one session over many fresh connections, and over one that is kept open."""
     if not picture.mcp.mcp_session:
         if picture.mcp.handshake is not None:
             picture.skip("the server keeps no sessions", "SES-01", "SES-03")
@@ -42,7 +42,7 @@ def known_everywhere(picture: Picture) -> Steps:
 
 
 def _lost_at_once(picture: Picture) -> list[Finding]:
-    """Look for the session among the answers that are there."""
+    """Look for lost sessions among the existing responses."""
     used = [each for each in picture.mcp.answers(era="legacy") if "mcp-session-id" in each.request.headers]
     lost = [each for each in used if _is_lost(picture, each.request, each.response)]
     if not lost:
@@ -53,7 +53,7 @@ def _lost_at_once(picture: Picture) -> list[Finding]:
 
 
 def _answers(request: Request, count: int) -> Generator[Ask, Response, list[Response]]:
-    """Ask the same again and again, one after the other."""
+    """Send the same request repeatedly, one after the other."""
     answers: list[Response] = []
     while len(answers) < count:
         answer = yield request
@@ -84,7 +84,7 @@ def _counted(group: list[Response]) -> str:
 
 
 def dead(picture: Picture) -> Steps:
-    """Use a session id that nobody issued."""
+    """Use an invented session id."""
     if picture.mcp.handshake is None:
         return []
     request = ask(picture, "legacy", "tools/list", headers={"mcp-session-id": _DEAD_ID})
@@ -96,7 +96,7 @@ def dead(picture: Picture) -> Steps:
 
 
 def pauses(picture: Picture) -> Steps:
-    """Use one connection again after longer and longer pauses."""
+    """Reuse a connection after longer and longer pauses."""
     if not picture.mcp.eras:
         return []
     if not picture.repeat:
@@ -107,7 +107,7 @@ def pauses(picture: Picture) -> Steps:
     first = (yield Together(kept)).parts
     if any(each.status != 200 or _closes(each) for each in first):  # noqa: PLR2004
         return []
-    # All pauses at once, each on a connection of its own: nobody wants to wait for their sum.
+    # Run all pauses concurrently, each on its own connection, because their sum is too long.
     paused = zip(kept, _PAUSES_SECONDS, strict=True)
     later = (yield Together(tuple(replace(each, wait_seconds=seconds) for each, seconds in paused))).parts
     for seconds, response in zip(_PAUSES_SECONDS, later, strict=True):
@@ -124,7 +124,7 @@ def _closes(response: Response) -> bool:
 
 
 def keep_for_later(picture: Picture) -> Steps:
-    """Open a session with the token as it is, to use it when the token has been refreshed."""
+    """Open a session with the current token, to use it after the token was refreshed."""
     if not picture.mcp.mcp_session or not picture.signed_in.get("refresh_token") or not picture.token:
         if picture.mcp.mcp_session:
             picture.skip(_no_refresh(picture), "SES-03")
@@ -143,7 +143,7 @@ def _no_refresh(picture: Picture) -> str:
 
 
 def renewed(picture: Picture) -> Steps:
-    """Use a session of before the refresh with the token of after it."""
+    """Use a session from before the refresh with the token from after it."""
     if picture.mcp.before_refresh is None:
         return []
     token, session = picture.mcp.before_refresh
@@ -164,7 +164,7 @@ def renewed(picture: Picture) -> Steps:
 
 
 def farewell(picture: Picture) -> Steps:
-    """End the session, and try a method that nobody needs."""
+    """End the session, and try an unknown method."""
     picture.mcp.parted = True
     if picture.mcp.handshake is None:
         return []

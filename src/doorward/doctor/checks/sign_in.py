@@ -1,4 +1,4 @@
-"""One sign-in by a person, as a client of the doctor's own: what comes back to it, and what the code is good for.
+"""One sign-in by a person, with the doctor's own client: its redirect, and what the code gives.
 
 The doctor registers, waits for the redirect and redeems the code. It fills in no form and gives no consent.
 
@@ -18,16 +18,16 @@ from doorward.doctor.engine.parts import SignedIn
 from doorward.doctor.engine.requests import Ask, Request, Response, SignIn
 
 OWN_CLIENT = "doorward"
-"""Under this name the client that signs in is in `Picture.registered`."""
+"""The name in `Picture.registered` of the client that signs in."""
 _AFTER_LOGIN = ("AUT-05", "AUT-06", "TOK-02", "TOK-06", "TOK-07", "TOK-08", "STO-02")
 _TRIES = 4
-"""A code is redeemed so often, each time over a new connection, before it counts as refused."""
+"""How many attempts, each over a new connection, before a code counts as refused."""
 _FLAG = "authorization_response_iss_parameter_supported"
 Exchanged = Generator[Ask, Response, tuple[list[Finding], Response | None]]
 
 
 def sign_in(picture: Picture) -> Steps:
-    """Ask the person to sign in, and redeem what comes back."""
+    """Ask the person to sign in, and redeem the code."""
     why = _obstacle(picture)
     client = None if why else (yield from _own_client(picture))
     if client is None:
@@ -55,7 +55,7 @@ def sign_in(picture: Picture) -> Steps:
 
 
 def _obstacle(picture: Picture) -> str:
-    """Return why nobody can sign in; empty when somebody can."""
+    """Return why sign-in is impossible; empty if it is possible."""
     server = picture.server or {}
     if picture.is_open:
         return "the server asks for no sign-in"
@@ -87,7 +87,7 @@ def _own_client(picture: Picture) -> Generator[Ask, Response, dict[str, Any] | N
 
 
 def came_back(picture: Picture, flow: Flow, answer: Response) -> tuple[list[Finding], dict[str, str]]:
-    """Judge the redirect to the client, and return its parameters; none of them may be used when the state is wrong."""
+    """Judge the redirect to the client, and return its parameters; with a wrong state, none may be used."""
     parameters = parameters_of(answer, flow.redirect_uri)
     if parameters is None:
         return [], {}
@@ -105,7 +105,7 @@ def came_back(picture: Picture, flow: Flow, answer: Response) -> tuple[list[Find
 
 
 def _issuer(picture: Picture, line: str, parameters: dict[str, str]) -> list[Finding]:
-    """Compare `iss` byte for byte; it may be left out only where the metadata does not promise it."""
+    """Compare `iss` byte for byte; it may be missing only if the metadata does not promise it."""
     server = picture.server or {}
     said, issuer, promised = parameters.get("iss"), str(server.get("issuer", "")), server.get(_FLAG) is True
     if said is None and not promised:
@@ -120,7 +120,7 @@ def _issuer(picture: Picture, line: str, parameters: dict[str, str]) -> list[Fin
 
 
 def _error_redirect(picture: Picture) -> Steps:
-    """Ask for an answer without any page: the refusal must name the issuer as a success does."""
+    """Request a response without a page: the error must name the issuer as a success does."""
     server = picture.server or {}
     if (
         not picture.registered
@@ -140,11 +140,11 @@ def _error_redirect(picture: Picture) -> Steps:
 
 
 def exchange(picture: Picture, flow: Flow, code: str, *, wrong_resource: str = "") -> Exchanged:
-    """Redeem a code, again over new connections while it is refused.
+    """Redeem a code; retry over new connections while it is refused.
 
-    Returns what is wrong, and the answer that brought the tokens.
+    Returns the faults, and the response with the tokens.
 
-    `wrong_resource`: name this one first, as a client with an old document would; that must not spend the code.
+    `wrong_resource`: name this one first, like a client with an outdated document; that must not consume the code.
     """
     findings: list[Finding] = []
     first: tuple[Request, Response] | None = None
@@ -172,7 +172,7 @@ def exchange(picture: Picture, flow: Flow, code: str, *, wrong_resource: str = "
 
 
 def _refused(first: tuple[Request, Response] | None, request: Request, response: Response) -> Finding:
-    """Say why there are no tokens, as far as the answer tells."""
+    """Return why there are no tokens, as far as the response shows."""
     error = error_of(response)
     if first is not None:
         evidence = ["with another resource:", *seen(*first), "then with the advertised one:", *seen(request, response)]

@@ -1,4 +1,4 @@
-"""Streams: whether they open at once, come through as they are sent, and how they end.
+"""Streams: whether they open at once, arrive as they are sent, and how they end.
 
 Spec: MCP 2025-11-25 basic/transports; MCP 2026-07-28 basic/transports, server/subscriptions; RFC 9110 s8.4
 """
@@ -20,7 +20,7 @@ _ACKNOWLEDGED = b"subscriptions/acknowledged"
 _NEVER = b"\x00doorward-check\x00"
 _PACKED = "gzip, br"
 _KNOWN_CUTS = {30: "Google Cloud", 55: "Heroku", 60: "nginx and AWS", 100: "Cloudflare", 125: "Cloudflare"}
-"""Seconds without a byte, by who takes a connection for dead then unless told otherwise."""
+"""Seconds without a byte after which each party by default considers a connection dead."""
 _CUT_TOLERANCE_SECONDS = 2.0
 _SILENT_SECONDS = 20.0
 _ONE_BURST = 0.05
@@ -50,14 +50,14 @@ def _is_stream(response: Response) -> bool:
 
 
 def listen(picture: Picture) -> Request:
-    """Return the request for a stream of the newer era, whose first event comes at once."""
+    """Return the request for a stream of the newer era, whose first event arrives at once."""
     wanted = {"notifications": {"toolsListChanged": True}}
     request = ask(picture, "modern", "subscriptions/listen", wanted)
     return replace(request, until=_ACKNOWLEDGED, limit_seconds=_LIMIT_SECONDS)
 
 
 def held_back(picture: Picture) -> Steps:
-    """Open a stream of the newer era, plain and packed, and wait for its first event."""
+    """Open a stream of the newer era, uncompressed and compressed, and wait for its first event."""
     if picture.mcp.discovery is None:
         return (yield from _packed_list(picture))
     request = listen(picture)
@@ -79,7 +79,7 @@ def held_back(picture: Picture) -> Steps:
 
 
 def _packed_list(picture: Picture) -> Generator[Ask, Response, list[Finding]]:
-    """Ask for the tools packed, where the answers are streams and nothing stays open to look at."""
+    """Request the tools with compression, if responses are streams and no stream stays open."""
     streamed = [each.era for each in picture.mcp.answers("tools/list") if _is_stream(each.response)]
     era = next((each for each in picture.mcp.eras if each in streamed), None)
     if era is None:
@@ -99,7 +99,7 @@ def _times(response: Response) -> list[str]:
 
 
 def bursts(picture: Picture) -> Steps:
-    """Look at the streams there were: several events that took their time, and then all came at once."""
+    """Check the existing streams for several events that were delayed and then arrived together."""
     yield from ()
     for each in picture.mcp.answers():
         response = each.response
@@ -118,7 +118,7 @@ def _heads(said: Said) -> list[str]:
 
 
 def kept_open(picture: Picture) -> Steps:
-    """Leave a stream open for longer than proxies leave silent ones alone."""
+    """Keep a stream open for longer than proxies tolerate silence."""
     if not picture.mcp.eras:
         return []
     if not picture.repeat:
@@ -126,7 +126,7 @@ def kept_open(picture: Picture) -> Steps:
         return []
     request = response = None
     if picture.mcp.handshake is not None:
-        # A session of its own: a server may allow one stream for each, and the first one has been left a moment ago.
+        # Use a new session: a server may allow one stream for each, and the first one's was just left.
         bearer = {"authorization": f"Bearer {picture.token}"} if picture.token else {}
         session = (yield initialize(picture, headers=bearer)).headers.get("mcp-session-id")
         request = bare(picture, "GET", {"mcp-session-id": session} if session else None)
@@ -140,7 +140,7 @@ def kept_open(picture: Picture) -> Steps:
         return []
     silent = _silence(response)
     if response.fault != "cut" and silent < _SILENT_SECONDS:
-        return []  # ended by the server, in order: it lets its clients ask again
+        return []  # ended properly by the server, which lets its clients reconnect
     cause = next(
         (f" ({name} cut after {at})" for at, name in _KNOWN_CUTS.items() if abs(silent - at) < _CUT_TOLERANCE_SECONDS),
         "",
@@ -154,7 +154,7 @@ def _left_open(request: Request) -> Request:
 
 
 def _silence(response: Response) -> float:
-    """Return how long nothing came before the end."""
+    """Return the seconds of silence before the end."""
     return response.elapsed_seconds - (response.arrivals[-1][0] if response.arrivals else 0.0)
 
 

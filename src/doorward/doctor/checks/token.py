@@ -1,4 +1,4 @@
-"""The token endpoint, with a code that nobody issued: each way to authenticate a client, and each kind of body.
+"""The token endpoint, with an invented code: each client authentication method, and each kind of body.
 
 Spec: RFC 6749 s2.3, s4.1.3, s5.2; RFC 7591 s2
 """
@@ -17,7 +17,7 @@ from doorward.doctor.checks.browsers import oauth_paths
 from doorward.doctor.engine.check import Finding, Picture, Steps, found, seen
 from doorward.doctor.engine.requests import Ask, Pairs, Request, Response, together
 
-# Verifier of RFC 7636 appendix B: the code beside it is made up, so it opens nothing.
+# The verifier of RFC 7636 appendix B: its code is invented, so it opens nothing.
 _VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 _METHODS = ("none", "client_secret_basic", "client_secret_post")
 _FORM = "application/x-www-form-urlencoded"
@@ -26,11 +26,11 @@ _TOO_MANY = 429
 _NOT_THE_CLIENT = frozenset({"invalid_client", "unauthorized_client"})
 
 _OWN_FAULTS = frozenset({"server_error", "temporarily_unavailable"})
-"""Errors of a server that has read the request, and fell over its content."""
+"""Errors of a server that parsed the request and rejected its content."""
 
 
 def token(picture: Picture) -> Steps:
-    """Redeem a made-up code as one client of each authentication method, and with other kinds of body."""
+    """Redeem an invented code as one client of each authentication method, and with other kinds of body."""
     endpoint = (picture.server or {}).get("token_endpoint")
     if not isinstance(endpoint, str) or not picture.registered:
         picture.skip("no client could be registered", "TOK-03", "TOK-04")
@@ -61,7 +61,7 @@ def token(picture: Picture) -> Steps:
 
 
 def _wall(pair: tuple[Request, Response], stopped: list[str]) -> Generator[Ask, Response, list[Finding]]:
-    """Tell a rule against agents from an endpoint that is shut to everybody: ask once more as a browser."""
+    """Distinguish a rule against agents from an endpoint closed to everyone: retry as a browser."""
     request, response = pair
     plain = yield replace(request, headers={**request.headers, "user-agent": BROWSER})
     if is_wall(plain):
@@ -72,7 +72,7 @@ def _wall(pair: tuple[Request, Response], stopped: list[str]) -> Generator[Ask, 
 
 
 def _one_of_each(picture: Picture) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Return a registered client for each method that one was registered with, as its reply says."""
+    """Return a registered client for each method, as the registration replies name it."""
     clients: dict[str, tuple[str, dict[str, Any]]] = {}
     for name, client in picture.registered.items():
         method = str(client.get("token_endpoint_auth_method") or "client_secret_basic")
@@ -82,7 +82,7 @@ def _one_of_each(picture: Picture) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def _of_forms(pairs: Pairs) -> list[Finding]:
-    """Find an endpoint that does not read forms, or sends them elsewhere."""
+    """Find an endpoint that does not parse forms, or redirects them."""
     for request, response in pairs.values():
         text = response.body.decode("utf-8", "replace")
         unread = _error(response) == "invalid_request" and "grant_type" in text
@@ -97,7 +97,7 @@ def _of_forms(pairs: Pairs) -> list[Finding]:
 
 
 def _of_other_bodies(pairs: Pairs) -> list[Finding]:
-    """Find a parser that falls over a body which it need not take."""
+    """Find a parser that crashes on a body that it may refuse."""
     fallen = {kind: pair for kind, pair in pairs.items() if pair[1].status >= 500}  # noqa: PLR2004
     if not fallen:
         return []
@@ -114,7 +114,7 @@ def _table(
     pairs: Pairs,
     refused: list[str],
 ) -> Generator[Ask, Response, Finding]:
-    """Try every method with the client of every other: it shows which one the endpoint reads."""
+    """Try every method with every client, to see which method the endpoint reads."""
     cells = {
         f"{registered} by {sent}": _redeem(endpoint, client, sent)
         for registered, (_, client) in clients.items()

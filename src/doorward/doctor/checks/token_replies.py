@@ -1,4 +1,4 @@
-"""What is wrong with an answer of the token endpoint, by its members alone.
+"""Faults of a token endpoint response, judged by its members alone.
 
 Implements RFC 6749 s5.1, s5.2.
 """
@@ -15,22 +15,22 @@ _TEXTS = ("access_token", "token_type", "refresh_token", "scope")
 
 
 def error_of(response: Response) -> str:
-    """Return the OAuth error of an answer; empty when it names none."""
+    """Return the OAuth error code of a response; empty if it names none."""
     body = response.json
     error = body.get("error") if isinstance(body, dict) else None
     return error if isinstance(error, str) else ""
 
 
 def tokens_of(response: Response) -> dict[str, Any] | None:
-    """Return a token reply that can be used, however odd the rest of it is."""
+    """Return a usable token reply, even if other members are odd."""
     body = response.document
     return body if body and isinstance(body.get("access_token"), str) and body["access_token"] else None
 
 
 def without_tokens(request: Request, response: Response) -> list[str]:
-    """Return a request and its answer as evidence; of a success, only what its members are called.
+    """Return a request and its response as evidence; of a success, only the names of its members.
 
-    Attacks: a token under a name of its own is one that no mask knows.
+    Attacks: no mask recognises a token under an unknown name.
     """
     if response.status >= 400 or not response.status:  # noqa: PLR2004
         return seen(request, response)
@@ -39,7 +39,7 @@ def without_tokens(request: Request, response: Response) -> list[str]:
 
 
 def reply_faults(request: Request, response: Response) -> list[Finding]:
-    """Judge the reply that brings tokens."""
+    """Judge the reply that contains tokens."""
     body = response.document or {}
     wrong = [f"{name} is missing" for name in ("access_token", "token_type") if name not in body]
     wrong += [f"{name} is null" for name, value in body.items() if value is None]
@@ -62,7 +62,7 @@ def reply_faults(request: Request, response: Response) -> list[Finding]:
 
 
 def error_faults(request: Request, response: Response) -> list[Finding]:
-    """Judge the reply to a request that cannot be granted."""
+    """Judge the response to a request that cannot be granted."""
     body = response.json
     if response.status == 200:  # noqa: PLR2004
         summary = "A request that cannot be granted is answered with 200."

@@ -1,6 +1,6 @@
-"""Calls of tools that only read: does the result fit its schema, does a long one show a sign of life.
+"""Calls of read-only tools: whether the result matches its schema, and whether a long call reports progress.
 
-Nothing is called that is not annotated as read-only, or that needs an argument somebody would have to think of.
+Only tools are called that are annotated as read-only and need no argument that a person would have to choose.
 
 Spec: MCP 2025-11-25 server/tools, basic/utilities/progress
 """
@@ -51,7 +51,7 @@ def results(picture: Picture) -> Steps:
 
 
 def safe(tool: Tool) -> dict[str, Any] | None:
-    """Return arguments with which a tool can be called without harm; None when there are none."""
+    """Return arguments with which a tool can be called safely; None if there are none."""
     hints, schema, execution = tool.get("annotations"), tool.get("inputSchema"), tool.get("execution")
     if not isinstance(hints, dict) or hints.get("readOnlyHint") is not True or hints.get("destructiveHint") is True:
         return None
@@ -78,7 +78,7 @@ def safe(tool: Tool) -> dict[str, Any] | None:
 
 
 def _patient(request: Request, progress_token: str, limit: float | None) -> Request:
-    """Ask for progress, and wait for the answer for so long."""
+    """Ask for progress, and wait this long for the response."""
     message = json.loads(request.body)
     message["params"].setdefault("_meta", {})["progressToken"] = progress_token
     return replace(request, body=json.dumps(message).encode(), limit_seconds=limit)
@@ -112,7 +112,7 @@ def _judged(tool: Tool, request: Request, response: Response) -> list[Finding]:
 
 
 def _alive(tool: Tool, request: Request, response: Response) -> list[Finding]:
-    """Return whether a long call said in between that it goes on."""
+    """Return a finding if a long call sent no progress."""
     if response.elapsed_seconds < _LONG_SECONDS and not (response.fault == "timeout" and request.limit_seconds):
         return []
     if b"notifications/progress" in response.body:

@@ -1,6 +1,6 @@
-"""What each client takes of a tool: names, schemas, numbers. The limits are data in `tool_rules.toml`.
+"""What each client accepts of a tool: names, schemas, counts. The limits are data in `tool_rules.toml`.
 
-Owns the checks that the data names, each a question about one tool. Knows no network.
+Owns the checks that the data names, each a question about one tool. Does not know the network.
 
 Spec: MCP 2025-11-25 server/tools; JSON Schema 2020-12 as far as a reference must be followed.
 """
@@ -27,22 +27,22 @@ _POSITIONS_LIMIT = 5000
 
 @dataclass(frozen=True, slots=True)
 class NameRule:
-    """What a client takes for a name of a tool."""
+    """The tool names that a client accepts."""
 
     clients: tuple[str, ...]
     pattern: str
     most_chars: int
     prefix_chars: int
-    """How long what the client puts before the name may well be."""
+    """The likely length of the prefix that the client adds."""
     inferred: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaRule:
-    """What a client does not take of a schema."""
+    """A schema feature that a client refuses."""
 
     check: str
-    """A function of this module, from a tool to the JSON pointer of what is wrong, or None."""
+    """A function of this module that returns the JSON pointer of the fault in a tool, or None."""
     says: str
     clients: tuple[str, ...]
     only_legacy: bool = False
@@ -52,7 +52,7 @@ class SchemaRule:
 
 @dataclass(frozen=True, slots=True)
 class CountRule:
-    """How many tools a client takes."""
+    """How many tools a client accepts."""
 
     clients: tuple[str, ...]
     most_tools: int
@@ -61,7 +61,7 @@ class CountRule:
 
 @dataclass(frozen=True, slots=True)
 class ToolRules:
-    """All of them."""
+    """All rules."""
 
     names: tuple[NameRule, ...]
     schemas: tuple[SchemaRule, ...]
@@ -70,7 +70,7 @@ class ToolRules:
 
 @cache
 def tool_rules() -> ToolRules:
-    """Return the rules, with "all" spelled out."""
+    """Return the rules, with "all" expanded."""
     tables = tomllib.loads(files(__package__).joinpath("tool_rules.toml").read_text(encoding="utf-8"))
     for rule in (each for table in tables.values() for each in table):
         if rule["clients"] == ["all"]:
@@ -79,7 +79,7 @@ def tool_rules() -> ToolRules:
 
 
 def pointer_to_fault(rule: SchemaRule, tool: Tool) -> str | None:
-    """Ask a tool what a rule is about; the JSON pointer of what is wrong, or None."""
+    """Apply a rule to a tool; return the JSON pointer of the fault, or None."""
     return _CHECKS[rule.check](tool)
 
 
@@ -125,7 +125,7 @@ def _leads_nowhere(schema: object, reference: object) -> bool:
     if not isinstance(reference, str):
         return True
     if reference.startswith("#"):
-        # `#name` leads to an anchor somewhere in the schema: those are not looked up, and not called missing.
+        # `#name` refers to an anchor anywhere in the schema: anchors are not resolved, and not reported as missing.
         return reference.startswith("#/") and resolved(schema, reference) is None
     names = [node["$id"] for _, node in _positions(schema) if "$id" in node]
     return not any(isinstance(name, str) and name == reference.partition("#")[0] for name in names)
@@ -158,7 +158,7 @@ def _references(root: object) -> Iterator[tuple[str, object]]:
 
 
 def _positions(root: object) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each object of a schema with its pointer; bounded, for schemas that are made to be large."""
+    """Yield each object of a schema with its pointer; bounded, against huge schemas."""
     waiting: list[tuple[str, object]] = [("", root)]
     for _ in range(_POSITIONS_LIMIT):
         if not waiting:
@@ -172,11 +172,11 @@ def _positions(root: object) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 _DATA = frozenset({"default", "examples", "const", "enum"})
-"""Keywords whose values are data: a `$ref` in there is none."""
+"""Keywords whose values are data, so that a `$ref` inside does not count."""
 
 
 def resolved(root: object, reference: str) -> dict[str, Any] | bool | None:
-    """Follow a JSON pointer inside of a schema; None when it is none, or leads nowhere."""
+    """Resolve a JSON pointer inside a schema; None if it is malformed or leads nowhere."""
     if reference != "#" and not reference.startswith("#/"):
         return None
     node = root

@@ -1,4 +1,4 @@
-"""The endpoint itself, without a token: who answers, at which spelling, and whether it is Streamable HTTP at all.
+"""The endpoint itself, without a token: what answers, at which spelling, and whether it is Streamable HTTP at all.
 
 Spec: MCP 2026-07-28 basic/transports; RFC 9110 s15.4, s12.5.1
 """
@@ -25,13 +25,13 @@ _IN_FRONT = (
     ("x-ms-edge", "a Microsoft dev tunnel"), ("accounts.google.com", "a Google sign-in"),
     ("login.microsoftonline.com", "a Microsoft sign-in"),
 )  # fmt: skip
-"""Marks of products that stand in front of servers, in lower case."""
+"""Lower-case marks of products in front of servers."""
 _NOT_THERE = frozenset({400, 404, 405, 410, 415, 501})
 _PLACES = ("/mcp", "/mcp/", "/", "/api/mcp", "/sse")
 
 
 def front(picture: Picture) -> Steps:
-    """Who answers: the server, a login page, a guard of host names."""
+    """Find out what answers: the server, a login page, or a check of host names."""
     yield from ()
     request, response = initialize(picture), picture.initialize
     location = response.headers.get("location", "")
@@ -42,7 +42,7 @@ def front(picture: Picture) -> Steps:
     to_login = 300 <= response.status < 400 and any(word in location.lower() for word in _LOGIN_WORDS)  # noqa: PLR2004
     marks = f"{response.headers} {text.decode('utf-8', 'replace')}".lower()
     who = next((name for mark, name in _IN_FRONT if mark in marks), "")
-    # A page with 429 or 503 is a wall only when it says so: it may as well be a server that is down.
+    # A page with 429 or 503 is a login wall only if it says so: the server may just be down.
     if to_login or (html and response.status in ({200, 401, 403, 429, 503, 511} if who else {200, 401, 403, 511})):
         summary = f"A page answers in place of the MCP server{f'; it looks like {who}' if who else ''}."
         return [found("NET-04", summary, seen(request, response))]
@@ -50,7 +50,7 @@ def front(picture: Picture) -> Steps:
 
 
 def spellings(picture: Picture) -> Steps:
-    """Ask the URL with and without its last slash; go on at where a redirect leads, if that is the same host."""
+    """Request the URL with and without its last slash; follow a redirect to the same host."""
     findings: list[Finding] = []
     typed = (initialize(picture), picture.initialize)
     other = picture.url.removesuffix("/") if picture.url.endswith("/") else picture.url + "/"
@@ -73,7 +73,7 @@ def _same_but_slash(url: str, target: str) -> bool:
 
 
 def _redirected(picture: Picture, request: Request, response: Response) -> Steps:
-    """Report a redirect of the typed URL, and look at what is behind it where no other host is asked for that."""
+    """Report a redirect of the typed URL, and examine its target if that is on the same host."""
     target = urljoin(request.url, response.headers.get("location", ""))
     mine, theirs = urlsplit(request.url), urlsplit(target)
     goes_on = False
@@ -99,13 +99,13 @@ def _moved(picture: Picture, target: str) -> Generator[Ask, Response, bool]:
 
 
 def speaks(response: Response) -> bool:
-    """Return whether an answer to initialize may come from an MCP server."""
+    """Return whether a response to initialize may come from an MCP server."""
     body = response.json
     return response.status == 401 or (isinstance(body, dict) and "jsonrpc" in body)  # noqa: PLR2004
 
 
 def elsewhere(picture: Picture) -> Steps:
-    """Where POST is not known: look for the transport of 2024 there, and for MCP at the other usual places."""
+    """If POST is refused, look for the 2024 transport there, and for MCP at other usual paths."""
     response = picture.initialize
     if response.status not in _NOT_THERE or speaks(response):
         return []
@@ -134,7 +134,7 @@ def elsewhere(picture: Picture) -> Steps:
 
 
 def _other_places(url: str) -> list[str]:
-    """Return the parents of a path, and where MCP usually is."""
+    """Return the parents of a path, and the usual paths of MCP."""
     parts = urlsplit(url)
     steps = parts.path.strip("/").split("/")
     parents = ["/" + "/".join(steps[:count]) for count in range(len(steps) - 1, 0, -1)][:3]
@@ -144,7 +144,7 @@ def _other_places(url: str) -> list[str]:
 
 
 def root(picture: Picture) -> Steps:
-    """Ask for the root as JSON: a client that begins discovery there takes a banner for metadata."""
+    """Request the root as JSON: a client that starts discovery there takes a banner for metadata."""
     if not picture.path:
         return []
     request = Request("GET", f"{picture.origin}/", {"accept": "application/json"})
@@ -157,14 +157,14 @@ def root(picture: Picture) -> Steps:
 
 
 def accept(picture: Picture) -> Steps:
-    """Send the ways in which clients spell Accept."""
+    """Send each variant of Accept that clients use."""
     values = ("*/*", BOTH_TYPES, "application/json, text/event-stream, */*;q=0.1")
     requests = tuple(initialize(picture, headers={"accept": value}) for value in values)
     answers = (yield Together(requests)).parts
     refused = [place for place, answer in enumerate(answers) if answer.status == 406]  # noqa: PLR2004
     if not refused:
         return []
-    # A correct client names both types, so the wildcard alone hits only the others, and proxies.
+    # Correct clients name both types, so refusing the wildcard alone affects only others, and proxies.
     verdict = "risk" if refused == [0] else "broken"
     evidence = [f"accept {value}: {answer.status}" for value, answer in zip(values, answers, strict=True)]
     evidence += seen(requests[refused[0]], answers[refused[0]])
@@ -176,7 +176,7 @@ def get(picture: Picture) -> Steps:
     request = Request("GET", picture.endpoint, {"accept": "text/event-stream", **picture.headers}, until=b"")
     picture.get = response = yield request
     streams = response.status == 200 and response.media_type == "text/event-stream"  # noqa: PLR2004
-    # 400 and 404 are what session-keeping servers say of a GET without a session.
+    # Servers with sessions answer 400 or 404 to a GET without one.
     if (
         streams
         or response.status in {401, 405}

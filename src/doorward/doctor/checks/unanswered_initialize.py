@@ -1,7 +1,7 @@
-"""A sign-in that is good, after which neither handshake nor probe brings a result.
+"""A successful sign-in after which neither handshake nor probe returns a result.
 
-The rules of the later hops look at the MCP that is spoken; where none is, the one answer that is there tells the cause.
-Asks nothing itself. A token that is refused with 401, and an answer that does not come in time, are other rules'.
+Rules of later hops look at MCP responses. If there are none, the one existing response shows the cause. Sends no
+requests. A refused token (401) and a timeout belong to other rules.
 
 Spec: MCP 2025-11-25 basic/lifecycle, basic/transports; RFC 6750 s3.1; RFC 6585 s5
 """
@@ -28,9 +28,9 @@ _FIX = (
 
 
 def unanswered_initialize(picture: Picture) -> Steps:
-    """Look at what initialize was answered with, where no era could be begun."""
+    """Judge the response to initialize if no era could be started."""
     yield from ()
-    # Where a request without a token is refused with something else than 401, that is the cause, and it was told.
+    # If a request without a token gets another refusal than 401, that is the cause, and was reported already.
     guarded = bool(picture.token) and picture.initialize.status == 401  # noqa: PLR2004
     if not picture.mcp.begun or picture.mcp.eras or not (guarded or picture.is_open):
         return []
@@ -50,7 +50,7 @@ def _with_token(picture: Picture) -> Said | None:
 
 
 def _unread_stream(said: Said) -> list[Finding]:
-    """Find a stream in which a client sees no message at all; what it can see, the rules on framing judge."""
+    """Find a stream in which a client sees no message at all; the framing rules judge visible ones."""
     response = said.response
     if response.status != 200 or response.media_type != _EVENTS or not said.whole:  # noqa: PLR2004
         return []
@@ -62,7 +62,7 @@ def _unread_stream(said: Said) -> list[Finding]:
 
 
 def _cause(picture: Picture, said: Said) -> Finding:
-    """Name the rule that such an answer to a request with a good token belongs to."""
+    """Return the rule that explains such a response to a request with a valid token."""
     request, response = said.request, said.response
     evidence = ["with the token:", *seen(request, response), f"without one: {picture.initialize.status}"]
     everybody = list(picture.clients)

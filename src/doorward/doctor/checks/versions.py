@@ -18,14 +18,14 @@ _VERSIONS = (*LEGACY_VERSIONS, _FUTURE)
 
 
 def error_code(response: Response) -> object:
-    """Return the code of a JSON-RPC error; None when there is none."""
+    """Return the code of a JSON-RPC error; None if there is none."""
     message = response.json
     error = message.get("error") if isinstance(message, dict) else None
     return error.get("code") if isinstance(error, dict) else None
 
 
 def new_era(picture: Picture) -> Steps:
-    """Look at the answer to server/discover, which clients of both eras send first."""
+    """Judge the response to server/discover, which clients of both eras send first."""
     request, response = discover(picture), picture.discover
     if not response.status and not response.fault:
         response = yield request
@@ -44,7 +44,7 @@ def new_era(picture: Picture) -> Steps:
 
 
 def versions(picture: Picture) -> Steps:
-    """Begin a handshake with every version, and with one that does not exist."""
+    """Start a handshake with every version, and with one that does not exist."""
     plain = picture.initialize
     if error_code(plain) == UNSUPPORTED_VERSION or (picture.reached.is_discovered and plain.status != 200):  # noqa: PLR2004
         return [_refused_handshake(initialize(picture), plain)]
@@ -58,7 +58,7 @@ def versions(picture: Picture) -> Steps:
 
 
 def _refused_handshake(request: Request, response: Response) -> Finding:
-    """Tell a server of one era that says so, from one that leaves its older clients to guess."""
+    """Distinguish a server of one era that says so from one that leaves older clients guessing."""
     if _names_its_versions(response):
         summary = "Only the newer era is served, and the refusal names its versions."
         return found("VER-03", summary, seen(request, response), verdict="note")
@@ -74,7 +74,7 @@ def _names_its_versions(response: Response) -> bool:
 
 
 def with_token(picture: Picture) -> Steps:
-    """Ask again with the token, which some servers check the version before, and some after."""
+    """Ask again with the token: some servers check the version before it, some after."""
     if not picture.token or not picture.mcp.eras or picture.is_open:
         return []
     findings = _probe_with_token(picture)

@@ -1,1 +1,1 @@
-"""What a check is, what it may ask, and the runner that drives all checks along the chain."""
+"""The definition of a check, the requests it may send, and the runner that drives all checks along the chain."""

@@ -1,6 +1,6 @@
-"""Requests to a server that speaks MCP: in an era that it speaks, in its session, with an id of one's own.
+"""Requests to a server that speaks MCP: in one of its eras, in its session, with a chosen id.
 
-Implements MCP 2025-11-25 basic/transports and MCP 2026-07-28 basic/transports as far as a client's side goes.
+Implements the client side of MCP 2025-11-25 basic/transports and MCP 2026-07-28 basic/transports.
 """
 
 from __future__ import annotations
@@ -61,5 +61,5 @@ def bare(picture: Picture, method: str, headers: Mapping[str, str] | None = None
 
 
 def compact(message: object) -> bytes:
-    """Spell a body that `ask` has no words for."""
+    """Encode a body that `ask` cannot express."""
     return json.dumps(message).encode()

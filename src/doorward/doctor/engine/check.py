@@ -1,6 +1,6 @@
-"""What a check is: a generator that yields requests, receives answers, and returns findings.
+"""A check: a generator that yields requests, receives responses, and returns findings.
 
-Owns what a finding is and the picture of the server that the checks add to. A check is tested by handing it answers.
+Owns the finding, and the picture of the server that checks add to. Tests pass responses to a check.
 
 Implements RFC 9110 s11.6.1 as far as a challenge must be read.
 """
@@ -21,7 +21,7 @@ from doorward.doctor.engine.requests import Ask, Request, Response
 from doorward.doctor.engine.rules import Profile, Severity, profiles, rules
 from doorward.oauth.addresses import Reach
 
-# Nothing is given back and no word is begun in its middle: a long word would be tried from each of its letters.
+# Possessive, and never starting inside a word: otherwise a long word would be retried from each of its letters.
 _QUOTED = re.compile(r'(?<![A-Za-z_])([A-Za-z_]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]++))')
 _SHOWN_HEADERS = (
     "location", "www-authenticate", "x-amzn-remapped-www-authenticate", "content-type", "allow",
@@ -46,59 +46,59 @@ class Finding:
     fix: str
     spec: str
     explains: tuple[str, ...] = ()
-    """Rules that failed too, and need no fix of their own."""
+    """Rules that failed too, and need no separate fix."""
     folds: bool = True
-    """Whether what its rule explains needs no fix of its own; not so where the checks went on past this break."""
+    """Whether the rules that its rule explains need no separate fix; False if the checks continued past this fault."""
 
 
 @dataclass(slots=True)
 class Picture:
-    """What has been seen of one server so far."""
+    """Everything seen of one server so far."""
 
     url: str
     """As the user typed it."""
     clients: Mapping[str, Profile] = field(default_factory=profiles)
     headers: Mapping[str, str] = field(default_factory=dict)
-    """What the user wants sent to the endpoint in addition."""
+    """The user's additional headers for the endpoint."""
     may_register: bool = True
     may_sign_in: bool = False
-    """Whether a person is there to sign in."""
+    """Whether a person can sign in."""
     repeat: int = 0
-    """How often to ask what may fail now and then; 0: not at all."""
+    """How often to repeat requests that may fail intermittently; 0: never."""
     address: Reach = "public"
     """Where the name leads, seen from here."""
     timeout_seconds: float = 60.0
-    """How long the user lets any answer take; a client may be less patient."""
+    """The user's time limit for any response; a client may have a shorter one."""
     resolvers: tuple[str, ...] = ()
-    """Resolvers that the user wants asked too: the one of the system may know names of the inside."""
+    """More resolvers to ask, chosen by the user: the system's resolver may know internal names."""
     reached: Reached = field(default_factory=lambda: Reached(""))
-    """What the endpoint answers without a token."""
+    """The endpoint's responses without a token."""
     get: Response = field(default_factory=lambda: Response(0))
-    """What GET on the endpoint is answered with, without a token."""
+    """The response to GET on the endpoint, without a token."""
     mcp: Dialogue = field(default_factory=Dialogue)
-    """What was said in MCP itself."""
+    """The MCP messages exchanged."""
     challenge: Mapping[str, str] = field(default_factory=dict)
-    """The parameters of the challenge that a request without a token gets."""
+    """The parameters of the challenge to a request without a token."""
     resource_metadata: Metadata | None = None
     server_metadata: Metadata | None = None
     registered: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By client name: the registration reply, with the request's members filled in."""
     token: str = ""
-    """An access token: handed in by the user, or from the sign-in."""
+    """An access token: supplied by the user, or from the sign-in."""
     sign_in: SignedIn | None = None
-    """None: nobody has signed in."""
+    """None: no one has signed in."""
     callback: str = "http://127.0.0.1:33418/callback"
-    """Where the browser of the person brings the answer."""
+    """Where the person's browser is redirected."""
     secrets: set[str] = field(default_factory=set)
-    """What the server has issued: no line of a report may hold it."""
+    """Secrets that the server issued: no line of a report may contain them."""
     first_call: Response = field(default_factory=lambda: Response(0))
     """The first initialize with a token."""
     baseline: Mapping[str, Any] | None = None
-    """What an earlier examination remembered, empty for the first one; None: nobody wants to compare."""
+    """What an earlier examination stored, empty for the first one; None: don't compare."""
     remembered: dict[str, Any] = field(default_factory=dict)
-    """What a later examination may be compared with."""
+    """What a later examination may compare with."""
     not_checked: dict[str, str] = field(default_factory=dict)
-    """By rule: why."""
+    """The reason for each skipped rule."""
 
     def __post_init__(self) -> None:
         if not self.reached.endpoint:
@@ -106,7 +106,7 @@ class Picture:
 
     @property
     def endpoint(self) -> str:
-        """Where MCP is spoken: the URL, or where it leads to."""
+        """Where MCP is spoken: the URL, or its redirect target."""
         return self.reached.endpoint
 
     @property
@@ -162,16 +162,16 @@ class Picture:
         return handed_in and bool(self.challenge) and "resource_metadata" not in self.challenge
 
     def is_down(self, response: Response) -> bool:
-        """Whether an answer is the fault of the server that every request meets: it says nothing of its own."""
+        """Return whether a response is a server fault that every request meets, and so says nothing of its own."""
         return response.status >= 500 and self.initialize.status >= 500  # noqa: PLR2004
 
     @property
     def can_call(self) -> bool:
-        """Whether there is a way to what is behind the sign-in."""
+        """Whether requests can get past the sign-in."""
         return self.is_open or bool(self.token)
 
     def skip(self, why: str, *names: str) -> None:
-        """Note that rules could not be looked at."""
+        """Note why rules were skipped."""
         for name in names:
             self.not_checked.setdefault(name, why)
 
@@ -190,7 +190,7 @@ def found(
     severity: Severity | None = None,
     folds: bool = True,
 ) -> Finding:
-    """Build a finding of a rule; what is not given comes from the rule's data."""
+    """Build a finding of a rule; missing values come from the rule's data."""
     rule = rules()[name]
     stopped = tuple(rule.clients if clients is None else clients)
     if verdict == "broken" and len(stopped) < len(profiles()):
@@ -209,7 +209,7 @@ def found(
 
 
 def seen(request: Request, response: Response, *, body: bool = True) -> list[str]:
-    """Return a request and its answer as lines of evidence."""
+    """Return a request and its response as lines of evidence."""
     lines = [f"> {request.method} {request.url}{_asked(request)}"]
     if not response.status:
         return [*lines, f"< no answer: {response.sentence or response.fault}"]
@@ -220,7 +220,7 @@ def seen(request: Request, response: Response, *, body: bool = True) -> list[str
 
 
 def _asked(request: Request) -> str:
-    """Name the method of a request in JSON-RPC, which all go to one URL."""
+    """Return the JSON-RPC method of a request, because all go to one URL."""
     try:
         message = strict_json.decode(request.body) if b'"jsonrpc"' in request.body else None
     except strict_json.InvalidJson:
@@ -236,7 +236,7 @@ def differing(left_name: str, left: str, right_name: str, right: str) -> list[st
 
 
 def challenge_of(response: Response) -> dict[str, str]:
-    """Read the parameters of a Bearer challenge; empty when there is none."""
+    """Return the parameters of a Bearer challenge; empty if there is none."""
     scheme, _, rest = response.headers.get("www-authenticate", "").partition(" ")
     if scheme.lower() != "bearer":
         return {}

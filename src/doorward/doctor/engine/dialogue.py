@@ -1,7 +1,7 @@
-"""What was said with one server in MCP itself: how each era began, which tools it listed, and every answer.
+"""The MCP messages exchanged with one server: how each era began, the listed tools, and every response.
 
-Filled by the checks that begin the eras, and by the driver for each answer; later rules look at what is there before
-they ask again. Knows no rule.
+Checks that start the eras fill it, and the driver adds each response. Later rules look here before they ask again. Does
+not know rules.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BODY_LIMIT_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One request in JSON-RPC, and its answer."""
+    """One JSON-RPC request and its response."""
 
     request: Request
     response: Response
@@ -31,11 +31,11 @@ class Said:
     """None for a notification."""
     era: Era
     whole: bool = True
-    """Whether the body is all here: long ones are not kept."""
+    """Whether the body is complete: long ones are not kept."""
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """The result, where there is one."""
+        """The result, if there is one."""
         message = self.response.json
         found = message.get("result") if isinstance(message, dict) else None
         return found if isinstance(found, dict) else None
@@ -43,23 +43,23 @@ class Said:
 
 @dataclass(slots=True)
 class Dialogue:
-    """What is known of the MCP behind the sign-in."""
+    """What is known about MCP behind the sign-in."""
 
     begun: bool = False
     handshake: Response | None = None
-    """The answer to initialize that opened what `mcp_session` names; None where the older era is not spoken."""
+    """The response to initialize that opened `mcp_session`; None if the older era is not spoken."""
     discovery: Response | None = None
-    """The answer to server/discover; None where the newer era is not spoken."""
+    """The response to server/discover; None if the newer era is not spoken."""
     tools: dict[Era, list[dict[str, Any]]] = field(default_factory=dict)
     listed: dict[Era, int] = field(default_factory=dict)
-    """Bytes of the whole catalogue."""
+    """Bytes of the whole tool list."""
     said: list[Said] = field(default_factory=list)
     before_refresh: tuple[str, str] | None = None
-    """An access token, and the session that was opened with it."""
+    """An access token, and the session that it opened."""
     parted: bool = False
-    """Whether the session of the handshake has been ended."""
+    """Whether the session of the handshake was ended."""
     stream_seconds: float | None = None
-    """How long the first bytes of a stream took to come; None when none was seen."""
+    """How long the first bytes of a stream took; None if no stream was seen."""
 
     @property
     def eras(self) -> tuple[Era, ...]:
@@ -69,29 +69,29 @@ class Dialogue:
 
     @property
     def preferred(self) -> Era:
-        """The era to ask in where either will do: the one that needs no session."""
+        """The era to use if either works: the one without sessions."""
         return "modern" if self.discovery is not None else "legacy"
 
     @property
     def mcp_session(self) -> str:
-        """The id that the handshake got; empty where the server keeps no sessions."""
+        """The session id of the handshake; empty if the server keeps no sessions."""
         return "" if self.handshake is None else self.handshake.headers.get("mcp-session-id", "")
 
     @property
     def version(self) -> str:
-        """What the handshake agreed on."""
+        """The negotiated version."""
         agreed = self.result_of("legacy").get("protocolVersion")
         return agreed if isinstance(agreed, str) else LEGACY_VERSIONS[0]
 
     def result_of(self, era: Era) -> dict[str, Any]:
-        """Return what the server said of itself when the era began."""
+        """Return the server's description of itself at the start of an era."""
         response = self.handshake if era == "legacy" else self.discovery
         message = response.json if response is not None else None
         found = message.get("result") if isinstance(message, dict) else None
         return found if isinstance(found, dict) else {}
 
     def note(self, ask: Ask, answer: Response) -> None:
-        """Keep an answer, if the request was one in JSON-RPC."""
+        """Keep a response, if the request was JSON-RPC."""
         if isinstance(ask, SignIn):
             return
         parts = zip(ask.requests, answer.parts, strict=True) if isinstance(ask, Together) else ((ask, answer),)
@@ -104,7 +104,7 @@ class Dialogue:
             self.said.append(Said(request, kept, *read, whole=whole))
 
     def answers(self, *methods: str, era: Era | None = None) -> Iterator[Said]:
-        """Yield what was said, in order."""
+        """Yield the exchanges, in order."""
         for each in self.said:
             if (not methods or each.method in methods) and era in {None, each.era}:
                 yield each

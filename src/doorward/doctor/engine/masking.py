@@ -1,8 +1,7 @@
-"""What may be shown: text of a stranger without escapes, and without secrets.
+"""What may be shown: a server's text without escapes and without secrets.
 
-Attacks: a hostile server that writes to the terminal of the user; reports that are pasted into public threads.
-What a secret looks like is told by its name, by its scheme or by its own shape; what is known to be one is taken out
-by the runner besides.
+Attacks: a hostile server that writes to the user's terminal; reports pasted into public threads. A secret is recognised
+by its name, its scheme or its own shape. The runner also removes the secrets that it knows.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ from doorward.secret_shapes import JWT_PATTERN, SECRET_PATTERN
 
 LINE_LIMIT_CHARS = 600
 _LOOKED_AT_CHARS = 8192
-"""What is longer is cut before it is searched: a quarter of a megabyte of half secrets took minutes."""
+"""Longer text is cut before the search: a quarter of a megabyte of partial secrets took minutes."""
 _NAMES = (
     "client_secret|access_token|refresh_token|registration_access_token|id_token|device_code|user_code|code"
     "|password|passwd|code_verifier|client_assertion|assertion|subject_token|actor_token|api_?key|session_?id"
 )
 _HEADERS = "x-api-key|api-key|mcp-session-id|cookie|set-cookie"
-# The value ends where its spelling does: in JSON at the quote (which may itself be escaped), in a form at the `&`.
+# The value ends with its encoding: in JSON at the quote (which may itself be escaped), in a form at the `&`.
 _SECRETS = re.compile(
     rf"(?i)((?:(?<![a-z])|(?<=%3F|%26))(?:(?:{_NAMES})(?:\\*[\"']\s*:\s*\\*[\"']|=\\*[\"']?|%3D)|(?:{_HEADERS}):\s+))"
     r"((?:(?!\\*[\"']|&|%26|\s).)+)"

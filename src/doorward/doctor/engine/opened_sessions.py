@@ -1,7 +1,7 @@
-"""The `mcp_session`s that an examination opens: noted as they are opened, and each ended when no check needs it.
+"""The `mcp_session`s that an examination opens: noted when they open, and ended when no check needs them.
 
-Every session costs the server memory, and a stdio server a process. So an examination leaves none behind, even when
-it fails or runs out of time. Knows no rule.
+Every session costs the server memory, and a stdio server a process. So an examination leaves none behind, even if it
+fails or times out. Does not know rules.
 
 Spec: MCP 2025-11-25 basic/transports (session management)
 """
@@ -23,7 +23,7 @@ _OF_A_BODY = frozenset({"content-type", "accept", _SESSION})
 
 
 class OpenedSessions:
-    """Sends the requests of one examination, and ends the sessions that their answers name."""
+    """Sends the requests of one examination, and ends the sessions that their responses name."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -31,10 +31,10 @@ class OpenedSessions:
         """The request that opened each session."""
         self._under_way: set[asyncio.Task[Response]] = set()
         self._hangs = False
-        """Whether the server leaves DELETE without an answer: it is not asked again before the examination ends."""
+        """Whether the server does not answer DELETE: it is not asked again before the end."""
 
     async def send(self, request: Request) -> Response:
-        """Send one request. A POST goes on when the examination is cut off: its answer may name a session."""
+        """Send one request. A POST continues after a cancellation, because its response may name a session."""
         if request.method != "POST":
             response = await self._send(request)
             if request.method == "DELETE":
@@ -46,14 +46,14 @@ class OpenedSessions:
         return await asyncio.shield(task)
 
     async def end_unneeded(self, picture: Picture, ask: Ask | None = None) -> None:
-        """End every session that neither a later check uses nor what is asked next."""
+        """End every session that neither later checks nor the next request need."""
         if self._opened and not self._hangs:
             asked = ask.requests if isinstance(ask, Together) else (ask,) if isinstance(ask, Request) else ()
             kept = _kept(picture) | {each.headers.get(_SESSION, "") for each in asked}
             await self._end([each for each in self._opened if each not in kept], picture)
 
     async def end_all(self, picture: Picture) -> None:
-        """End every session, and those that are still being opened."""
+        """End every session, including those that are still opening."""
         if self._under_way:
             _, late = await asyncio.wait(self._under_way, timeout=_UNDER_WAY_SECONDS)
             for task in late:
@@ -68,7 +68,7 @@ class OpenedSessions:
     async def _carry(self, request: Request) -> Response:
         response = await self._send(request)
         session = response.headers.get(_SESSION, "")
-        # Some servers open a session at any request that names none.
+        # Some servers open a session for any request without one.
         if session and session != request.headers.get(_SESSION):
             self._opened.setdefault(session, request)
         return response
@@ -80,7 +80,7 @@ class OpenedSessions:
 
 
 def _kept(picture: Picture) -> set[str]:
-    """Return the sessions that later checks use."""
+    """Return the sessions that later checks need."""
     kept = {picture.mcp.before_refresh[1]} if picture.mcp.before_refresh is not None else set()
     if not picture.mcp.parted:
         answers = (picture.initialize, picture.first_call, picture.mcp.handshake)
@@ -89,7 +89,7 @@ def _kept(picture: Picture) -> set[str]:
 
 
 def _farewell(session: str, opened_by: Request, picture: Picture) -> Request:
-    """Return the request that ends a session, from the user who opened it."""
+    """Return the request that ends a session, with the credentials that opened it."""
     headers = {name: value for name, value in opened_by.headers.items() if name.lower() not in _OF_A_BODY}
     before = picture.mcp.before_refresh
     if before is not None and picture.token and headers.get("authorization") == f"Bearer {before[0]}":

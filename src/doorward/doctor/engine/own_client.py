@@ -1,6 +1,6 @@
-"""What the doctor sends as a client of its own: authorization, token and revocation requests, and what to keep of them.
+"""The doctor as an OAuth client: authorization, token and revocation requests, and what to keep of them.
 
-Knows how a request is spelled, not what its answer means.
+Knows how to build a request, not what its response means.
 
 Implements RFC 6749 s2.3, s4.1, s6; RFC 7009 s2.1; RFC 7636 s4; RFC 8707 s2.
 """
@@ -25,7 +25,7 @@ _ENTROPY_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One way through the authorization endpoint."""
+    """One pass through the authorization endpoint."""
 
     client: dict[str, Any]
     redirect_uri: str
@@ -51,13 +51,13 @@ class Flow:
 
 
 def resource_of(picture: Picture) -> str:
-    """Return the advertised resource; empty when there is none."""
+    """Return the advertised resource; empty if there is none."""
     value = (picture.resource or {}).get("resource")
     return value if isinstance(value, str) else ""
 
 
 def wanted_scope(picture: Picture) -> str:
-    """Return what a client asks for: the scopes that the server names, and to stay signed in where that is offered."""
+    """Return the scopes that a client requests: those the server names, plus `offline_access` if it is offered."""
     listed = (picture.resource or {}).get("scopes_supported")
     named = picture.challenge.get("scope", "").split() or (listed if isinstance(listed, list) else [])
     offered = (picture.server or {}).get("scopes_supported")
@@ -66,7 +66,7 @@ def wanted_scope(picture: Picture) -> str:
 
 
 def parameters_of(response: Response, redirect_uri: str) -> dict[str, str] | None:
-    """Return what a redirect brings back to the client; None when it leads elsewhere."""
+    """Return the parameters of a redirect to the client; None if it leads elsewhere."""
     location = response.headers.get("location", "")
     there, here = urlsplit(location), urlsplit(redirect_uri)
     if not 300 <= response.status < 400 or there[:3] != here[:3]:  # noqa: PLR2004
@@ -75,12 +75,12 @@ def parameters_of(response: Response, redirect_uri: str) -> dict[str, str] | Non
 
 
 def token_request(picture: Picture, client: dict[str, Any], form: dict[str, str], *, wait: float = 0.0) -> Request:
-    """Return a request to the token endpoint, with the authentication that the client was registered with."""
+    """Return a request to the token endpoint, with the client's registered authentication method."""
     return _authenticated(str((picture.server or {})["token_endpoint"]), client, form, wait)
 
 
 def code_request(picture: Picture, flow: Flow, code: str, *, resource: str | None = None) -> Request:
-    """Return the exchange of a code."""
+    """Return the request that redeems a code."""
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -92,14 +92,14 @@ def code_request(picture: Picture, flow: Flow, code: str, *, resource: str | Non
 
 
 def refresh_request(picture: Picture, refresh_token: str, *, wait: float = 0.0) -> Request:
-    """Return a refresh of the sign-in."""
+    """Return the request that refreshes the sign-in."""
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "resource": resource_of(picture)}
     assert picture.sign_in is not None
     return token_request(picture, picture.sign_in.client, form, wait=wait)
 
 
 def revocation_request(picture: Picture, token: str, hint: str) -> Request | None:
-    """Return a revocation; None where the server offers none."""
+    """Return a revocation request; None if the server has no endpoint for it."""
     endpoint = (picture.server or {}).get("revocation_endpoint")
     if picture.sign_in is None or not isinstance(endpoint, str):
         return None
@@ -107,7 +107,7 @@ def revocation_request(picture: Picture, token: str, hint: str) -> Request | Non
 
 
 def take(picture: Picture, reply: dict[str, Any]) -> None:
-    """Use the tokens of a reply from now on; a refresh token that is not named again stays the same."""
+    """Use the tokens of a reply from now on; a missing refresh token leaves the old one in place."""
     remember_secrets(picture, reply)
     assert picture.sign_in is not None
     picture.sign_in = replace(picture.sign_in, reply=picture.sign_in.reply | reply)
@@ -115,7 +115,7 @@ def take(picture: Picture, reply: dict[str, Any]) -> None:
 
 
 def remember_secrets(picture: Picture, reply: dict[str, Any]) -> None:
-    """Keep what was issued out of the report."""
+    """Keep issued secrets out of the report."""
     picture.secrets.update(str(reply[name]) for name in _SECRET_MEMBERS if reply.get(name))
 
 

@@ -1,6 +1,6 @@
-"""What the checks of one hop have found out, complete when it is handed on to those of the next.
+"""The results of the checks of one hop, complete when they are passed to the next.
 
-A check that learns more replaces the part as a whole; nobody changes a part.
+A check that learns more replaces the whole part; parts are immutable.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """What the endpoint answers without a token."""
+    """The endpoint's responses without a token."""
 
     endpoint: str
-    """Where MCP is spoken: the URL that the user typed, or where it leads to."""
+    """Where MCP is spoken: the URL that the user typed, or its redirect target."""
     initialize: Response = field(default_factory=lambda: Response(0))
     discover: Response = field(default_factory=lambda: Response(0))
     """The first server/discover."""
     goes_on: bool = True
-    """False: nothing answers, or nothing that arrives, so each further request would wait for as little."""
+    """False: nothing useful answers, so each further request would only wait."""
 
     is_discovered: bool = field(init=False)
-    """Whether server/discover was answered with what the server can do. Read once: an answer may be very long."""
+    """Whether server/discover returned the server's capabilities. Parsed once, because a response may be very long."""
 
     def __post_init__(self) -> None:
         answer = self.discover
@@ -41,11 +41,11 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """A metadata document as clients read it."""
+    """A metadata document, as clients read it."""
 
     document: dict[str, Any]
     urls: tuple[str, ...] = ()
-    """Where it was read, the best place first."""
+    """Where it was found, the best place first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class SignedIn:
     client: dict[str, Any]
     """The registration reply of the client that signed in, with the request's members filled in."""
     issued: Response
-    """The answer that brought the tokens."""
+    """The response with the tokens."""
     reply: dict[str, Any]
-    """The token reply, with what later ones have changed."""
+    """The token reply, updated by later ones."""
     given_back: bool = False
-    """Whether the tokens have been revoked."""
+    """Whether the tokens were revoked."""

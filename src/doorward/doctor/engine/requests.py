@@ -1,7 +1,7 @@
-"""The words in which a check talks to the outside: what it wants asked, and what came back.
+"""The requests that a check can yield, and the response that it gets.
 
-A check knows no network, no clock and no browser; its runner does. Everything is answered by a `Response`, so
-that a check needs no exceptions and no other shapes.
+A check does not know network, clock or browser; the runner does. Everything is answered by a `Response`, so that checks
+need no exceptions or other shapes.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from doorward import strict_json
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a check wants to be asked."""
+    """A request that a check wants sent."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     until: bytes | None = None
-    """Read no further than to these bytes of the body; empty: the head is enough. For answers that never end."""
+    """Stop reading at these bytes of the body; empty: after the head. For responses that never end."""
     wait_seconds: float = 0.0
-    """Leave the server alone for so long first."""
+    """Wait this long before sending."""
     limit_seconds: float | None = None
-    """How long the answer may take, where that is not what is usual."""
+    """Time limit for the response, if not the usual one."""
     connection: str = ""
-    """Requests of one name go over one connection that is kept; without a name, each has its own."""
+    """Requests with the same name share one kept connection; without a name, each has its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connect(Request):
-    """Open a connection, and say nothing over it. Its answer has no status; without a fault, it was opened."""
+    """Open a connection and send nothing. The response has no status; without a fault, the connection opened."""
 
     family: str = ""
-    """`IPv4` or `IPv6`; empty: whichever the name leads to first."""
+    """`IPv4` or `IPv6`; empty: the first address of the name."""
     tls: str = ""
     """`TLSv1.2` or `TLSv1.3`, and no other; empty: what both sides prefer."""
     named: bool = True
     """Whether the TLS handshake names the server."""
     trusted: bool = True
-    """Whether the certificate must be good; where it need not be, its chain can still be looked at."""
+    """Whether the certificate must be valid; if not, its chain can still be examined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup(Request):
-    """Ask a resolver for the host of the URL. Its answer has no status; without a fault, it has all the addresses."""
+    """Ask a resolver for the host of the URL. The response has no status; without a fault, it has all addresses."""
 
     resolver: str = ""
     """Its IP address, or that and `#PORT`."""
@@ -55,19 +55,19 @@ class Lookup(Request):
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Requests to be sent at the same moment; the answers are the `parts` of the response, in order."""
+    """Requests to send concurrently; the responses are the `parts` of the response, in order."""
 
     requests: tuple[Request, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A page for a person to sign in at. The answer is the redirect to `redirect_uri`, or a fault."""
+    """A sign-in page for a person. The response is the redirect to `redirect_uri`, or a fault."""
 
     url: str
     redirect_uri: str
     meanwhile: str = ""
-    """A page that the same browser opens after the first one, and leaves alone."""
+    """A page that the same browser opens after the first one, and leaves open."""
 
 
 Ask = Request | Together | SignIn
@@ -81,12 +81,12 @@ class Certificate:
     subject: str
     issuer: str
     days_left: int
-    """Negative: it has expired."""
+    """Negative if it has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back. Status 0: nothing did, and `fault` says why."""
+    """A response. Status 0: none arrived, and `fault` says why."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -94,14 +94,14 @@ class Response:
     fault: str = ""
     sentence: str = ""
     elapsed_seconds: float = 0.0
-    """From the first byte sent to the last one read, to the end of the connection, or to the end of the patience."""
+    """From the first byte sent to the last one read, to the end of the connection, or to the time limit."""
     arrivals: tuple[tuple[float, int], ...] = ()
-    """When pieces of the body came, and how many bytes each: what a buffer on the way changes."""
+    """When parts of the body arrived, and how many bytes each; shows buffering on the way."""
     parts: tuple[Response, ...] = ()
     addresses: tuple[str, ...] = ()
-    """What the name led to, each with its class; of a `Connect` or a `Lookup` alone."""
+    """The addresses of the name, each with its class; only for `Connect` and `Lookup`."""
     chain: tuple[Certificate, ...] = ()
-    """What the server sent of its certificates, its own first; of a `Connect` alone."""
+    """The certificates that the server sent, its own first; only for `Connect`."""
 
     @property
     def media_type(self) -> str:
@@ -110,24 +110,24 @@ class Response:
 
     @property
     def json(self) -> Any:
-        """The body as JSON, or the answer among the events of a stream; None when it is neither."""
+        """The body as JSON, or the answer among the events of a stream; None if it is neither."""
         return _of_stream(self.body) if self.media_type == "text/event-stream" else _decoded(self.body)
 
     @property
     def document(self) -> dict[str, Any] | None:
-        """The body as a JSON object that was served as one."""
+        """The body as a JSON object with a JSON content type, else None."""
         found = self.json if self.status == 200 else None  # noqa: PLR2004
         return found if isinstance(found, dict) else None
 
 
 def together(requests: Mapping[str, Request]) -> Generator[Ask, Response, Pairs]:
-    """Send requests that have names at the same moment, and return each with its answer."""
+    """Send named requests concurrently, and return each with its response."""
     answers = (yield Together(tuple(requests.values()))).parts
     return {name: (request, answer) for (name, request), answer in zip(requests.items(), answers, strict=True)}
 
 
 def _of_stream(body: bytes) -> Any:
-    """Return the answer of a stream, which may come after notifications; without one, the first message."""
+    """Return the answer of a stream, which may follow notifications; without one, the first message."""
     first = None
     for line in body.splitlines():
         message = _decoded(line[5:]) if line.startswith(b"data:") and b"{" in line else None

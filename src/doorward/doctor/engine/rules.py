@@ -1,7 +1,7 @@
-"""The rules and the client profiles, read from the data files beside this module.
+"""The rules and the client profiles, read from data files.
 
-A rule says what users see, why, and what to do; a profile says how one client asks. Neither decides anything: the
-checks do. Implements no section of its own.
+A rule says what users see, why, and what to do; a profile says how one client sends its requests. The checks decide.
+Implements no section of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MODES = {
     "T": "with an access token",
     "M": "with several tries or a pause",
 }
-"""What a probe needs, by letter of a rule's mode."""
+"""What a probe needs, by the letter of the rule's mode."""
 SEVERITIES: tuple[Severity, ...] = ("blocker", "major", "minor")
 
 
@@ -40,9 +40,9 @@ class Rule:
     title: str
     severity: Severity
     stage: str
-    """The hop of the chain where it shows: a name of `run.STAGES`."""
+    """The hop of the chain where it appears: a name of `run.STAGES`."""
     mode: str
-    """What the probe needs: U nothing, R a registration, L a sign-in, T a token, M several tries or a wait."""
+    """What the probe needs: U nothing, R a registration, L a sign-in, T a token, M several attempts or a wait."""
     clients: tuple[str, ...]
     symptom: str
     cause: str
@@ -51,10 +51,10 @@ class Rule:
     explains: tuple[str, ...] = ()
     """Rules whose failure usually follows from this one."""
     unseen: str = ""
-    """Why it cannot be seen from outside; empty when it can."""
+    """Why it is invisible from outside; empty if it is visible."""
 
     def page(self) -> str:
-        """Return the page behind the rule, as Markdown."""
+        """Return the rule's page as Markdown."""
         names = ", ".join(client.title for client in profiles().values() if client.name in self.clients)
         stopped = "every client" if len(self.clients) == len(profiles()) else names
         effect = f"A fault of the client: {names}" if self.id.startswith("CLI-") else f"Stops: {stopped}"
@@ -67,13 +67,15 @@ class Rule:
         )
 
     def needs(self) -> str:
-        """Return in words what the probe needs."""
+        """Return what the probe needs, in words."""
         return ", ".join(words for letter, words in MODES.items() if letter in self.mode)
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One client, as its requests look."""
+    """One client, described by its requests."""
+
+    """Whether its requests come from the vendor's cloud."""
 
     name: str
     title: str
@@ -85,20 +87,20 @@ class Profile:
     hosted: bool = False
     """Whether its requests come from the vendor's cloud."""
     origin: str | None = None
-    """Of a client that runs in a browser."""
+    """The origin of a browser-based client."""
     other_agents: tuple[str, ...] = ()
     """User agents that some of its requests carry."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """What each of its requests carries beside the user agent."""
+    """The headers of each of its requests, in addition to the user agent."""
     registration: Mapping[str, Any] = field(default_factory=dict)
-    """Members of its registration beyond those that every client sends."""
+    """Members of its registration in addition to those that every client sends."""
     document: str = ""
-    """Where its Client ID Metadata Document is; empty: it has none, or it is not known."""
+    """The URL of its Client ID Metadata Document; empty: none or unknown."""
     document_redirect_uri: str = ""
-    """A redirect URI that it asks for with that document."""
+    """The redirect URI that it uses with that document."""
     exact_resource: bool = False
     inferred: tuple[str, ...] = ()
-    """Which of these facts the vendor does not document."""
+    """The facts here that the vendor does not document."""
 
 
 @cache

@@ -1,7 +1,7 @@
 """The runner: drives the checks in the order of the chain, through one function that owns the network.
 
-Goes on past a break where it can. A check that crashes becomes a note and stops nobody. One cause gives one finding:
-a later failure that an earlier finding explains is folded under it.
+Continues past a fault if it can. A check that crashes becomes a note and stops nothing else. One cause gives one
+finding: a later failure that an earlier finding explains is folded under it.
 """
 
 from __future__ import annotations
@@ -95,18 +95,18 @@ class ClientVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run found."""
+    """The result of an examination."""
 
     url: str
     findings: tuple[Finding, ...]
-    """In the order in which to fix them."""
+    """In the order to fix them."""
     clients: dict[str, ClientVerdict]
     not_checked: dict[str, str]
     crashed: tuple[str, ...]
     """Faults of the doctor itself, one sentence each."""
     reachable: bool
     stages: tuple[str, ...] = ()
-    """Names of the stages that ran to their end: only their rules were looked at."""
+    """Names of the completed stages: only their rules were checked."""
 
 
 async def examine(
@@ -118,9 +118,9 @@ async def examine(
     seconds: float = 60.0,
     stages: Sequence[Stage] = STAGES,
 ) -> Report:
-    """Run every stage and sum up; clients and sessions are removed even when the time runs out, or the user leaves.
+    """Run every stage and summarise; clients and sessions are removed even after a timeout or an interrupt.
 
-    `seconds`: for all of it, without the time that the person at `sign_in` takes.
+    `seconds`: the time limit for everything, except the time that the person at `sign_in` takes.
     """
     findings: list[Finding] = []
     crashed: list[str] = []
@@ -141,7 +141,7 @@ async def examine(
     except TimeoutError:
         crashed.append(f"The time limit of {seconds:g} seconds ended the examination at: {stage.title}.")
     finally:
-        # After an interrupt too: most of them come while a person is waited for.
+        # After an interrupt too: most come while waiting for a person.
         await _clean_up(picture, opened, crashed)
     relevant = [mine for each in findings if (mine := _for_clients(each, picture))]
     folded = fold(relevant)
@@ -159,7 +159,7 @@ async def examine(
 async def _clean_up(picture: Picture, opened: OpenedSessions, crashed: list[str]) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_CLEANING_SECONDS) as limit:
-            await opened.end_all(picture)  # first: the tokens that they were opened with are given back below
+            await opened.end_all(picture)  # first, because the tokens that opened them are revoked below
             if picture.registered:
                 await _run(_CLEANING, picture, Driver(opened, None, limit), [], crashed)
                 await opened.end_all(picture)
@@ -177,7 +177,7 @@ async def _run(stage: Stage, picture: Picture, driver: Driver, findings: list[Fi
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """Carries what the checks ask to the network and to the person, and the answers back."""
+    """Sends the checks' requests to the network and the person, and returns the responses."""
 
     opened: OpenedSessions
     sign_in: Person | None
@@ -217,14 +217,14 @@ class Driver:
             self.limit.reschedule(None if left is None else left + loop.time() - began)
 
     def _grant(self, seconds: float) -> None:
-        """Leave out of the time limit a pause that a check asks for; for who is patient, a long answer too."""
+        """Exclude a pause that a check asks for from the time limit; for patient requests, also a slow response."""
         left = self.limit.when()
         if seconds and left is not None:
             self.limit.reschedule(left + seconds)
 
 
 def fold(findings: Sequence[Finding]) -> list[Finding]:
-    """Keep the surest finding of each rule, and put it under the first one that explains it, through chains too."""
+    """Keep the surest finding of each rule, and fold it under the first one that explains it, even indirectly."""
     by_rule: dict[str, Finding] = {}
     for finding in findings:
         known = by_rule.setdefault(finding.rule, finding)
@@ -254,7 +254,7 @@ def _root(name: str, explained: dict[str, str]) -> str:
 
 
 def _for_clients(finding: Finding, picture: Picture) -> Finding | None:
-    """Narrow a finding to the clients that were asked about; None when it stops none of them."""
+    """Restrict a finding to the clients that the user asked about; None if it stops none of them."""
     mine = tuple(name for name in finding.clients if name in picture.clients)
     if not mine:
         return None
@@ -268,7 +268,7 @@ def _for_clients(finding: Finding, picture: Picture) -> Finding | None:
 
 
 def _without(secrets: Sequence[str], line: str) -> str:
-    """Take out what a server may echo: the user's own headers, and what it has just issued."""
+    """Remove what a server may echo: the user's own headers, and secrets that it issued."""
     for secret in secrets:
         if len(secret) >= _SECRET_CHARS_MIN:
             line = line.replace(secret, "***")
@@ -276,7 +276,7 @@ def _without(secrets: Sequence[str], line: str) -> str:
 
 
 def _urgency(finding: Finding) -> tuple[int, int, int, int]:
-    """Sort what is certain and stops most clients to the front."""
+    """Return a sort key: certain faults that stop most clients come first."""
     order = [stage.name for stage in STAGES]
     place = order.index(rules()[finding.rule].stage)
     return _doubt(finding), SEVERITIES.index(finding.severity), -len(finding.clients), place
@@ -291,7 +291,7 @@ def _verdict(name: str, findings: Sequence[Finding], picture: Picture, crashed: 
     mine = [each for each in findings if name in each.clients and each.verdict not in {"note", "risk"}]
     stopping = [each for each in mine if each.severity in {"blocker", "major"}]
     if stopping:
-        # What stops it for good comes before what may: a client that cannot connect does not get to fail later.
+        # Certain faults come before possible ones: a client that cannot connect never reaches the others.
         first = min(stopping, key=lambda each: (each.severity, order.index(rules()[each.rule].stage)))
         title = next(stage.title for stage in STAGES if stage.name == rules()[first.rule].stage)
         return ClientVerdict("stops" if first.severity == "blocker" else "may fail", title, first.rule)

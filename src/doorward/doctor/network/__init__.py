@@ -1,1 +1,1 @@
-"""How an examination reaches a server: names, connections, TLS, and requests within bounds."""
+"""How an examination reaches a server: names, connections, TLS, and requests within limits."""

@@ -1,7 +1,7 @@
-"""Where the browser brings a person back to: a listener on this machine, for the length of one examination.
+"""The redirect URI of the doctor's sign-in: a listener on this machine, for the duration of one examination.
 
-Takes no notice of what the redirect says; the caller judges that. Nothing is opened that is not http or https, and
-nothing is filled in: the person does it. Listens on 127.0.0.1 alone, on a port that was free.
+It does not interpret the redirect; the caller does. It opens only http and https URLs, and fills in no form: the person
+does that. It listens on 127.0.0.1 only, on a free port.
 
 Implements RFC 8252 s7.3, s8.3 as far as one redirect goes.
 """
@@ -47,7 +47,7 @@ class Callback:
         return f"http://127.0.0.1:{self._port}{_PATH}"
 
     async def sign_in(self, ask: SignIn) -> Response:
-        """Show the link, open it where there is a browser, and wait for the redirect."""
+        """Show the link, open it if there is a browser, and wait for the redirect."""
         pages = [page for page in (ask.url, ask.meanwhile) if page]
         if not all(map(can_be_opened, pages)):
             return Response(0, fault="url", sentence="The sign-in page has no URL that a browser should open.")
@@ -66,7 +66,7 @@ class Callback:
             self._came = None
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request of a browser, or of whatever else found the port."""
+        """Answer one request of a browser, or of anything else that found the port."""
         try:
             async with asyncio.timeout(_HEAD_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -82,9 +82,10 @@ class Callback:
                 await writer.wait_closed()
 
     def _take(self, head: str) -> bool:
-        """Pass on a redirect that belongs to what was opened; tell whether it did.
+        """Accept a redirect that belongs to an open sign-in; return whether it did.
 
-        Attacks: any page can send a browser here, also under a name of its own (DNS rebinding); it knows no state.
+        Attacks: any page can send a browser here, even under its own name (DNS rebinding), but it does not know the
+        state.
         """
         request_line, *lines = head.split("\r\n")
         method, _, rest = request_line.partition(" ")
@@ -96,7 +97,7 @@ class Callback:
         query = dict(parse_qsl(parts.query))
         if parts.path != _PATH or not ({"code", "error"} & query.keys()) or self._came is None or self._came.done():
             return False
-        # A state that is wrong is an answer too, but only of a server that was asked: it has the code or the error.
+        # A wrong state counts too, but only from the examined server, because it comes with a code or an error.
         if "state" in query and query["state"] not in self._states and not _is_cut(query["state"], self._states):
             return False
         status = _METHOD_KEPT if method == "POST" else _FOUND
@@ -122,7 +123,7 @@ async def listening(
 
 
 def can_be_opened(url: str) -> bool:
-    """Return whether a URL that a server named may be handed to a browser, and be printed."""
+    """Return whether a URL that a server named may be opened in a browser, and printed."""
     return url.isascii() and url.isprintable() and " " not in url and url.startswith(("https://", "http://"))
 
 

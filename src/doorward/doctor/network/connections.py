@@ -1,7 +1,7 @@
-"""The connections of an examination: one for each request, or kept under a name, with the time of what comes over it.
+"""The connections of an examination: one per request, or kept under a name, with the arrival time of each chunk.
 
-What is cut off is an answer too where that is what is looked at: of a stream, and of a request that names how far to
-read, whatever has come by then is returned with a fault. Addresses are the fetcher's to check; knows no check.
+For streams, and for requests that say how far to read, an interrupted response counts too: what has arrived is returned
+with a fault. The fetcher checks addresses. Does not know checks.
 
 Implements RFC 9112 s9.3 as a client does, and RFC 9110 s8.4.1.3 for answers that asked for gzip.
 """
@@ -29,7 +29,7 @@ _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class _ClosedError(Exception):
-    """A kept connection ended before the answer began."""
+    """A kept connection closed before the response began."""
 
 
 class Connections:
@@ -41,11 +41,11 @@ class Connections:
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def send(self, request: Request) -> Response:
-        """Send one request after its wait, and read its answer within its limit.
+        """Send one request after its wait, and read its response within its limit.
 
         Raises:
-            FetchError: refused, failed, or no answer that can be read.
-            ValueError: what is asked is no URL, or a header holds a line break.
+            FetchError: refused, failed, or the response cannot be parsed.
+            ValueError: the URL is invalid, or a header contains a line break.
         """
         if request.wait_seconds:
             await asyncio.sleep(request.wait_seconds)
@@ -69,7 +69,7 @@ class Connections:
         return reading.answer("" if reading.satisfied(request) else "cut", "The connection closed in the middle.")
 
     async def close(self) -> None:
-        """Let go of the connections that are kept."""
+        """Close the kept connections."""
         for name in list(self._kept):
             await self._drop(self._kept.pop(name))
 
@@ -100,14 +100,14 @@ class Connections:
             raise FetchError("malformed", "The connection closed in the middle of the answer.")
 
     async def _drop(self, streams: _Streams) -> None:
-        # Not closed in order: a peer that withholds its goodbye must not hold this side up.
+        # Abort instead of closing: a peer that never answers the TLS shutdown must not block us.
         streams[1].transport.abort()
         with suppress(OSError):
             await streams[1].wait_closed()
 
 
 class _Timed(Reading):
-    """A response that notes when its pieces came, and unpacks gzip where that was asked for."""
+    """A response that records when its chunks arrived, and decompresses gzip if it was requested."""
 
     def __init__(self, *, coded: bool) -> None:
         super().__init__(LIMIT_BYTES, coded=coded)
@@ -120,24 +120,24 @@ class _Timed(Reading):
             self.arrivals.append((self.last - self.began, len(body)))
         if self.headers.get("content-encoding", "").lower() == "gzip":
             try:
-                # One byte more than is allowed: that is how a bomb is told from a long answer.
+                # One byte more than allowed distinguishes a decompression bomb from a long response.
                 body = self._unpacker.decompress(body, LIMIT_BYTES + 1)
             except zlib.error as error:
                 raise ValueError("not gzip") from error
         super().on_body(body)
 
     def satisfied(self, request: Request) -> bool:
-        """Whether what was asked for has come: all, or as far as was named."""
+        """Return whether the requested part of the response has arrived."""
         ended = self.complete or self.ends_with_connection
         return ended or (request.until is not None and self.head_complete and request.until in self.body)
 
     def worth_a_look(self, request: Request) -> bool:
-        """Whether what there is tells something although the rest did not come."""
+        """Return whether a partial response is useful."""
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         return self.head_complete and (request.until is not None or kind == _EVENTS)
 
     def answer(self, fault: str, sentence: str) -> Response:
-        """Return what has come by now."""
+        """Return what has arrived by now."""
         return Response(
             self.status,
             self.headers,

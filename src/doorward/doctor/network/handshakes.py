@@ -1,7 +1,7 @@
-"""Connections that are opened to see whether they can be: by address family, by TLS version, with and without a name.
+"""Test connections: by address family, by TLS version, with and without a server name.
 
-Nothing is sent over them, so no secret goes to a server whose certificate is not good. The fetcher says which addresses
-are permitted. Knows no check, and no HTTP.
+Nothing is sent over them, so no secret reaches a server with an invalid certificate. The fetcher decides which
+addresses are permitted. Does not know checks or HTTP.
 
 Spec: RFC 8446 s4.2.1; RFC 6066 s3; RFC 9525 s6
 """
@@ -26,7 +26,7 @@ _DAY_SECONDS = 86_400
 _CHAIN_LIMIT = 8
 _ADDRESSES_LIMIT = 16
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
-"""This machine has no way to such an address at all, which says nothing about the server."""
+"""This machine has no route to such addresses, which says nothing about the server."""
 _VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -49,7 +49,7 @@ class Handshakes:
         self._given_tls = tls
 
     async def open(self, ask: Connect) -> Response:
-        """Open one connection; never raises for what a server or a name server does."""
+        """Open one connection; never raises for faults of a server or a name server."""
         try:
             parsed = parse_http(ask.url)
         except InvalidUri:
@@ -96,7 +96,7 @@ class Handshakes:
         try:
             return chain_of(writer.get_extra_info("ssl_object"), time.time()) if secure else ()
         finally:
-            # Not closed in order: a peer that withholds its goodbye must not hold this side up.
+            # Abort instead of closing: a peer that never answers the TLS shutdown must not block us.
             writer.transport.abort()
             with suppress(OSError):
                 await writer.wait_closed()
@@ -108,7 +108,7 @@ class Handshakes:
     def _context(self, ask: Connect) -> ssl.SSLContext:
         if ask.trusted and not ask.tls and ask.named:
             return self._tls
-        # Which server it reaches does not matter here: nothing is sent.
+        # It does not matter which server this reaches, because nothing is sent.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -122,7 +122,7 @@ class Handshakes:
 
 
 def chain_of(connection: Any, now: float) -> tuple[Certificate, ...]:
-    """Read the chain that the server sent; with an older Python, as far as it tells."""
+    """Return the chain that the server sent; an older Python may return only part of it."""
     inner = getattr(connection, "_sslobj", None)
     listed = inner.get_unverified_chain() if inner is not None and hasattr(inner, "get_unverified_chain") else None
     infos = [each.get_info() for each in listed[:_CHAIN_LIMIT]] if listed else [connection.getpeercert()]
@@ -135,7 +135,7 @@ def _certificate(info: Mapping[str, Any], now: float) -> Certificate:
 
 
 def _name(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str:
-    """Return the common name, or the whole name where there is none."""
+    """Return the common name, or the whole name if there is none."""
     pairs = [pair for part in parts for pair in part]
     common = next((value for key, value in pairs if key == "commonName"), "")
     return common or ", ".join(f"{key}={value}" for key, value in pairs) or "(no name)"

@@ -1,7 +1,7 @@
-"""URLs out of a stranger's answers, taken apart and joined: never an exception, whatever they hold.
+"""URLs from a server's responses, split and joined without ever raising an exception.
 
-The standard library refuses some texts (`http://[`, a port of nine digits) with an error that a check would have to
-think of each time. Here such a text is a URL with nothing in it, which no comparison takes for a good one.
+The standard library raises on some strings (`http://[`, a port of nine digits), which every check would have to handle.
+Here such a string becomes an empty URL, which no comparison accepts.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _NOTHING = SplitResult("", "", "", "", "")
 
 
 def urlsplit(url: str) -> SplitResult:
-    """Return the parts of a URL; empty ones when it cannot be taken apart."""
+    """Return the parts of a URL; empty ones if it can't be parsed."""
     with suppress(ValueError):
         parts = _urlsplit(url)
-        # Only looked at when asked for, so the error would come later.
+        # The port is parsed lazily, so the error would come later.
         _ = parts.port
         return parts
     return _NOTHING
 
 
 def urljoin(here: str, location: str) -> str:
-    """Return where a location leads from here; empty when that cannot be told."""
+    """Return where a location leads from here; empty if it can't be parsed."""
     with suppress(ValueError):
         return _urljoin(here, location)
     return ""

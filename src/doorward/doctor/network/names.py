@@ -1,9 +1,9 @@
-"""What a named resolver says of a host: a question over UDP for each address family, and nothing kept.
+"""DNS queries to a named resolver: one UDP query per address family, without a cache.
 
-The resolver of the system may know names that nobody else knows. Which resolver is asked is the user's choice alone; no
-check names one. The answer is a stranger's: bounded, matched to its question, and never an exception.
+The system's resolver may know names that no one else knows. Only the user chooses a resolver; no check does. The answer
+is untrusted: it is bounded, matched to its query, and never raises unexpectedly.
 
-Implements RFC 1035 s4 and RFC 3596 s2 as far as an address is asked for.
+Implements the address queries of RFC 1035 s4 and RFC 3596 s2.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _FIXED = struct.Struct("!HHIH")
 
 
 class Silent(OSError):
-    """The resolver did not answer, or not in a way that can be read."""
+    """The resolver did not answer, or its answer can't be parsed."""
 
 
 async def look_up(resolver: str, host: str, *, timeout_seconds: float) -> list[str]:
-    """Return the addresses that one resolver knows of a host; `resolver` is an IP address, or one with `#PORT`.
+    """Return the addresses that one resolver has for a host; `resolver` is an IP address, or one with `#PORT`.
 
     Raises:
         OSError: it could not be reached, or did not answer.
-        ValueError: it is not an address.
+        ValueError: `resolver` is not an address.
     """
     address, _, port = resolver.partition("#")
     where = (str(ip_address(address)), int(port or _PORT))
@@ -57,29 +57,29 @@ async def _ask(where: tuple[str, int], host: str, kind: int, timeout_seconds: fl
 
 
 class _Waiting(asyncio.DatagramProtocol):
-    """Waits for the one datagram that answers a question."""
+    """Waits for the one datagram that answers a query."""
 
     def __init__(self, received: asyncio.Future[bytes], question: bytes) -> None:
         self._received = received
         self._question = question
 
     def datagram_received(self, data: bytes, addr: object) -> None:
-        """Take the first answer to this question; others may be forged."""
+        """Accept the first answer to this query; others may be forged."""
         del addr
         if data[:2] == self._question[:2] and len(data) <= _LIMIT_BYTES and not self._received.done():
             self._received.set_result(data)
 
     def error_received(self, exc: Exception) -> None:
-        """Pass on what the network says."""
+        """Report a network error."""
         if not self._received.done():
             self._received.set_exception(exc)
 
 
 def question_of(number: int, host: str, kind: int) -> bytes:
-    """Spell a question.
+    """Encode a query.
 
     Raises:
-        ValueError: the host is no name that can be asked for.
+        ValueError: the host is not a name that can be queried.
     """
     labels = host.rstrip(".").encode("idna").split(b".")
     name = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
@@ -87,10 +87,10 @@ def question_of(number: int, host: str, kind: int) -> bytes:
 
 
 def addresses_of(answer: bytes, question: bytes) -> list[str]:
-    """Read the addresses of an answer; a name that does not exist has none.
+    """Return the addresses in an answer; a name that does not exist has none.
 
     Raises:
-        Silent: it is no answer to the question, or a refusal.
+        Silent: it does not answer the query, or refuses it.
     """
     try:
         number, flags, questions, records, *_ = _HEADER.unpack_from(answer)

@@ -1,8 +1,8 @@
-"""The doctor's network: one request of a check through the fetcher, bounded, and following nothing.
+"""The doctor's network: sends one request of a check through the fetcher, with limits and without redirects.
 
-A failure is an answer with status 0, so that checks need no exceptions. The host of the typed URL is looked up once.
-Addresses that are not public are refused, unless they were found then or the user allowed them all: a name server
-that changes its answer (DNS rebinding) opens nothing.
+A failure is a response with status 0, so that checks need no exceptions. The host of the typed URL is resolved once.
+Addresses that are not public are refused, unless that answer contained them or the user allowed them all. So a name
+server that changes its answer (DNS rebinding) gains nothing.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Network:
         )
 
     async def send(self, request: Request) -> Response:
-        """Send one request; never raises for what a server does."""
+        """Send one request; never raises for faults of a server."""
         if isinstance(request, Connect):
             return await self._handshakes.open(request)
         if isinstance(request, Lookup):
@@ -69,7 +69,7 @@ class Network:
         try:
             return await self._connections.send(replace(request, headers=headers))
         except FetchError as error:
-            # The fetcher keeps a peer's words to itself; here they are the evidence.
+            # The fetcher hides a peer's own error message; here it is evidence.
             cause = error.__context__
             detail = f" ({getattr(cause, 'verify_message', '') or cause})" if isinstance(cause, OSError) else ""
             return Response(0, fault=error.fault, sentence=error.sentence + detail)
@@ -85,5 +85,5 @@ class Network:
         return Response(0, addresses=tuple(f"{each} ({reach(each)})" for each in found))
 
     async def close(self) -> None:
-        """Let go of the connections that were kept."""
+        """Close the kept connections."""
         await self._connections.close()

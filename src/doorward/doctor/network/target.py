@@ -1,9 +1,9 @@
-"""The host of the URL that the user typed: looked up once, and what that answer opens.
+"""The host of the URL that the user typed: resolved once, and the addresses that this permits.
 
-A server at an address that is not public is asked because the user named it, so its own addresses are permitted, and
-no others. A host with a public address beside inner ones counts as public: nothing inner is opened for it.
+A server at an address that is not public may be examined because the user named it, so its own addresses are permitted,
+and no others. A host with both public and internal addresses counts as public: its internal ones are not permitted.
 
-Attacks: a name server that answers an inner address first and its own public one afterwards (DNS rebinding).
+Attacks: a name server that first returns an internal address and later its own public one (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from doorward.oauth.uris import DEFAULT_PORTS, InvalidUri, parse_http
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A typed host with the addresses that it had when the examination began; none if it could not be found."""
+    """A typed host with its addresses at the start of the examination; none if it could not be resolved."""
 
     host: str
     addresses: tuple[str, ...]
@@ -37,7 +37,7 @@ class Target:
 
 
 class PinnedResolver:
-    """Answers for the target's host with what was found, and asks `others` about every other name."""
+    """Answers for the target's host from the first lookup, and asks `others` about every other name."""
 
     def __init__(self, target: Target, others: Resolver) -> None:
         self._target = target
@@ -51,7 +51,7 @@ class PinnedResolver:
 
 
 async def look_up_target(url: str, resolver: Resolver | None = None) -> Target:
-    """Look the host of a typed URL up; the one look-up of an examination."""
+    """Resolve the host of a typed URL, once per examination."""
     try:
         parsed = parse_http(url)
     except InvalidUri:
@@ -65,5 +65,5 @@ async def look_up_target(url: str, resolver: Resolver | None = None) -> Target:
 
 
 def _canonical(host: str) -> str:
-    """Return one spelling for a name; the root's dot is part of the name for a resolver alone."""
+    """Return one spelling of a name; only resolvers treat the final dot as part of it."""
     return host.lower().removesuffix(".")

@@ -1,1 +1,1 @@
-"""A report in every form: lines, JSON, HTML, JUnit, grades and baselines."""
+"""Report formats: lines, JSON, HTML, JUnit, grades and baselines."""

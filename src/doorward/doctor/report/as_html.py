@@ -1,6 +1,6 @@
-"""A report as one page that stands alone: no script, nothing fetched, light and dark, on screen and on paper.
+"""A report as one self-contained page: no script, nothing fetched, light and dark, for screen and paper.
 
-What a server said is escaped by the template, and the page's own policy lets nothing run or load should that fail.
+The template escapes what a server sent, and as a second defence the page's policy lets nothing run or load.
 Spec: CSP Level 3 s6
 """
 
@@ -47,7 +47,7 @@ def _environment() -> Environment:
 
 
 def as_html(report: Report, *, examined_at: int) -> str:
-    """Return the page; `examined_at` is in seconds since 1970."""
+    """Return the page; `examined_at` is in Unix seconds."""
     all_outcomes = list(outcomes(report))
     return (
         _environment()
@@ -103,7 +103,7 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 
 def lines(evidence: Sequence[str]) -> Iterator[Line]:
-    """Yield lines of evidence with what they are, and the character that a mark below them points to."""
+    """Yield lines of evidence with their kind, and the character that a mark below them points to."""
     for place, text in enumerate(evidence):
         mark = next((each for each in evidence[place + 1 : place + 3] if _MARK.match(each)), "")
         if _MARK.match(text):
@@ -116,7 +116,7 @@ def lines(evidence: Sequence[str]) -> Iterator[Line]:
 
 
 def _stages(all_outcomes: Sequence[Outcome]) -> Iterator[dict[str, str]]:
-    """Yield each hop of the chain with the worst that was found there."""
+    """Yield each hop of the chain with its worst outcome."""
     for stage in STAGES:
         kinds = {each.kind for each in all_outcomes if each.rule.stage == stage.name}
         if kinds:

@@ -1,6 +1,6 @@
-"""A report as JUnit XML, which every build system shows: one test case for each rule.
+"""A report as JUnit XML, which every build system shows: one test case per rule.
 
-A rule is failed, skipped with the reason, or passed; failed exactly where the exit code says so. Implements no section
+A rule fails, is skipped with the reason, or passes; it fails exactly if it makes the exit code 1. Implements no section
 of a specification: JUnit has none.
 """
 
@@ -16,7 +16,7 @@ from doorward.doctor.report.formats import weight, who_is_stopped
 from doorward.doctor.report.verdicts import Outcome, fails, outcomes
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped."""
+"""Characters that XML 1.0 cannot hold, not even escaped."""
 
 
 def as_junit(report: Report, *, strict: bool) -> str:
@@ -44,7 +44,7 @@ def as_junit(report: Report, *, strict: bool) -> str:
 
 
 def _case(suite: ET.Element, outcome: Outcome, *, strict: bool) -> str:
-    """Add the case of a rule, and say how it went."""
+    """Add the case of a rule, and return its outcome."""
     rule, finding = outcome.rule, outcome.finding
     case = ET.SubElement(
         suite, "testcase", classname=f"doorward.check.{rule.stage}", name=f"{rule.id} {rule.title}", time="0"

@@ -1,6 +1,6 @@
-"""What one examination remembers for a later one, as a file that people may read and commit.
+"""What one examination stores for a later one, as a file that people may read and commit.
 
-Holds nothing but public documents. Knows neither what is compared nor when.
+Holds only public documents. Does not know what is compared, or when.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ VERSION = 1
 
 
 class NotABaseline(ValueError):
-    """The file is of another make, or of another server. The message says which."""
+    """The file has another format, or is from another server. The message says which."""
 
 
 def as_text(url: str, remembered: dict[str, Any]) -> str:
@@ -23,10 +23,10 @@ def as_text(url: str, remembered: dict[str, Any]) -> str:
 
 
 def read(text: bytes, url: str) -> dict[str, Any]:
-    """Read what was remembered of this server.
+    """Read the baseline of this server.
 
     Raises:
-        NotABaseline: it is no such file, or of another URL.
+        NotABaseline: it is not a baseline, or from another URL.
     """
     try:
         found = strict_json.decode(text)

@@ -1,6 +1,6 @@
-"""Making text fit: paragraphs wrapped, evidence cut to a window that keeps the marked byte in sight.
+"""Layout: wraps paragraphs, and cuts evidence to a window around the marked byte.
 
-Works on lines that are safe to show already (`masking.py`). Implements no section of a specification.
+Works on lines that are already safe to show (`masking.py`). Implements no section of a specification.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 LINES_SHOWN = 12
 ROWS_PER_LINE = 2
-"""How much of the evidence is shown, and of each line of it, unless all of it is asked for."""
+"""How many lines of evidence, and how much of each, are shown unless the user asks for everything."""
 _CUT = "…"
 _WINDOW_MIN = 24
 _SPACE_SOUGHT = 20
@@ -20,7 +20,7 @@ _LABEL = re.compile(r"^\S.*?\s{2,}(?=\S)")
 
 
 def paragraph(text: str, width: int, *, first: str = "", rest: str | None = None) -> list[str]:
-    """Wrap a text; `first` and `rest` begin its lines."""
+    """Wrap a text; `first` and `rest` start its lines."""
     follow = " " * len(first) if rest is None else rest
     return textwrap.wrap(
         text,
@@ -32,7 +32,7 @@ def paragraph(text: str, width: int, *, first: str = "", rest: str | None = None
 
 
 def evidence(lines: Sequence[str], width: int, *, whole: bool) -> list[str]:
-    """Return lines of evidence that fit; without `whole`, long ones are cut and many are counted."""
+    """Return lines of evidence that fit; without `whole`, long ones are cut and extra ones are counted."""
     shown: list[str] = []
     for group in _groups(lines):
         rows = _window(group, width) if len(group) > 1 else _rows(group[0], width, whole=whole)
@@ -44,7 +44,7 @@ def evidence(lines: Sequence[str], width: int, *, whole: bool) -> list[str]:
 
 
 def _groups(lines: Sequence[str]) -> Iterator[list[str]]:
-    """Yield each line by itself, but two strings and the mark under them together."""
+    """Yield each line alone, but two compared strings together with the mark under them."""
     at = 0
     while at < len(lines):
         together = at + 2 < len(lines) and _MARK.match(lines[at + 2])
@@ -53,7 +53,7 @@ def _groups(lines: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _rows(line: str, width: int, *, whole: bool) -> list[str]:
-    """Break one line at the width, mid-word where it must be: evidence keeps its spaces."""
+    """Break one line at the width, even inside a word: evidence keeps its spaces."""
     spaces = 2 if line.startswith(("> ", "< ")) else len(line) - len(line.lstrip()) + 2
     indent = " " * min(spaces, width // 2)
     rows: list[str] = []
@@ -61,7 +61,7 @@ def _rows(line: str, width: int, *, whole: bool) -> list[str]:
     while left or not rows:
         room = width - len(begin)
         if room < len(left):
-            # A space near the end is the better place; a URL has none, and is broken where it must be.
+            # Prefer a space near the end. A URL has none, and breaks anywhere.
             room = left.rfind(" ", room - _SPACE_SOUGHT, room) + 1 or room
         rows.append(begin + left[:room])
         left, begin = left[room:], indent
@@ -71,7 +71,7 @@ def _rows(line: str, width: int, *, whole: bool) -> list[str]:
 
 
 def _window(group: list[str], width: int) -> list[str]:
-    """Show of two strings that differ the part around the byte that the mark is under."""
+    """Show the part of two differing strings around the marked byte."""
     one, two, mark = group
     if max(map(len, group)) <= width:
         return group

@@ -1,7 +1,6 @@
-"""What a run found, as JSON with a version and as lines for a terminal.
+"""A report as versioned JSON, and as lines for a terminal.
 
-The page for a browser is in `as_html.py`, the file for a pipeline in `as_junit.py`. Implements no section of a
-specification.
+The HTML page is in `as_html.py`, the file for a pipeline in `as_junit.py`. Implements no section of a specification.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def as_lines(report: Report, *, width: int = WIDTH, colour: bool = False, whole: bool = False) -> Iterator[str]:
-    """Yield the report for people; `whole`: with all of the evidence, and every rule by name."""
+    """Yield the report for people; `whole`: with all evidence, and every rule by name."""
     lines = _Lines(max(width, WIDTH_MIN), colour=colour, whole=whole)
     yield lines.ink(report.url, "bold")
     yield ""
@@ -93,7 +92,7 @@ def finding_lines(
 
 
 def findings_of(listed: Iterable[Mapping[str, Any]]) -> list[Finding]:
-    """Return the findings that `as_json` has listed."""
+    """Return the findings in the output of `as_json`."""
     return [msgspec.convert({**each, "spec": rules()[each["rule"]].spec}, Finding) for each in listed]
 
 
@@ -103,7 +102,7 @@ def sentence(verdict: ClientVerdict) -> str:
 
 
 def who_is_stopped(finding: Finding) -> str:
-    """Return which clients a finding concerns, and how sure that is."""
+    """Return the clients that a finding affects, and how certain that is."""
     if finding.verdict == "note":
         return f"Worth knowing for {titles(finding.clients)}; nothing has to be changed."
     if not is_certain(finding):
@@ -113,12 +112,12 @@ def who_is_stopped(finding: Finding) -> str:
 
 
 def weight(finding: Finding) -> str:
-    """Return how bad a finding is, in one or two words."""
+    """Return the severity of a finding, in one or two words."""
     return finding.severity if is_certain(finding) else finding.verdict
 
 
 def not_checked(report: Report) -> dict[str, list[str]]:
-    """Return the rules that were not looked at, by reason."""
+    """Return the skipped rules, by reason."""
     grouped: dict[str, list[str]] = {}
     for rule, why in report.not_checked.items():
         grouped.setdefault(why, []).append(rule)
@@ -126,13 +125,13 @@ def not_checked(report: Report) -> dict[str, list[str]]:
 
 
 def to_the_point(finding: Finding) -> list[str]:
-    """Leave out the headers for browsers where they are not what is wrong."""
+    """Leave out CORS headers unless they are the fault."""
     about_browsers = finding.rule.startswith("CORS") or finding.rule == "NET-07"
     return [line for line in finding.evidence if about_browsers or not line.startswith("< access-control-")]
 
 
 class _Lines:
-    """How the parts of a report look at one width."""
+    """The layout of a report at one width."""
 
     def __init__(self, width: int, *, colour: bool, whole: bool) -> None:
         self.width = width
@@ -140,7 +139,7 @@ class _Lines:
         self.whole = whole
 
     def ink(self, text: str, *names: str) -> str:
-        """Colour a text that holds no escapes of its own."""
+        """Colour a text that contains no escapes of its own."""
         if not self.colour or not names:
             return text
         return f"\x1b[{';'.join(_CODES[name] for name in names)}m{text}\x1b[0m"
@@ -158,7 +157,7 @@ class _Lines:
             yield from rest
 
     def finding(self, number: int, finding: Finding) -> Iterator[str]:
-        """Yield what was found, what it was seen by, and what to do."""
+        """Yield a finding, its evidence, and what to do."""
         rule = rules()[finding.rule]
         indent = " " * len(f"{number}. ")
         inner = self.width - len(indent)
@@ -186,7 +185,7 @@ class _Lines:
             yield from fitting.paragraph(f"Explains as well, and mends with it: {also}", self.width, first=indent)
 
     def rest(self, report: Report) -> Iterator[str]:
-        """Yield what was not looked at, and why; then the doctor's own faults."""
+        """Yield the skipped rules with their reasons; then the doctor's own faults."""
         skipped = not_checked(report)
         if skipped:
             yield "Not checked:"

@@ -1,7 +1,7 @@
-"""What a report amounts to: a grade for each client, an outcome for each rule, and an exit code.
+"""The verdicts of a report: a grade for each client, an outcome for each rule, and an exit code.
 
-Every form of the report (lines, JSON, page, JUnit) takes these from here, so that they cannot disagree. Knows nothing
-of how any of them looks, and implements no section of a specification.
+Every format of the report (lines, JSON, page, JUnit) uses these, so that they cannot disagree. Does not know any
+format, and implements no section of a specification.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ GRADES = {
     "F": "a fault that stops the client",
     "-": "not examined to the end",
 }
-"""What each grade says about one client; `-` is none."""
+"""What each grade means for one client; `-` is no grade."""
 UNGRADED = "-"
 
 Kind = Literal["failed", "risk", "note", "passed", "skipped"]
@@ -30,7 +30,7 @@ Kind = Literal["failed", "risk", "note", "passed", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one rule."""
+    """The outcome of one rule."""
 
     rule: Rule
     kind: Kind
@@ -40,12 +40,12 @@ class Outcome:
 
 
 def is_certain(finding: Finding) -> bool:
-    """Return whether something is wrong, in contrast to what may become so."""
+    """Return whether something is wrong now, and not only a risk."""
     return finding.verdict not in {"risk", "note"}
 
 
 def grade(report: Report, client: str) -> str:
-    """Return a client's grade: the worst of what was found for it."""
+    """Return a client's grade: the worst of its findings."""
     mine = [each for each in report.findings if client in each.clients and each.verdict != "note"]
     certain = {each.severity for each in mine if is_certain(each)}
     if "blocker" in certain:
@@ -74,7 +74,7 @@ def exit_code(report: Report, *, strict: bool) -> int:
 
 
 def outcomes(report: Report) -> Iterator[Outcome]:
-    """Yield what became of every rule, in the order of the chain."""
+    """Yield the outcome of every rule, in the order of the chain."""
     found = {each.rule: each for each in report.findings}
     causes = {name: each.rule for each in report.findings for name in each.explains}
     order = {stage.name: place for place, stage in enumerate(STAGES)}
@@ -94,7 +94,7 @@ def _kind(finding: Finding) -> Kind:
 
 
 def _why_not(rule: Rule, report: Report) -> str:
-    """Say why a rule was not looked at; empty when it was."""
+    """Return why a rule was skipped; empty if it was not."""
     if rule.unseen:
         return rule.unseen
     if rule.id in report.not_checked:
@@ -107,13 +107,13 @@ def _why_not(rule: Rule, report: Report) -> str:
 
 
 def titles(names: tuple[str, ...] | list[str]) -> str:
-    """Return clients as people call them."""
+    """Return the clients' display names."""
     known = profiles()
     return "every client" if set(names) == set(known) else ", ".join(known[name].title for name in names)
 
 
 def headline(report: Report) -> str:
-    """Return the result for all clients in one sentence; empty when only one was asked about."""
+    """Return the result for all clients in one sentence; empty if the user asked about only one."""
     everyone = len(report.clients)
     if everyone == 1:
         return ""
