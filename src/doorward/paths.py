@@ -66,7 +66,7 @@ def local_path(base: str, path: str) -> str:
 
 
 def is_below(base: str, path: str) -> bool:
-    """Tell whether a path is `base` or below it, segment by segment. Everything is below an empty base."""
+    """Return whether a path is `base` or below it, segment by segment. Everything is below an empty base."""
     return path == base or path.startswith(f"{base}/")
 
 

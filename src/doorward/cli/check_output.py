@@ -137,7 +137,7 @@ def width() -> int:
 
 
 def coloured() -> bool:
-    """Tell whether colours are wanted: on a terminal that has them, unless NO_COLOR is set."""
+    """Return whether colours are wanted: on a terminal that has them, unless NO_COLOR is set."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

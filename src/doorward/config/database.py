@@ -39,7 +39,7 @@ def database(value: str) -> str:
 
 
 def is_postgres(value: str | None) -> bool:
-    """Tell whether the address names a PostgreSQL database."""
+    """Return whether the address names a PostgreSQL database."""
     return value is not None and value.startswith(POSTGRES)
 
 

@@ -91,7 +91,7 @@ def from_environment(environ: Mapping[str, str], cwd: Path, problems: list[Probl
 
 
 def is_service_link(variable: str, value: str) -> bool:
-    """Tell whether Kubernetes made this variable because a service is called `doorward`, or begins so."""
+    """Return whether Kubernetes made this variable because a service is called `doorward`, or begins so."""
     if _SERVICE_LINK.fullmatch(variable):
         return True
     return bool(_SERVICE_LINK_PORT.fullmatch(variable)) and value.startswith(("tcp://", "udp://", "sctp://"))

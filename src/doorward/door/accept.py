@@ -1,8 +1,8 @@
-"""Whether a request brings JSON and takes what an MCP server can send back.
+"""Content negotiation: whether a request carries JSON and accepts what an MCP server can send.
 
-Strict about what it brings, lenient about what it takes: `Accept` is refused only when it admits neither JSON nor an
-event stream. Anything else goes to the upstream as the full list that the specification demands, because servers
-refuse wildcards, single types and a missing header although they could answer them.
+Strict about the body, lenient about `Accept`: it is refused only if it admits neither JSON nor an event stream.
+Otherwise the upstream gets the full list that the specification requires, because servers refuse wildcards, single
+types and a missing header even if they could answer them.
 
 Spec: MCP 2026-07-28 basic/transports; RFC 9110 s8.3, s8.4, s12.5.1.
 """
@@ -23,7 +23,7 @@ _ANYTHING = frozenset({b"*/*", b"*"})
 _POST_RANGES = _ANYTHING | {_JSON, _EVENT_STREAM, b"application/*", b"text/*"}
 _STREAM_RANGES = _ANYTHING | {_EVENT_STREAM, b"text/*"}
 _LONGEST_KEPT = 256
-"""Bytes. The judgement of a longer value is not kept: anybody can send one, and it would stay."""
+"""Bytes. The result for a longer value is not cached, because any client can send one, and it would stay."""
 _UTF_8 = frozenset({b"utf-8", b"utf8"})
 
 
@@ -49,7 +49,7 @@ def _is_json(content_type: bytes) -> bool:
 
 
 def check_accept(method: str, accept: bytes | None) -> None:
-    """Refuse a client that takes neither form of an answer. Raises `Refused` (406)."""
+    """Refuse a client that accepts neither JSON nor an event stream. Raises `Refused` (406)."""
     if accept is None or accept == ACCEPT_POST[1]:
         return
     admits = _admits if len(accept) <= _LONGEST_KEPT else _admits.__wrapped__

@@ -1,8 +1,8 @@
-"""What `doorward serve` does on its own connections, for an application under any other ASGI server.
+"""The connection handling of `doorward serve`, for an application under any other ASGI server.
 
-Some servers (uvicorn with httptools) skip the body of a request that offers to switch protocols and read it as the next
-request. An application can only see to it that there is no next request, and refuse a body that may be lost. Nor do
-these servers limit how long a client may not read, or trim the values of header fields.
+Some servers (uvicorn with httptools) skip the body of a request that offers to switch protocols, and parse it as the
+next request. An application can only prevent a next request, and refuse a body that may be lost. These servers also
+don't limit how long a client may not read, and don't trim header values.
 
 Spec: RFC 9110 s5.5 (blanks around values), s7.8 (Upgrade); RFC 9112 s9.6, s11.2.
 """
@@ -18,12 +18,12 @@ from doorward.oauth.errors import InvalidRequest, Reason
 from doorward.upstreams.port import Message, Receive, Scope, Send
 
 LIMITS_WRITES: Final = "doorward.limits_writes"
-"""An extension in the scope: the server itself ends connections whose client does not read."""
+"""An extension in the scope: the server itself closes connections whose client does not read."""
 _BLANKS: Final = b" \t"
 
 
 def closing(send: Send) -> Send:
-    """Return a `send` after whose answer the connection is closed, whatever the answer is."""
+    """Return a `send` that makes the server close the connection after the response, whatever it is."""
 
     async def send_and_close(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -35,7 +35,7 @@ def closing(send: Send) -> Send:
 
 
 def limited(send: Send, seconds: float) -> Send:
-    """Return a `send` that gives up when the client takes nothing for so long. Raises `ClientGone`."""
+    """Return a `send` that gives up if the client does not read for this long. Raises `ClientGone`."""
 
     async def send_in_time(message: Message) -> None:
         try:
@@ -48,7 +48,7 @@ def limited(send: Send, seconds: float) -> Send:
 
 
 def prepared(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """Make a request fit for the endpoints: trims the header values in place, and guards against an offer to switch."""
+    """Make a request safe for the endpoints: trim the header values in place, and guard against protocol switches."""
     headers, offers_to_switch = scope["headers"], scope["method"] == "CONNECT"
     declared: bytes | None = None
     for at, (name, value) in enumerate(headers):
@@ -66,7 +66,7 @@ def prepared(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]
 
 
 def _whole(receive: Receive, declared: bytes) -> Receive:
-    """Return a `receive` that refuses a body other than it was declared. Raises `InvalidRequest`."""
+    """Return a `receive` that refuses a body that does not match its declared length. Raises `InvalidRequest`."""
     received = 0
 
     async def receive_whole() -> Message:

@@ -1,8 +1,8 @@
-"""Who is calling: the credential of a request, looked up in the store and judged by the rules of `doorward.oauth`.
+"""The caller of a request: its credential, looked up in the store and judged by the rules of `doorward.oauth`.
 
-Owns where a credential may stand (one `Authorization` header, or the header the operator named for header tokens) and
-which kinds this door takes. A query parameter is no such place. Nothing is cached: a token that was revoked a moment
-ago is refused now. A store that cannot answer raises `Unavailable`; that is no verdict about the credential.
+Owns where a credential may be (one `Authorization` header, or the operator's header for header tokens) and which kinds
+this door accepts. Query parameters are not accepted. Nothing is cached: a token that was just revoked is refused now.
+If the store cannot answer, `Unavailable` says nothing about the credential.
 
 Spec: RFC 6750 s2.1, s3; MCP 2026-07-28 basic/authorization (access token usage).
 """
@@ -49,29 +49,29 @@ class Authenticator:
         """The scopes that every call needs."""
         proofs = services.proofs if settings.auth == "oauth" else None
         self.possession = None if proofs is None else Possession(proofs, resource)
-        """The rule for tokens that are bound to a key; None where no token of that kind counts."""
+        """The rule for key-bound tokens; None if this door accepts none."""
         self._last_used = services.last_used
         hooks = services.hooks
         self._foreign = (
             None if hooks.verify_token is None else ForeignTokens(hooks, services.policy, resource, services.clock)
         )
         self._token_header = None if settings.token_header is None else settings.token_header.lower().encode("ascii")
-        # Metadata names an authorization server; where only header tokens count, it would lead clients astray.
+        # Metadata names an authorization server; at a door with only header tokens, it would mislead clients.
         self._resource_metadata = protected_resource_url(resource.uri) if self._mode == "oauth" else None
         self._plain_challenge = self._build_challenge(None)
 
     def follow(self, policy: Policy) -> None:
-        """Judge by the policy of other settings, in which this door is the same: another may be the default now."""
+        """Switch to the policy of other settings in which this door is unchanged; the default door may differ."""
         self._policy = policy
 
     async def identify(self, inbound: Inbound, method: str) -> tuple[Caller | None, CheckedProof | None]:
-        """Return the caller, and the proof that came with a token that is bound to a key.
+        """Return the caller, and the proof of a key-bound token.
 
-        The caller is None where nobody has to say who they are.
+        The caller is None if the door requires no credential.
 
         Raises:
-            BearerError: no credential, a bad one, or one without the scopes of this door.
-            Unavailable: the store cannot tell.
+            BearerError: no credential, an invalid one, or one without the scopes of this door.
+            Unavailable: the store cannot answer.
         """
         if self._mode == "none":
             return None, None
@@ -96,7 +96,7 @@ class Authenticator:
         return await self._caller(record), None
 
     async def _by_proof(self, inbound: Inbound, method: str) -> tuple[Caller, CheckedProof]:
-        """Find a token that is bound to a key. A proof costs a signature, so the token comes first."""
+        """Find a key-bound token. Verifying a proof costs a signature check, so the token comes first."""
         presented = bearer.presented_dpop_token(inbound.captured.get(b"authorization"))
         if presented is None or self.possession is None:
             raise BearerError(Reason.NO_TOKEN, "This server asks for an access token.", error=None)
@@ -113,12 +113,12 @@ class Authenticator:
             raise
 
     def _good(self, stored: Stored[AccessToken] | None) -> AccessToken:
-        """Return the record of an access token of this door. Raises `BearerError`."""
+        """Return the record of an access token for this door. Raises `BearerError`."""
         record = None if stored is None else stored.record
         return bearer.check_access_token(record, now=self._clock.now(), resource=self._resource.uri)
 
     async def _caller(self, record: AccessToken) -> Caller:
-        """Return who holds the token. Raises `BearerError`: an actor's right has ended, or a scope is missing."""
+        """Return the caller of the token. Raises `BearerError`: an actor may no longer act, or a scope is missing."""
         if record.act and not await actor_stands(self._store, record, now=self._clock.now()):
             raise _invalid(Reason.UNKNOWN_TOKEN, "The access token is not valid.")
         bearer.check_scopes(record.scopes, self._demanded)
@@ -154,7 +154,7 @@ class Authenticator:
         )
 
     def _presented(self, inbound: Inbound) -> str | None:
-        """Return the bearer or header token; None when there is neither."""
+        """Return the bearer or header token; None if there is neither."""
         captured, doubled = inbound.captured, inbound.doubled
         if doubled and (b"authorization" in doubled or self._token_header in doubled):
             raise _invalid(Reason.MALFORMED_TOKEN, "The request carries more than one credential.")
@@ -170,7 +170,7 @@ class Authenticator:
         return presented if presented is not None else own
 
     def challenge(self, error: BearerError) -> bytes:
-        """Return the `WWW-Authenticate` value that goes with a verdict."""
+        """Return the `WWW-Authenticate` value for an error."""
         return self._plain_challenge if error.error is None else self._build_challenge(error)
 
     def _build_challenge(self, error: BearerError | None) -> bytes:
@@ -184,7 +184,7 @@ class Authenticator:
 
 
 def _header_token(value: bytes | None) -> str | None:
-    """Read the operator's own header: a header token, with or without the word Bearer; nothing else counts there."""
+    """Parse the operator's own header: a header token, with or without `Bearer`; nothing else is valid there."""
     if value is None:
         return None
     text = value.decode("latin-1").strip(" \t")

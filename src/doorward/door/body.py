@@ -1,7 +1,7 @@
-"""Reading a request body: bounded in bytes and in time, whatever the sender declares or does not.
+"""Reads a request body, limited in bytes and time, whatever length the sender declares.
 
-A refusal is worth little if the sender never sees it: closing a connection on which bytes are still arriving makes its
-system throw the answer away. So a body somewhat too large is read to its end and forgotten; one far too large is not.
+A refusal is useless if the sender never sees it: closing a connection while bytes still arrive makes the sender's
+system discard the response. So a body slightly too large is read to its end and discarded; one far too large is not.
 
 Spec: RFC 9110 s10.1.1 (`Expect`), s15.5.9 (408), s15.5.14 (413).
 """
@@ -16,13 +16,13 @@ from doorward.door.replies import Refused
 from doorward.upstreams.port import Message, Receive, Scope
 
 WHOLE_BODY: Final = "doorward.whole_body"
-"""An extension in the scope: a function that takes the scope and returns the body, if all of it is here and nobody has
-taken it. `receive` then has nothing more of it."""
+"""An extension in the scope: a function of the scope that returns the whole body, if it has arrived and was not read
+yet. `receive` then returns nothing more of it."""
 READ_SECONDS = 60.0
-"""How long a body may take in all. A sender slower than this holds a connection, not a conversation."""
+"""Time limit for a whole body. A slower sender only holds a connection."""
 FORGET_SECONDS = 5.0
 FORGET_FACTOR = 4
-"""Up to so many times the limit is read and forgotten before a refusal."""
+"""A body of up to this many times the limit is read and discarded before the refusal."""
 
 BODY_LOST = (
     "The body of this request did not arrive whole. Some servers lose it when a request offers to switch protocols;"
@@ -36,15 +36,15 @@ class ClientGone(Exception):
 
 
 async def read_body(scope: Scope, receive: Receive, inbound: Inbound, limit: int) -> bytes:
-    """Read the whole body; no timer is set for one that is here already, if the server can say so.
+    """Read the whole body; if the server can say that it is here already, set no timer.
 
     Raises:
-        Refused: it is larger than `limit` bytes, or it does not arrive as it was declared.
-        ClientGone: nobody is left to answer.
+        Refused: it is larger than `limit` bytes, or does not match its declared length.
+        ClientGone: the client has disconnected.
     """
     declared = _declared(inbound, limit)
     if declared is not None and declared > limit:
-        # Who asks first (`Expect: 100-continue`) has not sent anything yet and gets the answer in its place.
+        # A client that asks first (`Expect: 100-continue`) has not sent the body yet, and gets the refusal instead.
         if b"expect" not in inbound.captured and declared <= FORGET_FACTOR * limit:
             await _forget(receive, FORGET_FACTOR * limit)
         raise _too_large(limit)
@@ -75,7 +75,7 @@ async def _read_in_time(receive: Receive, limit: int) -> bytes:
 
 
 def _declared(inbound: Inbound, limit: int) -> int | None:
-    """Return the length that was declared. Raises `Refused`."""
+    """Return the declared length, or None. Raises `Refused`."""
     declared = inbound.captured.get(b"content-length")
     if declared is None:
         return None
@@ -106,7 +106,7 @@ async def _read_on(receive: Receive, message: Message, limit: int) -> bytes:
 
 
 async def _forget(receive: Receive, allowance: int) -> None:
-    """Read what is still on its way, within the allowance."""
+    """Read and discard what is still arriving, up to the allowance."""
     try:
         async with asyncio.timeout(FORGET_SECONDS):
             while allowance > 0:

@@ -1,7 +1,7 @@
-"""How an upstream learns that it need not go on: the client has left, or this process is about to stop.
+"""How an upstream learns that a call is over: the client has left, or this process is stopping.
 
-Standing streams (the GET stream of a legacy session, `subscriptions/listen`) end only by such a sign, so a process
-that stops gives it to them; requests under way are left to finish.
+Long-lived streams (the GET stream of a legacy session, `subscriptions/listen`) end only by such a signal, so a stopping
+process sends it to them. Ordinary calls are left to finish.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ _GONE: Message = {"type": "http.disconnect"}
 
 
 class Departure:
-    """The `receive` of one upstream call: it tells of nothing but the end."""
+    """The `receive` of one upstream call: it only reports the end."""
 
     __slots__ = ("_drain", "_receive", "client_left")
 
     def __init__(self, receive: Receive, drain: asyncio.Event | None) -> None:
         self._receive = receive
         self._drain = drain
-        """Set for standing streams only."""
+        """Set only for long-lived streams."""
         self.client_left = False
 
     async def receive(self) -> Message:
-        """Return `http.disconnect`, once that is the case."""
+        """Return `http.disconnect` when the call is over."""
         if self._drain is None:
             return await self._client_leaves()
         leaving = asyncio.ensure_future(self._client_leaves())

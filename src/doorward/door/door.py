@@ -1,12 +1,11 @@
-"""One door: from the request's first header to the upstream's last byte.
+"""One door: from the first header of a request to the last byte of the upstream.
 
-Owns the order of the steps that every request goes through, and keeps the kinds of failure apart (refused,
-unavailable, bug). The order is the security property: where the request may come from, who sends it, whether it is a
-message, which era it belongs to, whether its caller may do that, whose `mcp_session` it names. Only then does the
-upstream hear of it.
+Owns the order of the steps that every request goes through, and keeps the kinds of failure apart (refused, unavailable,
+bug). The order is the security property: the request's origin, its sender, whether it is a message, its era, the
+caller's permission, and the caller's `mcp_session`. Only then does the request reach the upstream.
 
-Implements MCP 2025-11-25 and 2026-07-28 basic/transports as an intermediary. Does not know how an upstream is
-reached, what a tool is, or how an access token came to be.
+Implements MCP 2025-11-25 and 2026-07-28 basic/transports as an intermediary. Does not know how an upstream is reached,
+what a tool is, or how an access token was issued.
 """
 
 from __future__ import annotations
@@ -51,28 +50,28 @@ LOGGER = logging.getLogger("doorward.door")
 
 
 class McpDoor:
-    """The ASGI application of one door; the router hands it the requests for `paths`."""
+    """The ASGI application of one door; the server gives it the requests for `paths`."""
 
     def __init__(
         self, *, settings: DoorSettings, resource: Resource, upstream: Upstream, services: DoorServices
     ) -> None:
         self.name = resource.name
         self.paths = owned_paths(settings.path)
-        """The decoded request paths that belong to this door."""
+        """The decoded request paths of this door."""
         self.counts = DoorCounts()
         self._upstream, self._services = upstream, services
         self._sorter = _sorter(settings)
         self._drain = asyncio.Event()
         self._request_ids = RequestIds(services.entropy.random_bytes(6))
         operations = _operations(settings, resource)
-        # Where operations differ, the door decides once it has read which one is asked for.
+        # If operations differ in scopes, the door decides after it has read which one is requested.
         demanded = resource.scopes if operations is None else ()
         self._authenticator = Authenticator(settings, resource, services, demanded=demanded)
-        # A session that a remote server keeps belongs to no worker: each of them reaches it alike.
+        # A session in a remote server belongs to no worker, because every worker can reach it.
         holder = services.worker_id if upstream.keeps_sessions_here else ""
         sessions = McpSessions(services.sealer, door_path=settings.path, worker_id=holder, peers=services.peers)
         self.identity = _identity(settings, resource, upstream, services)
-        """What states to the upstream who is calling; None where it is not told."""
+        """Tells the upstream who is calling; None if it is not configured."""
         self.steps: tuple[Step, ...] = (
             Admit(_guard(settings, services)),
             Identify(self._authenticator),
@@ -91,23 +90,23 @@ class McpDoor:
                 identity=self.identity,
             ),
         )
-        """What every request goes through, in this order."""
+        """The steps of every request, in order."""
         self._takes: tuple[tuple[Callable[[Any], Any], bool], ...] = tuple(
             (step.take, inspect.iscoroutinefunction(step.take)) for step in self.steps
         )
 
     def follow(self, policy: Policy) -> None:
-        """Go on under the policy of other settings, in which this door is the same."""
+        """Switch to the policy of other settings in which this door is unchanged."""
         self._authenticator.follow(policy)
 
     def drain(self) -> None:
-        """End standing streams, so that a process that is stopping need not wait for them."""
+        """End long-lived streams, so that a stopping process need not wait for them."""
         self._drain.set()
 
     async def stop(self) -> None:
-        """Take the door away: answer 404 from now on, end standing streams, and stop the upstream.
+        """Remove the door: answer 404 from now on, end long-lived streams, and stop the upstream.
 
-        Calls under way end as when their upstream fails: an event stream with an error for its request.
+        Pending calls end as if their upstream failed: an event stream gets an error for its request.
         """
         self._takes = ((_refuse_all, False),)
         self.drain()
@@ -147,7 +146,7 @@ class McpDoor:
                 part.reply.close()
 
     def _bounded(self, send: Send, scope: Scope, inbound: Inbound) -> Send:
-        """Return a `send` with what other servers leave to the application."""
+        """Return a `send` with the limits that other ASGI servers leave to the application."""
         if LIMITS_WRITES not in scope.get("extensions", ()):
             send = limited(send, self._services.write_timeout_seconds)
         return closing(send) if b"upgrade" in inbound.captured or scope["method"] == "CONNECT" else send
@@ -169,7 +168,7 @@ class McpDoor:
                 self._report(part, "foreign_origin")
 
     def _report(self, part: Part, reason: str) -> None:
-        """Have the audit log hear of a refusal."""
+        """Report a refusal to the audit log."""
         services, exchange = self._services, part.exchange
         if services.refusals is not None:
             forwarded_for = exchange.inbound.captured.get(b"x-forwarded-for")
@@ -184,7 +183,7 @@ class McpDoor:
             await part.reply.end_if_begun(replies.bug_body(identifier, rpc_id=part.rpc_id))
 
     async def _cut(self, part: Part, error: asyncio.CancelledError) -> None:
-        """Answer a call that would have kept the process from stopping; other cancellations are not ours to end."""
+        """Answer a call that would block the process from stopping; other cancellations are not ours to handle."""
         if not is_shutdown(error):
             raise error
         log(LOGGER, logging.WARNING, "cut_by_shutdown", rpc_method=part.rpc_method)
@@ -195,7 +194,7 @@ class McpDoor:
             await part.reply.end_if_begun(replies.stopping_body(rpc_id=part.rpc_id))
 
     async def _fail(self, part: Part, error: Unavailable | UpstreamError | ClientGone) -> None:
-        """Answer a request about which there is no verdict."""
+        """Answer a request that failed without a refusal."""
         if isinstance(error, UpstreamError):
             await self._name_upstream(part, error)
         elif isinstance(error, Unavailable):
@@ -218,7 +217,7 @@ class McpDoor:
 
 
 def _refuse_all(exchange: Exchange) -> None:
-    """Stand in for every step of a door that was taken away. Raises `Refused`."""
+    """Replace every step of a removed door. Raises `Refused`."""
     del exchange
     raise Refused(404, "There is no MCP server at this address any more.")
 
@@ -238,7 +237,7 @@ def _guard(settings: DoorSettings, services: DoorServices) -> Guard:
 
 
 def _operations(settings: DoorSettings, resource: Resource) -> OperationScopes | None:
-    """Return the scopes of single operations; None where all have the same."""
+    """Return the scopes of single operations; None if all need the same."""
     operations = OperationScopes(
         resource.scopes, tools=settings.tool_scopes, methods=settings.method_scopes, implies=settings.scope_implies
     )
@@ -248,7 +247,7 @@ def _operations(settings: DoorSettings, resource: Resource) -> OperationScopes |
 def _identity(
     settings: DoorSettings, resource: Resource, upstream: Upstream, services: DoorServices
 ) -> UpstreamIdentity | None:
-    """Return what states to the upstream who is calling; None where it is not told."""
+    """Return what tells the upstream who is calling; None if it is not configured."""
     if settings.upstream_identity != "jwt" or services.sign is None:
         return None
     return UpstreamIdentity(

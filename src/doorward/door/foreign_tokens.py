@@ -1,7 +1,7 @@
-"""Tokens of other issuers at the door: which may be one, and the operator's function that is asked about it.
+"""Tokens of other issuers at the door: which tokens may be one, and the operator's hook that verifies them.
 
-Nothing that was or could have been issued here is ever shown to the function: it could revive what was revoked. Its
-answer is kept for no second call, so whatever it looks up acts at once.
+The hook never sees a token that was or could have been issued here, because it could revive a revoked one. Its answer
+is not cached, so its decisions take effect immediately.
 
 Spec: RFC 6750 s2.1, s3.
 """
@@ -34,7 +34,7 @@ _FORBIDDEN, _TOO_MANY = 403, 429
 
 
 class ForeignTokens:
-    """The rule of one door."""
+    """The foreign tokens of one door."""
 
     def __init__(self, hooks: Hooks, policy: Policy, resource: Resource, clock: Clock) -> None:
         self._hooks = hooks
@@ -43,20 +43,20 @@ class ForeignTokens:
         self._clock = clock
 
     def may_be_one(self, presented: str) -> bool:
-        """Tell whether a token that is not stored here may be another issuer's."""
+        """Return whether a token that is not stored here may be another issuer's."""
         if presented.startswith(tokens.PREFIXES):
             return False
         jws = read_compact(presented)
         if jws is None:
-            # One of ours, spelled so that only a lenient reader takes it for good, is not passed on as unreadable.
+            # Don't hand a malformed copy of our own token to the operator's verifier: a lenient one might accept it.
             return not (presented.startswith("eyJ") and presented.count(".") == _DOTS_OF_A_JWT)
         return jws.claims.get("iss") != self._policy.issuer
 
     async def caller(self, presented: str) -> Caller:
-        """Return who is calling; the scopes are not judged yet.
+        """Return the caller; the scopes are not checked yet.
 
         Raises:
-            BearerError: not good, expired, for another resource, or refused.
+            BearerError: invalid, expired, for another resource, or refused.
             Refused: too many calls.
         """
         token = check_verified_token(await self._ask(presented), now=self._clock.now(), resource=self._resource.uri)
@@ -76,7 +76,7 @@ class ForeignTokens:
                 part in told for part in (presented, *presented.split(".")) if len(part) > _TELLING_CHARS
             ):
                 frame = traceback.extract_tb(error.__traceback__)[-1]
-                # The traceback is for the log, and would bring the token along.
+                # The traceback would put the token into the log.
                 raise HookFailed(f"{failure} at {frame.filename}:{frame.lineno}") from None
             raise
 

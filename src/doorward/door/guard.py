@@ -1,8 +1,8 @@
-"""Who may reach the door at all: the `Host` it answers to, the web origins that may call it, and CORS.
+"""Which requests may reach the door at all: its `Host` values, the allowed web origins, and CORS.
 
-Owns the defence against DNS rebinding and against foreign web pages. Does not know users or credentials; a request
-that fails here is refused before anything about it is read. CORS never allows credentials: a bearer token is set by
-the page's own code, cookies are not used here.
+Owns the defence against DNS rebinding and foreign web pages. Does not know users or credentials. A request that fails
+here is refused before anything else of it is read. CORS never allows credentials: the page's own code sets a bearer
+token, and cookies are not used here.
 
 Spec: MCP 2025-11-25 basic/transports (security warning), RFC 6454 s7, Fetch s3.2.
 """
@@ -22,7 +22,7 @@ CLIENT_ORIGINS = (
     "https://vscode.dev",
     "https://insiders.vscode.dev",
 )
-"""Web clients that people connect with; allowed without being configured."""
+"""Web clients that people use; allowed by default."""
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
@@ -56,7 +56,7 @@ class Guard:
         public = urlsplit(public_origin)
         public_is_local = (public.hostname or "") in LOOPBACK_NAMES
         self._hosts = frozenset(host.lower().encode() for host in (public.netloc, *allowed_hosts))
-        # Behind a proxy on the same machine the Host may be the address that the proxy was told to connect to.
+        # Behind a proxy on the same machine, Host may be the address that the proxy connects to.
         self._loopback_hosts = public_is_local or listens_on in LOOPBACK_NAMES
         self._loopback_origins = public_is_local
         self._default_port = b"443" if public.scheme == "https" else b"80"
@@ -64,7 +64,7 @@ class Guard:
         self._origins = frozenset(origin.lower().rstrip("/").encode() for origin in origins)
 
     def host_is_allowed(self, host: bytes | None) -> bool:
-        """Tell whether a request for this `Host` is meant for us."""
+        """Return whether a request for this `Host` is meant for us."""
         if host is None:
             return False
         return host in self._hosts or self._is_other_spelling(host.lower())
@@ -81,22 +81,22 @@ class Guard:
         return port == self._default_port and name in self._hosts
 
     def origin_is_allowed(self, origin: bytes) -> bool:
-        """Tell whether a page of this origin may call the door. `null` is nobody's origin and never allowed."""
+        """Return whether a page of this origin may call the door. `null` identifies no origin and is never allowed."""
         origin = origin.lower()
         return origin in self._origins or (self._loopback_origins and _LOOPBACK_ORIGIN.fullmatch(origin) is not None)
 
 
 def cors_headers(origin: bytes) -> Headers:
-    """Return what every answer to an allowed origin carries, errors included."""
+    """Return the headers of every response to an allowed origin, errors included."""
     return [(b"access-control-allow-origin", origin), _EXPOSED, _VARY_ORIGIN]
 
 
 def preflight_headers(origin: bytes | None, requested: bytes | None) -> Headers:
-    """Return the answer to OPTIONS. Spec: Fetch s3.2.2 (CORS-preflight request)."""
+    """Return the headers of the response to OPTIONS. Spec: Fetch s3.2.2 (CORS-preflight request)."""
     allow = (b"allow", b"GET, POST, DELETE, OPTIONS")
     if origin is None:
         return [allow]
-    # `Mcp-Param-*` names cannot be listed in advance, so a well-formed wish is granted as it was made.
+    # `Mcp-Param-*` names are not known in advance, so a well-formed request for headers is granted unchanged.
     granted = requested if requested and _HEADER_NAMES.fullmatch(requested) else _ALLOWED_HEADERS
     return [
         allow,

@@ -1,12 +1,12 @@
-"""Who is calling, told to the upstream in a JWT of ours that it can verify by itself.
+"""The caller's identity for the upstream, in a JWT that the upstream can verify itself.
 
-The client's credential never reaches an upstream; this statement does, if the operator wants it: made for that upstream
-alone, for minutes, and signed with the key that the JWK set publishes. It is made once per caller and reused until it
-gets old, so that a call costs a look-up and no signature.
+The client's credential never reaches an upstream. If the operator wants it, this JWT does: made only for that upstream,
+valid for minutes, and signed with a published key. It is created once per caller and reused until it gets old, so a
+call costs a lookup and no signature.
 
-The same keys sign access tokens, and some resource servers verify those without asking. So that none of them mistakes
-the statement for an access token, it has a `typ` of its own and an audience that no token has. If the caller's token is
-bound to a key, the statement names the key.
+The same keys sign access tokens, and some resource servers verify those offline. So that none of them mistakes this JWT
+for an access token, it has its own `typ`, and an audience that no access token has. If the caller's token is bound to a
+key, the JWT names the key.
 
 Spec: RFC 7519 s4.1; RFC 7800 s3.1 (`cnf`); RFC 8725 s3.9, s3.11, s3.12 (one kind of JWT must not pass for another).
 """
@@ -20,7 +20,7 @@ from doorward.upstreams.port import Caller
 HEADER = b"x-doorward-identity"
 HEADER_TYPE = "doorward-identity+jwt"
 AUDIENCE_PREFIX = "doorward-identity:"
-"""Put before the URL of the upstream. Access tokens have an http(s) URL as their audience, so none begins like this."""
+"""Prefix of the upstream's URL in `aud`. Access tokens have an http(s) URL there, so none starts like this."""
 LIFETIME_SECONDS = 300
 RENEWED_BEFORE_END_SECONDS = 60
 _CALLERS_KEPT = 10_000
@@ -29,7 +29,7 @@ _Key = tuple[str, str, tuple[str, ...], str | None]
 
 
 class UpstreamIdentity:
-    """Makes the header for one upstream; `upstream_url` is how the upstream is addressed."""
+    """Builds the header for one upstream, whose URL is `upstream_url`."""
 
     def __init__(self, *, sign: Sign, issuer: str, upstream_url: str, clock: Clock, entropy: Entropy) -> None:
         self._sign = sign
@@ -41,7 +41,7 @@ class UpstreamIdentity:
         """By caller: until when the header is reused, and the header."""
 
     def header(self, caller: Caller) -> tuple[bytes, bytes]:
-        """Return the header line that says who is calling."""
+        """Return the header that identifies the caller."""
         key = (caller.user_id, caller.client_id, caller.scopes, caller.dpop_jkt)
         now = self._clock.now()
         made = self._made.get(key)

@@ -1,8 +1,8 @@
-"""The request's header lines, sorted once: what the door acts on, what goes on to the upstream, what neither may see.
+"""The request's headers, sorted once: what the door acts on, what the upstream gets, and what is dropped.
 
-Owns the hygiene towards the upstream: credentials, cookies, hop-by-hop headers, and everything with which a stranger
-could claim to be someone or somewhere else (`Forwarded`, `X-Forwarded-*`, `X-User`, ...). Headers that merely state a
-fact about the message go on unchanged, `Mcp-Param-*`, `traceparent` and `tracestate` among them.
+Owns header hygiene towards the upstream: it drops credentials, cookies, hop-by-hop headers, and all headers with which
+a client could claim an identity or address (`Forwarded`, `X-Forwarded-*`, `X-User`, ...). Headers that state a fact
+about the message pass unchanged, such as `Mcp-Param-*`, `traceparent` and `tracestate`.
 
 Spec: RFC 9110 s7.6.1 (connection-specific fields); MCP 2026-07-28 basic/transports (gateways forward `Mcp-Param-*`).
 """
@@ -43,21 +43,21 @@ _FACTS = (
     *(b"-timezone", b"-time-zone", b"-tz", b"-locale", b"-language", b"-lang", b"-currency", b"-units", b"-theme"),
     *(b"-agent", b"-version"),
 )
-"""Endings of names that say nothing about who or where somebody is, whatever they begin with."""
+"""Name endings that never identify a person or place, whatever they start with."""
 _LISTS = frozenset(
     {b"accept", b"access-control-request-headers", b"connection", b"content-encoding", b"expect", b"upgrade"}
     | {b"x-forwarded-for"}
 )
-"""Captured headers whose lines are one list, however it is spread. Of any other there may be one line only."""
+"""Captured headers that are lists, so that several lines are allowed. Any other may have only one line."""
 _CAPTURED_AND_FORWARDED = (b"content-type", b"mcp-protocol-version", b"mcp-method", b"mcp-name", b"traceparent")
 _DROPPED = (
-    # Connection-specific, or framing that each hop makes for itself.
+    # Connection-specific headers, and framing that each hop creates itself.
     *(b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"http2-settings"),
-    # Bodies go on as they are, never compressed on the way: a compressed event stream is held back.
+    # Bodies pass unchanged, never compressed on the way: compression would delay event streams.
     b"accept-encoding",
-    # Credentials and the browser's context; the door has judged the origin already.
+    # Credentials and browser context; the door has checked the origin already.
     *(b"cookie", b"referer", b"proxy"),
-    # A claim of where the request came from or who sent it.
+    # Claims about the request's source or sender.
     *(b"forwarded", b"via", b"from", b"true-client-ip", b"cf-connecting-ip", b"fastly-client-ip", b"client-ip"),
     *(b"remote-user", b"remote-addr", b"x-request-id", b"x-http-method-override", b"x-method-override"),
 )
@@ -69,46 +69,46 @@ _DROPPED_PREFIXES = (
     *(b"cf-access-", b"tailscale-user-", b"sec-", b"proxy-", b"access-control-"),
 )
 DROPPED_NAMES = _DROPPED, _DROPPED_PREFIXES, _FACTS
-"""What `docs/request-headers.md` lists."""
+"""The list in `docs/request-headers.md`."""
 _BLANKS = b" \t"
 _MOST_LEARNED = 512
 _LONGEST_LEARNED = 64
-"""Bytes. What is learned is kept for good, and anybody can send a name."""
+"""Bytes. Results are cached forever, and any client can send a name."""
 _CONNECTION_OPTIONS = frozenset({b"keep-alive", b"close", b"upgrade", b"te", b""})
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
 
 def trace_of(inbound: Inbound) -> str:
-    """Return the trace id that the caller's own log has; an empty string if it sent none, several, or nonsense."""
+    """Return the caller's trace id, or an empty string if there is none, several, or a malformed one."""
     traceparent = None if b"traceparent" in inbound.doubled else inbound.captured.get(b"traceparent")
     found = _TRACEPARENT.fullmatch(traceparent) if traceparent is not None else None
     return found[1].decode("ascii") if found else ""
 
 
 class Inbound:
-    """What one request's headers amount to."""
+    """The sorted headers of one request."""
 
     __slots__ = ("captured", "doubled", "forwarded")
 
     def __init__(self) -> None:
         self.forwarded: Headers = []
-        """What the upstream gets, in the order of arrival."""
+        """The headers for the upstream, in order of arrival."""
         self.captured: dict[bytes, bytes] = {}
-        """What the door itself reads, by lower-case name, without the blanks around it; the lines of a list joined."""
+        """The headers that the door reads, by lower-case name, trimmed; the lines of a list are joined."""
         self.doubled: tuple[bytes, ...] = ()
-        """Names of captured headers that came more than once and are no lists: nobody may go by one of the lines."""
+        """Names of repeated captured headers that are not lists: none of their lines may be trusted."""
 
 
 def is_dropped(name: bytes) -> bool:
-    """Tell whether a header that the door does not read is kept from the upstream; `name` is in lower case."""
+    """Return whether a header that the door does not read is kept from the upstream; `name` is in lower case."""
     if name in _DROPPED or b"_" in name:
-        # Many servers read `_` as `-`, so a name with one is a second spelling of a header that was judged.
+        # Many servers treat `_` as `-`, so a name with one could alias a header that was already checked.
         return True
     return name.startswith(_DROPPED_PREFIXES) and not name.endswith(_FACTS)
 
 
 class HeaderSorter:
-    """Sorts header lines by name. Names met before cost one dictionary look-up each."""
+    """Sorts headers by name. A known name costs one dictionary lookup."""
 
     def __init__(
         self, token_header: str | None = None, *, forwarded: Iterable[str] = (), replaced: Iterable[bytes] = ()
@@ -117,7 +117,7 @@ class HeaderSorter:
         self._actions |= dict.fromkeys(_CAPTURED_AND_FORWARDED, CAPTURE_AND_FORWARD)
         self._actions |= {name.encode("ascii"): FORWARD for name in forwarded}
         self._replaced = frozenset(replaced)
-        """Names that the upstream gets with the operator's values, and with no client's."""
+        """Headers that the upstream gets with the operator's values, never with a client's."""
         without = {FORWARD: DROP, CAPTURE_AND_FORWARD: CAPTURE}
         known = {name: self._actions[name] for name in self._replaced & self._actions.keys()}
         self._actions |= {name: without.get(action, action) for name, action in known.items()}
@@ -126,7 +126,7 @@ class HeaderSorter:
         self._most = len(self._actions) + _MOST_LEARNED
 
     def sort(self, headers: Iterable[tuple[bytes, bytes]]) -> Inbound:
-        """Sort the lines of one request; names are lower case, as ASGI promises."""
+        """Sort the headers of one request; names are lower case, as ASGI promises."""
         inbound = Inbound()
         forwarded, captured, actions = inbound.forwarded, inbound.captured, self._actions
         for line in headers:
@@ -162,7 +162,7 @@ class HeaderSorter:
 def _drop_nominated(inbound: Inbound) -> None:
     options = {option.strip().lower() for option in inbound.captured[b"connection"].split(b",")} - _CONNECTION_OPTIONS
     if options:
-        # What the door has captured it has also judged; it is not removed behind the door's back.
+        # The door acts on captured headers, so `Connection` must not remove them.
         inbound.forwarded = [
             line for line in inbound.forwarded if line[0] not in options or line[0] in inbound.captured
         ]

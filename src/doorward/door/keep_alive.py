@@ -1,8 +1,8 @@
-"""Comments on a silent event stream, so that nothing between upstream and client takes silence for death.
+"""Comments on a silent event stream, so that no proxy or client considers it dead.
 
-One timer per stream and no task while the stream talks; a task exists only while a comment is being written. A
-comment is written at an event boundary only, and the upstream's next bytes wait until it is out, so an event is never
-torn. The first comes early: some edges hold a response back until its first byte.
+It uses one timer per stream and no task while data flows; a task exists only while a comment is written. Comments are
+written only between events, and the upstream's next bytes wait until they are out, so an event is never split. The
+first one comes early, because some edges hold a response back until its first byte.
 
 Spec: MCP 2026-07-28 basic/transports (keep-alive); WHATWG HTML s9.2.7.
 """
@@ -21,7 +21,7 @@ EVERY_SECONDS: Final = 15.0
 
 
 class Scheduler(Protocol):
-    """The part of an event loop that keeps time."""
+    """The timer functions of an event loop."""
 
     def time(self) -> float:
         """Return monotonic seconds."""
@@ -33,7 +33,7 @@ class Scheduler(Protocol):
 
 
 class KeptAliveStream:
-    """Passes an event stream's body on, with comments into its silences."""
+    """Passes on the body of an event stream, and adds comments when it is silent."""
 
     __slots__ = ("_comment", "_is_sending", "_scheduler", "_send", "_spoke_at", "_timer", "_torn", "_tracker")
 
@@ -44,19 +44,19 @@ class KeptAliveStream:
         self._comment: asyncio.Task[None] | None = None
         self._is_sending = False
         self._torn = False
-        """Whether a part of the body may not have gone out whole."""
+        """Whether a part of the body may have been sent only partly."""
         self._spoke_at: float | None = None
         self._timer = scheduler.call_later(FIRST_SECONDS, self._on_time)
 
     @property
     def at_boundary(self) -> bool:
-        """Whether what the client has got ends with an event."""
+        """Whether the bytes sent to the client end with an event."""
         return self._tracker.at_boundary and not self._torn
 
     async def send_body(self, message: Message) -> None:
         """Pass on the next part of the body."""
         if self._comment is not None:
-            # Shielded: a caller that is cancelled here must not tear the comment.
+            # Shielded: cancelling the caller must not split the comment.
             await asyncio.shield(self._comment)
         self._tracker.feed(message.get("body", b""))
         self._spoke_at = self._scheduler.time()
@@ -70,7 +70,7 @@ class KeptAliveStream:
             self._is_sending = False
 
     def stop(self) -> None:
-        """Write no more comments; the stream has ended."""
+        """Stop writing comments; the stream has ended."""
         self._timer.cancel()
         if self._comment is not None:
             self._comment.cancel()
@@ -80,7 +80,7 @@ class KeptAliveStream:
         silent_since = self._spoke_at
         wait = EVERY_SECONDS
         if silent_since is None or now - silent_since >= EVERY_SECONDS:
-            # A send that is under way means a client that reads slowly, not an upstream that is silent.
+            # A pending send means that the client reads slowly, not that the upstream is silent.
             if self._tracker.at_boundary and not self._is_sending and self._comment is None:
                 self._comment = asyncio.ensure_future(self._write_comment())
                 self._spoke_at = now
@@ -92,7 +92,7 @@ class KeptAliveStream:
         try:
             await self._send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
         except OSError:
-            # The client is gone; the upstream learns of it by its own way.
+            # The client is gone; the upstream learns that separately.
             self._timer.cancel()
         finally:
             self._comment = None

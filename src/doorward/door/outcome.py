@@ -1,4 +1,4 @@
-"""How requests end: the lines that the log gets about it, and the counts."""
+"""The outcome of requests: log lines and counters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from doorward.logs import log
 LOGGER = logging.getLogger("doorward.door")
 
 Outcome = tuple[str, int, str, str]
-"""How a request ended, its status, its era if that was read, and why it was refused: words of ours only."""
+"""Outcome, status, era if known, and reason of a refusal: only words of ours."""
 _REASONS = {
     400: "message",
     403: "origin",
@@ -24,28 +24,28 @@ _REASONS = {
     421: "host",
     429: "rate_limited",
 }
-"""What each status of a refusal that is not about a credential stands for."""
+"""The reason for each status of a refusal that is not about a credential."""
 
 
 class DoorCounts:
-    """What one door has counted in this process since its start."""
+    """The counters of one door in this process since its start."""
 
     def __init__(self) -> None:
         self.requests: defaultdict[Outcome, int] = defaultdict(int)
         self.standing = 0
-        """Streams that are open and end only when somebody leaves."""
+        """Open streams that end only when the client leaves or the process stops."""
 
     def refused(self, part: Part, status: int, reason: str, *, counted: str = "") -> None:
-        """Log a refusal, and count it under a word that no stranger chooses."""
+        """Log a refusal, and count it under a reason that no client can choose."""
         self.requests["refused", status, part.era_name, counted or _REASONS.get(status, "other")] += 1
         log(LOGGER, logging.INFO, "refused", status=status, reason=reason, **_described(part))
 
     def failed(self, part: Part, outcome: str, status: int) -> None:
-        """Count a request that got no verdict."""
+        """Count a request that failed without a refusal."""
         self.requests[outcome, status, part.era_name, ""] += 1
 
     def served(self, served: Served) -> None:
-        """Count an answer of the upstream, and log it for those who want every request in the log."""
+        """Count an upstream response, and log it if every request is logged."""
         part, status = served.request, served.status
         self.requests["served", status, part.era_name, ""] += 1
         if LOGGER.isEnabledFor(logging.DEBUG):

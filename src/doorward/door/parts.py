@@ -1,9 +1,8 @@
 """What is known about a request after each step of the door.
 
-A part is complete when it is handed on, and never changes. A step takes the part that the step before it has made, and
-makes the next one. So no step can read what is not known yet, and none can change what an earlier one has decided. What
-the log and the answers need of a request is readable in every part; it is None, or empty, until the step that finds it
-out.
+A part is complete when it is passed on, and never changes. A step takes the part of the previous step and returns the
+next one. So no step can read what is not known yet, and none can change an earlier decision. Every part has the fields
+that logs and responses need; each is None or empty until the step that sets it.
 """
 
 from __future__ import annotations
@@ -24,26 +23,26 @@ from doorward.upstreams.port import Caller, Era, Receive, Scope, Send
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
-    """What can be asked of a request after any step."""
+    """The fields that a request has after any step."""
 
     @property
     def exchange(self) -> Exchange:
-        """The request as it came."""
+        """The request as it arrived."""
         raise NotImplementedError  # every part has its own; a struct cannot be an abc.ABC
 
     @property
     def headers(self) -> Headers:
-        """What every answer carries."""
+        """The headers of every response."""
         raise NotImplementedError  # every part has its own; a struct cannot be an abc.ABC
 
     @property
     def caller(self) -> Caller | None:
-        """Who sends the request."""
+        """The sender of the request."""
         return None
 
     @property
     def rpc_id(self) -> RpcId | None:
-        """The id under which the client waits for an answer to its message."""
+        """The id under which the client awaits a response to its message."""
         return None
 
     @property
@@ -58,19 +57,19 @@ class Part(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def reply(self) -> UpstreamReply | None:
-        """What the upstream's answer goes through."""
+        """The path of the upstream's response to the client."""
         return None
 
 
 class Exchange(Part, frozen=True, gc=False):
-    """A request as the server hands it over, its header lines sorted, and the way to its client."""
+    """A request as the server received it, with sorted headers, and the way to its client."""
 
     scope: Scope
     receive: Receive
     send: Send
     inbound: Inbound
     headers: Headers
-    """What every answer carries: the request id."""
+    """The headers of every response: the request id."""
 
     @property
     def exchange(self) -> Exchange:
@@ -79,24 +78,24 @@ class Exchange(Part, frozen=True, gc=False):
 
 
 class Admitted(Part, frozen=True, gc=False):
-    """It came to a host, and from an origin, that the door answers."""
+    """The request's host and origin are allowed."""
 
     exchange: Exchange
     headers: Headers
-    """What every answer carries: the request id, and what the steps so far have added."""
+    """The headers of every response: the request id, and those of the steps so far."""
 
 
 class Identified(Admitted, frozen=True, gc=False):
-    """It is known who sends it."""
+    """The sender is known."""
 
     caller: Caller | None
     """None at a door without sign-in."""
     proof: CheckedProof | None
-    """The proof of possession: checked, and not used up yet."""
+    """The proof of possession: verified, but not consumed yet."""
 
 
 class Received(Identified, frozen=True, gc=False):
-    """Its body was read."""
+    """The body was read."""
 
     body: bytes
     message: Message | None
@@ -104,13 +103,13 @@ class Received(Identified, frozen=True, gc=False):
 
 
 class Classified(Received, frozen=True, gc=False):
-    """Its protocol era is decided."""
+    """The protocol era is known."""
 
     era: Modern | Legacy
 
     @property
     def rpc_id(self) -> RpcId | None:
-        """The id of the request; None for every other kind of message."""
+        """The id of a request; None for every other kind of message."""
         return self.era.rpc_id
 
     @property
@@ -125,37 +124,37 @@ class Classified(Received, frozen=True, gc=False):
 
 
 class InSession(Classified, frozen=True, gc=False):
-    """It is known which `mcp_session` it belongs to, and where that is kept."""
+    """The `mcp_session` and its worker are known."""
 
     session: McpSession | None
     """None if it names none."""
     names: Headers
-    """The header lines that name session and event to the upstream."""
+    """The headers with the session and event ids for the upstream."""
     reply: UpstreamReply
 
 
 class Served(msgspec.Struct, frozen=True, gc=False):
-    """The upstream has answered it."""
+    """The upstream has answered the request."""
 
     request: InSession
     status: int
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """The door has its answer: an empty one."""
+    """The door itself has answered the request: an empty part."""
 
     status: int
     headers: Headers
 
 
 Next = Part | Served | Answered | None
-"""What a step returns: what is known now, or that the request is answered. None: another worker has answered it."""
+"""The result of a step: the next part, or that the request was answered. None: another worker has answered it."""
 
 
 class Step(Protocol):
-    """One step. Takes the part that the step before has made, and raises to refuse the request."""
+    """One step. Takes the part of the previous step, and raises to refuse the request."""
 
     @property
     def take(self) -> Callable[[Any], Next] | Callable[[Any], Awaitable[Next]]:
-        """Decide about a request. A step that waits for nothing is a plain function: each request goes through it."""
+        """Process a request. A step that never waits is a plain function, because every request goes through it."""
         ...

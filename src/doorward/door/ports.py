@@ -1,4 +1,4 @@
-"""What the data path asks of others: the other workers of this installation."""
+"""The port to the other workers of this installation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 from doorward.upstreams.port import Receive, Scope, Send
 
 Headers = list[tuple[bytes, bytes]]
-"""Header lines with lower-case names, as ASGI has them."""
+"""Headers with lower-case names, as in ASGI."""
 
 
 class Peers(Protocol):
@@ -16,7 +16,6 @@ class Peers(Protocol):
     async def forward(self, worker_id: str, scope: Scope, body: bytes, receive: Receive, send: Send) -> bool:
         """Let another worker answer the original request, whose body was already read.
 
-        Returns False, with nothing sent, when that worker is gone. Raises when the worker fails after it began to
-        answer.
+        Returns False, with nothing sent, if that worker is gone. Raises if the worker fails after it started to answer.
         """
         ...

@@ -1,7 +1,7 @@
-"""DPoP at the door: a token that is bound to a key counts only with a proof made for this very request.
+"""DPoP at the door: a key-bound token needs a proof made for this request.
 
-The proof is checked when the caller is identified, and used up just before the upstream hears of the request: a worker
-that hands the request on to the one that holds its session leaves the proof to that one.
+The proof is verified when the caller is identified, and consumed just before the request goes to the upstream. A worker
+that forwards the request to the session's worker leaves that to the other worker.
 
 Spec: RFC 9449 s4.3, s7, s9, s11.1.
 """
@@ -18,19 +18,19 @@ from doorward.records.oauth import AccessToken
 
 
 class Possession:
-    """The proofs of one door."""
+    """Verifies the proofs of one door."""
 
     def __init__(self, proofs: DpopProofs, resource: Resource) -> None:
         self._proofs = proofs
-        # A door answers with and without a last slash, so a proof may name either.
+        # A door answers with and without a last slash, so a proof may name either URL.
         spellings = (target(resource.uri), target(resource.uri + "/"))
         self._urls = frozenset(filter(None, spellings))
 
     def check(self, record: AccessToken, inbound: Inbound, *, token: str, method: str) -> CheckedProof:
-        """Return the proof that came with a token, if it is one of the token's key for this request.
+        """Return the proof that came with a token, if the token's key signed it for this request.
 
         Raises:
-            BearerError: the token is bound to no key, or the proof is not a good one.
+            BearerError: the token is not bound to a key, or the proof is not valid.
         """
         bearer.check_bound(record)
         lines = [] if b"dpop" not in inbound.captured else [inbound.captured[b"dpop"].decode("latin-1")]
@@ -47,11 +47,11 @@ class Possession:
         return checked
 
     async def use(self, checked: CheckedProof) -> None:
-        """Use the proof up.
+        """Consume the proof.
 
         Raises:
             BearerError: it was used before, here or at another node.
-            Unavailable: the store cannot tell.
+            Unavailable: the store cannot answer.
         """
         try:
             await self._proofs.use(checked)

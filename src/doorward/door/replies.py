@@ -1,8 +1,7 @@
-"""Every answer the door gives by itself: refusals, outages and bugs, as bytes, each kind with its own status.
+"""The door's own responses: refusals, outages and bugs, as bytes, each kind with its own status.
 
-The door's counterpart to what a Response class does elsewhere; it sends two ASGI messages and keeps nothing. A refusal
-names what was wrong and what to do; an outage gives no verdict and says when to come back; a bug gives an id that is
-in the log.
+The door's counterpart to a Response class: it sends two ASGI messages and keeps nothing. A refusal says what was wrong
+and what to do. An outage says when to retry, and nothing about the request. A bug has an id that is in the log.
 
 Spec: MCP 2026-07-28 basic/transports; RFC 6750 s3; RFC 9110 s15.
 """
@@ -43,7 +42,7 @@ _FAULT_RETRY_SECONDS: Mapping[UpstreamFault, bytes] = {
 
 
 class Refused(DoorwardError):
-    """The request itself cannot be served; says so with a status and a JSON-RPC error."""
+    """The request cannot be served; has a status and a JSON-RPC error."""
 
     def __init__(self, status: int, message: str, *, headers: Headers | None = None, close: bool = False) -> None:
         self.refusal = Refusal(status, INVALID_REQUEST, message)
@@ -52,7 +51,7 @@ class Refused(DoorwardError):
 
 
 class MessageRefused(DoorwardError):
-    """A message goes no further; the answer carries its id."""
+    """A message is refused; the response carries its id."""
 
     def __init__(self, refusal: Refusal) -> None:
         self.refusal = refusal
@@ -60,14 +59,14 @@ class MessageRefused(DoorwardError):
 
 
 async def send_reply(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
-    """Send one complete answer."""
+    """Send one complete response."""
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})
 
 
 async def send_empty(send: Send, status: int, headers: Headers) -> None:
-    """Send an answer that cannot have a body."""
+    """Send a response that cannot have a body."""
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 
@@ -80,7 +79,7 @@ async def send_refused(send: Send, base: Headers, error: Refused) -> None:
 
 
 async def send_refusal(send: Send, base: Headers, refusal: Refusal) -> None:
-    """Refuse a message; the answer carries its id."""
+    """Refuse a message; the response carries its id."""
     body = error_body(refusal.code, refusal.message, data=refusal.data, rpc_id=refusal.rpc_id)
     await send_reply(send, refusal.status, [*base, _JSON, _NO_STORE], body)
 
@@ -88,7 +87,7 @@ async def send_refusal(send: Send, base: Headers, refusal: Refusal) -> None:
 async def send_challenge(
     send: Send, base: Headers, error: BearerError, challenge: bytes, *, rpc_id: RpcId | None = None
 ) -> None:
-    """Answer with a verdict about the credential; one that is about a message carries its id. Spec: RFC 6750 s3."""
+    """Send an error about the credential; for a message it carries the id. Spec: RFC 6750 s3."""
     code = error.error or "unauthorized"
     if rpc_id is None:
         body = json.dumps({"error": code, "error_description": error.description}).encode()
@@ -102,32 +101,32 @@ async def send_challenge(
 
 
 def nonce_header(nonce: str) -> tuple[bytes, bytes]:
-    """Return the header line that tells the client which nonce its next proof has to carry. Spec: RFC 9449 s8.2."""
+    """Return the header with the nonce for the client's next proof. Spec: RFC 9449 s8.2."""
     return b"dpop-nonce", nonce.encode("ascii")
 
 
 async def send_unavailable(send: Send, base: Headers, message: str = _NO_VERDICT) -> None:
-    """Say that no verdict is possible now."""
+    """Send a 503: the request can't be decided now."""
     body = idless_error_body(INTERNAL_ERROR, message)
     retry = (b"retry-after", _UNAVAILABLE_RETRY_SECONDS)
     await send_reply(send, 503, [*base, _JSON, _NO_STORE, retry], body)
 
 
 async def send_stopping(send: Send, base: Headers, *, rpc_id: RpcId | None) -> None:
-    """Say that the process stops before there was an answer."""
+    """Send a 503: the process is stopping."""
     headers = [*base, _JSON, _NO_STORE, (b"retry-after", _UNAVAILABLE_RETRY_SECONDS), CLOSE]
     await send_reply(send, 503, headers, stopping_body(rpc_id=rpc_id))
 
 
 def stopping_body(*, rpc_id: RpcId | None) -> bytes:
-    """Return the JSON-RPC error for a call that ends because the process stops."""
+    """Return the JSON-RPC error for a call that ends because the process is stopping."""
     return error_body(INTERNAL_ERROR, STOPPING, data={"fault": "stopping"}, rpc_id=rpc_id)
 
 
 async def send_upstream_fault(
     send: Send, base: Headers, error: UpstreamError, *, upstream: str, rpc_id: RpcId | None
 ) -> None:
-    """Name the upstream that failed, and how."""
+    """Name the upstream that failed, and how it failed."""
     body = upstream_fault_body(error, upstream=upstream, rpc_id=rpc_id)
     headers = [*base, _JSON, _NO_STORE]
     if error.fault in _FAULT_RETRY_SECONDS:
@@ -136,24 +135,24 @@ async def send_upstream_fault(
 
 
 def upstream_fault_body(error: UpstreamError, *, upstream: str, rpc_id: RpcId | None) -> bytes:
-    """Write the JSON-RPC error that names the upstream that failed, and how."""
+    """Return the JSON-RPC error that names the upstream that failed, and how it failed."""
     data = {"fault": error.fault, "upstream": upstream}
     return error_body(INTERNAL_ERROR, f"{upstream}: {error.detail}", data=data, rpc_id=rpc_id)
 
 
 def bug_body(error_id: str, *, rpc_id: RpcId | None) -> bytes:
-    """Write the JSON-RPC error that admits a bug."""
+    """Return the JSON-RPC error for a bug."""
     message = f"Internal error. The server's log has the details under {error_id}."
     return error_body(INTERNAL_ERROR, message, data={"error_id": error_id}, rpc_id=rpc_id)
 
 
 def interrupted_body(*, rpc_id: RpcId | None) -> bytes:
-    """Write the JSON-RPC error of a call that this server gave up, as it does when it stops."""
+    """Return the JSON-RPC error for a call that this server ended because it is stopping."""
     message = "This server ended the call before it was answered, because it is stopping. The call may have run."
     return error_body(INTERNAL_ERROR, message, rpc_id=rpc_id)
 
 
 async def send_bug(send: Send, base: Headers, error_id: str, *, rpc_id: RpcId | None) -> None:
-    """Admit a bug. The id finds the traceback in the log; nothing of the fault itself is told."""
+    """Report a bug. The id finds the traceback in the log; the response reveals nothing else."""
     body = bug_body(error_id, rpc_id=rpc_id)
     await send_reply(send, 500, [*base, _JSON, _NO_STORE], body)

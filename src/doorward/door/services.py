@@ -1,4 +1,4 @@
-"""What all doors of an installation share: the store, the keys, the clock, and who counts what they refuse."""
+"""The shared services of all doors: store, keys, clock, counters and limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from doorward.storage.port import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorServices:
-    """The parts of the installation that a door uses. What one door alone has is in its settings."""
+    """The parts of the installation that a door uses. What is specific to one door is in its settings."""
 
     policy: Policy
     store: Store
@@ -29,7 +29,7 @@ class DoorServices:
     """Seals the ids of sessions and of events."""
     addresses: ClientAddresses
     sign: Sign | None = None
-    """Signs what the door states to its upstream; None: no door of the installation states anything."""
+    """Signs the caller's identity for upstreams; None: no door of the installation sends it."""
     proofs: DpopProofs | None = None
     """None: no token is bound to a key."""
     refusals: Refusals | None = None
@@ -37,8 +37,8 @@ class DoorServices:
     hooks: Hooks = NO_HOOKS
     peers: Peers | None = None
     worker_id: str = ""
-    """Which of the worker processes this is; empty if it is the only one."""
+    """The id of this worker process; empty if it is the only one."""
     listens_on: str = "127.0.0.1"
-    """The host that the process listens on, as it is set."""
+    """The host that the process listens on, as configured."""
     write_timeout_seconds: float = 20
-    """How long a client may not read, under a server that does not limit that itself."""
+    """How long a client may not read, if the ASGI server has no such limit."""

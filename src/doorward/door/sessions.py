@@ -1,9 +1,9 @@
-"""Whose `mcp_session` a request names, and which worker holds it.
+"""The `mcp_session` that a request names, and the worker that holds it.
 
-Owns the binding of session ids to door and principal and the hand-over to the worker that keeps the session. The
-principal is the user together with the client: two clients of one user hold different grants. It is not the access
-token, so a session survives a refresh. Unknown, forged and foreign ids are one case: not found, and the client starts
-anew.
+Owns the binding of session ids to door and principal, and forwarding to the worker that holds the session. The
+principal is the user together with the client, because two clients of one user hold different grants. It is not the
+access token, so a session survives a refresh. Unknown, forged and foreign ids are treated alike: not found, and the
+client starts again.
 
 Spec: MCP 2025-11-25 basic/transports (session management), basic/security_best_practices (session hijacking).
 """
@@ -45,10 +45,10 @@ class McpSessions:
         self._peers = peers
 
     def named(self, inbound: Inbound, caller: Caller | None) -> McpSession | None:
-        """Return the session that a request names; None when it names one that this caller does not have.
+        """Return the session that a request names; None if this caller has no such session.
 
         Raises:
-            Refused: it names two.
+            Refused: it names two sessions.
         """
         if _HEADER in inbound.doubled:
             raise Refused(400, "The Mcp-Session-Id header was sent more than once.")
@@ -57,7 +57,7 @@ class McpSessions:
         )
 
     def sealer(self, caller: Caller | None, presented: bytes | None, session: McpSession | None) -> SessionSealer:
-        """Return what turns the upstream's id into the client's; a known id comes back as the client sent it."""
+        """Return the function that seals upstream session ids; a known id is returned as the client sent it."""
 
         def seal(upstream_id: bytes) -> bytes:
             text = upstream_id.decode("latin-1")
@@ -66,16 +66,16 @@ class McpSessions:
             fresh = McpSession(self._worker_id, text)
             sealed = seal_session_id(fresh, self._context(caller), self._sealing.seal)
             if len(sealed) > LONGEST_ID:
-                # It would be refused whenever the client presents it.
+                # The door would refuse it whenever the client sends it.
                 raise UpstreamError("not_mcp", f"Its session id is too long: {len(text)} characters.")
             return sealed.encode("ascii")
 
         return seal
 
     def event_sealer(self, caller: Caller | None, session: McpSession | None) -> EventSealer:
-        """Return what turns the ids of an answer's events into the client's, given the session that the answer names.
+        """Return what seals the event ids of a response, given the session in that response.
 
-        A client that names another session's event could get what was meant for others: not every server checks.
+        With another session's event id, a client could get messages meant for others, because not every server checks.
         """
         mine = self._principal(caller)
 
@@ -88,10 +88,10 @@ class McpSessions:
         return begin
 
     def last_event(self, inbound: Inbound, caller: Caller | None, session: McpSession | None) -> bytes:
-        """Return the upstream's id of the event that the client saw last.
+        """Return the upstream's id of the last event that the client saw.
 
         Raises:
-            Refused: this client has seen no such event in this session, or names two.
+            Refused: this client saw no such event in this session, or names two.
         """
         context = event_context(
             self._door_path, self._principal(caller), "" if session is None else session.upstream_id
@@ -105,14 +105,14 @@ class McpSessions:
         return event_id
 
     def lives_here(self, session: McpSession) -> bool:
-        """Tell whether this worker can reach the session."""
+        """Return whether this worker can reach the session."""
         return session.worker_id == self._worker_id
 
     async def forward(self, session: McpSession, scope: Scope, body: bytes, receive: Receive, send: Send) -> bool:
-        """Hand the request to the worker that holds the session; False when that worker is gone.
+        """Forward the request to the worker that holds the session; return False if that worker is gone.
 
         Raises:
-            UpstreamError: the worker ended in the middle of its answer.
+            UpstreamError: the worker ended in the middle of its response.
         """
         if self._peers is None:
             return False
@@ -138,10 +138,10 @@ class McpSessions:
 
 
 def session_header(session: McpSession) -> tuple[bytes, bytes]:
-    """Return the header line by which the upstream knows the session."""
+    """Return the header with the session's id for the upstream."""
     return _HEADER, session.upstream_id.encode("latin-1")
 
 
 def no_session(rpc_id: RpcId | None) -> Refusal:
-    """Return the answer to a request whose session its caller does not have."""
+    """Return the refusal for a request whose caller does not have the session."""
     return Refusal(404, INVALID_REQUEST, "Session not found; initialize a new one.", rpc_id=rpc_id)

@@ -1,10 +1,9 @@
-"""The way back: the upstream's answer, head rewritten for the public side, body byte for byte.
+"""The reply path: the upstream's response, with public headers, and its body byte for byte.
 
-Owns which response headers may leave (an upstream must not set cookies, CORS, challenges or proxy instructions on the
-door's own origin), the sealing of `Mcp-Session-Id` and of the ids of events, what makes an event stream survive
-proxies, and how one ends whose upstream has failed. Does not decode a body. Some answers are never passed on: a
-redirect, a demand for credentials, a status that HTTP does not have. The first would leak or lose the client's request,
-the second would send it to sign in at a door that has just let it in.
+Owns which response headers may pass: an upstream must not set cookies, CORS, challenges or proxy instructions for the
+door's origin. Also seals `Mcp-Session-Id` and event ids, helps event streams survive proxies, and ends a stream whose
+upstream failed. Does not decode a body. Some responses are never passed on: a redirect, which would leak or lose the
+client's request; a 401, which would make an authorized client sign in again; a status that HTTP does not have.
 
 Spec: RFC 9110 s7.6.1; MCP 2025-11-25 basic/transports (sessions); MCP 2026-07-28 basic/transports.
 """
@@ -25,19 +24,19 @@ from doorward.upstreams.http.reply import compression_fault
 from doorward.upstreams.port import Message, Send
 
 SessionSealer = Callable[[bytes], bytes]
-"""Turns the upstream's session id into the one that the client sees."""
+"""Turns the upstream's session id into the client's."""
 
 EventSealer = Callable[[bytes | None], Callable[[bytes], bytes]]
-"""Given the session id on the upstream's answer, returns what turns the ids of its events into the client's."""
+"""Given the session id of the upstream's response, returns the function that seals its event ids."""
 
 _DROPPED = frozenset(
     {
-        # Connection-specific: this hop's business, or the next one's.
+        # Connection-specific headers: each hop sets its own.
         *(b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"),
-        # Statements in the name of the public origin, which the upstream is not.
+        # Statements on behalf of the public origin, which the upstream is not.
         *(b"server", b"date", b"via", b"x-powered-by", b"alt-svc", b"set-cookie", b"clear-site-data"),
         *(b"strict-transport-security", b"www-authenticate", b"location", b"refresh", b"x-request-id"),
-        # Instructions to the proxy in front: with these an upstream could make it send any internal file.
+        # Instructions to a proxy in front: with these, an upstream could make it send any internal file.
         *(b"x-sendfile", b"x-lighttpd-send-file"),
     }
 )
@@ -52,9 +51,9 @@ _CONTENT_TYPE, _SESSION, _CACHE_CONTROL, _LENGTH, _CODING = (
 _ACTED_ON = frozenset({_CONTENT_TYPE, _SESSION, _CACHE_CONTROL, _LENGTH, _CODING})
 
 _BODYLESS = frozenset({204, 205, 304})
-"""Answers that end with their head (RFC 9110 s15.3.5, s15.3.6, s15.4.5)."""
+"""Statuses of responses without a body (RFC 9110 s15.3.5, s15.3.6, s15.4.5)."""
 _NO_LENGTH = frozenset({204, 304})
-"""Of those, the ones that state no length (RFC 9110 s8.6)."""
+"""Of those, the statuses without a length (RFC 9110 s8.6)."""
 _STREAM_HEADERS: Headers = [(_CACHE_CONTROL, b"no-cache, no-transform"), (b"x-accel-buffering", b"no")]
 _EVENT_STREAM = b"text/event-stream"
 
@@ -79,26 +78,26 @@ class UpstreamReply:
     ) -> None:
         self._send = send
         self._rpc_id = rpc_id
-        """The request that the stream answers; None when it answers none."""
+        """The request that the stream answers; None if it answers none."""
         self._is_standing = is_standing
         """Whether the stream may end without a response to the request."""
         self._mark = WithoutMark()
         self._watch: ResponseWatch | None = None
         self._base = base
         self._seal = seal
-        """None in the modern era, where a session id is dropped."""
+        """None in the modern era, where session ids are dropped."""
         self._seal_events = seal_events
-        """None in the modern era, where no stream is resumed."""
+        """None in the modern era, where streams cannot be resumed."""
         self._event_ids: EventIds | None = None
         self._stream: KeptAliveStream | None = None
         self.started = False
         self.finished = False
         self.status = 0
         self.rejected: UpstreamError | None = None
-        """Set when the upstream's answer must not be passed on; nothing of it was sent."""
+        """Set if the upstream's response must not be passed on; nothing of it was sent."""
 
     async def send(self, message: Message) -> None:
-        """Take the next message from the upstream."""
+        """Handle the next message from the upstream."""
         if self.rejected is not None:
             return
         if message["type"] == "http.response.body":
@@ -114,18 +113,18 @@ class UpstreamReply:
             await self._start(message)
 
     async def end_if_begun(self, error: bytes) -> None:
-        """End an event stream that was begun, with a JSON-RPC error for its request if the client can take one.
+        """End a started event stream, with a JSON-RPC error for its request if the client can receive one.
 
-        Any other answer that was begun is left without an end: the server closes the connection, and the client sees
-        that something is missing.
+        Any other started response is left unfinished: the server closes the connection, and the client sees that it is
+        incomplete.
         """
         if self.started and not self.finished:
             await self.end_with_error(error)
 
     async def end_with_error(self, body: bytes) -> None:
-        """End a stream whose upstream has failed: with this JSON-RPC error, or without one after the response.
+        """End a stream whose upstream failed, with this JSON-RPC error, or without it if the response has passed.
 
-        The stream is left without an end if it stops within an event, if the client can resume it by an id, and if the
+        The stream is left unfinished if it stops within an event, if the client can resume it by an id, or if the
         response may have passed unrecognised.
         """
         if self._stream is None or self._watch is None or not self._stream.at_boundary or self._is_resumable:
@@ -146,7 +145,7 @@ class UpstreamReply:
             body = self._event_ids.feed(bytes(body))
         if self._watch is not None:
             self._watch.feed(bytes(body), starts_event=stream.at_boundary)
-            # The end is held back if the response is missing; the door then ends the stream with an error.
+            # If the response is missing, hold the end back; the door then ends the stream with an error.
             is_last = is_last and not self._lacks_response(self._watch)
         self.finished = is_last
         if body is not raw or is_last is not was_last:
@@ -154,7 +153,7 @@ class UpstreamReply:
         await stream.send_body(message)
 
     def _lacks_response(self, watch: ResponseWatch) -> bool:
-        """Whether the upstream ends, without the response, a stream that the client cannot resume."""
+        """Return whether the upstream ends a stream without the response, and the client cannot resume it."""
         return not (self._is_standing or self._is_resumable or watch.may_have_passed())
 
     @property
@@ -162,7 +161,7 @@ class UpstreamReply:
         return self._event_ids is not None and self._event_ids.were_sent
 
     def close(self) -> None:
-        """End the keep-alive; called once the upstream call is over, however it ended."""
+        """End the keep-alive; called when the upstream call is over, however it ended."""
         if self._stream is not None:
             self._stream.stop()
 
@@ -198,10 +197,10 @@ class UpstreamReply:
                 headers.append(line)
         _require_identity(acted_on.get(_CODING, b"identity"))
         content_type = acted_on.get(_CONTENT_TYPE)
-        # An accepted notification has no body, and strict clients try to parse one that has a type.
+        # An accepted notification has no body, and strict clients try to parse a body if there is a content type.
         if content_type is not None and status != 202:  # noqa: PLR2004
             headers.append((_CONTENT_TYPE, content_type))
-        # On an error the id names a session that was never opened.
+        # On an error, the id names a session that was never opened.
         if self._seal is not None and status < 400 and _SESSION in acted_on:  # noqa: PLR2004
             headers.append((_SESSION, self._seal(acted_on[_SESSION])))
         if content_type is not None and content_type[:17].lower() == _EVENT_STREAM:
@@ -218,9 +217,9 @@ class UpstreamReply:
 
 
 class PublicReply(UpstreamReply):
-    """The ASGI `send` for an answer that another worker has made for the client: it goes out as it comes.
+    """The ASGI `send` for a response that another worker prepared for the client: it passes unchanged.
 
-    Only its end is looked after, for the other worker may die within a stream.
+    Only its end is handled, because the other worker may die within a stream.
     """
 
     __slots__ = ()
@@ -242,13 +241,13 @@ def _as_it_is(event_id: bytes) -> bytes:
 
 
 def _require_identity(coding: bytes) -> None:
-    """Refuse a packed answer: nothing has asked for it, and comments and event ids would go between packed bytes."""
+    """Refuse a compressed response: none was requested, and comments and event ids would corrupt it."""
     if coding.strip().lower() != b"identity":
         raise compression_fault()
 
 
 def rejection(status: int) -> UpstreamError | None:
-    """Say why an answer with this status stays inside, or None."""
+    """Return why a response with this status is not passed on, or None."""
     if not 200 <= status < 600:  # noqa: PLR2004  # no server can send it on: RFC 9110 s15
         return UpstreamError("not_mcp", f"It answered with {status}, which is no HTTP status of an answer.")
     if 300 <= status < 400:  # noqa: PLR2004

@@ -1,9 +1,9 @@
-"""The other worker processes of this installation, reached over sockets in a directory that only they can open.
+"""The other worker processes of this installation, reached over sockets that only this account can open.
 
-An `mcp_session` of an in-process app or of a stdio child lives in the memory of one worker, while the kernel hands a
-connection to any of them. The worker that gets the request passes it on whole, credential included, and the owner
-serves it as if it had come from the client: it trusts the other worker with nothing but the client's address, which a
-socket of this machine does not show.
+An `mcp_session` of an in-process app or a stdio child lives in the memory of one worker, while the kernel may give a
+connection to any worker. The worker that gets the request forwards all of it, including the credential, and the
+session's worker serves it as if it came from the client. It trusts the other worker only for the client's address,
+which a local socket does not show.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from doorward.upstreams.http.exchange import Exchange
 from doorward.upstreams.port import Receive, Scope, Send
 
 CLIENT_ADDRESS = b"x-doorward-client"
-"""Names the client's address, between workers only: from anybody else it is a header like any other, and dropped."""
+"""Carries the client's address, between workers only; from anyone else it is dropped like any header."""
 _UNKNOWN_OUTCOME = "The process that holds this session ended before it answered. It may have carried out the request."
 _WORKER_ID = re.compile(r"[0-9a-f]{8}")
 _OF_THE_HOP = frozenset(
@@ -30,19 +30,19 @@ _OF_THE_HOP = frozenset(
 
 
 class WorkerPeers:
-    """Hands requests to the worker that owns their session."""
+    """Forwards requests to the worker that holds their session."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     async def forward(self, worker_id: str, scope: Scope, body: bytes, receive: Receive, send: Send) -> bool:
-        """Let that worker answer; False, with nothing sent, when it is gone and cannot have run a call.
+        """Let that worker answer; return False, with nothing sent, if it is gone and cannot have run a call.
 
-        False makes the client start a new session and send its call again. So once a POST is written, every failure
-        is a `reset`: the worker may have run the tool before it ended.
+        False makes the client start a new session and repeat its call. So once a POST was written, every failure is a
+        `reset`: the worker may have run the tool before it ended.
 
         Raises:
-            UpstreamError: it ended after it got the request, or this worker has no room for another connection.
+            UpstreamError: it ended after it got the request, or this worker can open no further connection.
         """
         connection = await self._connect(worker_id)
         if connection is None or not connection.alive:
@@ -105,7 +105,7 @@ async def _answer(exchange: Exchange, send: Send) -> None:
 
 
 async def _abort_when_left(receive: Receive, exchange: Exchange) -> None:
-    """Close towards the owner as soon as the client is gone: that is how the owner learns of it."""
+    """Close the connection to the session's worker when the client leaves, so that it learns of that."""
     while (await receive())["type"] != "http.disconnect":
         pass
     exchange.fail(UpstreamError("reset", "The client went away."))

@@ -21,7 +21,7 @@ _REMEDY = {
 
 
 def is_exhaustion(error: OSError) -> bool:
-    """Tell whether the error says that this machine has run out of something."""
+    """Return whether the error says that this machine has run out of something."""
     return error.errno in _REMEDY
 
 

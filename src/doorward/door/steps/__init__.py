@@ -1,1 +1,1 @@
-"""What a request goes through, one step in each module; `door/door.py` has them in their order."""
+"""The steps of a request, one per module; `door/door.py` lists them in order."""

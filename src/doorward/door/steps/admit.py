@@ -1,6 +1,6 @@
-"""Step one: where the request may come from. Nothing else of it is read before that.
+"""Step one: the request's host and origin. Nothing else of the request is read before.
 
-Sets the CORS headers of every later answer. Answers a preflight, which carries no credential.
+Sets the CORS headers of every later response. Answers a preflight, which carries no credential.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from doorward.door.replies import Refused
 
 
 class Admit:
-    """Refuses hosts and web origins that the door does not answer."""
+    """Refuses hosts and web origins that the door does not allow."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
 
     def take(self, exchange: Exchange) -> Admitted | Answered:
-        """Return the request with the headers of its answers, or the answer to a preflight.
+        """Return the request with its response headers, or the response to a preflight.
 
         Raises:
-            Refused: the host (421) or the origin (403) is none of the door's.
+            Refused: the host (421) or the origin (403) is not allowed.
         """
         inbound, headers = exchange.inbound, exchange.headers
         captured, doubled = inbound.captured, inbound.doubled

@@ -1,6 +1,6 @@
-"""Step seven, the last: the upstream hears of the request, or the worker that keeps its session.
+"""Step seven, the last: sends the request to the upstream, or to the worker that holds its session.
 
-Uses the proof of possession up just before that, so that a refused request costs the client nothing.
+It consumes the proof of possession just before that, so that a refused request costs the client nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from doorward.upstreams.port import Upstream, UpstreamCall
 
 
 class Call:
-    """Carries the request to its upstream, and the answer back."""
+    """Sends a request to its upstream, and the response back."""
 
     def __init__(
         self,
@@ -46,17 +46,17 @@ class Call:
         self._forwarded = _forwarded(issuer)
         self._counts = counts
         self._ending = ending
-        """Set when standing streams have to end."""
+        """Set when long-lived streams must end."""
         self._possession = possession
         self._identity = identity
 
     async def take(self, request: InSession) -> Served | None:
-        """Return the request as it was served; None if another worker has served it, which counts it as well.
+        """Return the request as it was served; None if another worker served it, which also counts it.
 
         Raises:
-            UpstreamError: the upstream failed, or its answer must not be passed on.
+            UpstreamError: the upstream failed, or its response must not be passed on.
             BearerError: the proof was used before (401).
-            MessageRefused: the worker that kept the session is gone (404).
+            MessageRefused: the worker that held the session is gone (404).
         """
         session = request.session
         if session is not None and not self._sessions.lives_here(session):
@@ -83,7 +83,7 @@ class Call:
             await reply.end_if_begun(replies.interrupted_body(rpc_id=request.rpc_id))
             raise
         except Exception:
-            # What was held back explains the failure better than how the upstream took it.
+            # A rejected response explains the failure better than the upstream's reaction to it.
             if reply.rejected is None:
                 raise
         if reply.rejected is not None:
@@ -134,7 +134,7 @@ class Call:
 
 
 def _forwarded(issuer: str) -> Headers:
-    """Return what the upstream hears of the public URL. What a client sends under these names is dropped."""
+    """Return the headers that tell the upstream the public URL. A client's headers with these names are dropped."""
     lines = [
         (b"x-forwarded-proto", origin_of(issuer).partition(":")[0].encode()),
         (b"x-forwarded-host", host_of(issuer).encode()),

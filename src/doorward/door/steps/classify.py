@@ -1,4 +1,4 @@
-"""Step four: which protocol era the request belongs to. Sets the era, and with it the id and the method for the log."""
+"""Step four: the protocol era of the request. Sets the era, and so the id and method for the log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Classify:
         """Return the request with its era.
 
         Raises:
-            MessageRefused: the version is not served, or the mirrored headers do not agree with the body.
+            MessageRefused: the version is not served, or the mirrored headers do not match the body.
             Refused: a GET or DELETE of an era without them (405), or with an `Accept` that admits no answer (406).
         """
         message = received.message

@@ -1,4 +1,4 @@
-"""Step six: whose `mcp_session` the request names. Sets the session, how the upstream knows it, and the way back."""
+"""Step six: the `mcp_session` that the request names. Sets the session, its headers for the upstream, and the reply."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SESSION, _LAST_EVENT = b"mcp-session-id", b"last-event-id"
 
 
 class FindSession:
-    """Refuses sessions and events of others."""
+    """Refuses other callers' sessions and events."""
 
     def __init__(self, sessions: McpSessions) -> None:
         self._sessions = sessions
@@ -33,7 +33,7 @@ class FindSession:
         inbound, caller = permitted.exchange.inbound, permitted.caller
         presented = inbound.captured.get(_SESSION)
         session: McpSession | None = None
-        # A client that opens a new session may still send the id of the one it lost.
+        # A client that opens a new session may still send the id of a lost one.
         if presented is not None and not era.opens_session:
             session = self._sessions.named(inbound, caller)
             if session is None:
@@ -63,7 +63,7 @@ def _reply(permitted: Classified, seal: SessionSealer | None, seal_events: Event
 
 
 def _public_reply(permitted: Classified) -> UpstreamReply:
-    """Return the way back for what the worker that keeps the session has made for the client."""
+    """Return the reply for a response that the session's worker has already prepared for the client."""
     era = permitted.era
     return PublicReply(permitted.exchange.send, rpc_id=era.rpc_id, is_standing=era.method == LISTEN)
 

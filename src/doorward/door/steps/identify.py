@@ -1,6 +1,6 @@
-"""Step two: who sends the request. Its body is read only after that.
+"""Step two: the sender of the request. Its body is read only afterwards.
 
-Sets the caller and the checked proof of possession, and adds the next nonce to the headers of every later answer.
+Sets the caller and the verified proof of possession, and adds the next nonce to the headers of every later response.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Identify:
         """Return the request with its caller.
 
         Raises:
-            BearerError: no credential, a bad one, or one without the scopes of the door.
-            Unavailable: the store cannot tell.
+            BearerError: no credential, an invalid one, or one without the scopes of the door.
+            Unavailable: the store cannot answer.
         """
         exchange, headers = admitted.exchange, admitted.headers
         caller, proof = await self._authenticator.identify(exchange.inbound, exchange.scope["method"])

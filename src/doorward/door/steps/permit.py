@@ -1,4 +1,4 @@
-"""Step five: whether the caller has the scopes that this operation needs. Sets the caller's expanded scopes."""
+"""Step five: whether the caller has the scopes of this operation. Sets the caller's expanded scopes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Permit:
 
     def __init__(self, operations: OperationScopes | None) -> None:
         self._operations = operations
-        """None: all operations need the same scopes, which the step before has checked with the credential."""
+        """None: all operations need the same scopes, which were checked with the credential."""
 
     def take(self, classified: Classified) -> Classified:
-        """Return the request with what its caller may do.
+        """Return the request with its caller's expanded scopes.
 
         Raises:
             BearerError: a scope is missing (403); names all that the operation needs.
@@ -28,6 +28,6 @@ class Permit:
             return classified
         method, params = (None, _NO_PARAMS) if message is None else (message.method, message.params)
         operations.check(caller.scopes, method, params)
-        # The upstream may check scopes as well, and knows nothing of what stands for what.
+        # The upstream may check scopes too, and does not know which scopes imply others.
         expanded = msgspec.structs.replace(caller, scopes=operations.expanded(caller.scopes))
         return msgspec.structs.replace(classified, caller=expanded)

@@ -1,4 +1,4 @@
-"""Step three: what the request brings, whole and within the limit of the door.
+"""Step three: the request's body, complete and within the limit of the door.
 
 Sets the body and the message in it.
 """
@@ -15,7 +15,7 @@ _ALLOW = [(b"allow", b"GET, POST, DELETE, OPTIONS")]
 
 
 class Read:
-    """Refuses methods that MCP does not have, and bodies that are no JSON-RPC message."""
+    """Refuses methods that MCP does not have, and bodies that are not a JSON-RPC message."""
 
     def __init__(self, body_limit_bytes: int) -> None:
         self._body_limit_bytes = body_limit_bytes
@@ -24,10 +24,10 @@ class Read:
         """Return the request with its message; it has none if it is a GET or a DELETE.
 
         Raises:
-            Refused: another method (405), or a body of a wrong type (415), size (413) or pace (408), or an `Accept`
-                that admits no answer (406).
-            MessageRefused: the body is no message.
-            ClientGone: nobody is left to answer.
+            Refused: another method (405), a body of the wrong type (415), size (413) or speed (408), or an `Accept`
+                that admits no response (406).
+            MessageRefused: the body is not a message.
+            ClientGone: the client has disconnected.
         """
         exchange = sent.exchange
         method: str = exchange.scope["method"]

@@ -26,7 +26,7 @@ class Apart:
         return place if until > now else None
 
     def is_used(self, place: int, now: float) -> bool:
-        """Tell whether anybody has to go to this place."""
+        """Return whether anybody has to go to this place."""
         return any(until > now and where == place for until, where in self._entries.values())
 
     def add(self, users: Iterable[str], until: float, now: float, *, running: Collection[int | None]) -> None:

@@ -122,7 +122,7 @@ class Children:
         self._cannot_watch = False
 
     def has_room(self, child: Child, size: int, user: str) -> bool:
-        """Tell whether a message of this size and user may be written to a child."""
+        """Return whether a message of this size and user may be written to a child."""
         if size <= _AT_ONCE_BYTES and not child.unread_bytes:
             return True
         return self._is_within_share(user)

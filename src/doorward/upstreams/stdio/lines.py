@@ -94,7 +94,7 @@ class LineReader:
         return taken_apart(text, stripped)
 
     def _opens(self, text: str) -> bool:
-        """Tell whether the text begins a message that goes on in the next line."""
+        """Return whether the text begins a message that goes on in the next line."""
         nesting = Nesting()
         if nesting.closes_at(text) is not None:
             return False

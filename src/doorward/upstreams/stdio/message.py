@@ -252,7 +252,7 @@ def _as_id(value: object) -> RpcId | None:
 
 
 def asks_for_logs(message: Message | None) -> bool:
-    """Tell whether a modern request opted in to log messages."""
+    """Return whether a modern request opted in to log messages."""
     return LOG_LEVEL in _meta_of(message)
 
 
