@@ -44,6 +44,7 @@ lint: $(STAMP) ## ruff, layer contracts, file and function limits
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python scripts/check_limits.py
 	@$(BIN)/python scripts/check_tests.py
+	@$(BIN)/python scripts/check_privacy.py
 
 types: $(STAMP) ## mypy strict
 	@$(BIN)/mypy

@@ -206,7 +206,7 @@ async def test_each_door_leads_to_its_own_server_and_ends_with_it(tmp_path):
     targets = {name: app_file(tmp_path, name, HEALTHY.replace("NAME", name)) for name in ("one", "two")}
     door = Door(config=many_doors(tmp_path, **targets))
     async with door.lifespan():
-        here = Administration.of(door._running.installation)
+        here = Administration.of(door.running.installation)
         made = await run(tokens.CREATE, here, tokens.CreateToken(name="t", scopes=("mcp",)))
         transport = httpx2.ASGITransport(door)
         async with httpx2.AsyncClient(transport=transport, base_url=door.policy.issuer) as http:
@@ -240,15 +240,15 @@ async def test_a_door_that_stays_as_it_is_is_not_touched_by_a_reload(tmp_path):
     one, two = (app_file(tmp_path, name, HEALTHY) for name in ("one", "two"))
     door = Door(config=many_doors(tmp_path, one=one, two=two))
     async with door.lifespan():
-        before, began_at = door._running.doors, door._running.shared.started_at
+        before, began_at = door.running.doors, door.running.shared.started_at
         await door.reload(many_doors(tmp_path, one=one, three=two))
-        after = door._running.doors
+        after = door.running.doors
         assert list(after) == ["one", "three"]
         assert after["one"] is before["one"]
         assert not (tmp_path / "one.py.stopped").exists()
         assert (tmp_path / "two.py.stopped").exists()
         assert set(door.policy.resources) == {f"{door.policy.issuer}/{name}/mcp" for name in after}
-        assert door._running.shared.started_at == began_at
+        assert door.running.shared.started_at == began_at
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(door), base_url=door.policy.issuer) as http:
             statuses = [(await http.post(f"/{name}/mcp", json=CALL)).status_code for name in ("one", "two", "three")]
             assert statuses == [401, 404, 401]
@@ -261,10 +261,10 @@ async def test_a_reload_that_cannot_open_a_door_changes_nothing(tmp_path):
     one, bad = app_file(tmp_path, "one", HEALTHY), app_file(tmp_path, "bad", BROKEN)
     door = Door(config=many_doors(tmp_path, one=one))
     async with door.lifespan():
-        before = door._running
+        before = door.running
         with pytest.raises(StartError, match=r"^door bad: "):
             await door.reload(many_doors(tmp_path, bad=bad, two=one))
-        assert door._running is before
+        assert door.running is before
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(door), base_url=door.policy.issuer) as http:
             assert (await http.post("/one/mcp", json=CALL)).status_code == 401
 

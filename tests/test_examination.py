@@ -75,7 +75,7 @@ async def nothing_answers(request, ask):
 async def opened(tmp_path, **settings):
     async with world(tmp_path, **settings) as here:
         door = here.door
-        yield door, examination.own_door(door._running.installation, door.config.doors[0])
+        yield door, examination.own_door(door.running.installation, door.config.doors[0])
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ async def test_the_newest_examination_is_kept(tmp_path):
 
 async def test_how_requests_arrive_is_told_to_nobody_else(tmp_path):
     async with world(tmp_path) as here, here.browser() as http:
-        proof = examination.own_door(here.door._running.installation, here.door.config.doors[0]).arrival.headers[
+        proof = examination.own_door(here.door.running.installation, here.door.config.doors[0]).arrival.headers[
             "x-doorward-proof"
         ]
         url = f"{ISSUER}/-/arrival"

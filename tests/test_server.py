@@ -37,8 +37,8 @@ async def kept(w: World) -> dict[str, list[Any]]:
 
 def paths(w: World) -> dict[str, set[str]]:
     """Return the methods of every path that is served, read off the table itself."""
-    assert w.door._running is not None
-    router = w.door._running.router
+    assert w.door.running is not None
+    router = w.door.running.router
     found = {path: set(methods) for path, methods in router.routes.items()}
     return found | {f"{prefix}client_x": set(methods) for prefix, methods in router.prefixes.items()}
 
@@ -132,8 +132,8 @@ async def test_a_path_that_acts_names_its_methods_to_head(tmp_path, path):
 
 async def test_no_path_of_this_server_can_be_registered_as_a_redirect_uri(tmp_path):
     async with world(tmp_path, **EVERYTHING) as w, w.browser() as http:
-        assert w.door._running is not None
-        for path in (*paths(w), *w.door._running.doors_by_path, *w.door._running.router.mounts):
+        assert w.door.running is not None
+        for path in (*paths(w), *w.door.running.doors_by_path, *w.door.running.router.mounts):
             for spelled in (path, f"/{path}", path.replace("-", "%2D", 1), f"{path}?client_id=x&x=y"):
                 body = {"redirect_uris": [ISSUER + spelled], "token_endpoint_auth_method": "none"}
                 answer = await http.post("/register", json=body)
@@ -154,8 +154,8 @@ async def test_a_door_in_front_of_an_own_path_is_a_start_error(tmp_path, path):
 
 async def test_the_reserved_segments_are_those_of_the_table(tmp_path):
     async with world(tmp_path, **EVERYTHING) as w:
-        assert w.door._running is not None
-        running = w.door._running
+        assert w.door.running is not None
+        running = w.door.running
         assert own_first_segments(running.router, running.doors_by_path) == RESERVED_FIRST_SEGMENTS
 
 

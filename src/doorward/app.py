@@ -108,7 +108,8 @@ class Door:
         self.owner = Owner()
         """What this start did about the account `owner`."""
         self._starting = asyncio.Lock()
-        self._running: Server | None = None
+        self.running: Server | None = None
+        """The server that answers now; None before the start and after the end."""
         self._has_stopped = False
         self._is_late = False
 
@@ -123,7 +124,7 @@ class Door:
 
     async def _start(self) -> None:
         async with self._starting:
-            if self._running is not None or self._has_stopped:
+            if self.running is not None or self._has_stopped:
                 return
             installation = await Installation.open(
                 self.config, store=self.store, clock=self.clock, entropy=self.entropy, hooks=self.hooks
@@ -136,13 +137,13 @@ class Door:
                 await start_all(self.config, self.upstreams)
                 running = Server(installation, self.upstreams, self._process())
                 running.begin()
-                self._running = running
+                self.running = running
                 undo.pop_all()
 
     async def _start_late(self) -> None:
         """Start at a request, because no lifespan was run."""
         await self._start()
-        if self._running is not None and not self._is_late:
+        if self.running is not None and not self._is_late:
             self._is_late = True
             LOGGER.warning("%s", WITHOUT_LIFESPAN)
 
@@ -155,10 +156,10 @@ class Door:
         # Only here: the doctor's rules are not needed for serving, and take time and memory.
         from doorward import examination
 
-        assert self._running is not None
+        assert self.running is not None
         reports = []
         for each in self.config.doors:
-            report = await examination.examine(self._running.installation, each)
+            report = await examination.examine(self.running.installation, each)
             await examination.keep(self.store, self.clock, each.name, report)
             reports.append(report)
         await examination.forget_others(self.store, [each.name for each in self.config.doors])
@@ -168,7 +169,7 @@ class Door:
         """End the upstream and its children, then the store; safe to call twice. Only `start` begins anew."""
         self._has_stopped = True
         async with self._starting, AsyncExitStack() as ending:
-            running, self._running = self._running, None
+            running, self.running = self.running, None
             # The last one first; whatever one of them raises, the others are ended as well.
             ending.push_async_callback(self.store.close if running is None else running.stop)
             ending.push_async_callback(self._stop_upstreams)
@@ -183,7 +184,7 @@ class Door:
             ConfigError, StartError: a door cannot be opened; nothing has changed.
         """
         async with self._starting:
-            before = self._running
+            before = self.running
             if before is None:
                 return
             installation = before.installation.with_doors_of(config)
@@ -200,7 +201,7 @@ class Door:
                 after = Server(installation, upstreams, self._process(), before)
                 undo.pop_all()
             self.config, self.policy, self.upstreams = installation.config, installation.policy, upstreams
-            self._running = after
+            self.running = after
             for door in after.doors.values():
                 door.follow(installation.policy)
             await stop_all([door for door in before.doors.values() if door not in after.doors.values()])
@@ -218,8 +219,8 @@ class Door:
 
     def drain(self) -> None:
         """End standing streams, so that a server that is stopping need not wait for them."""
-        if self._running is not None:
-            self._running.drain()
+        if self.running is not None:
+            self.running.drain()
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
@@ -245,12 +246,12 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "http":
-            if self._running is None:
+            if self.running is None:
                 await self._start_late()
-            if self._running is None:  # what comes late must not wake a door that nobody will stop again
+            if self.running is None:  # what comes late must not wake a door that nobody will stop again
                 await send_unavailable(send, [(b"connection", b"close")], "This server is stopping. Try again shortly.")
             else:
-                await self._running(scope, receive, send)
+                await self.running(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._serve_lifespan(receive, send)
         else:

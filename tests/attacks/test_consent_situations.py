@@ -11,8 +11,8 @@ from itertools import product
 from typing import Any
 
 import pytest
+from attacks.test_consent_attacks import arrive, opened, registered
 from endpoints.operator_clients import TRUSTED, asserted, assertion, operator_client, set_client
-from pages.test_consent_attacks import arrive, opened, registered
 from world import ISSUER, PASSWORD, REDIRECT_URI, World, form_of, query_of, world
 
 from doorward.directory.accounts import add_user, disable_user, enable_user, set_password

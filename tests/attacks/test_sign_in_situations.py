@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 import pytest
 from attacks.test_authorize_attacks import is_local_error
+from attacks.test_consent_attacks import arrive
 from endpoints.operator_clients import set_client
-from pages.test_consent_attacks import arrive
 from world import ISSUER, PASSWORD, REDIRECT_URI, RESOURCE, World, form_of, query_of, world
 
 from doorward.clock import FixedClock

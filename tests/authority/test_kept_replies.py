@@ -95,7 +95,7 @@ async def test_a_decision_that_keeps_no_reply_notes_nothing():
 
 async def test_a_door_notes_what_it_answers_and_an_honest_repeat_still_gets_it(tmp_path):
     async with world(tmp_path) as w:
-        kept = w.door._running.authority.kept
+        kept = w.door.running.authority.kept
         client_id = (await w.register())["client_id"]
         code = await w.code(client_id)
         tokens = (await w.redeem(client_id, code)).json()

@@ -35,7 +35,7 @@ async def test_no_verifier_of_access_tokens_mistakes_the_statement_for_one(tmp_p
     async with world(tmp_path, app=target, upstream_identity="jwt", access_token_format="jwt") as w:
         client_id = (await w.register())["client_id"]
         token = (await w.redeem(client_id, await w.code(client_id))).json()["access_token"]
-        _, line = w.door._running.doors["mcp"].identity.header(
+        _, line = w.door.running.doors["mcp"].identity.header(
             Caller("owner", client_id, ("mcp",), RESOURCE, ISSUER, None, "t")
         )
         of_token, of_statement = jwt.get_unverified_header(token), jwt.get_unverified_header(line)
@@ -116,20 +116,31 @@ def test_a_statement_is_signed_once_per_caller_until_it_gets_old():
     assert len({each["jti"] for each in sign.signed}) == 4
 
 
-def test_callers_that_come_and_go_do_not_fill_the_memory(monkeypatch):
-    monkeypatch.setattr("doorward.door.identity._CALLERS_KEPT", 3)
+def test_callers_that_come_and_go_do_not_fill_the_memory():
     sign = Signing()
     identity = UpstreamIdentity(
-        sign=sign, issuer=ISSUER, upstream_url="http://up/mcp", clock=FixedClock(), entropy=CountingEntropy()
+        sign=sign,
+        issuer=ISSUER,
+        upstream_url="http://up/mcp",
+        clock=FixedClock(),
+        entropy=CountingEntropy(),
+        callers_kept=3,
     )
-    for number in range(10):
-        identity.header(Caller(f"u{number}", "c1", (), RESOURCE, ISSUER, None, "t1"))
-    assert len(identity._made) == 3
+
+    def signed_for(*numbers: int) -> int:
+        before = len(sign.signed)
+        for number in numbers:
+            identity.header(Caller(f"u{number}", "c1", (), RESOURCE, ISSUER, None, "t1"))
+        return len(sign.signed) - before
+
+    assert signed_for(*range(10)) == 10
+    assert signed_for(7, 8, 9) == 0
+    assert signed_for(6, 0) == 2
 
 
 async def test_a_remote_upstream_is_addressed_by_its_url(tmp_path):
     async with world(tmp_path, app="http://127.0.0.1:9/up/mcp", upstream_identity="jwt") as w:
-        identity = w.door._running.doors["mcp"].identity
+        identity = w.door.running.doors["mcp"].identity
         _, line = identity.header(Caller("ann", "c1", (), RESOURCE, ISSUER, None, "t1"))
         assert (await verified(w, line.decode(), identity_audience("http://127.0.0.1:9/up/mcp"), IDENTITY))[
             "sub"

@@ -369,7 +369,7 @@ async def test_a_list_says_when_each_token_was_last_used(tmp_path):
         assert (await w.call(created["token"])).status_code == 200
         assert (await w.call(created["token"] + "x")).status_code == 401
         assert (await call(w, "GET", "/clients", administration)).status_code == 200
-        await w.door._running.installation.last_used.write()
+        await w.door.running.installation.last_used.write()
         items = (await call(w, "GET", "/tokens", administration)).json()["items"]
         assert {each["name"]: each["last_used_at"] for each in items} == {
             "api": used_at,

@@ -35,7 +35,7 @@ def written():
 
 async def entries(w) -> list[AuditEntry]:
     """Return the whole chain; it holds."""
-    await w.door._running.installation.audit.flush()
+    await w.door.running.installation.audit.flush()
     found = sorted([each.record for each in await w.door.store.find(AuditEntry)], key=lambda each: each.entry_id)
     verification = Verification()
     verification.check(found)
@@ -215,5 +215,5 @@ async def test_a_running_server_removes_entries_that_are_older_than_is_kept(tmp_
     clock.advance(402 * 24 * 3600)
     async with world(tmp_path, clock=clock, audit_retention_days=0) as w:
         await w.register()
-        await w.door._running.installation.audit.flush()
+        await w.door.running.installation.audit.flush()
         assert len(await w.door.store.find(AuditEntry)) > len(found)

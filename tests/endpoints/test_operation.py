@@ -16,4 +16,4 @@ async def test_probes_and_keys_are_served_with_and_without_oauth(tmp_path, auth)
 async def test_counts_are_not_served_unless_someone_may_read_them(tmp_path):
     async with world(tmp_path, metrics_from=()) as w, w.browser() as http:
         assert (await http.get("/metrics")).status_code == 404
-        assert "/metrics" not in w.door._running.router.routes
+        assert "/metrics" not in w.door.running.router.routes

@@ -168,7 +168,7 @@ async def test_a_route_that_keeps_nothing_of_a_stranger_keeps_nothing(tmp_path, 
 
 async def test_every_route_is_in_one_of_the_tables(tmp_path):
     async with door_and_host(tmp_path, **SETTINGS) as (w, _):
-        router = w.door._running.router
+        router = w.door.running.router
         table = {**router.routes, **router.prefixes}
         routes = {(method, path) for path in table for method in table[path]}
     routes = {each for each in routes if "/.well-known/" not in each[1] and each[1] not in PROBES}

@@ -11,7 +11,7 @@ PAGES = ["/-/login", "/-/consent", "/-/connections", "/-/static/pages.css"]
 @pytest.mark.parametrize("has_devices", [True, False])
 async def test_the_page_for_devices_exists_only_with_their_grant(tmp_path, has_devices):
     async with world(tmp_path, device_grant=has_devices) as w:
-        served = set(w.door._running.router.routes)
+        served = set(w.door.running.router.routes)
     assert ("/-/device" in served) is has_devices
     assert served.issuperset(PAGES)
 
@@ -22,4 +22,4 @@ async def test_there_are_no_pages_without_sign_in(tmp_path):
 
 
 def served_pages(w) -> set[str]:
-    return {path for path in w.door._running.router.routes if path in PAGES}
+    return {path for path in w.door.running.router.routes if path in PAGES}

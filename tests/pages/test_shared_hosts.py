@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from pages.test_consent_attacks import FOREIGN, OWN, arrive
+from attacks.test_consent_attacks import FOREIGN, OWN, arrive
 from pages.test_tabs import opened, sent, signed_in
 from world import PASSWORD, World, follow, form_of, query_of, world
 

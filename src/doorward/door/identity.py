@@ -23,20 +23,33 @@ AUDIENCE_PREFIX = "doorward-identity:"
 """Prefix of the upstream's URL in `aud`. Access tokens have an http(s) URL there, so none starts like this."""
 LIFETIME_SECONDS = 300
 RENEWED_BEFORE_END_SECONDS = 60
-_CALLERS_KEPT = 10_000
+CALLERS_KEPT = 10_000
 
 _Key = tuple[str, str, tuple[str, ...], str | None]
 
 
 class UpstreamIdentity:
-    """Builds the header for one upstream, whose URL is `upstream_url`."""
+    """Builds the header for one upstream, whose URL is `upstream_url`.
 
-    def __init__(self, *, sign: Sign, issuer: str, upstream_url: str, clock: Clock, entropy: Entropy) -> None:
+    Headers of the `callers_kept` callers that came last are reused.
+    """
+
+    def __init__(
+        self,
+        *,
+        sign: Sign,
+        issuer: str,
+        upstream_url: str,
+        clock: Clock,
+        entropy: Entropy,
+        callers_kept: int = CALLERS_KEPT,
+    ) -> None:
         self._sign = sign
         self._issuer = issuer
         self._audience = AUDIENCE_PREFIX + upstream_url
         self._clock = clock
         self._entropy = entropy
+        self._callers_kept = callers_kept
         self._made: dict[_Key, tuple[int, tuple[bytes, bytes]]] = {}
         """By caller: until when the header is reused, and the header."""
 
@@ -49,7 +62,7 @@ class UpstreamIdentity:
             return made[1]
         line = (HEADER, self._statement(caller, now).encode("ascii"))
         self._made.pop(key, None)
-        if len(self._made) >= _CALLERS_KEPT:
+        if len(self._made) >= self._callers_kept:
             del self._made[next(iter(self._made))]
         self._made[key] = (now + LIFETIME_SECONDS - RENEWED_BEFORE_END_SECONDS, line)
         return line

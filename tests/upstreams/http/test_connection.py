@@ -104,7 +104,7 @@ async def test_interim_responses_and_trailers_are_not_the_answer() -> None:
             answer = await ask(upstream, call(LIST))
             assert (answer.status, answer.body) == (200, RESULT)
             assert set(answer.headers) == {b"content-type"}
-        assert upstream._pool.opened == 1
+        assert upstream.pool.opened == 1
 
 
 @pytest.mark.requirement("H-04")
@@ -117,7 +117,7 @@ async def test_a_second_response_is_never_taken_for_the_next_requests_answer() -
 
     async with in_front_of(handler) as upstream:
         assert [(await ask(upstream, call(LIST))).body for _ in range(2)] == [RESULT, RESULT]
-        assert upstream._pool.opened == 2
+        assert upstream.pool.opened == 2
 
 
 async def test_a_20_megabyte_event_passes_without_being_held() -> None:

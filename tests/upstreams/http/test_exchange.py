@@ -178,7 +178,7 @@ async def test_wherever_a_request_is_given_up_the_next_user_gets_only_what_is_th
         await ask(upstream, asked_by("bob"))
         for at in itertools.count():
             if not kept:
-                while (resting := upstream._pool.idle()) is not None:
+                while (resting := upstream.pool.idle()) is not None:
                     resting.abort()
             got_so_far = await give_up_at(upstream, at, ending)
             await asyncio.sleep(0)
@@ -189,7 +189,7 @@ async def test_wherever_a_request_is_given_up_the_next_user_gets_only_what_is_th
             if not got_so_far:
                 break
         assert at >= (1 if kept else 2), "the request was given up at its head, and at its connection if it was new"
-        assert upstream._pool.places.free == 256
+        assert upstream.pool.places.free == 256
 
 
 async def test_a_client_that_breaks_the_answer_off_leaves_nothing_behind() -> None:
@@ -207,14 +207,14 @@ async def test_a_client_that_breaks_the_answer_off_leaves_nothing_behind() -> No
 async def test_the_body_of_a_redirect_stands_in_front_of_no_answer_and_keeps_the_connection() -> None:
     async with in_front_of(serving_both(redirect_with_a_body)) as upstream:
         assert bytes((await ask(upstream, asked_by("alice"))).body) == ALICE
-        assert upstream._pool.opened == 1
+        assert upstream.pool.opened == 1
 
 
 async def test_a_redirect_s_body_that_is_long_or_late_is_not_waited_for() -> None:
     for way in (redirect_with_a_long_body, redirect_without_an_end):
         async with in_front_of(serving_both(way)) as upstream:
             assert bytes((await ask(upstream, asked_by("alice"))).body) == ALICE
-            assert upstream._pool.opened == 2
+            assert upstream.pool.opened == 2
 
 
 @pytest.mark.parametrize("status", [b"000", b"099", b"600", b"777", b"999"])
@@ -347,4 +347,4 @@ async def test_a_204_ends_with_its_head_whatever_length_it_states() -> None:
             answer = await ask(upstream, call(method="DELETE", session="s"))
             assert (answer.status, answer.body, answer.complete) == (204, b"", True)
             assert b"content-length" not in answer.headers
-        assert upstream._pool.opened == 2, "its parser may still expect the five bytes"
+        assert upstream.pool.opened == 2, "its parser may still expect the five bytes"

@@ -12,6 +12,7 @@ from upstreams.recorder import Pending, ask, call
 from upstreams.servers import Visit
 
 from doorward.errors import UpstreamError
+from doorward.fair_places import FairPlaces
 from doorward.upstreams.http.connection import Connection
 from doorward.upstreams.http.exchange import HIGH_WATER_BYTES
 from doorward.upstreams.http.pool import Pool
@@ -24,9 +25,9 @@ async def test_connections_are_kept_and_shared() -> None:
     async with in_front_of(serve_result) as upstream:
         for _ in range(20):
             assert (await ask(upstream, call(LIST))).body == RESULT
-        assert upstream._pool.opened == 1
+        assert upstream.pool.opened == 1
         await asyncio.gather(*(ask(upstream, call(LIST)) for _ in range(10)))
-        assert upstream._pool.opened <= 10
+        assert upstream.pool.opened <= 10
 
 
 async def test_a_stale_connection_costs_nothing_when_the_request_changes_nothing() -> None:
@@ -41,7 +42,7 @@ async def test_a_stale_connection_costs_nothing_when_the_request_changes_nothing
     async with in_front_of(handler) as upstream:
         await ask(upstream, call(LIST))
         assert (await ask(upstream, call(LIST))).body == RESULT
-        assert upstream._pool.opened == 2
+        assert upstream.pool.opened == 2
 
 
 async def test_a_tool_is_not_run_twice_when_the_server_dies_at_once_on_a_busy_connection() -> None:
@@ -82,7 +83,7 @@ async def test_what_may_change_something_is_never_sent_twice_however_long_the_co
         with pytest.MonkeyPatch.context() as clock:
             # As if the connection had rested for a minute.
             now = asyncio.get_running_loop().time
-            upstream._pool._idle[0].rest_until += 120
+            upstream.pool._idle[0].rest_until += 120
             clock.setattr(asyncio.get_running_loop(), "time", lambda: now() + 60)
             assert (await fault_of(upstream, call({**TOOL_CALL, "method": method}))).fault == "reset"
     assert len(ran) == 1
@@ -141,7 +142,7 @@ async def test_a_connection_on_which_something_arrived_while_it_rested_is_never_
             rested.set()
             left.wait()
             assert (await ask(upstream, call(TOOL_CALL))).body == b"{}"
-            assert upstream._pool.opened == 2
+            assert upstream.pool.opened == 2
         ended.set()
         thread.join()
 
@@ -159,9 +160,9 @@ async def test_a_connection_on_which_a_request_is_still_being_sent_is_never_lent
 
     async with in_front_of(handler) as upstream:
         assert (await ask(upstream, call(b"x" * 32_000_000))).status == 400
-        assert upstream._pool._idle == []
+        assert upstream.pool.resting == 0
         assert (await ask(upstream, call(LIST))).body == RESULT
-        assert upstream._pool.opened == 2
+        assert upstream.pool.opened == 2
 
 
 async def test_a_request_that_only_the_kernel_still_holds_counts_as_being_sent() -> None:
@@ -188,7 +189,7 @@ async def test_a_connection_whose_large_request_was_taken_whole_is_kept() -> Non
     async with in_front_of(serve_result) as upstream:
         await ask(upstream, call(b"x" * 4_000_000))
         await ask(upstream, call(LIST))
-        assert upstream._pool.opened == 1
+        assert upstream.pool.opened == 1
 
 
 async def test_an_upstream_that_states_its_limit_is_left_before_it() -> None:
@@ -200,7 +201,7 @@ async def test_an_upstream_that_states_its_limit_is_left_before_it() -> None:
     async with in_front_of(handler) as upstream:
         for _ in range(2):
             await ask(upstream, call(TOOL_CALL))
-        assert upstream._pool.opened == 2
+        assert upstream.pool.opened == 2
 
 
 async def test_a_first_request_on_a_new_connection_is_never_sent_twice() -> None:
@@ -275,8 +276,7 @@ async def test_stopping_ends_calls_under_way_and_may_be_repeated() -> None:
             await pending.task
 
 
-async def test_a_connection_that_rests_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doorward.upstreams.http.pool.KEEP_SECONDS", 0.05)
+async def test_a_connection_that_rests_too_long_is_closed() -> None:
     closed = asyncio.Event()
 
     async def handler(visit: Visit) -> None:
@@ -286,9 +286,10 @@ async def test_a_connection_that_rests_too_long_is_closed(monkeypatch: pytest.Mo
         closed.set()
 
     async with in_front_of(handler) as upstream:
+        upstream.pool.keep_seconds = 0.05
         await ask(upstream, call(LIST))
         await closed.wait()
-        assert not upstream._pool._idle
+        assert upstream.pool.resting == 0
 
 
 async def test_one_user_with_many_calls_leaves_places_for_others() -> None:
@@ -306,21 +307,18 @@ async def test_one_user_with_many_calls_leaves_places_for_others() -> None:
             assert (await ask(upstream, call(LIST, share=user))).body == RESULT
         for pending in held:
             await pending.close()
-        assert upstream._pool.places.free == 8
+        assert upstream.pool.places.free == 8
 
 
 @pytest.mark.parametrize("request_", [{"method": "GET", "session": "s"}, {"body": LISTEN}], ids=["get", "listen"])
-async def test_one_user_s_standing_streams_leave_room_for_those_of_others(
-    request_: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("doorward.upstreams.http.pool.MOST_STREAMS", 8)
-
+async def test_one_user_s_standing_streams_leave_room_for_those_of_others(request_: dict[str, Any]) -> None:
     async def handler(visit: Visit) -> None:
         await visit.request()
         await visit.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n: open\n\n")
         await visit.gone()
 
     async with in_front_of(handler) as upstream:
+        upstream.pool.streams = FairPlaces(8)
         streams = [Pending(upstream, call(**request_, share="alice")) for _ in range(4)]
         for stream in streams:
             await stream.answer.until(lambda a: a.body)
@@ -329,7 +327,7 @@ async def test_one_user_s_standing_streams_leave_room_for_those_of_others(
         await another.answer.until(lambda a: a.body)
         for stream in (*streams, another):
             await stream.leave()
-        assert upstream._pool.streams.free == 8
+        assert upstream.pool.streams.free == 8
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL])
@@ -363,7 +361,7 @@ async def test_a_call_cancelled_while_it_waits_for_a_place_takes_none() -> None:
         await waiting[1].close()
         go.set()
         await asyncio.gather(first.task, waiting[0].task, waiting[2].task)
-        assert upstream._pool.places.free == 1
+        assert upstream.pool.places.free == 1
 
 
 @pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example"])

@@ -168,7 +168,7 @@ async def test_a_line_break_in_a_header_is_never_written() -> None:
     async with in_front_of(serve_result) as upstream:
         for value in (b"a\r\nx: y", b"a\nb", b"a\rb"):
             assert "line break" in (await fault_of(upstream, call(LIST, headers=((b"x", value),)))).detail
-        assert upstream._pool.opened == 0
+        assert upstream.pool.opened == 0
 
 
 async def test_an_upstream_over_tls_is_verified(tls_pair: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
@@ -212,7 +212,7 @@ def test_the_hop_works_on_uvloop_too(tls_pair: tuple[ssl.SSLContext, ssl.SSLCont
             await pending.answer.until(lambda a: a.body)
             await pending.leave()
             await left.wait()
-            assert upstream._pool.opened == 1
+            assert upstream.pool.opened == 1
             await upstream.stop()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

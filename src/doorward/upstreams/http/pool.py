@@ -47,11 +47,17 @@ class Pool:
         """How many connections were opened so far."""
         self.places = FairPlaces(max_connections)
         self.streams = FairPlaces(MOST_STREAMS)
+        self.keep_seconds = KEEP_SECONDS
         self._connect_timeout_seconds = connect_timeout_seconds
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def resting(self) -> int:
+        """How many connections wait for their next call."""
+        return len(self._idle)
 
     def idle(self) -> Connection | None:
         """Lend the connection that was used last, if one rests here on which nothing has arrived meanwhile."""
@@ -129,7 +135,7 @@ class Pool:
     def _rest(self, connection: Connection, exchange: Exchange) -> None:
         """Keep a connection whose exchange was read to its end."""
         assert self._loop is not None
-        seconds = KEEP_SECONDS
+        seconds = self.keep_seconds
         if exchange.rest_limit_seconds is not None:
             seconds = min(seconds, exchange.rest_limit_seconds - _CLOSE_EARLIER_SECONDS)
         connection.rest_until = self._loop.time() + seconds

@@ -85,7 +85,7 @@ class HttpUpstream:
         self._fixed_lines = [b"%b: %b\r\n" % line for line in ((b"host", parts.netloc.encode()), *headers)]
         self._secure = parts.scheme == "https"
         self._vigils = Vigils(timeout_seconds)
-        self._pool = Pool(
+        self.pool = Pool(
             host,
             parts.port or default_port,
             tls=tls,
@@ -101,13 +101,13 @@ class HttpUpstream:
 
     async def start(self) -> None:
         """Build the TLS context. An upstream that is down now may come up later, so nothing is connected yet."""
-        if self._secure and self._pool.tls is None:
-            self._pool.tls = system_trust()
+        if self._secure and self.pool.tls is None:
+            self.pool.tls = system_trust()
 
     async def stop(self) -> None:
         """Close all connections."""
         self._vigils.stop()
-        self._pool.close()
+        self.pool.close()
 
     async def era(self) -> Era | None:
         """Return None: the server was not asked, and its own refusal goes to the client."""
@@ -118,7 +118,7 @@ class HttpUpstream:
         standing = call.method == "GET" or call.rpc_method == "subscriptions/listen"
         vigil = self._vigils.begin(receive)
         try:
-            places = await self._pool.enter(call.share, standing=standing)
+            places = await self.pool.enter(call.share, standing=standing)
             try:
                 await self._carry(call, vigil, send, standing=standing)
             finally:
@@ -163,7 +163,7 @@ class HttpUpstream:
         done the work looks the same. So only a read is sent again, and only once. Spec: RFC 9110 s9.2.2.
         """
         head = self._head(call, target)
-        connection = self._pool.idle()
+        connection = self.pool.idle()
         if connection is not None:
             exchange = connection.begin(head, call.body)
             try:
@@ -172,7 +172,7 @@ class HttpUpstream:
                 lost = error.fault == "reset" and not exchange.received and not vigil.client_gone
                 if not lost or not _only_reads(call):
                     raise
-        connection = await self._pool.connect()
+        connection = await self.pool.connect()
         return await _head_of(connection.begin(head, call.body), vigil)
 
     def _head(self, call: UpstreamCall, target: str) -> bytes:

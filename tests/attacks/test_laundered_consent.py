@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import pytest
-from pages.test_consent_attacks import (
+from attacks.test_consent_attacks import (
     FOREIGN,
     OWN,
     Attack,
