@@ -122,6 +122,21 @@ async def test_a_stream_is_sent_in_chunks_and_its_end_is_marked():
     assert pieces == [head + b"2\r\n{}\r\n", b"2\r\n{}\r\n", b"0\r\n\r\n"]
 
 
+async def test_a_client_of_http_1_0_gets_no_chunks_and_reads_until_the_end():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"one ", "more_body": True})
+        await send({"type": "http.response.body", "body": b"two"})
+
+    connection, wire, state = connected(app)
+    connection.data_received(b"GET / HTTP/1.0\r\nhost: door\r\nconnection: keep-alive\r\n\r\n")
+    await finished(state)
+    head, _, body = b"".join(wire.written).partition(b"\r\n\r\n")
+    assert head == b"HTTP/1.1 200 OK\r\nconnection: close"
+    assert body == b"one two"
+    assert wire.closed
+
+
 async def test_the_server_s_own_headers_come_first_and_follow_their_renewal():
     connection, wire, state = connected(answering(OK, BODY), headers=[(b"date", b"one")])
     connection.data_received(GET)

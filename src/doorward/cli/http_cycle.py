@@ -30,6 +30,8 @@ _FRAMING: Final = frozenset({_LENGTH, _CODING, _CONNECTION})
 _NOT_IN_NAMES: Final = re.compile(rb'[\x00-\x1f\x7f()<>@,;:\[\]={} \t\\"]')
 _CONTROLS: Final = bytes([*range(9), *range(10, 32), 127])
 """What no value may hold. A line end in one would begin another field, or another answer."""
+_UNTIL_CLOSE: Final = -1
+"""In place of a length: the end of the connection is the end of the body."""
 _MOST_LABELS: Final = 512
 _LONGEST_LABEL: Final = 64
 _LABELS: dict[bytes, bytes] = {}
@@ -267,8 +269,11 @@ class Cycle:
         if not self.keep_alive and not says_close:
             lines.append(b"connection: close")
         if self._chunked is None and self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY:
-            self._chunked = True
-            lines.append(b"transfer-encoding: chunked")
+            self._chunked = self.scope["http_version"] != "1.0"
+            if self._chunked:
+                lines.append(b"transfer-encoding: chunked")
+            else:  # such a client knows no chunks: the body ends with the connection
+                self._left = _UNTIL_CLOSE
         lines[1:1] = self._connection.default_lines()
         head = b"\r\n".join(lines)
         if len(head) - len(head.translate(None, _CONTROLS)) != 2 * (len(lines) - 1):
@@ -302,13 +307,13 @@ class Cycle:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             if not more:
                 body += _LAST_CHUNK
-        elif len(body) > self._left:
-            raise RuntimeError("Response content longer than Content-Length")
-        else:
+        elif self._left != _UNTIL_CLOSE:
+            if len(body) > self._left:
+                raise RuntimeError("Response content longer than Content-Length")
             self._left -= len(body)
         self._write(body)
         if not more:
-            if self._left:
+            if self._left > 0:
                 raise RuntimeError("Response content shorter than Content-Length")
             self._complete()
 
