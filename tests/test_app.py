@@ -207,11 +207,11 @@ async def test_each_door_leads_to_its_own_server_and_ends_with_it(tmp_path):
     door = Door(config=many_doors(tmp_path, **targets))
     async with door.lifespan():
         here = Administration.of(door.running.installation)
-        made = await run(tokens.CREATE, here, tokens.CreateToken(name="t", scopes=("mcp",)))
         transport = httpx2.ASGITransport(door)
         async with httpx2.AsyncClient(transport=transport, base_url=door.policy.issuer) as http:
-            headers = {"accept": "application/json, text/event-stream", "authorization": f"Bearer {made.token}"}
             for name in targets:
+                made = await run(tokens.CREATE, here, tokens.CreateToken(name=name, scopes=("mcp",), door=name))
+                headers = {"accept": "application/json, text/event-stream", "authorization": f"Bearer {made.token}"}
                 for path in (f"/{name}/mcp", f"/{name}/mcp/"):
                     answer = await http.post(path, json=CALL, headers=headers)
                     assert answer.json()["result"] == {"name": name}
