@@ -1,4 +1,4 @@
-"""The upstream that the settings describe, or that is around what a program has handed to its door."""
+"""Builds the upstream from the settings, or wraps the server that a program passed to its door."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from doorward.upstreams.port import Upstream
 
 
 def upstream_for(door: DoorSettings, app: object = None, made: Upstream | None = None, *, public_host: str) -> Upstream:
-    """Return the upstream of a door, and import the user's module for a Python target.
+    """Return the upstream of a door; imports the user's module for a Python target.
 
-    `app` is a server, an ASGI app or the URL of a remote server, and stands for the target of the settings. `made` is
-    an upstream that exists already. `public_host` is the `Host` that an app in this process sees.
+    `app` is a server, an ASGI app or the URL of a remote server, and replaces the target in the settings. `made` is an
+    existing upstream. `public_host` is the `Host` that an app in this process sees.
 
     Raises:
         ConfigError, StartError: the target cannot be used, or a setting has no effect with it; says why.

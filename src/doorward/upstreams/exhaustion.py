@@ -1,6 +1,6 @@
-"""This machine has run out of something that a connection needs: our trouble, and not the MCP server's.
+"""Exhausted resources of this machine, which are our fault and not the MCP server's.
 
-The client gets a 503 and comes back; the operator's log says what to raise.
+The client gets a 503 and retries; the operator's log says which limit to raise.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _REMEDY = {
 
 
 def is_exhaustion(error: OSError) -> bool:
-    """Return whether the error says that this machine has run out of something."""
+    """Return whether the error means that this machine has run out of a resource."""
     return error.errno in _REMEDY
 
 
 def sockets_are_exhausted() -> bool:
-    """Try whether a socket can be made. A name look-up does not say that it failed for want of one."""
+    """Return whether a socket can't be created. A failed DNS lookup does not say that this was the cause."""
     try:
         socket.socket().close()
     except OSError as error:
@@ -35,6 +35,6 @@ def sockets_are_exhausted() -> bool:
 
 
 def exhausted(error: OSError | None = None) -> UpstreamError:
-    """Say that the door has no room for another connection; the remedy is for the log only."""
+    """Return the error for a door that can't open another connection; the remedy is only for the log."""
     remedy = _REMEDY[errno.EMFILE if error is None or error.errno is None else error.errno]
     return UpstreamError("overloaded", "The door cannot open another connection. Try again shortly.", evidence=remedy)

@@ -1,1 +1,1 @@
-"""An MCP server in this process: an ASGI application, its lifespan, and how it is found in a file."""
+"""An MCP server in this process: an ASGI application, its lifespan, and how to find it in a file."""

@@ -1,4 +1,4 @@
-"""The lifespan of a wrapped ASGI app, in a task of its own as its context managers require.
+"""The lifespan of a wrapped ASGI app, run in its own task, as its context managers require.
 
 Spec: ASGI 3.0 lifespan.
 """
@@ -17,14 +17,14 @@ _log = logging.getLogger(__name__)
 
 
 class Lifespan:
-    """Starts and stops one app; what was stopped, or failed to start, may be started anew."""
+    """Starts and stops one app; after a stop or a failed start it can be started again."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._task: asyncio.Task[None] | None = None
         self._renew()
         self.state: dict[str, Any] | None = None
-        """What the app's lifespan put aside for its requests; None when it has no lifespan."""
+        """The state that the app's lifespan set for its requests; None if it has no lifespan."""
 
     def _renew(self) -> None:
         self._stopping = asyncio.Event()
@@ -58,7 +58,7 @@ class Lifespan:
             return
         self._stopping.set()
         await asyncio.wait([task])
-        # Forgotten, or a second start would take the app that failed, or has ended, for one that runs.
+        # Forget the task, or a second start would think that an app that failed or ended is running.
         if self._task is task:
             self._task = self.state = None
 
@@ -69,7 +69,7 @@ class Lifespan:
         except Exception as error:  # noqa: BLE001  # a raise is how many apps say that they have no lifespan
             if self.state is not None:
                 _log.exception("the shutdown of the server behind the door failed")
-            elif not self._failed:  # a raise after that is reported with the app's own words
+            elif not self._failed:  # a failure was already reported with the app's own message
                 log(_log, logging.INFO, "the app has no lifespan", reason=f"{type(error).__name__}: {error}")
         finally:
             self._reported.put_nowait({"type": "none"})

@@ -1,7 +1,7 @@
-"""One question to a wrapped app at its start: is there anything at the door's path?
+"""A probe of a wrapped app at start: does anything answer at the door's path?
 
-An app that answers elsewhere (`/`, `/v1/mcp`, `/mcp/mcp`) is served without a fault, and every client gets its 404. The
-question is OPTIONS, which may change nothing; only a plain 404 counts as "nothing there".
+An app that answers elsewhere (`/`, `/v1/mcp`, `/mcp/mcp`) starts without an error, and every client gets its 404. The
+probe is OPTIONS, which has no side effects; only a plain 404 counts as "nothing there".
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NOT_FOUND = 404
 
 
 async def ask(app: ASGIApp, scope: Scope) -> Problem | None:
-    """Return the problem when the app has nothing at the path of the scope; None when it has, or does not say."""
+    """Return the problem if the app has nothing at the path of the scope; None if it has, or if that is unclear."""
     answered: list[int] = []
 
     async def receive() -> Message:
@@ -37,7 +37,7 @@ async def ask(app: ASGIApp, scope: Scope) -> Problem | None:
 
 
 def nothing_at(path: str) -> Problem:
-    """Return what to tell the operator."""
+    """Return the problem for the operator."""
     return Problem(
         what=f"Nothing answers at {path} in the app behind this door",
         why=f"Doorward asked it OPTIONS {path}, and it answered 404; every client will get that, too.",

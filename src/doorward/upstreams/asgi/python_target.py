@@ -1,8 +1,8 @@
-"""Finding the MCP server in a Python file or module, and making an ASGI app of whatever it is.
+"""Finds the MCP server in a Python file or module, and makes an ASGI app of it.
 
-Recognised by what an object can do, not by its class, so that no framework is imported here: FastMCP servers
-(`http_app`), servers of the `mcp` SDK (`streamable_http_app`), ASGI 3 apps, and functions without parameters that
-return one of these.
+Objects are recognised by their methods, not by class, so no framework is imported here: FastMCP servers (`http_app`),
+servers of the `mcp` SDK (`streamable_http_app`), ASGI 3 apps, and functions without parameters that return one of
+these.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from doorward.errors import ConfigError, Problem, StartError
 from doorward.upstreams.port import ASGIApp
 
 NAMES: Final = ("mcp", "server", "app")
-"""Looked for in this order when no name is given."""
+"""The names to look for, in this order, if none is given."""
 
 _ASGI_PARAMETERS: Final = 3
 _MOST_LISTED: Final = 12
@@ -32,8 +32,8 @@ def load_target(location: str, name: str | None = None) -> object:
     """Import a `.py` file or a dotted module and return the server in it.
 
     Raises:
-        ConfigError: there is no such file, module or name, or nothing that could be a server.
-        StartError: the user's own code raised while it was imported; holds their traceback.
+        ConfigError: there is no such file, module or name, or nothing in it is a server.
+        StartError: the user's code raised an exception on import; holds its traceback.
     """
     module = _load_file(Path(location)) if location.endswith(".py") else _load_module(location)
     if name is not None:
@@ -49,10 +49,10 @@ def load_target(location: str, name: str | None = None) -> object:
 
 
 def as_asgi(obj: object, path: str) -> tuple[ASGIApp, str]:
-    """Return an ASGI app that answers MCP at `path`, and what the object is, in words for the start message.
+    """Return an ASGI app that serves MCP at `path`, and a description of the object for the start message.
 
     Raises:
-        ConfigError: it is none of the things that can be served, or it brings a sign-in of its own.
+        ConfigError: it cannot be served, or it has its own authentication.
     """
     kind = _kind(obj)
     target: Any = obj
@@ -111,7 +111,7 @@ def _is_server(value: object) -> bool:
 
 
 def _refuse_own_sign_in(server: Any) -> None:
-    """A server that checks bearer tokens itself would refuse every call: the door never passes a token on."""
+    """Refuse a server that checks bearer tokens itself: the door never passes a token on, so every call would fail."""
     settings = getattr(server, "settings", None)
     if getattr(server, "auth", None) is None and getattr(settings, "auth", None) is None:
         return
@@ -182,7 +182,7 @@ def _import_from(directory: str) -> None:
 
 
 def _import_failed(what: str, error: BaseException) -> StartError:
-    """Keep the user's frames: ours and those of the import system say nothing about their mistake."""
+    """Keep only the user's frames: ours and the import system's say nothing about their mistake."""
     told = traceback.TracebackException.from_exception(error)
     frames = list(told.stack)
     theirs = [

@@ -1,8 +1,8 @@
-"""An MCP server in this process: any ASGI app, called in the request's own task.
+"""An MCP server in this process: any ASGI app, called in the task of the request.
 
-Owns the scope such an app sees (its own path, a Host its guards accept, the caller as the `mcp` SDK's own user
-object, so that `get_access_token()`, per-tool checks and session ownership work in an unmodified server) and the
-app's lifespan. Doorward does not depend on `mcp`: the SDK is used only when the user's server has imported it.
+Owns the app's scope and lifespan. The scope has the app's own path, a Host that its guards accept, and the caller as
+the `mcp` SDK's user object. So `get_access_token()`, per-tool checks and session ownership work in an unmodified
+server. Doorward does not depend on `mcp`: it uses the SDK only if the user's server imported it.
 
 Spec: ASGI 3.0 HTTP and lifespan; MCP 2026-07-28 basic/transports.
 """
@@ -26,7 +26,7 @@ from doorward.upstreams.port import ASGIApp, Caller, Era, Message, Receive, Scop
 _log = logging.getLogger(__name__)
 
 _LOOPBACK_HOST: Final = (b"host", b"127.0.0.1:8000")
-"""The SDK's guard wants a loopback name with a port, whichever; FastMCP's wants the name."""
+"""The SDK's guard wants a loopback name with any port; FastMCP's wants the name alone."""
 _HIDDEN: Final = frozenset({b"host", b"authorization", b"cookie", b"origin", b"content-length"})
 _REDIRECTS: Final = frozenset({307, 308})
 _MISDIRECTED: Final = 421
@@ -38,10 +38,10 @@ _FAILED: Final = "The server behind this door failed on this request; its log ha
 
 
 class AsgiUpstream:
-    """An ASGI app that answers MCP at `path`.
+    """An ASGI app that serves MCP at `path`.
 
-    `public_host` is what an app that lists its own allowed hosts knows itself by; it is tried when the app finds a
-    loopback Host misdirected.
+    `public_host` is the Host for an app with its own allowed hosts; it is tried if the app answers 421 to a loopback
+    Host.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class AsgiUpstream:
         self._other_host = (b"host", public_host.encode("idna")) if public_host else None
         self._lifespan = Lifespan(app)
         self.problem: Problem | None = None
-        """What the start has found that no client can be served with."""
+        """A problem found at start that affects every client."""
 
     async def start(self) -> None:
-        """Run the app's start-up, and ask whether anything is at the path.
+        """Run the app's start-up, and check whether anything answers at the path.
 
         Raises:
-            StartError: the start-up failed; has the app's own words.
+            StartError: the start-up failed; includes the app's own message.
         """
         await self._lifespan.start()
         question = UpstreamCall("GET", [], b"", b"", "legacy", None, None, None, None, _NO_SERVER)
@@ -75,11 +75,11 @@ class AsgiUpstream:
         await self._lifespan.stop()
 
     async def era(self) -> Era | None:
-        """Return None: the app was not asked, and its own refusal goes to the client."""
+        """Return None: the app was not probed, and its own refusal goes to the client."""
         return None
 
     async def handle(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
-        """Carry one request. Raises `UpstreamError`: `exited` when the app failed on its own."""
+        """Carry one request. Raises `UpstreamError`: `exited` if the app itself failed."""
         for _ in range(_MOST_ATTEMPTS):
             used = self._path, self._host
             attempt = _Attempt(call, receive, send, may_change_host=self._other_host is not None)
@@ -102,7 +102,7 @@ class AsgiUpstream:
             reset = variable, variable.set(user)
         try:
             await self._app(scope, attempt.receive, attempt.send)
-        except Exception as error:  # whatever the user's code raises: it is their bug, and has their traceback
+        except Exception as error:  # a bug in the user's code; it is logged with its traceback
             _report(error)
             if attempt.complete or attempt.held is not None:
                 return
@@ -143,9 +143,9 @@ class AsgiUpstream:
         return scope
 
     def _adapt(self, held: Message, used: tuple[str, tuple[bytes, bytes]]) -> bool:
-        """Change the spelling the app objected to; return whether there is one that has not been tried."""
+        """Switch to the Host or path that the app may accept; return False if none is left to try."""
         if (self._path, self._host) != used:
-            return True  # a request beside this one has found it
+            return True  # a concurrent request has found it
         if held["status"] == _MISDIRECTED and self._other_host is not None:
             log(_log, logging.INFO, "the app refuses a loopback Host; using the public one")
             self._host, self._other_host = self._other_host, None
@@ -171,7 +171,7 @@ def _refused(status: int, path: str) -> UpstreamError:
 
 
 class _Attempt:
-    """One call of the app: hands it the body once, and holds back a head that another spelling would avoid."""
+    """One call of the app: gives it the body once, and holds back a response that another Host or path would avoid."""
 
     __slots__ = (
         *("_body", "_call", "_may_change_host", "_receive", "_send", "_text", "_verdict"),
@@ -189,13 +189,13 @@ class _Attempt:
         self.client_gone = False
         self.held: Message | None = None
         self.refusal: UpstreamError | None = None
-        """Set with `held` when no client could use the answer, whatever the spelling."""
+        """Set with `held` if no client could use the response, whatever the Host or path."""
         self._verdict: Verdict | None = None
-        """How to change an answer that cannot be passed on as it is."""
+        """How to change a response that cannot be passed on unchanged."""
         self._text = b""
 
     async def receive(self) -> Message:
-        """Give the body first, then whatever becomes of the client."""
+        """Return the body first, then the client's disconnect."""
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
@@ -205,7 +205,7 @@ class _Attempt:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass a message on, unless it belongs to a response that is held back."""
+        """Pass a message on, unless its response is held back."""
         if self.held is not None:
             return
         if message["type"] == "http.response.start":
@@ -223,7 +223,7 @@ class _Attempt:
         await self._send(message)
 
     def _passes(self, message: Message) -> bool:
-        """Judge an answer as that of a remote server is judged; most are passed on after one look."""
+        """Judge a response like a remote server's; most pass after one check."""
         status, headers = message["status"], [(name.lower(), value) for name, value in message.get("headers", ())]
         content_type = next((value for name, value in headers if name == b"content-type"), b"")
         is_plain = not content_type and status < 400  # noqa: PLR2004  small apps leave it out
@@ -252,7 +252,7 @@ class _Attempt:
         if status in _REDIRECTS or status == 401:  # noqa: PLR2004
             return True
         if status >= 500:  # noqa: PLR2004
-            # A framework's own "Internal Server Error" page is no MCP answer; a JSON one is the app's.
+            # A framework's own "Internal Server Error" page is not an MCP response; a JSON one is the app's.
             return not any(name.lower() == b"content-type" and b"json" in value for name, value in headers)
         return status == _MISDIRECTED and self._may_change_host
 
@@ -285,7 +285,7 @@ def _principal_of(caller: Caller) -> tuple[Any, Any, contextvars.ContextVar[Any]
 
 @functools.lru_cache(maxsize=_MOST_PRINCIPALS)
 def _principal(identity: _Identity) -> tuple[Any, Any, contextvars.ContextVar[Any]]:
-    """Build what the SDK and FastMCP know a caller by. `token` is the credential's public handle, never itself."""
+    """Build the SDK's and FastMCP's objects for a caller. `token` is the credential's public handle, not the token."""
     from mcp.server.auth.middleware.auth_context import auth_context_var
     from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
     from starlette.authentication import AuthCredentials
@@ -305,7 +305,7 @@ def _principal(identity: _Identity) -> tuple[Any, Any, contextvars.ContextVar[An
 
 
 def _access_token_class() -> Any:
-    """Return FastMCP's own class where FastMCP runs: it converts any other one anew for each look at it."""
+    """Return FastMCP's own class if FastMCP is loaded, because it converts any other class on each access."""
     own = sys.modules.get("fastmcp.server.auth.auth")
     if own is not None and hasattr(own, "AccessToken"):
         return own.AccessToken
@@ -315,7 +315,7 @@ def _access_token_class() -> Any:
 
 
 def _report(error: Exception) -> None:
-    """Log the user's traceback without the frames of this module."""
+    """Log the user's traceback without this module's frames."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
         traceback = traceback.tb_next

@@ -1,1 +1,1 @@
-"""An MCP server behind a URL: kept connections, one exchange each, and the reply read strictly."""
+"""An MCP server behind a URL: kept connections, one exchange each, and strictly parsed responses."""

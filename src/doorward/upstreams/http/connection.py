@@ -1,7 +1,7 @@
-"""One kept HTTP/1.1 connection to an upstream: carries one `Exchange` at a time, and knows if it can carry another.
+"""One kept HTTP/1.1 connection to an upstream: carries one `Exchange` at a time, and knows whether it is reusable.
 
-Holds no state of an exchange. It rests, and can be lent again, only after an exchange that was read to its end; every
-other way of leaving an exchange closes it. Knows nothing of MCP or ASGI.
+Holds no state of an exchange. It becomes idle, and can be used again, only after an exchange whose response was read to
+the end; any other end of an exchange closes it. Does not know MCP or ASGI.
 
 Spec: RFC 9112 s9.
 """
@@ -22,7 +22,7 @@ from doorward.upstreams.http.exchange import HIGH_WATER_BYTES, Exchange
 class Connection(asyncio.Protocol):
     """A connection that carries one exchange at a time.
 
-    `on_rest` is called when the connection may be lent again; without it, the connection carries one exchange only.
+    `on_rest` is called when the connection is idle again; without it, the connection carries only one exchange.
     """
 
     __slots__ = (
@@ -44,22 +44,22 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._closed = False
         self._is_large = False
-        """Whether the request under way is too large to be surely in the kernel's buffer."""
+        """Whether the pending request may be too large for the kernel's buffer."""
         self._poll: select.poll | None = None
         self.rest_until = 0.0
-        """When the pool closes the connection if nobody uses it, on the loop's clock."""
+        """When the pool closes the connection if it stays idle, on the loop's clock."""
 
     @property
     def alive(self) -> bool:
-        """Whether another request could be sent here."""
+        """Whether another request can be sent here."""
         return not self._closed and self._transport is not None and not self._transport.is_closing()
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing has arrived since the last answer: neither the upstream's close nor bytes without a request.
+        """Whether nothing has arrived since the last response: neither the upstream's close nor unsolicited bytes.
 
-        The event loop learns of both later than the kernel, and a request sent meanwhile would be lost or answered
-        with those bytes.
+        The event loop sees both later than the kernel. A request sent in between would be lost, or answered with those
+        bytes.
         """
         assert self._transport is not None
         if self._poll is None:
@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
         return exchange
 
     def end(self, exchange: Exchange, *, reusable: bool) -> None:
-        """Rest after an exchange that was read to its end and a request that was sent whole; close after any other."""
+        """Become idle if the response was read to the end and the request was sent completely; otherwise close."""
         assert self._exchange is exchange
         self._exchange = None
         if reusable and self.alive and self._on_rest is not None and not self._unsent():
@@ -89,13 +89,13 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def fail(self, error: UpstreamError) -> None:
-        """Close, and let the exchange under way end with `error`."""
+        """Close, and end the current exchange with `error`."""
         if self._exchange is not None:
             self._exchange.fail(error)
         self.abort()
 
     def abort(self) -> None:
-        """Close at once, without flushing."""
+        """Close immediately, without flushing."""
         if self._transport is not None and not self._closed:
             self._closed = True
             self._transport.abort()
@@ -106,15 +106,15 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read again."""
+        """Resume reading."""
         if self._transport is not None and not self._closed:
             self._transport.resume_reading()
 
     def _unsent(self) -> bool:
-        """Return whether a part of the request still waits here, as after an answer that came before its end.
+        """Return whether part of the request is still unsent, as after a response that came before its end.
 
-        The next user's request would wait behind it for as long as the upstream does not read. TLS keeps a buffer that
-        the transport does not count; but it fills only behind a full one of the kernel, so that one is asked too.
+        The next user's request would wait behind it until the upstream reads. TLS has a buffer that the transport does
+        not count, but it only fills when the kernel's is full, so that one is checked too.
         """
         assert self._transport is not None
         if self._transport.get_write_buffer_size() > 0:
@@ -124,12 +124,12 @@ class Connection(asyncio.Protocol):
     # asyncio's callbacks.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember the transport."""
+        """Store the transport."""
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self._transport = transport  # type: ignore[assignment]  # uvloop's transports are no subclass of asyncio's
 
     def data_received(self, data: bytes) -> None:
-        """Hand what arrived to the exchange; bytes that answer nothing end the connection."""
+        """Pass received bytes to the exchange; unsolicited bytes end the connection."""
         if self._exchange is None:
             self.abort()
         else:
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End what is under way."""
+        """End the current exchange."""
         self._closed = True
         if self._exchange is not None:
             self._exchange.lost(exc)
@@ -149,7 +149,7 @@ class Connection(asyncio.Protocol):
 
 
 def unsent_by_kernel(transport: asyncio.Transport) -> int:
-    """Return how many bytes the other side has not taken from the kernel yet; 0 where that is not known."""
+    """Return how many bytes in the kernel's buffer the other side has not acknowledged; 0 if that is unknown."""
     try:
         found = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
     except (OSError, AttributeError):

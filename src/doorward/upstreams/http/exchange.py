@@ -1,9 +1,9 @@
-"""One request on an upstream's connection and its answer: everything that must not outlive the exchange.
+"""One request on an upstream's connection and its response: all state that must not outlive the exchange.
 
-Owns parsing (httptools), the limits on what is not body (head, trailers, chunk extensions, interim responses), and
-back-pressure: about `HIGH_WATER_BYTES` plus one read of a body wait here for a slow client. An `Exchange` is created
-for one request and never used again, parser included, so no byte of one user's answer can reach the next exchange.
-It is a context manager: leaving it hands the connection back only if the answer was read to its end without an error.
+Owns parsing (httptools), the limits on everything but the body (head, trailers, chunk extensions, interim responses),
+and back-pressure: for a slow client, about `HIGH_WATER_BYTES` plus one read are buffered. An `Exchange` is created for
+one request and never reused, parser included. So no byte of one user's response can reach the next exchange. It is a
+context manager: leaving it returns the connection only if the response was read to the end without an error.
 
 Spec: RFC 9110 s15.2; RFC 9112 s6, s7.1, s9.3.
 """
@@ -24,35 +24,35 @@ HEAD_LIMIT_BYTES = 64 * 1024
 HEADER_COUNT_LIMIT = 128
 
 _FRAMING_PER_BODY_BYTE = 16
-"""A chunk of one byte needs five bytes of framing. An answer with more framing than this is an attack."""
+"""A one-byte chunk needs five bytes of framing. A response with a larger share of framing is an attack."""
 _PIECE_OVERHEAD_BYTES = 64
-"""What Python keeps for a piece of a body in addition to its bytes."""
+"""Python's overhead for a part of a body."""
 _BODYLESS = frozenset({204, 304})
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"timeout\s*=\s*(\d{1,6})", re.ASCII)
 
 
 class Wire(Protocol):
-    """What an exchange needs of its connection."""
+    """The connection, as an exchange needs it."""
 
     def pause_reading(self) -> None:
         """Stop reading from the upstream."""
         ...
 
     def resume_reading(self) -> None:
-        """Read again."""
+        """Resume reading."""
         ...
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close immediately."""
         ...
 
     def end(self, exchange: Exchange, *, reusable: bool) -> None:
-        """Take the connection back from an exchange that is over."""
+        """Take the connection back from a finished exchange."""
         ...
 
 
 class Exchange:
-    """One request that was sent, and its answer as it arrives."""
+    """A request that was sent, and its response as it arrives."""
 
     __slots__ = (
         *("_body_bytes", "_framed", "_keep", "_loop", "_parser", "_paused", "_pieces", "_progressed", "_refused"),
@@ -75,7 +75,7 @@ class Exchange:
         self._progressed = False
         self._refused: UpstreamError | None = None
         self._unfinished_bytes = 0
-        """Received since the head or the last piece of body; a read that holds such progress starts again at 0."""
+        """Bytes received since the head or the last part of the body; progress within a read resets it to 0."""
         self._total_bytes = 0
         self._body_bytes = 0
         self.status = 0
@@ -84,17 +84,17 @@ class Exchange:
         self.complete = False
         self.error: UpstreamError | None = None
         self.received = False
-        """Whether any byte of an answer arrived."""
+        """Whether any byte of a response arrived."""
         self.rest_limit_seconds: float | None = None
-        """After this many seconds without a request the upstream closes the connection, if it says so."""
+        """The upstream closes an idle connection after this many seconds, if it says so."""
         self.sent_at = self.active_at = loop.time()
 
     def __enter__(self) -> Self:
-        """Begin to use the answer."""
+        """Start using the response."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        """Give the connection back if the answer was read to its end; else close it."""
+        """Return the connection if the response was read to the end; otherwise close it."""
         self._end(reusable=kind is None and self.was_read)
 
     def abandon(self) -> None:
@@ -103,23 +103,23 @@ class Exchange:
 
     @property
     def was_read(self) -> bool:
-        """Whether the whole answer was taken out, and the connection may carry another request."""
+        """Whether the whole response was read, so that the connection can carry another request."""
         return self.complete and self._keep and self.error is None and not self._pieces
 
     @property
     def reading_paused(self) -> bool:
-        """Whether this side stopped reading, so the upstream's silence means nothing."""
+        """Whether this side stopped reading, so that the upstream's silence means nothing."""
         return self._paused
 
     async def head(self) -> None:
-        """Wait until `status` and `headers` are known. Raises `UpstreamError`."""
+        """Wait for `status` and `headers`. Raises `UpstreamError`."""
         while not self.head_complete:
             if self.error is not None:
                 raise self.error
             await self._change()
 
     async def read(self) -> bytes:
-        """Return all of the body that has arrived, or wait for more; empty at its end. Raises `UpstreamError`."""
+        """Return the body that has arrived, or wait for more; empty at its end. Raises `UpstreamError`."""
         while not self._pieces:
             if self.error is not None:
                 raise self.error
@@ -137,23 +137,23 @@ class Exchange:
         return data
 
     def discard(self, limit_bytes: int) -> None:
-        """Drop the body if all of it is here and it is short; otherwise the connection is closed at the end."""
+        """Drop the body if it is complete and short; otherwise the connection is closed at the end."""
         if self.complete and self._size <= limit_bytes:
             self._pieces.clear()
 
     def fail(self, error: UpstreamError) -> None:
-        """Give the exchange up: the reader gets `error`, and the upstream sees the connection close."""
+        """Abort the exchange: the reader gets `error`, and the connection is closed."""
         if self.error is None and not self.complete:
             self.error = error
         if self.error is not None:
-            # What had already arrived must not look like progress to a reader that waits for the end.
+            # Buffered data must not look like progress to a reader that waits for the end.
             self._pieces.clear()
         if self._wire is not None:
             self._wire.abort()
         self._wake()
 
     def feed(self, data: bytes) -> None:
-        """Parse what arrived."""
+        """Parse received bytes."""
         if self.complete or self.error is not None:
             self._refuse_more()
             return
@@ -166,7 +166,7 @@ class Exchange:
             self.fail(self._refused or UpstreamError("not_mcp", "The MCP server did not answer in valid HTTP/1.1."))
             return
         if self._progressed:
-            # Only a head or a piece of body counts: an endless trailer must not keep a silent upstream alive.
+            # Only a head or part of a body counts: an endless trailer must not keep a silent upstream alive.
             self.active_at = self._loop.time()
             self._unfinished_bytes = 0
         else:
@@ -178,7 +178,7 @@ class Exchange:
             self.fail(_too_much_framing() if self.head_complete else _head_too_large())
 
     def lost(self, exc: Exception | None) -> None:
-        """Note that the connection is closed."""
+        """Record that the connection was closed."""
         if not self.complete and self.error is None:
             if self.head_complete and not self._framed and exc is None:
                 self.complete = True  # a body without a length ends with its connection: RFC 9112 s6.3
@@ -190,11 +190,11 @@ class Exchange:
     def _end(self, *, reusable: bool) -> None:
         wire, self._wire = self._wire, None
         if wire is not None:
-            self._parser = None  # parser and exchange refer to each other; collecting them must not wait for the gc
+            self._parser = None  # break the reference cycle of parser and exchange, so that no gc is needed
             wire.end(self, reusable=reusable)
 
     def _refuse_more(self) -> None:
-        """Close on bytes that answer nothing: the next request would get them (response smuggling)."""
+        """Close on unsolicited bytes: the next request would get them (response smuggling)."""
         self._keep = False
         if self._wire is not None:
             self._wire.abort()
@@ -222,7 +222,7 @@ class Exchange:
             self._refuse_more()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect one header field; trailers of a chunked body are dropped."""
+        """Collect one header; trailers of a chunked body are dropped."""
         if self.head_complete:
             return
         name = name.lower()
@@ -235,7 +235,7 @@ class Exchange:
             self._stop_parsing(_head_too_large())
 
     def on_headers_complete(self) -> None:
-        """Judge the head. Only a head that passes every limit is shown to the reader."""
+        """Check the head. The reader only sees a head that passes every limit."""
         if self.complete:
             return
         status = self._parser.get_status_code()
@@ -243,7 +243,7 @@ class Exchange:
             self._stop_parsing(UpstreamError("not_mcp", f"The MCP server answered {status}, which is no HTTP status."))
         if status < 200:  # noqa: PLR2004  # 1xx announces that the answer is still to come: RFC 9110 s15.2
             if self._framed:
-                # It cannot have a body (RFC 9112 s6.3); the parser would take the real answer for one.
+                # It cannot have a body (RFC 9112 s6.3); the parser would mistake the real response for one.
                 self._stop_parsing(UpstreamError("not_mcp", f"The MCP server sent a {status} with a body."))
             self.headers = []
             return
@@ -253,13 +253,13 @@ class Exchange:
         self._keep = self._parser.should_keep_alive()
         self.head_complete = self._progressed = True
         if status in _BODYLESS:
-            # It ends with its head, whatever length it states; a stated one leaves the parser out of step.
+            # It ends with its head, whatever length it declares; a declared length leaves the parser out of sync.
             self._keep = self._keep and not self._framed
             self._framed = self.complete = True
         self._wake()
 
     def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body, and stop reading when the client does not keep up."""
+        """Buffer part of the body, and stop reading if the client falls behind."""
         if self.complete or not self.head_complete:
             return
         self._progressed = True
@@ -272,7 +272,7 @@ class Exchange:
         self._wake()
 
     def on_message_complete(self) -> None:
-        """Note the end of the body."""
+        """Record the end of the body."""
         if self.head_complete:
             self.complete = True
             self._wake()

@@ -1,8 +1,9 @@
-"""The kept connections of one upstream: opening, lending, taking back, letting go.
+"""The connection pool of one upstream: opens, lends, takes back and closes connections.
 
-Calls share a number of places and queue for them; standing streams (GET, `subscriptions/listen`) have places of their
-own, because a few hundred silent streams must not starve the calls. Both are shared fairly among users. A connection
-comes back here only from an exchange that was read to its end, and is lent only if nothing has arrived since.
+Calls share a limited number of places and queue for them. Long-lived streams (GET, `subscriptions/listen`) have
+separate places, because a few hundred silent streams must not starve the calls. Both are shared fairly among users. A
+connection returns here only from an exchange whose response was read to the end, and is lent only if nothing has
+arrived since.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from doorward.upstreams.http.connection import Connection
 from doorward.upstreams.http.exchange import Exchange
 
 KEEP_SECONDS = 4.0
-"""How long a connection rests before it is closed: shorter than the 5 s after which uvicorn and Node close theirs, so
-a request is seldom sent into a connection that is just being closed."""
+"""How long an idle connection is kept: shorter than the 5 s of uvicorn and Node, so that a request is rarely sent into
+a connection that is just closing."""
 _CLOSE_EARLIER_SECONDS = 1.0
-"""An upstream that states its own limit (`Keep-Alive: timeout=5`) is left this much before it."""
+"""An upstream with its own limit (`Keep-Alive: timeout=5`) is left this much earlier."""
 MOST_STREAMS = 8192
-"""Standing streams at once, of all users."""
+"""The most concurrent long-lived streams, for all users together."""
 
 
 @functools.cache
 def system_trust() -> ssl.SSLContext:
-    """Return the one client context that trusts what the system trusts; building it costs some 50 ms."""
+    """Return the shared client context with the system's trust store; building it takes about 50 ms."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -44,7 +45,7 @@ class Pool:
         self.address = (host, port)
         self.tls = tls
         self.opened = 0
-        """How many connections were opened so far."""
+        """Connections opened so far."""
         self.places = FairPlaces(max_connections)
         self.streams = FairPlaces(MOST_STREAMS)
         self.keep_seconds = KEEP_SECONDS
@@ -60,7 +61,7 @@ class Pool:
         return len(self._idle)
 
     def idle(self) -> Connection | None:
-        """Lend the connection that was used last, if one rests here on which nothing has arrived meanwhile."""
+        """Return the most recently used idle connection, if nothing has arrived on it meanwhile."""
         while self._idle:
             connection = self._idle.pop()
             if not connection.alive:
@@ -110,10 +111,10 @@ class Pool:
         )
 
     async def enter(self, user: str, *, standing: bool) -> FairPlaces:
-        """Take a place among the calls under way, or among the standing streams; return where to give it back.
+        """Take a place for a call or a long-lived stream; return the places to which to give it back.
 
         Raises:
-            UpstreamError: `overloaded`. No place became free in time, or this user holds as many streams as fit.
+            UpstreamError: `overloaded`. No place became free in time, or this user has too many streams.
         """
         if standing:
             if not self.streams.try_take(user):
@@ -124,7 +125,7 @@ class Pool:
         return self.places
 
     def close(self) -> None:
-        """Close every connection, busy ones too."""
+        """Close every connection, including busy ones."""
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
@@ -133,7 +134,7 @@ class Pool:
         self._idle.clear()
 
     def _rest(self, connection: Connection, exchange: Exchange) -> None:
-        """Keep a connection whose exchange was read to its end."""
+        """Keep a connection whose response was read to the end."""
         assert self._loop is not None
         seconds = self.keep_seconds
         if exchange.rest_limit_seconds is not None:
@@ -162,7 +163,7 @@ class Pool:
 
 
 def _keep_alive(connected: socket.socket) -> None:
-    """Have the kernel notice a dead peer: a standing stream has no other way to see one."""
+    """Enable TCP keep-alive, because a silent stream can't detect a dead peer otherwise."""
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):

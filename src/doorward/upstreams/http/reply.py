@@ -1,8 +1,8 @@
-"""What the head of an upstream's HTTP response means for the client: pass it on, reword it, follow it, or refuse it.
+"""How to treat an upstream's HTTP response, decided by its head: pass it on, reword it, follow it, or refuse it.
 
-Pure. Headers pass by an allow-list: a cookie, a challenge or a security header of an upstream would act on the
-door's own origin. Era fallback depends on statuses, so a 4xx keeps its status even when its text is replaced; only
-pages that no MCP server sends become a fault.
+Pure. Headers pass by an allowlist: an upstream's cookie, challenge or security header would affect the door's own
+origin. Era fallback depends on statuses, so a 4xx keeps its status even if its text is replaced. Only pages that no MCP
+server sends become a fault.
 
 Spec: MCP 2026-07-28 transports/streamable-http; RFC 9110 s15.4.
 """
@@ -33,7 +33,7 @@ _PASSED = frozenset(
 _PASSED_PREFIXES = (b"mcp-", b"ratelimit", b"x-ratelimit")
 _REDIRECTS = frozenset({307, 308})
 _NO_CONTENT = 204
-"""It must not state a length: RFC 9110 s8.6."""
+"""It must not declare a length: RFC 9110 s8.6."""
 _WITHOUT_CONTENT = frozenset({_NO_CONTENT, 205})
 _QUOTED_CHARACTERS = 200
 
@@ -50,10 +50,10 @@ class Verdict:
 
 
 def judge(call: UpstreamCall, status: int, headers: Headers, origin: str, target: str) -> Verdict:
-    """Decide from the head alone. `target` is the path and query that were asked.
+    """Decide from the head alone. `target` is the requested path and query.
 
     Raises:
-        UpstreamError: `not_mcp`, when no MCP client could use this answer.
+        UpstreamError: `not_mcp`, if no MCP client could use this response.
     """
     content_type = b""
     location = b""
@@ -80,7 +80,7 @@ def judge(call: UpstreamCall, status: int, headers: Headers, origin: str, target
 
 
 def compression_fault() -> UpstreamError:
-    """Return the fault of an upstream that compresses what was asked for as it is."""
+    """Return the fault of an upstream that compresses although it was asked not to."""
     return UpstreamError(
         "not_mcp",
         "The MCP server compresses answers although it was asked not to. "
@@ -98,7 +98,7 @@ def _success(call: UpstreamCall, status: int, passed: Headers, content_type: byt
     if content_type == b"application/json" and not empty:
         return Verdict("pass", status, passed)
     if call.rpc_id is None and call.method != "GET":
-        # Notifications, responses and DELETE ask for nothing but the status; some servers add a word of text.
+        # Notifications, responses and DELETE only need the status; some servers add a short text.
         answered = 202 if call.method == "POST" else status
         return Verdict("empty", answered, _without_body(answered, passed))
     what = f"content type {content_type.decode('latin-1')!r}" if content_type else "no content type"
@@ -111,12 +111,12 @@ def _success(call: UpstreamCall, status: int, passed: Headers, content_type: byt
 
 def _failure(call: UpstreamCall, status: int, passed: Headers, content_type: bytes, *, compressed: bool) -> Verdict:
     if status in {401, 407}:
-        # Passed on, it would send the client to sign in again at a door that has just accepted it.
+        # Passed on, it would make the client sign in again at a door that has just accepted it.
         raise UpstreamError(
             "not_mcp", f"The MCP server behind this door asks for credentials of its own ({status}); it has none set."
         )
     if compressed and status < 500 and b"html" not in content_type:  # noqa: PLR2004
-        # Clients go by the status, such as the 404 of a session that is gone. Nobody can read the body.
+        # Clients go by the status, such as the 404 of an ended session. No client can read the body.
         return Verdict("empty", status, _without_body(status, passed))
     if compressed:
         raise compression_fault()
@@ -156,7 +156,7 @@ def _redirect(call: UpstreamCall, status: int, location: str, origin: str, targe
 
 
 def _same_host(call: UpstreamCall, netloc: str, origin: str) -> bool:
-    """Whether a redirect stays here; a framework may spell our own name or the public one it was told of."""
+    """Return whether a redirect stays at this upstream; a framework may use our name or the public one it was given."""
     if netloc.lower() == urlsplit(origin).netloc:
         return True
     told = next((value for name, value in call.headers if name == b"x-forwarded-host"), b"").decode("latin-1")
@@ -169,7 +169,7 @@ def _without_body(status: int, passed: Headers) -> Headers:
 
 
 def reworded(call: UpstreamCall, status: int, headers: Headers, text: bytes) -> tuple[Headers, bytes]:
-    """Put plain text of a 4xx into a JSON-RPC error, which every client can show."""
+    """Convert the plain text of a 4xx into a JSON-RPC error, which every client can show."""
     said = "".join(c if c.isprintable() else " " for c in text.decode("utf-8", "replace"))[:_QUOTED_CHARACTERS].strip()
     message = f"The MCP server answered {status}" + (f": {said}" if said else ".")
     body = json.dumps({"jsonrpc": "2.0", "id": call.rpc_id, "error": {"code": -32600, "message": message}}).encode()

@@ -1,8 +1,8 @@
 """An MCP server reached over Streamable HTTP: the reverse-proxy hop of the door.
 
-Owns one call of the upstream: framing the request, one resend of a read on a stale connection, one redirect inside
-the upstream's own origin, time limits, and passing the answer on as it arrives. Proxy variables, netrc and cookies
-are never looked at. What a response means is decided in `http_reply.py`; connections live in `http_pool.py`.
+Owns one call of the upstream: framing the request, one retry of a read on a stale connection, one redirect within the
+upstream's origin, time limits, and streaming the response. Proxy variables, netrc and cookies are ignored. `reply.py`
+decides what a response means; connections are in `pool.py`.
 
 Spec: RFC 9112; MCP 2025-11-25 and 2026-07-28, Streamable HTTP.
 """
@@ -42,7 +42,7 @@ _OURS: Final = frozenset(
         b"upgrade",
     }
 )
-"""Fields of the hop itself, and `origin`: it was judged at the door, and upstreams know only their own name."""
+"""Headers of the hop itself, and `origin`: the door has checked it, and upstreams only know their own name."""
 
 _READS: Final = frozenset(
     {
@@ -50,12 +50,12 @@ _READS: Final = frozenset(
         *("resources/list", "resources/templates/list", "resources/read", "tasks/list", "tasks/get"),
     }
 )
-"""Methods that change nothing, so that a second run does no harm. `initialize` is none: it opens a session."""
+"""Methods without side effects, which are safe to repeat. `initialize` is not one: it opens a session."""
 _TEXT_LIMIT_BYTES: Final = 2048
 
 
 class HttpUpstream:
-    """One MCP server at a URL. It keeps its sessions itself, so every worker can reach them.
+    """One MCP server at a URL. It holds its sessions itself, so every worker can reach them.
 
     Raises:
         ConfigError: the URL is not an http or https address with a host.
@@ -81,7 +81,8 @@ class HttpUpstream:
         default_port = 443 if parts.scheme == "https" else 80
         self._origin = f"{parts.scheme}://{parts.netloc}".lower()
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        # The operator's own headers are in every request, like the host; the door lets no client send their names.
+        # Every request has the operator's own headers, like the host; the door drops a client's headers with these
+        # names.
         self._fixed_lines = [b"%b: %b\r\n" % line for line in ((b"host", parts.netloc.encode()), *headers)]
         self._secure = parts.scheme == "https"
         self._vigils = Vigils(timeout_seconds)
@@ -100,7 +101,7 @@ class HttpUpstream:
         return cls(url, timeout_seconds=settings.upstream_timeout_seconds, name=name, headers=headers)
 
     async def start(self) -> None:
-        """Build the TLS context. An upstream that is down now may come up later, so nothing is connected yet."""
+        """Build the TLS context. Connect later, because an upstream that is down now may come up."""
         if self._secure and self.pool.tls is None:
             self.pool.tls = system_trust()
 
@@ -110,7 +111,7 @@ class HttpUpstream:
         self.pool.close()
 
     async def era(self) -> Era | None:
-        """Return None: the server was not asked, and its own refusal goes to the client."""
+        """Return None: the server was not probed, and its own refusal goes to the client."""
         return None
 
     async def handle(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
@@ -130,7 +131,7 @@ class HttpUpstream:
             vigil.end()
 
     async def _carry(self, call: UpstreamCall, vigil: Vigil, send: Send, *, standing: bool) -> None:
-        """Send the request and pass on the answer; follow at most one redirect."""
+        """Send the request and pass the response on; follow at most one redirect."""
         target = self._target
         with await self._exchange(call, target, vigil) as exchange:
             verdict = judge(call, exchange.status, exchange.headers, self._origin, target)
@@ -147,9 +148,9 @@ class HttpUpstream:
             await _answer(call, exchange, verdict, send, vigil if standing else None)
 
     def _remember(self, followed: str) -> None:
-        """Use the other spelling of our own path, with or without a last slash, from now on for all users.
+        """Use the redirected spelling of our path, with or without a last slash, for all users from now on.
 
-        Nothing else of a redirect is kept: its query or path may be meant for the one user who was redirected.
+        Nothing else of a redirect is kept: its query or path may be meant only for the redirected user.
         """
         path, mark, query = self._target.partition("?")
         spelling = followed.partition("?")[0]
@@ -157,10 +158,10 @@ class HttpUpstream:
             self._target = spelling + mark + query
 
     async def _exchange(self, call: UpstreamCall, target: str, vigil: Vigil) -> Exchange:
-        """Return an exchange of which the head of the answer has arrived.
+        """Send the request, and return its exchange when the head of the response has arrived.
 
-        A kept connection may have been closed while the request was on its way, and a server that dies after it has
-        done the work looks the same. So only a read is sent again, and only once. Spec: RFC 9110 s9.2.2.
+        A kept connection may close while the request is in transit, which looks like a server that crashed after doing
+        the work. So only reads are sent again, and only once. Spec: RFC 9110 s9.2.2.
         """
         head = self._head(call, target)
         connection = self.pool.idle()
@@ -191,13 +192,13 @@ class HttpUpstream:
         lines.append(b"\r\n")
         head = b"".join(lines)
         if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
-            # A line end inside a value would smuggle a header or a whole request.
+            # A line break in a value would smuggle a header or a whole request.
             raise UpstreamError("not_mcp", "A request header holds a line break.")
         return head
 
 
 async def _head_of(exchange: Exchange, vigil: Vigil) -> Exchange:
-    """Wait for the head of the answer; close the connection if that ends in any other way."""
+    """Wait for the head of the response; on any failure, close the connection."""
     try:
         vigil.watch(exchange)
         await exchange.head()
@@ -208,7 +209,7 @@ async def _head_of(exchange: Exchange, vigil: Vigil) -> Exchange:
 
 
 async def _answer(call: UpstreamCall, exchange: Exchange, verdict: Verdict, send: Send, standing: Vigil | None) -> None:
-    """Pass the answer on as it arrives. `standing`: the vigil of a request whose stream may be silent for hours."""
+    """Stream the response. `standing`: the vigil of a request whose stream may be silent for hours."""
     if verdict.kind == "empty":
         await _drain(exchange, _TEXT_LIMIT_BYTES)
         return await _send_all(send, verdict.status, verdict.headers, b"")
@@ -232,7 +233,7 @@ async def _send_all(send: Send, status: int, headers: list[tuple[bytes, bytes]],
 
 
 async def _drain(exchange: Exchange, limit_bytes: int) -> bytes:
-    """Read a short body to its end; of a longer one return the beginning and leave the rest unread."""
+    """Read a short body to its end; of a longer one return the beginning, and leave the rest unread."""
     kept = bytearray()
     while data := await exchange.read():
         kept += data
@@ -243,7 +244,7 @@ async def _drain(exchange: Exchange, limit_bytes: int) -> bytes:
 
 
 def _only_reads(call: UpstreamCall) -> bool:
-    """Whether the request may be run a second time. DELETE ends a session, which can end only once."""
+    """Return whether the request is safe to repeat. DELETE is not: a session can end only once."""
     return call.method != "POST" or call.rpc_method in _READS
 
 

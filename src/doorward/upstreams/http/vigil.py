@@ -1,8 +1,8 @@
-"""The watch over one exchange with a remote upstream: is the client still there, is the upstream still alive?
+"""Watches one exchange with a remote upstream for a client that leaves and an upstream that stops answering.
 
-A request that is answered at once costs no timer: all vigils of an upstream that began lately share one. Only when
-the answer takes longer does a task start to listen for the client's disconnect, which closes the upstream connection:
-in the modern era that is the cancellation.
+A request that is answered quickly costs no timer: all recent vigils of an upstream share one. Only if the response
+takes longer, a task starts to listen for the client's disconnect, which closes the upstream connection. In the modern
+era that is the cancellation.
 
 Spec: MCP 2026-07-28 basic/utilities/cancellation.
 """
@@ -16,11 +16,11 @@ from doorward.upstreams.http.exchange import Exchange
 from doorward.upstreams.port import Receive
 
 LISTEN_AFTER_SECONDS = 0.05
-"""At the earliest; at the latest after twice as long."""
+"""Seconds. The first look comes after one to two of these intervals."""
 
 
 class Vigils:
-    """The vigils over one upstream. One timer goes round as long as there are some that began lately."""
+    """The vigils of one upstream. One timer runs while there are recent ones."""
 
     __slots__ = ("_before", "_lately", "_loop", "_round_seconds", "_timer", "timeout_seconds")
 
@@ -30,12 +30,12 @@ class Vigils:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._lately: set[Vigil] = set()
-        """Began in this round."""
+        """Started in this round."""
         self._before: set[Vigil] = set()
-        """Began in the round before it, and are due at its end."""
+        """Started in the previous round, and due at the end of this one."""
 
     def begin(self, receive: Receive) -> Vigil:
-        """Return a vigil over a request that begins now."""
+        """Return a vigil over a request that starts now."""
         loop = self._loop
         if loop is None or self._timer is None:
             loop = self._loop = asyncio.get_running_loop()
@@ -45,12 +45,12 @@ class Vigils:
         return vigil
 
     def forget(self, vigil: Vigil) -> None:
-        """Look at this one no more."""
+        """Stop watching this one."""
         self._lately.discard(vigil)
         self._before.discard(vigil)
 
     def stop(self) -> None:
-        """Go round no more."""
+        """Stop the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -82,7 +82,7 @@ class Vigil:
         self._silence_allowed = False
         self.client_gone = False
         self._timer: asyncio.TimerHandle | None = None
-        """Its own, from the first look on."""
+        """Its own timer, from the first look on."""
 
     def watch(self, exchange: Exchange) -> None:
         """Watch this exchange from now on."""
@@ -91,7 +91,7 @@ class Vigil:
             exchange.fail(_gone())
 
     def allow_silence(self) -> None:
-        """Set no limit to the silence of a stream that may have nothing to say for hours."""
+        """Set no limit for the silence of a stream that may be idle for hours."""
         self._silence_allowed = True
 
     def end(self) -> None:
@@ -104,7 +104,7 @@ class Vigil:
             self._listener.cancel()
 
     def look(self) -> None:
-        """Begin to listen to the client, and give the upstream up when its time is over; look again when it will be."""
+        """Start to listen for the client, and abort if the upstream's time is over; schedule the next look."""
         if self._listener is None:
             self._listener = self._loop.create_task(self._listen())
         if self._silence_allowed:
@@ -112,7 +112,7 @@ class Vigil:
         wait = self._timeout
         exchange = self._exchange
         if exchange is not None and not exchange.reading_paused:
-            # A head has to be whole in time, however many bytes trickle in; a body only has to move on.
+            # A head must be complete in time, however its bytes trickle in; a body only needs progress.
             since = exchange.active_at if exchange.head_complete else exchange.sent_at
             wait = since + self._timeout - self._loop.time()
             if wait <= 0:

@@ -1,1 +1,1 @@
-"""An MCP server that is a command: children, their lines, and their messages as HTTP answers."""
+"""An MCP server that is a command: child processes, their lines, and their messages as HTTP responses."""

@@ -1,7 +1,7 @@
 """One child process that speaks newline-delimited JSON-RPC on its standard input and output.
 
-Owns starting it (no shell, a session of its own, dead when this process dies), reading its output at a bounded rate,
-and ending it. Knows nothing of HTTP, eras or ids.
+Owns starting it (no shell, its own session, killed when this process dies), reading its output at a limited rate, and
+ending it. Does not know HTTP, eras or ids.
 
 Spec: MCP 2025-11-25 and 2026-07-28 basic/transports (stdio, shutdown).
 """
@@ -32,11 +32,11 @@ _TERM_GRACE_SECONDS: Final = 2.0
 _PIPE_GRACE_SECONDS: Final = 0.25
 _WINDOW_SECONDS: Final = 0.1
 _WINDOW_UNASKED: Final = 1000
-"""Messages that answer nothing, and lines that are no messages, in each window; then the child has to wait."""
+"""Unsolicited messages and invalid lines allowed per window; then the child must wait."""
 _WINDOW_BYTES: Final = 1024 * 1024
-"""The same for bytes that bring no answer."""
+"""The same for bytes that contain no response."""
 _REST_SECONDS: Final = 1.0
-"""After this silence a message that was begun is taken for one that was cut off."""
+"""After this silence, an incomplete message counts as cut off."""
 _PR_SET_PDEATHSIG: Final = 1
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
@@ -44,7 +44,7 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Child(asyncio.SubprocessProtocol):
-    """A running command. `on_message` and `on_end` are called from the event loop, never after `on_end`."""
+    """A running command. The event loop calls `on_message` and `on_end`; it never calls `on_message` after `on_end`."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Child(asyncio.SubprocessProtocol):
         owner: str = "",
     ) -> None:
         self.owner = owner
-        """The user whose messages it gets; empty if several users share it or nobody signs in."""
+        """The user whose messages it gets; empty if several users share it, or there is no sign-in."""
         self._loop = asyncio.get_running_loop()
         self._on_message = on_message
         self._on_end = on_end
@@ -70,7 +70,7 @@ class Child(asyncio.SubprocessProtocol):
         self._unasked = {_STDOUT: 0, _STDERR: 0}
         self._useless_bytes = {_STDOUT: 0, _STDERR: 0}
         self._paused: dict[int, bytes] = {}
-        """Which pipes are not read for now, and what was read and not looked at."""
+        """The paused pipes, and their data that was read but not parsed."""
         self._rest_timer: asyncio.TimerHandle | None = None
         self._has_exited = False
         self._finish_timer: asyncio.TimerHandle | None = None
@@ -79,31 +79,31 @@ class Child(asyncio.SubprocessProtocol):
 
     @property
     def pid(self) -> int:
-        """The process id, which is also that of its group and of its session."""
+        """The process id, which is also the id of its group and session."""
         assert self._transport is not None
         return self._transport.get_pid()
 
     @property
     def alive(self) -> bool:
-        """Whether it can still be sent to."""
+        """Whether messages can still be sent to it."""
         return not self.ended.done() and self._transport is not None and self._transport.get_returncode() is None
 
     @property
     def unread_bytes(self) -> int:
-        """How much of its input waits in this process."""
+        """Bytes for it that wait in this process."""
         pipe: Any = None if self._transport is None else self._transport.get_pipe_transport(_STDIN)
         return 0 if pipe is None else int(pipe.get_write_buffer_size())
 
     def unread_bytes_of(self, user: str) -> int:
-        """How much of that one user has sent."""
+        """Bytes of that one user that wait."""
         self._unread.settle(self.unread_bytes)
         return self._unread.of(user)
 
     def send(self, message: bytes, user: str | None = None, *, has_room: bool = False) -> None:
-        """Write one message, of its owner if no other user is named. `has_room`: it was counted while it waited.
+        """Write one message, for its owner unless another user is named. `has_room`: it was counted while it waited.
 
         Raises:
-            UpstreamError: the child is gone, or has stopped reading and too much of this user's waits already.
+            UpstreamError: the child is gone, or it does not read and too many bytes of this user wait already.
         """
         user = self.owner if user is None else user
         if not self.alive or self._transport is None:
@@ -113,19 +113,19 @@ class Child(asyncio.SubprocessProtocol):
             raise self.death()
         if not (has_room or self._children.has_room(self, len(message), user)):
             raise UpstreamError("timeout", "The server's process does not read its input.")
-        # A line end inside a JSON text can only be white space between its parts.
+        # A line break in JSON text can only be white space between tokens.
         pipe.write(message.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n")
         self._unread.add(user, len(message) + 1)
         self._unread.settle(self.unread_bytes)
 
     def cancel(self, rpc_id: RpcId, reason: str, user: str | None = None) -> None:
-        """Tell the child, if it still listens, that nobody waits for this request."""
+        """Tell the child, if it still reads, that this request was cancelled."""
         if self.alive:
             with contextlib.suppress(UpstreamError):
                 self.send(cancellation(rpc_id, reason), user)
 
     def death(self) -> UpstreamError:
-        """Say how it ended; its last words are for the operator only."""
+        """Return how it ended; its last output is for the operator only."""
         code = self._transport.get_returncode() if self._transport is not None else None
         if self._fault:
             how = self._fault
@@ -138,11 +138,11 @@ class Child(asyncio.SubprocessProtocol):
         return UpstreamError("exited", f"The server's process {how}.", evidence=self.last_words())
 
     def last_words(self) -> str:
-        """Return the last lines of its standard error, made safe to print."""
+        """Return the last lines of its standard error, safe to print."""
         return self._log.last_words()
 
     async def end(self) -> None:
-        """End the process: end of input, then SIGTERM, then SIGKILL, to its whole group."""
+        """End the whole process group: end of input, then SIGTERM, then SIGKILL."""
         if self._transport is None:
             return
         with contextlib.suppress(Exception):
@@ -156,7 +156,7 @@ class Child(asyncio.SubprocessProtocol):
         await asyncio.wait([self.ended], timeout=_TERM_GRACE_SECONDS)
 
     def kill(self) -> None:
-        """End the whole group at once."""
+        """Kill the whole group immediately."""
         if not self.ended.done():
             self._signal_group(signal.SIGKILL)
 
@@ -168,15 +168,15 @@ class Child(asyncio.SubprocessProtocol):
     # asyncio's callbacks.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember the transport."""
+        """Store the transport."""
         self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass of asyncio's
         self._children.add(self)
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
-        """Take output."""
+        """Handle output."""
         assert isinstance(data, bytes)
         if fd in self._paused:
-            self._paused[fd] += data  # one more piece may come after the pause
+            self._paused[fd] += data  # one more read may arrive after the pause
         elif fd == _STDERR:
             self._log.hear(data)
             self._useless_bytes[fd] += len(data)
@@ -186,7 +186,7 @@ class Child(asyncio.SubprocessProtocol):
             self._split(data)
 
     def _split(self, data: bytes) -> None:
-        """Split output into lines, until there are too many that nobody asked for."""
+        """Split output into lines, until too many are unsolicited."""
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
             line = data[start:end]
@@ -196,7 +196,7 @@ class Child(asyncio.SubprocessProtocol):
                 self._parts_bytes = 0
             start = end + 1
             if not self._take(line) and self._is_flooding(_STDOUT):
-                # A line that does not begin like a message is most likely none.
+                # A line that does not start like a message is most likely not one.
                 found = data.find(b"\n{", end)
                 following = (found if found >= 0 else data.rfind(b"\n")) + 1
                 self._log.drop(data.count(b"\n", start, following))
@@ -221,7 +221,7 @@ class Child(asyncio.SubprocessProtocol):
         return self._unasked[fd] > _WINDOW_UNASKED or self._useless_bytes[fd] > _WINDOW_BYTES
 
     def _pause(self, fd: int, rest: bytes) -> None:
-        """Leave a pipe unread until the next window: the child waits, and nobody else does."""
+        """Pause a pipe until the next window: only this child waits."""
         self._paused[fd] = rest
         pipe: Any = None if self._transport is None else self._transport.get_pipe_transport(fd)
         if pipe is not None:
@@ -241,14 +241,14 @@ class Child(asyncio.SubprocessProtocol):
                 pipe.resume_reading()
 
     def process_exited(self) -> None:
-        """Finish once the pipes are drained, or soon: a grandchild may hold them open."""
+        """Finish when the pipes are drained, or soon after: a grandchild may hold them open."""
         self._has_exited = True
         for fd in tuple(self._paused):
             self._resume(fd)
         self._finish_timer = self._loop.call_later(_PIPE_GRACE_SECONDS, self._finish)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
-        """The process has exited and its pipes are drained."""
+        """Finish: the process has exited and its pipes are drained."""
         self._finish()
 
     def _finish(self) -> None:
@@ -258,7 +258,7 @@ class Child(asyncio.SubprocessProtocol):
             self._finish_timer.cancel()
         self._log.close()
         self._children.forget(self)
-        # What it started and left behind is asked to end, and ended if it does not.
+        # Ask the processes that it left behind to exit, and kill them if they don't.
         self._signal_group(signal.SIGTERM)
         self._loop.call_later(_TERM_GRACE_SECONDS, self._children.sweep, self.pid)
         self.ended.set_result(None)
@@ -267,7 +267,7 @@ class Child(asyncio.SubprocessProtocol):
         self._on_end()
 
     def _take(self, line: bytes) -> bool:
-        """Read one line; return whether it brought an answer."""
+        """Parse one line; return whether it contained a response."""
         if self.ended.done():
             return False
         answers = self._hear(self._lines.feed(line))
@@ -287,7 +287,7 @@ class Child(asyncio.SubprocessProtocol):
             self._hear(self._lines.flush())
 
     def _hear(self, heard: Heard) -> bool:
-        """Pass on what a line brought; return whether that was an answer."""
+        """Pass on the messages of a line; return whether one was a response."""
         answers = False
         for message in heard.messages:
             answers |= message.kind in {"response", "unreadable"}
@@ -307,7 +307,7 @@ async def spawn(
     children: Children,
     owner: str = "",
 ) -> Child:
-    """Start a child. Raises `OSError` when there is no such command, or it cannot be run."""
+    """Start a child. Raises `OSError` if the command does not exist or cannot be run."""
     loop = asyncio.get_running_loop()
     starting = loop.subprocess_exec(
         lambda: Child(on_message, on_end, children, owner=owner),
@@ -317,24 +317,24 @@ async def spawn(
         start_new_session=True,
         preexec_fn=_die_with(os.getpid()) if _libc is not None else None,
     )
-    # What a child says later belongs to no request, least of all to the one that happened to start it.
+    # A child's later output belongs to no request, least of all to the one that started it.
     _, child = await loop.create_task(starting, context=contextvars.Context())
     return child
 
 
 def environment(added: Mapping[str, str] | None) -> dict[str, str]:
-    """Return what a child may know: everything but Doorward's own settings, which hold passwords."""
+    """Return the child's environment: everything but Doorward's own settings, which hold passwords."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("DOORWARD_")}
     return {**inherited, **(added or {})}
 
 
 def _die_with(parent: int) -> Callable[[], None]:
-    """Return what the child does before the command: ask the kernel to be killed when this process is."""
+    """Return the function that the child runs before the command: it asks the kernel to kill it with this process."""
 
     def prepare() -> None:
         assert _libc is not None
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
-            os._exit(1)  # it died in between
+            os._exit(1)  # the parent died in between
 
     return prepare

@@ -1,7 +1,7 @@
-"""All children of one door: how much may wait for those that do not read, and that none outlives the door.
+"""All children of one door: how many bytes may wait for slow readers, and that no child outlives the door.
 
-Owns the watcher, a small process that ends the children's sessions when this process is killed: the kernel ends only
-the command itself (`PR_SET_PDEATHSIG`), not what a wrapping shell or `npx` has started.
+Owns the watcher, a small process that kills the children's sessions if this process is killed. The kernel kills only
+the command itself (`PR_SET_PDEATHSIG`), not the processes that a wrapping shell or `npx` started.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 _AT_ONCE_BYTES: Final = 64 * 1024
 _WATCHER_SECONDS: Final = 3.0
 _LOADER: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""What an interpreter may need to start, and nothing that could be a secret."""
+"""Variables that an interpreter may need to start, and none that could be a secret."""
 
 _WATCHER: Final = """
 import os, signal, sys, time
@@ -77,7 +77,7 @@ for leader in watched:
 
 
 class Unread:
-    """What one child has not read yet, by user, in the order in which it was written."""
+    """Bytes that one child has not read yet, by user, in the order in which they were written."""
 
     __slots__ = ("_bytes_of", "_messages", "_total")
 
@@ -93,7 +93,7 @@ class Unread:
         self._total += size
 
     def settle(self, left: int) -> None:
-        """Take off what was read, so that no more is counted than is left and the message that was begun."""
+        """Subtract what was read, so that only the remaining bytes and the partly read message count."""
         while self._messages and self._total - self._messages[0][1] >= left:
             user, size = self._messages.popleft()
             self._total -= size
@@ -107,35 +107,35 @@ class Unread:
 
 
 class Children:
-    """The children that are alive, and whose bytes wait for them in this process.
+    """The live children, and the bytes that wait for them in this process, by user.
 
-    `unread_limit_bytes`: what may wait for all of them, written or not. One user gets at most half of it, a second one
-    half of the rest, and so on, so that nobody's calls to children that do not read use up what others need.
+    `unread_limit_bytes`: the limit for all waiting bytes, written or not. One user gets at most half of it, a second
+    one half of the rest, and so on. So calls to a child that does not read can't starve other users.
     """
 
     def __init__(self, unread_limit_bytes: int) -> None:
         self._unread_limit_bytes = unread_limit_bytes
         self._alive: set[Child] = set()
         self._held: dict[str, int] = {}
-        """By user: bytes of calls that wait for their turn, and were written to no child yet."""
+        """By user: bytes of calls that wait for their turn and were not written to a child yet."""
         self._watcher: subprocess.Popen[bytes] | None = None
         self._cannot_watch = False
 
     def has_room(self, child: Child, size: int, user: str) -> bool:
-        """Return whether a message of this size and user may be written to a child."""
+        """Return whether this user may write a message of this size to a child."""
         if size <= _AT_ONCE_BYTES and not child.unread_bytes:
             return True
         return self._is_within_share(user)
 
     def hold(self, user: str, size: int) -> bool:
-        """Count a call that waits for its turn, until `let_go`; False if it may not."""
+        """Count a call that waits for its turn, until `let_go`; return False if it may not wait."""
         if not self._is_within_share(user):
             return False
         self._held[user] = self._held.get(user, 0) + size
         return True
 
     def let_go(self, user: str, size: int) -> None:
-        """Count a call as no longer waiting for its turn."""
+        """Stop counting a call that waited for its turn."""
         self._held[user] -= size
         if not self._held[user]:
             del self._held[user]
@@ -148,24 +148,24 @@ class Children:
         return mine <= self._unread_limit_bytes - total
 
     def add(self, child: Child) -> None:
-        """Count a child that was started."""
+        """Register a child that was started."""
         self._alive.add(child)
         if self._watcher is None and not self._cannot_watch:
             self._start_watcher()
         self._tell(b"+%d\n" % child.pid)
 
     def forget(self, child: Child) -> None:
-        """Count a child as ended."""
+        """Unregister a child that ended."""
         self._alive.discard(child)
 
     def sweep(self, leader: int) -> None:
-        """End at once what a child has left behind."""
+        """Kill the processes that a child left behind."""
         if not self._tell(b"-%d\n" % leader):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(leader, signal.SIGKILL)
 
     async def stop(self) -> None:
-        """End what is left of any child, and the watcher."""
+        """Kill all remaining processes of the children, and stop the watcher."""
         watcher, self._watcher = self._watcher, None
         if watcher is None:
             return

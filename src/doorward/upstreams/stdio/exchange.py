@@ -1,7 +1,7 @@
-"""One HTTP request whose answer comes from a child: messages in, a JSON reply or an event stream out.
+"""One HTTP request that a child answers: messages in, a JSON response or an event stream out.
 
-A single final message becomes a JSON body with the status its error demands; anything before it, or a silence, makes
-the answer an event stream. What waits for a slow client is bounded.
+A single final message becomes a JSON body with the status for its error. An earlier message or a silence makes the
+response an event stream. The buffer for a slow client is limited.
 
 Spec: MCP 2025-11-25 and 2026-07-28 basic/transports (Streamable HTTP).
 """
@@ -20,10 +20,10 @@ from doorward.upstreams.port import Era, Receive, Send, UpstreamCall
 from doorward.upstreams.stdio.message import progress_token_of
 
 STREAM_AFTER_SECONDS: Final = 5.0
-"""After this silence the stream begins, so that the door can keep it alive with comments."""
+"""After this silence the stream starts, so that the door can keep it alive with comments."""
 UNSENT_LIMIT_BYTES: Final = 4 * 1024 * 1024
 CANCEL_GRACE_SECONDS: Final = 1.0
-"""How long a request that its client has cancelled may still be answered; a server need not answer it at all."""
+"""How long a request that its client cancelled may still be answered; a server need not answer it at all."""
 REQUEST_CANCELLED: Final = -32800
 
 _log = logging.getLogger(__name__)
@@ -33,17 +33,17 @@ _STREAM = (b"content-type", b"text/event-stream")
 
 
 class Exchange:
-    """The messages for one request, or for a standing stream when `rpc_id` is None."""
+    """The messages for one request, or for a long-lived stream if `rpc_id` is None."""
 
     def __init__(self, call: UpstreamCall, timeout_seconds: float | None) -> None:
         self.era: Era = call.era
         self.rpc_id: RpcId | None = call.rpc_id
         self.progress_token = progress_token_of(call.message)
         self.headers: list[tuple[bytes, bytes]] = []
-        """Added to the head of a successful answer."""
+        """Added to the head of a successful response."""
         self.client_gone = False
         self.answered = False
-        """Whether the final message was sent whole."""
+        """Whether the final message was sent completely."""
         self.refused = False
         """Whether the final message was an error."""
         self.may_stream = _accepts_streams(call)
@@ -61,12 +61,12 @@ class Exchange:
         self._started = False
 
     def begin(self) -> None:
-        """Count the server's silence from now on: until now the request has waited for its turn."""
+        """Start to measure the server's silence; before, the request waited for its turn."""
         self._heard_at = self._loop.time()
         self._changed.set()
 
     def put(self, message: bytes) -> None:
-        """Add a message before the final one; dropped when the client takes JSON only."""
+        """Add a message before the final one; dropped if the client accepts only JSON."""
         self._heard_at = self._loop.time()
         if not self.may_stream:
             return
@@ -84,7 +84,7 @@ class Exchange:
         self._changed.set()
 
     def finish_unreadable(self) -> None:
-        """Answer in place of a server whose answer cannot be passed on."""
+        """Send an error instead of a response that cannot be passed on."""
         log(
             _log,
             logging.WARNING,
@@ -96,7 +96,7 @@ class Exchange:
         self.finish(error_body(INTERNAL_ERROR, message, rpc_id=self.rpc_id), INTERNAL_ERROR)
 
     def cancel_soon(self) -> None:
-        """End the exchange after a short grace, in which the server may still answer."""
+        """End the exchange after a short grace period, in which the server may still answer."""
         if self._cancelling is None:
             self._cancelling = self._loop.call_later(CANCEL_GRACE_SECONDS, self._cancel)
 
@@ -106,19 +106,19 @@ class Exchange:
             self.finish(body, REQUEST_CANCELLED)
 
     def close(self) -> None:
-        """End a standing stream."""
+        """End a long-lived stream."""
         self._closed = True
         self._changed.set()
 
     def fail(self, error: UpstreamError) -> None:
-        """Give up; nothing more is sent."""
+        """Abort; nothing more is sent."""
         self._queue.clear()
         self._final = None
         self._error = error
         self._changed.set()
 
     async def answer(self, receive: Receive, send: Send) -> None:
-        """Send the answer until its end or until the client goes. Raises `UpstreamError`."""
+        """Send the response until its end, or until the client leaves. Raises `UpstreamError`."""
         listener = asyncio.create_task(self._listen(receive))
         try:
             await self._answer(send)
@@ -159,7 +159,7 @@ class Exchange:
     async def _wait(self, send: Send) -> None:
         self._changed.clear()
         limit = self._timeout_seconds
-        # The silence is the server's: that the stream begins in the meantime does not break it.
+        # Measure from the server's last message: starting the stream in between does not count.
         left = None if limit is None else self._heard_at + limit - self._loop.time()
         early = self.may_stream and not self._started and (left is None or left > STREAM_AFTER_SECONDS)
         try:
@@ -190,7 +190,7 @@ class Exchange:
 
 
 def _status(era: Era, error_code: int | None) -> int:
-    """The HTTP status of a final message. Spec: MCP 2026-07-28 basic/transports (errors)."""
+    """Return the HTTP status for a final message. Spec: MCP 2026-07-28 basic/transports (errors)."""
     if era == "legacy" or error_code is None:
         return 200
     if error_code == -32601:  # noqa: PLR2004
@@ -208,7 +208,7 @@ def _event(message: bytes) -> bytes:
 
 
 async def refuse(send: Send, status: int, message: str, rpc_id: RpcId | None = None, *, code: int = -32600) -> None:
-    """Answer a request that no child will see."""
+    """Answer a request that no child gets."""
     body = error_body(code, message, rpc_id=rpc_id)
     headers = [_JSON, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -1,9 +1,9 @@
-"""A legacy `mcp_session` over stdio: one child of its own, because `initialize` binds a child to one client.
+"""A legacy `mcp_session` over stdio: one child per session, because `initialize` binds a child to one client.
 
-Owns where a child's messages go, all of them to one client. A response goes to the POST that asked, and progress to the
-POST whose token it names. A request of the server goes to the standing stream, else to the newest POST under way. What
-is left goes to the only POST under way, else to the standing stream. What finds nobody waits in a bounded backlog. A
-client that disconnects has not cancelled anything; one that says so gets its answer after a short grace.
+Owns the routing of a child's messages, all to one client. A response goes to the POST that asked, and progress to the
+POST whose token it names. A request of the server goes to the long-lived stream, or else to the newest pending POST.
+Everything else goes to the only pending POST, or else to the stream. A message without a receiver waits in a bounded
+backlog. A disconnect is not a cancellation; a client that cancels gets its response after a short grace period.
 
 Spec: MCP 2025-11-25 basic/transports (Streamable HTTP, sessions), basic/utilities/cancellation.
 """
@@ -34,7 +34,7 @@ class LegacySession:
     ) -> None:
         self.mcp_session_id = mcp_session_id
         self.user_id = user_id
-        """Whose it is; empty where nobody signs in."""
+        """The session's user; empty without sign-in."""
         self.child: Child | None = None
         self.over = False
         self._on_over = on_over
@@ -44,23 +44,23 @@ class LegacySession:
         self._pending: dict[RpcId, Exchange] = {}
         self._stream: Exchange | None = None
         self._asked: OrderedDict[RpcId, Exchange] = OrderedDict()
-        """Where each request of the server went, so that its cancellation follows it."""
+        """Where each request of the server went, so that its cancellation goes there too."""
         self._backlog: deque[ChildMessage] = deque(maxlen=BACKLOG_MESSAGES)
         self._backlog_bytes = 0
         self._idle_timer: asyncio.TimerHandle | None = None
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is under way."""
+        """Whether a request is pending."""
         return bool(self._pending)
 
     @property
     def has_stream(self) -> bool:
-        """Whether a client holds a standing stream."""
+        """Whether a client holds a long-lived stream."""
         return self._stream is not None
 
     async def post(self, call: UpstreamCall, receive: Receive, send: Send, *, timeout_seconds: float) -> bool:
-        """Carry a POST; return whether the answer was sent whole. Raises `UpstreamError`."""
+        """Carry a POST; return whether the response was sent completely. Raises `UpstreamError`."""
         child = self._begin()
         if call.rpc_id is None:
             try:
@@ -91,7 +91,7 @@ class LegacySession:
         return exchange.answered and not exchange.refused
 
     async def listen(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
-        """Carry a GET: the standing stream, which replaces an older one."""
+        """Carry a GET: the long-lived stream, which replaces an older one."""
         self._begin()
         if self._stream is not None:
             self._stream.close()
@@ -131,7 +131,7 @@ class LegacySession:
             rpc_id = next(iter(self._pending)) if len(self._pending) == 1 else None  # it can only be that one's
         if rpc_id is None:
             return
-        # Forgotten at once: what follows the response no longer belongs to its request.
+        # Forget it at once: what follows the response no longer belongs to its request.
         asked = self._pending.pop(rpc_id)
         if message.kind == "unreadable":
             asked.finish_unreadable()
@@ -153,7 +153,7 @@ class LegacySession:
         target.put(message.line)
 
     def _hand_over_requests(self, exchange: Exchange) -> None:
-        """Give a new POST the requests of the server that found nobody to answer them."""
+        """Give a new POST the server's requests that no client could receive yet."""
         if self._stream is not None or not exchange.may_stream:
             return
         requests = [message for message in self._backlog if message.kind == "request"]
@@ -163,7 +163,7 @@ class LegacySession:
             self._put(exchange, message)
 
     def on_child_end(self) -> None:
-        """The child has died, or was ended."""
+        """Handle the end of the child."""
         self._close(self.child.death() if self.child is not None else None)
 
     async def end(self) -> None:

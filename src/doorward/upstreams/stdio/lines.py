@@ -1,8 +1,7 @@
-"""The lines of a child, made into messages: one in a line as it should be, or however the child spells them.
+"""Parses a child's lines into messages, one per line as specified, or however the child formats them.
 
-A line that is a message is passed on as it is. Otherwise the line is repaired, taken apart (a batch, two messages in
-one line, words before a message) or put together with the next ones (indented JSON). Pure, but for the line it waits
-with.
+A valid message passes unchanged. Any other line is repaired, split (a batch, two messages in one line, text before a
+message) or joined with the next ones (indented JSON). Pure, except for the line that it is waiting with.
 
 Spec: MCP 2025-11-25 and 2026-07-28 basic/transports (stdio).
 """
@@ -25,7 +24,7 @@ from doorward.upstreams.stdio.repair import (
 )
 
 REPAIR_LIMIT_BYTES: Final = 2 * 1024 * 1024
-"""A longer line is passed on whole or not at all: repairing takes time in which nobody else is served."""
+"""A longer line is passed on whole or not at all: a repair would block other users for too long."""
 _SPLIT_LIMIT_BYTES: Final = 128 * 1024
 _ENTANGLED: Final = 8
 
@@ -34,15 +33,15 @@ _MARKED: Final = re.compile(r'"jsonrpc"\s*:\s*"2\.0"')
 
 
 class Heard(NamedTuple):
-    """What a line brought."""
+    """The content of a line."""
 
     messages: tuple[ChildMessage, ...] = ()
     noise: bytes = b""
-    """A line that is no message, or had more in it than messages; for the log."""
+    """A line that is not a message, or contains more than messages; for the log."""
 
 
 class LineReader:
-    """Reads the lines of one child, in order."""
+    """Parses the lines of one child, in order."""
 
     def __init__(self) -> None:
         self._held: list[bytes] = []
@@ -50,9 +49,9 @@ class LineReader:
         self._nesting = Nesting()
 
     def feed(self, line: bytes) -> Heard:
-        """Read one line without its end."""
+        """Parse one line without its line break."""
         if b"\r" in line:
-            line = line.replace(b"\r", b" ")  # would end a line of an event stream
+            line = line.replace(b"\r", b" ")  # it would end a line of an event stream
         if self._held and not _BEGINS_LIKE_A_MESSAGE.match(line):
             return self._continued(line)
         given_up = self._give_up()
@@ -61,11 +60,11 @@ class LineReader:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a message was begun that may go on in the next line."""
+        """Whether an incomplete message may continue in the next line."""
         return bool(self._held)
 
     def flush(self) -> Heard:
-        """Stop waiting for the rest of a message that was begun."""
+        """Stop waiting for the rest of an incomplete message."""
         return self._give_up()
 
     def _fresh(self, line: bytes) -> Heard:
@@ -94,7 +93,7 @@ class LineReader:
         return taken_apart(text, stripped)
 
     def _opens(self, text: str) -> bool:
-        """Return whether the text begins a message that goes on in the next line."""
+        """Return whether the text starts a message that continues in the next line."""
         nesting = Nesting()
         if nesting.closes_at(text) is not None:
             return False
@@ -113,7 +112,7 @@ class LineReader:
         return taken_apart(repaired(as_text(whole)), whole)
 
     def _give_up(self) -> Heard:
-        """Let go of a message that was begun and does not end."""
+        """Drop a message that was started and does not end."""
         if not self._held:
             return Heard()
         whole = b"\n".join(self._held)
@@ -127,10 +126,10 @@ class LineReader:
 
 
 def taken_apart(text: str, line: bytes) -> Heard:
-    """Return the messages of a text that is not one valid message, but is spelled as JSON demands."""
+    """Return the messages in a text that is not one valid message, but has valid JSON tokens."""
     split = split_objects(text)
     before = split.before.strip()
-    # Words before a message: a server that logs what it got or sent must not be taken to ask for it.
+    # Text before a message: a server that logs a message must not appear to send it.
     quoted = bool(before) and not before.startswith("[")
     messages: list[ChildMessage] = []
     for each in split.objects:

@@ -1,7 +1,6 @@
-"""What a child writes besides messages: its standard error, and noise on its standard output, made fit for the log.
+"""A child's output that is not messages, made safe for the log: standard error, and noise on standard output.
 
-Looks at the rate before anything else, so that a flood costs a count of its line ends. Keeps the last words for the
-report of a death.
+It checks the rate first, so that a flood only costs counting line breaks. It keeps the last lines for a crash report.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ class ChildLog:
 
     @property
     def is_full(self) -> bool:
-        """Whether what comes now is counted only."""
+        """Whether further lines are only counted now."""
         self._tick()
         return self._logged >= _LINES_PER_SECOND
 
     def hear(self, data: bytes) -> None:
-        """Take a piece of standard error."""
+        """Handle a chunk of standard error."""
         data = self._partial + data
         end = data.rfind(b"\n") + 1
         self._partial = data[end:]
@@ -70,14 +69,14 @@ class ChildLog:
         self._dropped += lines
 
     def close(self) -> None:
-        """Say what is left."""
+        """Log what remains."""
         if self._partial.strip():
             self._say(self._partial)
         self._partial = b""
         self._report_dropped()
 
     def last_words(self) -> str:
-        """Return the last lines of standard error, made safe to print."""
+        """Return the last lines of standard error, safe to print."""
         return "\n".join(_shown(line) for line in self._said)
 
     def _say(self, line: bytes) -> None:

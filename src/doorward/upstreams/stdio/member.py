@@ -1,9 +1,9 @@
-"""The requests under way in one child that many clients share, and which clients its messages reach.
+"""The pending requests in a child that many clients share, and which clients get its messages.
 
-Every request gets an id that nobody can guess, and everything that names it gets the client's own id again: responses,
-progress, subscriptions. What names nobody reaches nobody, except a change of a list or a resource, which reaches its
-subscribers without its content, and a log line of a child that has served one user alone. A client that disconnects has
-cancelled; one that says so gets its answer after a short grace.
+Every request gets an id that no client can guess, and everything that names it gets the client's own id back:
+responses, progress, subscriptions. A message that names no request reaches no client, with two exceptions. A change of
+a list or a resource reaches its subscribers, without content, and a log line reaches the user if the child served only
+one. A disconnect is a cancellation; a client that cancels explicitly gets its response after a short grace period.
 
 Spec: MCP 2026-07-28 basic/transports (stdio), basic/utilities/cancellation, server/utilities/subscriptions.
 """
@@ -40,16 +40,16 @@ Principal = tuple[str, str]
 METHOD_NOT_FOUND: Final = -32601
 _NOBODY: Final = ("", "")
 _IDS: Final = 2**31 - 1
-"""Ids stay below this: some libraries read them into 32 bits."""
+"""Ids stay below this, because some libraries parse them into 32 bits."""
 _ABANDONED_LIMIT: Final = 1000
 _AT_WORK_SECONDS: Final = 60.0
-"""How long a child may be at work on what was given up."""
+"""How long a child may still be working on abandoned requests."""
 _HOLD_SECONDS: Final = 5.0
-"""How long a call that was given up still holds its place, if the child does not answer it: it may work on it."""
+"""How long an abandoned call keeps its place if the child does not answer it, because it may still work on it."""
 
 
 class Place:
-    """A place that a call holds until it is given back, once."""
+    """A place of a call, given back once."""
 
     __slots__ = ("_is_held", "_places", "_user")
 
@@ -59,14 +59,14 @@ class Place:
         self._is_held = True
 
     def give_back(self) -> None:
-        """Give the place to the next call that waits; nothing happens the second time."""
+        """Give the place to the next waiting call; a second time does nothing."""
         if self._is_held:
             self._is_held = False
             self._places.give_back(self._user)
 
 
 class Request:
-    """A request under way, or waiting for its turn."""
+    """A request that is pending or waits for its turn."""
 
     __slots__ = (
         *(
@@ -94,7 +94,7 @@ class Request:
         self.cancelled = False
         self.has_waited = False
         self.over = False
-        """Whether nobody waits for its answer any more."""
+        """Whether no client waits for its response any more."""
         self.place: Place | None = None
         self.member: Member | None = None
         self.rpc_id = 0
@@ -107,7 +107,7 @@ class Request:
 
 
 class _GivenUp(NamedTuple):
-    """A request that was given up and that the child has not answered: it may still work on it."""
+    """An abandoned request that the child has not answered, so it may still be working on it."""
 
     user_id: str
     place: Place | None
@@ -115,7 +115,7 @@ class _GivenUp(NamedTuple):
 
 
 class Member:
-    """The shared child and what is under way in it."""
+    """The shared child and its pending requests."""
 
     def __init__(self, on_end: Callable[[Member, AbstractSet[str]], None]) -> None:
         self.child: Child | None = None
@@ -124,24 +124,24 @@ class Member:
         self._abandoned: dict[int, _GivenUp] = {}
         """The oldest first."""
         self._lost_sight = False
-        """Whether any that was given up was forgotten before the child had answered it."""
+        """Whether an abandoned request was forgotten before the child answered it."""
         self._served: Principal | None = None
-        """Whose requests this child has had, if they are all of one user and client."""
+        """The user and client whose requests this child got, if they are all from one."""
         self._served_others = False
 
     @property
     def load(self) -> int:
-        """How many requests are under way."""
+        """How many requests are pending."""
         return len(self._pending)
 
     @property
     def under_way(self) -> Iterable[Request]:
-        """The requests that the child has to answer."""
+        """The requests that the child still has to answer."""
         return self._pending.values()
 
     def add(self, request: Request) -> int:
-        """Take a request on; return the id it has in this child."""
-        # Nobody can guess it, so nothing that a user makes a server print can pose as the answer to another user.
+        """Add a request; return its id in this child."""
+        # No client can guess it, so nothing that a user makes a server print can pose as another user's response.
         rpc_id = secrets.randbelow(_IDS) + 1
         while rpc_id in self._pending or rpc_id in self._abandoned:
             rpc_id = secrets.randbelow(_IDS) + 1
@@ -159,11 +159,11 @@ class Member:
         try:
             self.child.send(with_request_id(call.body, rpc_id), request.share, has_room=request.has_waited)
         except UpstreamError:
-            del self._pending[rpc_id]  # the child has nothing of it
+            del self._pending[rpc_id]  # nothing of it was written to the child
             raise
 
     def abandon(self, request: Request) -> bool:
-        """Forget a request that nobody waits for, and tell the child; False if it has been answered."""
+        """Abandon a request without a waiting client, and cancel it in the child; return False if it was answered."""
         if self._pending.pop(request.rpc_id, None) is None:
             return False
         loop = asyncio.get_running_loop()
@@ -177,12 +177,12 @@ class Member:
         return True
 
     def tell_cancelled(self, request: Request, reason: str) -> None:
-        """Tell the child that nobody waits for a request."""
+        """Tell the child that a request was cancelled."""
         if self.child is not None:
             self.child.cancel(request.rpc_id, reason, request.share)
 
     def _forget_old(self, now: float) -> None:
-        """Stop counting as work what was given up long ago: a server need not answer what was cancelled."""
+        """Stop counting requests that were abandoned long ago: a server need not answer cancelled ones."""
         for rpc_id, given_up in tuple(self._abandoned.items()):
             if given_up.at + _AT_WORK_SECONDS > now and len(self._abandoned) < _ABANDONED_LIMIT:
                 break
@@ -200,7 +200,7 @@ class Member:
                 self._notify(message)
 
     def on_child_end(self) -> None:
-        """The child has died, or was ended."""
+        """Handle the end of the child."""
         self._forget_old(asyncio.get_running_loop().time())
         abandoned, self._abandoned = self._abandoned, {}
         at_work = {request.principal[0] for request in self._pending.values()}
@@ -215,10 +215,10 @@ class Member:
             request.give_back()
 
     def _refuse(self, message: ChildMessage) -> None:
-        # The modern era knows no requests of the server; an old library may still ping.
+        # In the modern era servers send no requests; an old library may still ping.
         assert self.child is not None
         refusal = error_body(METHOD_NOT_FOUND, "A server sends no requests.", rpc_id=message.rpc_id)
-        # A child that takes no input any more may still have answers: what follows must be read.
+        # A child that does not read may still have responses, so keep reading its output.
         with contextlib.suppress(UpstreamError):
             self.child.send(refusal)
 
@@ -244,8 +244,8 @@ class Member:
             known = waiting_id(self._pending, message.rpc_id)
             known = waiting_id(self._abandoned, message.rpc_id) if known is None else known
             return known if isinstance(known, int) else None
-        # An answer that names nothing, or half of one, is for the one request that there is, or comes late for one that
-        # is over. In a child that has served others, the latter would be another user's.
+        # A response with no id, or part of one, belongs to the only pending request, or is late for one that is over.
+        # In a child that has served others, the latter would be another user's.
         is_certain = not self._abandoned and not self._lost_sight and not self._served_others
         return next(iter(self._pending)) if is_certain and len(self._pending) == 1 else None
 
@@ -268,7 +268,7 @@ class Member:
             self._tell_subscribers(message)
 
     def _give_up(self, message: ChildMessage) -> None:
-        """End what the child says it has given up."""
+        """End the request that the child says it has cancelled."""
         rpc_id = None if message.request_id is None else waiting_id(self._pending, message.request_id)
         request = self._pending.pop(rpc_id, None) if isinstance(rpc_id, int) else None
         if request is None:
@@ -276,13 +276,13 @@ class Member:
         request.give_back()
         exchange = request.exchange
         if request.subscriptions is not None and exchange.rpc_id is not None:
-            # A subscription is torn down this way; over HTTP it ends with a result.
+            # This ends a subscription; over HTTP it ends with a result.
             exchange.finish(ended_subscription(exchange.rpc_id), None)
         else:
             exchange.finish_unreadable()
 
     def _log_reader(self) -> Request | None:
-        """Return the request that a log line surely belongs to: log lines do not say."""
+        """Return the request that a log line certainly belongs to, because log lines name none."""
         readers = [request for request in self._pending.values() if request.wants_logs]
         if len(readers) != 1 or self._served_others:
             return None
@@ -292,7 +292,7 @@ class Member:
         return reader
 
     def _tell_subscribers(self, message: ChildMessage) -> None:
-        """Pass on that something has changed, to those who asked for it, and nothing of what the child says of it."""
+        """Notify the subscribers of a change, without the child's own content."""
         for request in self._pending.values():
             exchange, subscriptions = request.exchange, request.subscriptions
             if subscriptions is None or exchange.rpc_id is None:
@@ -312,5 +312,5 @@ class Member:
 
 
 def principal_of(call: UpstreamCall) -> Principal:
-    """Return whose call it is; without sign-in that is nobody."""
+    """Return the user and client of a call; without sign-in, both are empty."""
     return _NOBODY if call.caller is None else (call.caller.user_id, call.caller.client_id)

@@ -1,7 +1,7 @@
-"""Messages of a child, read as little as routing needs and passed on as the bytes they are.
+"""A child's messages, parsed only as far as routing needs, and passed on as the original bytes.
 
-What is not quite JSON-RPC is corrected where its meaning is plain. Also the rewriting of ids, needed where several
-clients share one child. Pure.
+Minor violations of JSON-RPC are corrected if the meaning is clear. Also rewrites ids, which is needed if several
+clients share a child. Pure.
 
 Spec: JSON-RPC 2.0 s4, s5; MCP 2026-07-28 basic/transports (stdio), basic/utilities/progress, server/utilities/
 subscriptions.
@@ -25,7 +25,7 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.0+)?", re.ASCII)
 
 
 class NotAMessage(ValueError):
-    """The line is no JSON-RPC message."""
+    """The line is not a JSON-RPC message."""
 
 
 class NotJson(NotAMessage):
@@ -44,7 +44,7 @@ class _Params(msgspec.Struct):
 
 
 class _Envelope(msgspec.Struct):
-    """The members as they are spelled: what routing needs must not depend on the types of the rest."""
+    """The undecoded members, so that routing does not depend on the types of the others."""
 
     jsonrpc: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -67,14 +67,14 @@ class ChildMessage(msgspec.Struct):
     line: bytes
     method: str = ""
     rpc_id: RpcId | None = None
-    """None in a response: the child did not say what it answers."""
+    """None in a response that names no request."""
     error_code: int | None = None
-    """Of an error response."""
+    """The code of an error response."""
     progress_token: RpcId | None = None
     request_id: RpcId | None = None
-    """What `notifications/cancelled` names."""
+    """The request that `notifications/cancelled` names."""
     uri: str | None = None
-    """What `notifications/resources/updated` names."""
+    """The resource that `notifications/resources/updated` names."""
     subscription_id: RpcId | None = None
 
 
@@ -87,18 +87,18 @@ _any = msgspec.json.Decoder()
 
 
 def read_message(line: bytes) -> ChildMessage:
-    """Read one line without line ends. A message that breaks a rule of JSON-RPC is corrected where that is safe.
+    """Parse one line without line breaks. A violation of JSON-RPC is corrected if that is safe.
 
     Raises:
         NotJson: it cannot be decoded.
-        NotAMessage: it is no JSON-RPC message.
+        NotAMessage: it is not a JSON-RPC message.
     """
     try:
         if not line.isascii():
             line.decode()
         envelope = _envelopes.decode(line)
     except msgspec.ValidationError:
-        raise NotAMessage from None  # JSON, but no object
+        raise NotAMessage from None  # JSON, but not an object
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise NotJson from None
     method = _method_of(envelope.method)
@@ -164,12 +164,12 @@ def _is_digits(raw: msgspec.Raw | msgspec.UnsetType) -> bool:
 
 
 def _is_there(raw: msgspec.Raw | msgspec.UnsetType) -> bool:
-    # `bytes()` copies, and an answer may be long.
+    # `bytes()` copies, and a response may be long.
     return raw is not msgspec.UNSET and bytes(memoryview(raw)[:5]) != b"null"
 
 
 def _read_error(raw: msgspec.Raw | msgspec.UnsetType) -> tuple[int, dict[str, Any] | None]:
-    """Return the code of an error, and the error in the form that clients read, if it is in another one."""
+    """Return the code of an error and, if it has another form, the error as clients expect it."""
     try:
         return _errors.decode(b"" if raw is msgspec.UNSET else raw).code, None
     except (msgspec.MsgspecError, RecursionError):
@@ -212,7 +212,7 @@ def _decode(raw: msgspec.Raw | msgspec.UnsetType) -> Any:
 
 
 def waiting_id(waiting: Collection[RpcId], rpc_id: RpcId) -> RpcId | None:
-    """Return which of the ids a child means: some spell a number as a string, or a string as a number."""
+    """Return the pending id that a child means: some send a number as a string, or a string as a number."""
     if rpc_id in waiting:
         return rpc_id
     other = _as_number(rpc_id) if isinstance(rpc_id, str) else str(rpc_id)
@@ -229,16 +229,16 @@ def _read_params(raw: msgspec.Raw | msgspec.UnsetType) -> _Params:
     try:
         return _params.decode(raw)
     except (msgspec.MsgspecError, RecursionError):
-        return _Params()  # fields of other shapes route nothing
+        return _Params()  # fields of other types do not affect routing
 
 
 def progress_token_of(message: Message | None) -> RpcId | None:
-    """Return the `progressToken` that a client's request asks progress with."""
+    """Return the `progressToken` of a client's request."""
     return _as_id(_meta_of(message).get("progressToken"))
 
 
 def cancelled_id(message: Message | None) -> RpcId | None:
-    """Return which request a client's `notifications/cancelled` gives up."""
+    """Return the request that a client's `notifications/cancelled` names."""
     return None if message is None else _as_id(message.params.get("requestId"))
 
 
@@ -257,7 +257,7 @@ def asks_for_logs(message: Message | None) -> bool:
 
 
 class Subscriptions(msgspec.Struct, rename="camel"):
-    """What a client listens to."""
+    """What a client subscribed to."""
 
     tools_list_changed: bool = False
     prompts_list_changed: bool = False
@@ -273,7 +273,7 @@ _LISTS: Final = {
 
 
 def subscriptions_of(message: Message | None) -> Subscriptions:
-    """Return what a `subscriptions/listen` asks for."""
+    """Return the subscriptions that a `subscriptions/listen` requests."""
     wanted = None if message is None else message.params.get("notifications")
     try:
         return Subscriptions() if wanted is None else msgspec.convert(wanted, Subscriptions)
@@ -282,7 +282,7 @@ def subscriptions_of(message: Message | None) -> Subscriptions:
 
 
 def change_for(message: ChildMessage, subscriptions: Subscriptions, rpc_id: RpcId) -> bytes | None:
-    """Return a change that names no subscription, as this subscriber may see it; None if it was not asked for."""
+    """Return a change notification for this subscriber; None if the client did not subscribe to it."""
     params: dict[str, Any] = {"_meta": {SUBSCRIPTION_ID: rpc_id}}
     wanted = _LISTS.get(message.method)
     if wanted is not None:
@@ -296,7 +296,7 @@ def change_for(message: ChildMessage, subscriptions: Subscriptions, rpc_id: RpcI
 
 
 def with_request_id(body: bytes, rpc_id: int) -> bytes:
-    """Give a request another id, and its progress token the same value."""
+    """Replace the id of a request, and give its progress token the same value."""
     fields = _fields.decode(body)
     fields["id"] = _raw(rpc_id)
     if b"progressToken" in body:
@@ -310,7 +310,7 @@ def with_request_id(body: bytes, rpc_id: int) -> bytes:
 
 
 def cancellation(rpc_id: RpcId, reason: str) -> bytes:
-    """Return the notification that gives a request up."""
+    """Return the notification that cancels a request."""
     params = {"requestId": rpc_id, "reason": reason}
     return msgspec.json.encode({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
 
@@ -322,12 +322,12 @@ def ended_subscription(rpc_id: RpcId) -> bytes:
 
 
 def with_id(line: bytes, rpc_id: RpcId) -> bytes:
-    """Give a response the id that its client knows."""
+    """Replace the id of a response by the client's own."""
     return msgspec.json.encode(_fields.decode(line) | {"id": _raw(rpc_id)})
 
 
 def with_client_ids(message: ChildMessage, rpc_id: RpcId, progress_token: RpcId | None) -> bytes:
-    """Give a child's message the ids that its client knows."""
+    """Replace the ids in a child's message by the client's own."""
     fields = _fields.decode(message.line)
     member = "params"
     if message.kind == "response":

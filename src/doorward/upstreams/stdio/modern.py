@@ -1,7 +1,7 @@
-"""Modern requests over stdio: one child shared by all clients, because each request stands for itself.
+"""Modern requests over stdio: one child shared by all clients, because each request is self-contained.
 
-Owns which child a request goes to, and when: a user's calls wait in the door while enough of them are under way, and a
-user whose calls may have ended a child is kept apart.
+Owns which child gets a request, and when: a user's calls wait in the door while enough of them are pending, and a user
+whose calls may have crashed a child gets a separate one.
 
 Spec: MCP 2026-07-28 basic/transports (stdio), basic/utilities/cancellation.
 """
@@ -26,25 +26,25 @@ from doorward.upstreams.stdio.message import ChildMessage, cancelled_id
 Spawn = Callable[[Callable[[ChildMessage], None], Callable[[], None]], Awaitable[Child]]
 
 PLACES: Final = 32
-"""Calls under way in all children of a command, of which one user gets at most half. Most servers do one after the
-other: what is written to them already, everybody has to wait for."""
+"""The most pending calls in all children of a command; one user gets at most half. Most servers work sequentially, so
+every user waits for what was already written to them."""
 _STREAMS: Final = 8192
 APART_SECONDS: Final = 60.0
 
 
 class SharedChild:
-    """The one child of a command, started when needed.
+    """The shared child of a command, started when needed.
 
-    A user who had a request under way when it died gets a child apart for a while, so a user who makes it crash again
-    and again takes nobody else along. Calls share a number of places, and those of a user who has enough under way wait
-    in the door, so that nobody fills the queue of a child that does one after the other.
+    A user who had a pending request when it crashed gets a separate child for a while, so repeated crashes affect no
+    one else. Calls share a limited number of places. A user's calls wait in the door if enough of them are pending, so
+    that no user can fill the queue of a sequential child.
     """
 
     def __init__(self, spawn: Spawn, children: Children) -> None:
         self._spawn = spawn
         self._children = children
         self._members: dict[int | None, Member] = {}
-        """None: the shared one. Else that of a place of those who are kept apart."""
+        """None: the shared child. Otherwise the child of a separated place."""
         self._apart = Apart()
         self._places = FairPlaces(PLACES)
         self._streams = FairPlaces(_STREAMS)
@@ -71,7 +71,7 @@ class SharedChild:
             self._leave(request)
 
     def cancel(self, call: UpstreamCall) -> None:
-        """Follow a client's `notifications/cancelled`, if it is certain which request it means."""
+        """Apply a client's `notifications/cancelled`, if the request that it means is certain."""
         rpc_id = cancelled_id(call.message)
         if rpc_id is None or call.caller is None:
             return
@@ -97,13 +97,13 @@ class SharedChild:
         await asyncio.gather(*self._ending, *(each.child.end() for each in members if each.child is not None))
 
     async def _begin(self, request: Request, call: UpstreamCall) -> None:
-        """Hand a request that has a place to the child of its user."""
+        """Give a request that has a place to its user's child."""
         member = await self._ready(self._key(principal_of(call)[0]))
         if not (request.over or request.cancelled):
             member.begin(request, call)
 
     def _wait(self, request: Request, call: UpstreamCall, seconds: float) -> None:
-        """Have a request wait for its user's turn, and for no longer than its client does."""
+        """Make a request wait for its user's turn, but no longer than its client waits."""
         if not self._children.hold(call.share, len(call.body)):
             raise UpstreamError("overloaded", "Too much waits for the MCP server already.")
         task = asyncio.get_running_loop().create_task(self._begin_in_turn(request, call, seconds))
@@ -112,7 +112,7 @@ class SharedChild:
 
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
-            self._stop_waiting(request, call)  # it may have been cancelled before it began
+            self._stop_waiting(request, call)  # it may have been cancelled before it started
 
         task.add_done_callback(done)
 
@@ -138,7 +138,7 @@ class SharedChild:
             self._children.let_go(call.share, len(call.body))
 
     def _leave(self, request: Request) -> None:
-        """Let go of a request whose client has its answer, has gone, or has waited for too long."""
+        """Release a request whose client has its response, has left, or has waited too long."""
         request.over = True
         waiting = self._waiting.get(request)
         if waiting is not None:
@@ -169,16 +169,16 @@ class SharedChild:
         return self._apart.place_of(user_id, asyncio.get_running_loop().time())
 
     def _forget(self, member: Member, user_ids: AbstractSet[str]) -> None:
-        """Drop a child that has died, and keep those apart whose requests it may have died of."""
+        """Drop a child that died, and separate the users whose requests may have crashed it."""
         key = next((key for key, each in self._members.items() if each is member), None)
         if self._members.get(key) is not member:
-            return  # it was ended, and did not die
+            return  # it was ended, and did not crash
         del self._members[key]
         now = asyncio.get_running_loop().time()
         self._apart.add(user_ids - {""}, now + APART_SECONDS, now, running=self._members)
 
     def _rejoin(self, key: int, member: Member) -> None:
-        """End a child apart once its users are back with the others and it has nothing to do."""
+        """End a separate child when its users are back in the shared one and it is idle."""
         if self._members.get(key) is not member:
             return
         loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
-"""Which era a command speaks, asked of a child that is thrown away afterwards.
+"""The era of a command, probed with a child that is discarded afterwards.
 
-Some legacy servers exit at the first request before `initialize`, others never answer it; a child that clients use
-must not meet that question.
+Some legacy servers exit on a request before `initialize`, others never answer it. So a child that clients use must not
+get that request.
 
 Spec: MCP 2026-07-28 basic/lifecycle (dual-era); MCP 2025-11-25 basic/lifecycle.
 """
@@ -19,7 +19,7 @@ from doorward.upstreams.stdio.message import ChildMessage
 from doorward.upstreams.stdio.modern import Spawn
 
 _UNHEARD_SECONDS: Final = 2.0
-"""After this silence the server is asked in the legacy way as well."""
+"""After this silence, the server is also probed in the legacy way."""
 _REAP_SECONDS: Final = 2.0
 _MODERN_ERRORS: Final = frozenset({-32020, -32021, -32022})
 _CLIENT: Final = {"name": "doorward", "version": "1"}
@@ -49,10 +49,10 @@ _INITIALIZE: Final = json.dumps(
 
 
 async def probe(spawn: Spawn, timeout_seconds: float) -> Era:
-    """Return the newest era the command speaks.
+    """Return the newest era that the command speaks.
 
     Raises:
-        UpstreamError: `exited` when it ends whatever it is asked, `timeout` when it never answers.
+        UpstreamError: `exited` if it exits on every probe, `timeout` if it never answers.
         OSError: it cannot be started.
     """
     try:
@@ -64,7 +64,7 @@ async def probe(spawn: Spawn, timeout_seconds: float) -> Era:
 
 
 async def _ask(spawn: Spawn, first: bytes) -> Era | None:
-    """Return what the first answer tells; None when the child ends at a question that legacy servers may not know."""
+    """Return the era of the first response; None if the child exits on a request that legacy servers may not know."""
     heard: asyncio.Queue[ChildMessage | None] = asyncio.Queue()
     child = await spawn(heard.put_nowait, lambda: heard.put_nowait(None))
     try:

@@ -1,8 +1,8 @@
-"""Text of a child that is nearly JSON, made into JSON, and where the messages in it begin and end. Pure.
+"""Repairs nearly valid JSON of a child, and finds where messages in it start and end. Pure.
 
-Repairs only what has one meaning: bytes that are not UTF-8, halves of surrogate pairs, control characters in strings,
-and the numbers that JSON has no words for. It never looks for messages inside strings or inside other messages: what a
-user made a server say must not become a message of the server.
+It repairs only what has one meaning: bytes that are not UTF-8, lone surrogates, control characters in strings, and
+numbers that JSON cannot express. It never looks for messages inside strings or other messages: what a user made a
+server say must not become a message of the server.
 
 Spec: RFC 8259 s7, s8.2
 """
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from doorward.mcp.jsonrpc import RpcId
 
 _TOKEN: Final = re.compile(
-    # As much as possible that needs no repair, then one string or number that may.
+    # As much as possible that needs no repair, then one string or number that may need it.
     r'(?:[^"NI-]++|"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u(?:[0-9abcefABCEF]|[dD][0-7])[0-9a-fA-F]{2,3}))*+"'
     r"|-(?!I)|N(?!aN)|I(?!nfinity))++"
     r'|"(?:[^"\\]++|\\.)*+"|-?(?:Infinity|NaN)|.',
@@ -38,7 +38,7 @@ REPLACEMENT: Final = "\ufffd"
 
 
 def as_text(line: bytes) -> str:
-    """Decode bytes that may be no UTF-8; pairs of surrogates that were encoded one by one are put together."""
+    """Decode bytes that may not be UTF-8; surrogate pairs that were encoded one by one are joined."""
     try:
         text = line.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
@@ -49,7 +49,7 @@ def as_text(line: bytes) -> str:
 
 
 def repaired(text: str) -> str:
-    """Return the text with every string and number in it spelled as JSON demands."""
+    """Return the text with every string and number as valid JSON."""
     return _TOKEN.sub(_token, text)
 
 
@@ -72,14 +72,14 @@ def _character(found: re.Match[str]) -> str:
 
 
 class Nesting:
-    """How deep in brackets a text is, read piece by piece."""
+    """The bracket depth of a text, read in chunks."""
 
     def __init__(self) -> None:
         self.depth = 0
         self._in_string = False
 
     def closes_at(self, text: str, start: int = 0) -> int | None:
-        """Return where the outermost bracket closes, or None when it does not within this text."""
+        """Return where the outermost bracket closes, or None if it does not close within this text."""
         position = start
         while position < len(text):
             if self._in_string:
@@ -104,22 +104,22 @@ class Nesting:
 
 
 class Split(NamedTuple):
-    """The objects of a text."""
+    """The objects in a text."""
 
     before: str
-    """What stands before the first one."""
+    """The text before the first one."""
     objects: tuple[str, ...]
     rest: str
-    """An object that does not close."""
+    """An object that is not closed."""
 
 
 def beginnings(text: str) -> list[int]:
-    """Return where something begins like a message."""
+    """Return the positions where something starts like a message."""
     return [found.start() for found in _BEGINNING.finditer(text)]
 
 
 def split_objects(text: str) -> Split:
-    """Find the outermost objects of a text, from the first one that begins like a message."""
+    """Find the outermost objects of a text, from the first one that starts like a message."""
     beginning = _BEGINNING.search(text)
     start = beginning.start() if beginning is not None else text.find("{")
     if start < 0:
@@ -136,14 +136,14 @@ def split_objects(text: str) -> Split:
 
 
 class Shape(NamedTuple):
-    """What can be seen of a message that cannot be decoded."""
+    """The visible structure of a message that cannot be decoded."""
 
     rpc_id: RpcId | None
     is_answer: bool
 
 
 def shape_of(text: str) -> Shape:
-    """Read the id of a broken message, and whether it is a response, from its outermost members alone."""
+    """Return the id of a broken message, and whether it is a response, from its outermost members alone."""
     members: set[str] = set()
     rpc_id: RpcId | None = None
     depth = position = 0
@@ -167,7 +167,7 @@ def shape_of(text: str) -> Shape:
 
 
 def shape_of_long(text: str) -> Shape:
-    """Read the id of a broken message that is too long to go through, from its beginning or its very end."""
+    """Return the id of a broken message that is too long to scan, from its beginning or its end."""
     shape = shape_of(text[:_SEARCHED])
     last = _ID_AT_END.search(text, max(0, len(text) - _SEARCHED))
     if shape.rpc_id is not None or last is None:

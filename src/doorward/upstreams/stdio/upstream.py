@@ -1,7 +1,7 @@
-"""An MCP server that is a command: child processes on standard input and output, reached as if they spoke HTTP.
+"""An MCP server that is a command: child processes on standard input and output, presented as HTTP.
 
-Owns which child serves a request. Legacy: a child per `mcp_session`. Modern: one child that all share. A command
-that speaks only one era answers the other with an error that dual-era clients understand.
+Owns which child serves a request. Legacy: a child per `mcp_session`. Modern: one child for all clients. A command that
+speaks only one era answers the other with an error that dual-era clients understand.
 
 Spec: MCP 2025-11-25 and 2026-07-28 basic/transports.
 """
@@ -34,11 +34,11 @@ from doorward.upstreams.stdio.probe import probe
 _log = logging.getLogger(__name__)
 
 _LEGACY_HOLDS_SECONDS: Final = 3600.0
-"""How long the finding "legacy" is believed: the command may have been updated since."""
+"""How long the result "legacy" is cached: the command may have been updated since."""
 
 
 class StdioUpstream:
-    """A command; `env` is added to the environment it inherits, from which Doorward's own settings are removed."""
+    """A command; `env` is added to the inherited environment, from which Doorward's own settings are removed."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class StdioUpstream:
         self._stopped = False
 
     async def start(self) -> None:
-        """Check that the command exists and answers, and learn its era. Raises `StartError`."""
+        """Check that the command exists and answers, and probe its era. Raises `StartError`."""
         self._stopped = False
         self._check_command()
         try:
@@ -98,7 +98,7 @@ class StdioUpstream:
         await self._children.stop()
 
     async def era(self) -> Era | None:
-        """Return "legacy" for a command that speaks nothing newer; one that does may speak both. Raises as `handle`."""
+        """Return "legacy" for a command that speaks nothing newer; others may speak both. Raises as `handle`."""
         return "legacy" if await self._learn_era() == "legacy" else None
 
     async def handle(self, call: UpstreamCall, receive: Receive, send: Send) -> None:
@@ -118,12 +118,12 @@ class StdioUpstream:
         elif call.rpc_id is None:
             if call.rpc_method == "notifications/cancelled":
                 self._shared.cancel(call)
-            await acknowledge(send, 202)  # nothing else is ever notified
+            await acknowledge(send, 202)  # there are no other notifications
         elif await self._learn_era() == "legacy":
-            # No code of the modern era: by that a dual-era client knows that it has to fall back to `initialize`.
+            # Not an error code of the modern era: this makes a dual-era client fall back to `initialize`.
             await refuse(send, 400, "This server speaks only MCP revisions with `initialize`.", call.rpc_id)
         elif call.rpc_method == "initialize":
-            # A child would take it for the handshake of its one connection, which all clients share.
+            # A child would treat it as the handshake of its only connection, which all clients share.
             message = "This revision of MCP has no `initialize`."
             await refuse(send, 404, message, call.rpc_id, code=METHOD_NOT_FOUND)
         else:
@@ -157,23 +157,23 @@ class StdioUpstream:
             await session.post(call, receive, send, timeout_seconds=self._timeout_seconds)
 
     def _session_over(self, session: LegacySession) -> None:
-        """Forget a session at once, and end its child beside the requests."""
+        """Forget a session at once, and end its child in the background."""
         if self._sessions.pop(session.mcp_session_id, None) is None:
             return
         if len(self._ending) >= self._max_sessions and session.child is not None:
-            session.child.kill()  # those that may still take their time would be more than the limit allows
+            session.child.kill()  # sessions that end slowly would exceed the limit
         task = asyncio.get_running_loop().create_task(session.end())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
     def _make_room(self, user_id: str) -> None:
-        """When there are too many sessions, give one up: of the user who has most, the one that is needed least.
+        """When all sessions are in use, evict one: the least needed of the user with the most.
 
-        Nobody loses one to a user who has as many already: that user loses one of their own instead. An open stream
-        keeps no session. A request under way does, unless its user has two sessions more than the one who comes.
+        A user never loses one to a user with as many; that user loses one of their own instead. An open stream does not
+        protect a session. A pending request does, unless its user has two sessions more than the new one's user.
 
         Raises:
-            UpstreamError: none of those can be given up.
+            UpstreamError: no session can be evicted.
         """
         if len(self._sessions) < self._max_sessions:
             return
@@ -223,7 +223,7 @@ class StdioUpstream:
             )
             if not self._stopped:
                 return child
-            await child.end()  # it came too late to be among those that `stop` has ended
+            await child.end()  # it started too late for `stop` to end it
         except OSError as error:
             raise UpstreamError(
                 "unreachable", "The server's command cannot be started.", evidence=str(error)
