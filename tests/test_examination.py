@@ -158,3 +158,32 @@ async def test_a_door_that_is_gone_is_forgotten(tmp_path):
             await examination.keep(door.store, door.clock, name, report)
         await examination.forget_others(door.store, ["mcp"])
         assert [each.record.name for each in await door.store.find(DoorExamination)] == ["mcp"]
+
+
+BELOW = f"{ISSUER}/team"
+
+
+async def passes_the_path_alone(request, ask):
+    return await ask(request) if request.url.startswith(f"{BELOW}/") else Response(404, {}, b"")
+
+
+async def shows_a_page_elsewhere(request, ask):
+    page = Response(200, {"content-type": "text/html"}, b"<title>Another application</title>")
+    return await ask(request) if request.url.startswith(f"{BELOW}/") else page
+
+
+async def test_a_door_below_a_path_finds_nothing_if_its_host_passes_everything_on(tmp_path):
+    async with opened(tmp_path, public_url=BELOW) as (door, own):
+        report = await examine_own(own, through(door, unchanged))
+    assert report.findings == ()
+    assert not report.crashed
+
+
+@pytest.mark.parametrize(("proxy", "rule"), [(passes_the_path_alone, "DSC-06"), (shows_a_page_elsewhere, "DSC-05")])
+async def test_a_door_below_a_path_names_each_document_that_its_host_does_not_pass_on(tmp_path, proxy, rule):
+    async with opened(tmp_path, public_url=BELOW) as (door, own):
+        report = await examine_own(own, through(door, proxy))
+    [finding] = [each for each in report.findings if each.rule == rule]
+    for path in ("oauth-protected-resource/team/mcp", "oauth-authorization-server/team", "openid-configuration/team"):
+        assert f"{ISSUER}/.well-known/{path}" in finding.summary
+    assert not report.crashed

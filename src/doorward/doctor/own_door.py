@@ -100,15 +100,18 @@ def passed_on(door: OwnDoor) -> Check:
         del picture
         missing: list[str] = []
         evidence: list[str] = []
+        rule = "DSC-06"
         for path in door.elsewhere:
             request = Request("GET", door.origin + path, {"accept": "application/json"})
             response = yield request
             if response.status and response.document is None:
                 missing.append(request.url)
                 evidence += seen(request, response, body=False)
+                # The finding of a page stands for that of a missing document, so it names the documents then.
+                rule = "DSC-05" if response.status == 200 else rule  # noqa: PLR2004
         if not missing:
             return []
-        return [found("DSC-06", f"The host does not pass on {' and '.join(missing)}.", evidence, verdict="broken")]
+        return [found(rule, f"The host does not pass on {' and '.join(missing)}.", evidence, verdict="broken")]
 
     return what_the_host_serves
 
