@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,32 +17,38 @@ from starlette.routing import Route
 
 from doorward import host_application
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
-from doorward.config.addresses import issuer_of, policy_of
+from doorward.config.addresses import policy_of
+from doorward.config.doors import with_doors_of
 from doorward.config.load import from_keywords
-from doorward.config.model import AuthMode, Config, DoorSettings, LoginKind
+from doorward.config.model import AuthMode, Config, LoginKind
+from doorward.directory import added_doors
+from doorward.directory.added_doors import Kept
 from doorward.directory.declared_clients import read_declarations, store_declared
-from doorward.door.door import McpDoor
 from doorward.door.foreign_tokens import NOTHING_TO_VERIFY
 from doorward.door.ports import Peers
 from doorward.door.replies import send_unavailable
-from doorward.errors import ConfigError, Problem, StartError
+from doorward.errors import ConfigError, StorageError
 from doorward.fetching.fetcher import Fetcher
 from doorward.hooks import Hooks, OnError, OnRegister, OnToken, VerifyToken
 from doorward.host_application import WITHOUT_LIFESPAN
 from doorward.installation import Installation
 from doorward.login.local import Owner, ensure_owner
+from doorward.logs import log
 from doorward.oauth.uris import parse_http
-from doorward.paths import host_of
+from doorward.opening import Opened, Standing, open_doors, stop_all, upstreams_for
+from doorward.roster import Roster
 from doorward.server import Process, Server
 from doorward.storage.opening import open_store
 from doorward.storage.port import Store
-from doorward.upstreams.configured import upstream_for
+from doorward.upkeep import every
 from doorward.upstreams.port import Receive, Scope, Send, Upstream
 
 if TYPE_CHECKING:
     from doorward.doctor.engine.run import Report
 
 LOGGER = logging.getLogger("doorward")
+FOLLOW_SECONDS = 1.0
+"""How often each process looks for doors that commands have added, changed or removed."""
 
 
 class Door:
@@ -61,6 +66,9 @@ class Door:
     Raises:
         ConfigError: every setting that cannot be used, at once.
     """
+
+    _roster: Roster
+    """Made at each start."""
 
     def __init__(
         self,
@@ -93,6 +101,7 @@ class Door:
         self.policy = policy_of(self.config)
         self.upstreams = upstreams_for(self.config, app, upstream)
         """The server behind each door, in the order of `config.doors`."""
+        self._own = self.config  # without the doors that were added by command
         self.clock = clock or SystemClock()
         self.entropy = entropy or SystemEntropy()
         self.peers = peers
@@ -110,8 +119,7 @@ class Door:
         self._starting = asyncio.Lock()
         self.running: Server | None = None
         """The server that answers now; None before the start and after the end."""
-        self._has_stopped = False
-        self._is_late = False
+        self._has_stopped = self._is_late = False
 
     async def start(self) -> None:
         """Open the store, make the account `owner` if there is none, and start the upstream; safe to call twice.
@@ -127,17 +135,24 @@ class Door:
             if self.running is not None or self._has_stopped:
                 return
             installation = await Installation.open(
-                self.config, store=self.store, clock=self.clock, entropy=self.entropy, hooks=self.hooks
+                self._own, store=self.store, clock=self.clock, entropy=self.entropy, hooks=self.hooks
             )
             async with AsyncExitStack() as undo:
                 undo.push_async_callback(installation.close)
-                undo.push_async_callback(self._stop_upstreams)
                 self.owner = await ensure_owner(self.store, self.clock, self.entropy, self.config.owner_password)
                 await store_declared(self.store, self.declared_clients)
-                await start_all(self.config, self.upstreams)
-                running = Server(installation, self.upstreams, self._process())
-                running.begin()
-                self.running = running
+                process_id = self.worker_id or self.entropy.random_bytes(8).hex()
+                self._roster = Roster(self.store, self.clock, process_id)
+                self._roster.added = await added_doors.load(self.store)
+                opened = await open_doors(self._own, self._roster.added.records, self._standing(), running=False)
+                undo.push_async_callback(stop_all, opened.started)
+                installation = installation.with_doors_of(opened.config)
+                self.running = Server(installation, opened.upstreams, self._process())
+                self._take(opened)
+                self.running.begin()
+                installation.upkeep.begin(
+                    "doors", every(FOLLOW_SECONDS, self._follow, delayed="doors_not_followed", at_once=True)
+                )
                 undo.pop_all()
 
     async def _start_late(self) -> None:
@@ -158,11 +173,12 @@ class Door:
 
         assert self.running is not None
         reports = []
-        for each in self.config.doors:
+        doors = self.config.doors
+        for each in doors:
             report = await examination.examine(self.running.installation, each)
             await examination.keep(self.store, self.clock, each.name, report)
             reports.append(report)
-        await examination.forget_others(self.store, [each.name for each in self.config.doors])
+        await examination.forget_others(self.store, [each.name for each in doors])
         return reports
 
     async def stop(self) -> None:
@@ -174,6 +190,8 @@ class Door:
             ending.push_async_callback(self.store.close if running is None else running.stop)
             ending.push_async_callback(self._stop_upstreams)
             ending.push_async_callback(self.fetcher.close)
+            if running is not None:
+                ending.push_async_callback(self._roster.end)
 
     async def reload(self, config: Config) -> None:
         """Serve the doors of other settings. Calls at a door that is the same in both go on.
@@ -184,27 +202,63 @@ class Door:
             ConfigError, StartError: a door cannot be opened; nothing has changed.
         """
         async with self._starting:
-            before = self.running
-            if before is None:
-                return
-            installation = before.installation.with_doors_of(config)
-            standing = dict(zip(before.doors, self.upstreams, strict=True))
-            same = before.standing(installation)
-            host = host_of(installation.policy.issuer)
-            upstreams = tuple(
-                standing[each.name] if each.name in same else _upstream(each, installation.config, host)
-                for each in installation.config.doors
-            )
-            async with AsyncExitStack() as undo:
-                undo.push_async_callback(stop_all, [each for each in upstreams if each not in self.upstreams])
-                await start_all(installation.config, upstreams, already=self.upstreams)
-                after = Server(installation, upstreams, self._process(), before)
-                undo.pop_all()
-            self.config, self.policy, self.upstreams = installation.config, installation.policy, upstreams
-            self.running = after
-            for door in after.doors.values():
-                door.follow(installation.policy)
-            await stop_all([door for door in before.doors.values() if door not in after.doors.values()])
+            if self.running is not None:
+                await self._serve(with_doors_of(self._own, config), self._roster.added)
+
+    async def _serve(self, own: Config, added: Kept) -> None:
+        """Serve the doors of these settings and these added ones. Raises as `reload` does."""
+        before = self.running
+        assert before is not None
+        opened = await open_doors(own, added.records, self._standing(), running=True)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(stop_all, opened.started)
+            installation = before.installation.with_doors_of(opened.config)
+            after = Server(installation, opened.upstreams, self._process(), before)
+            undo.pop_all()
+        was, self._own, self._roster.added, self.running = self.config, own, added, after
+        self._take(opened)
+        stays = set(after.doors.values())
+        for door in stays:
+            door.follow(installation.policy)
+        gone = [door for door in before.doors.values() if door not in stays]
+        await self._roster.leave(gone, was, self.config.drain_seconds)
+
+    def _take(self, opened: Opened) -> None:
+        assert self.running is not None
+        self._roster.opened = opened
+        self.config, self.upstreams = self.running.installation.config, opened.upstreams
+        self.policy = self.running.installation.policy
+
+    def _standing(self) -> Standing:
+        return {door.name: (door, each) for door, each in zip(self.config.doors, self.upstreams, strict=True)}
+
+    async def _follow(self) -> None:
+        """Take in the changes of added doors, and write down which doors are served. An outage is raised once."""
+        try:
+            await self._follow_once()
+        except StorageError:
+            was, self._roster.is_cut_off = self._roster.is_cut_off, True
+            if not was:
+                raise
+        else:
+            self._roster.is_cut_off = False
+
+    async def _follow_once(self) -> None:
+        number = await added_doors.change_number(self.store)
+        retries = bool(self._roster.kept_out) and self._roster.must_write_soon(self.clock.now())
+        if number != self._roster.added.number or retries:
+            async with self._starting:
+                if self.running is None:
+                    return
+                await self._serve(self._own, await added_doors.load(self.store))
+            self._log_doors()
+        if self.running is not None:
+            await self._roster.tell()
+
+    def _log_doors(self) -> None:
+        for name, problem in self._roster.kept_out.items():
+            log(LOGGER, logging.WARNING, "door_kept_out", door=name, detail=str(problem))
+        log(LOGGER, logging.INFO, "doors_changed", doors=[each.name for each in self.config.doors])
 
     def _process(self) -> Process:
         return Process(fetcher=self.fetcher, peers=self.peers, worker_id=self.worker_id)
@@ -269,60 +323,3 @@ class Door:
         self.drain()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def upstreams_for(config: Config, app: object, made: Upstream | None) -> tuple[Upstream, ...]:
-    """Return the upstream of each door.
-
-    Raises:
-        ConfigError, StartError: as for `upstream_for`; or a server is given, but the settings have several doors.
-    """
-    if (app is not None or made is not None) and len(config.doors) > 1:
-        raise ConfigError([_NO_DOOR_FOR_IT])
-    host = host_of(issuer_of(config))
-    return tuple(_upstream(each, config, host, app, made) for each in config.doors)
-
-
-def _upstream(
-    door: DoorSettings, config: Config, host: str, app: object = None, made: Upstream | None = None
-) -> Upstream:
-    try:
-        return upstream_for(door, app, made, public_host=host)
-    except StartError as error:
-        raise _of_door(door, config, error) from None
-
-
-def _of_door(door: DoorSettings, config: Config, error: StartError) -> StartError:
-    """Return the error with the name of the door that it is about, if there are several."""
-    if len(config.doors) == 1:
-        return error
-    return StartError(replace(error.problem, what=f"door {door.name}: {error.problem.what}"))
-
-
-async def start_all(config: Config, upstreams: Sequence[Upstream], already: Sequence[Upstream] = ()) -> None:
-    """Start the server behind each door, all at once, but for those that have started already.
-
-    Raises:
-        StartError: one of them cannot be used; if there are several doors, it names the door.
-    """
-    starting = [(door, each) for door, each in zip(config.doors, upstreams, strict=True) if each not in already]
-    outcomes = await asyncio.gather(*(each.start() for _, each in starting), return_exceptions=True)
-    for (door, _), outcome in zip(starting, outcomes, strict=True):
-        if isinstance(outcome, StartError):
-            raise _of_door(door, config, outcome)
-        if isinstance(outcome, BaseException):
-            raise outcome
-
-
-async def stop_all(parts: Iterable[Upstream | McpDoor]) -> None:
-    """Stop all of them; whatever one raises does not keep the rest from stopping."""
-    async with AsyncExitStack() as ending:
-        for each in parts:
-            ending.push_async_callback(each.stop)
-
-
-_NO_DOOR_FOR_IT = Problem(
-    "a server is given, but the settings have several doors",
-    "Nothing says which of the doors it belongs to.",
-    "Name the server as the `target` of its door, in the table [doors.NAME].",
-)

@@ -21,10 +21,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+SHUTDOWN = "graceful shutdown"
+"""Part of what uvicorn, and a door that is taken away, cancel a call with that they do not wait for any longer."""
+
 
 def is_shutdown(error: BaseException) -> bool:
-    """Return whether a cancellation comes from uvicorn, which is stopping and no longer waits for the request."""
-    return "graceful shutdown" in str(error)
+    """Tell whether a cancellation comes from a server or a door that stops."""
+    return SHUTDOWN in str(error)
 
 
 class DoorwardError(Exception):

@@ -21,6 +21,7 @@ from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
 from doorward.config.addresses import mcp_url, policy_of
 from doorward.config.doors import with_doors_of
 from doorward.config.model import Config
+from doorward.directory import added_doors
 from doorward.hooks import NO_HOOKS, Hooks
 from doorward.keys.ring import Keys, open_with_keys
 from doorward.keys.rotation import Rotation
@@ -99,6 +100,11 @@ class Installation:
         policy = policy_of(config)
         store = AuditedStore(self.plain_store, self.audit, policy.door_name)
         return replace(self, config=config, policy=policy, store=store)
+
+    async def with_added_doors(self) -> Installation:
+        """Return the installation with the doors that were added by command too. Raises `Unavailable`."""
+        kept = await added_doors.load(self.plain_store)
+        return self.with_doors_of(added_doors.placed(self.config, kept.records).config) if kept.records else self
 
     @property
     def mcp_url(self) -> str:

@@ -97,8 +97,9 @@ class Server:
         self.installation.upkeep.begin("refusals", self.shared.refusals.tell_regularly())
 
     def standing(self, after: Installation) -> dict[str, McpDoor]:
-        """Return the doors that other settings leave unchanged, by name; their state and counters continue."""
-        same = [each for each in self.installation.config.doors if each in after.config.doors]
+        """Return the doors that are the same in other settings, by name; what they hold and count goes on."""
+        wanted = {each.name: each for each in after.config.doors}
+        same = [each for each in self.installation.config.doors if wanted.get(each.name) == each]
         return {each.name: self.doors[each.name] for each in same}
 
     def _services(self, process: Process) -> DoorServices:

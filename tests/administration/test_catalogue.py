@@ -41,7 +41,8 @@ def test_names_and_addresses_are_taken_once():
 
 
 def test_every_capability_opens_something_and_looking_at_things_changes_nothing():
-    assert {each.capability for each in OPERATIONS} == set(CAPABILITIES)
+    # The last one opens no address of its own: it says how far the operations on doors go.
+    assert {each.capability for each in OPERATIONS} == set(CAPABILITIES) - {"admin:programs"}
     for each in OPERATIONS:
         assert (each.method == "GET") == (each.capability in {"admin:read", "admin:audit"}), each.name
 

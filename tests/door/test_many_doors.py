@@ -158,6 +158,37 @@ async def test_a_door_that_is_taken_away_ends_its_streams_and_is_not_found_any_m
     assert (await both.ask(both.files, legacy(), token=await both.token(FILES))).status == 200
 
 
+async def test_calls_at_a_door_that_is_taken_away_may_end_and_one_that_does_not_is_cut_off(both):
+    asked, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(call, receive, send):
+        asked.set()
+        await goes_on.wait()
+        await answer_json(call, receive, send)
+
+    both.front.upstream.answer = answer_late
+    token = await both.token(TIME)
+    first = asyncio.create_task(both.ask(both.time, legacy(), token=token))
+    await asked.wait()
+    assert not both.time.is_idle
+    both.time.close()
+    assert (await both.ask(both.time, legacy(), token=token)).status == 404
+    ending = asyncio.create_task(both.time.stop())
+    assert not first.done()
+    goes_on.set()
+    assert (await first).status == 200
+    await ending
+    assert both.time.is_idle
+
+    both.files_upstream.answer = answer_late
+    asked.clear()
+    goes_on.clear()
+    late = asyncio.create_task(both.ask(both.files, legacy(rpc_id=7), token=await both.token(FILES)))
+    await asked.wait()
+    await both.files.stop(0)
+    assert ((await late).status, (await late).json["id"]) == (503, 7)
+
+
 async def test_a_session_of_a_door_that_is_taken_away_is_gone(both):
     token = await both.token(TIME)
     opened = await both.ask(both.time, legacy("initialize"), token=token)

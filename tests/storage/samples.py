@@ -14,7 +14,7 @@ import msgspec
 
 from doorward.records.accounts import BrowserSession, FailedSignIns, HeaderToken, User
 from doorward.records.audit import AuditEntry, AuditHead
-from doorward.records.doors import DoorExamination
+from doorward.records.doors import AddedDoor, DoorChanges, DoorExamination, ServedDoor, ServingProcess
 from doorward.records.keys import KeyRecord
 from doorward.records.kinds import RECORD_TYPES
 from doorward.records.oauth import (
@@ -113,6 +113,9 @@ _LEAST: dict[type[Record], dict[str, Any]] = {
     AuditEntry: {"page": "0", "at": NOW, "event": "signed_in"},
     AuditHead: {"number": 7, "hash": "digest"},
     DoorExamination: {"url": RESOURCE, "examined_at": NOW, "report": b"{}"},
+    AddedDoor: {"settings": b'{"target":"http://127.0.0.1:9/mcp"}', "added_at": NOW, "change": 3},
+    DoorChanges: {"number": 3},
+    ServingProcess: {"change": 3},
     KeyRecord: {"use": "signing", "created_at": NOW, "active_at": NOW + 60, "sealed_key": b"\x01\x00\xff"},
 }
 
@@ -185,6 +188,22 @@ _REST: dict[type[Record], dict[str, Any]] = {
     AuditHead: {"expires_at": NOW + 45},
     KeyRecord: {"expires_at": NOW + 46},
     DoorExamination: {"expires_at": NOW + 47},
+    AddedDoor: {"expires_at": NOW + 49},
+    DoorChanges: {"expires_at": NOW + 50},
+    ServingProcess: {
+        "expires_at": NOW + 51,
+        "doors": (
+            ServedDoor(
+                name="time",
+                url=RESOURCE,
+                source="command",
+                auth="oauth",
+                target="http://127.0.0.1:9/mcp",
+                state="failed",
+                reason="down",
+            ),
+        ),
+    },
 }
 
 _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
@@ -217,6 +236,7 @@ _LATER: dict[str, tuple[type[Record], dict[str, Any]]] = {
         {"secret_digest": "digest", "earlier_secret_digest": "before", "earlier_secret_until": NOW + 48},
     ),
     "client.declared": (Client, {"is_declared": True}),
+    "header_token.of_a_door": (HeaderToken, {"door": "time"}),
     "grant.service": (Grant, {"grant_type": "client_credentials"}),
     "failed_sign_ins.open": (FailedSignIns, {"open_tries": {"0011223344556677": NOW + 47}}),
     "browser_session.tabs": (BrowserSession, {"earlier_digests": ("before", "first")}),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar, get_args
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from doorward.audit.events import AuditEvent
 from doorward.audit.log import AuditLog
 from doorward.clock import Clock, Entropy
+from doorward.config.model import Config
 from doorward.errors import DoorwardError, NotAllowed, NotFound, Problem
 from doorward.installation import Installation
 from doorward.keys.ring import Keys
@@ -23,7 +24,15 @@ from doorward.oauth.policy import Policy
 from doorward.storage.port import Store
 
 Capability = Literal[
-    "admin:read", "admin:clients", "admin:users", "admin:tokens", "admin:grants", "admin:keys", "admin:audit"
+    "admin:read",
+    "admin:clients",
+    "admin:users",
+    "admin:tokens",
+    "admin:grants",
+    "admin:keys",
+    "admin:audit",
+    "admin:doors",
+    "admin:programs",
 ]
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -44,13 +53,17 @@ class Administration:
     keys: Keys
     audit: AuditLog
     mcp_url: str
+    config: Config
+    """The settings, without the doors that were added by command."""
     capabilities: frozenset[str] = frozenset(CAPABILITIES)
     """The caller's capabilities. The command line has all of them."""
 
     @classmethod
     def of(cls, here: Installation) -> Administration:
-        """Return the context for an installation, with all capabilities."""
-        return cls(here.policy, here.store, here.clock, here.entropy, here.keys, here.audit, here.mcp_url)
+        """Return what the operations of an installation work on, with all capabilities."""
+        own = tuple(each for each in here.config.doors if each.source != "command")
+        config = replace(here.config, doors=own)
+        return cls(here.policy, here.store, here.clock, here.entropy, here.keys, here.audit, here.mcp_url, config)
 
     @property
     def doors(self) -> dict[str, str]:

@@ -16,7 +16,6 @@ from doorward.administration.operation import (
     Result,
 )
 from doorward.config.faults import shown, suggestion
-from doorward.config.model import door_name
 from doorward.directory import header_tokens
 from doorward.errors import ConfigError, NotFound, Problem
 from doorward.login.local import OWNER
@@ -114,7 +113,7 @@ async def create(here: Administration, asked: CreateToken) -> NewTokenView:
         scopes=() if door is None else asked.scopes or door.scopes,
         lifetime_seconds=asked.lifetime_seconds,
         capabilities=asked.capabilities,
-        door="" if door is None or not (asked.door or _has_a_name_of_its_own(here, door)) else door.name,
+        door="" if door is None or not (asked.door or not door.is_named_by_path) else door.name,
     )
     token, record = await header_tokens.create_header_token(here.store, here.clock, here.entropy, new)
     shown_once = msgspec.structs.asdict(view(record))
@@ -149,11 +148,6 @@ def _check_scopes(scopes: tuple[str, ...], door: Resource) -> None:
     if unknown:
         has = ", ".join(door.all_scopes)
         raise ConfigError([Problem(f"the door {door.name} has no scope {unknown[0][:64]!r}; it has: {has}")])
-
-
-def _has_a_name_of_its_own(here: Administration, door: Resource) -> bool:
-    """Return False for the only door of a file without tables: its name is its path, which a flag may change."""
-    return len(here.doors) > 1 or door.name != door_name(door.uri.removeprefix(here.policy.issuer))
 
 
 async def list_(here: Administration, asked: ListTokens) -> Page[TokenView]:

@@ -15,6 +15,7 @@ import msgspec
 
 from doorward.records.accounts import BrowserSession, HeaderToken, User
 from doorward.records.changes import Change, Delete, DeleteAll, Insert, Replace
+from doorward.records.doors import AddedDoor
 from doorward.records.keys import KeyRecord
 from doorward.records.oauth import AccessToken, AuthorizationRequest, Client, DeviceAuthorization, Grant, RefreshToken
 from doorward.records.record import Record
@@ -181,6 +182,16 @@ def _header_token_added(token: HeaderToken, changes: Sequence[Change]) -> AuditE
     return AuditEvent(event="header_token_created", detail=detail)
 
 
+def _door_added(door: AddedDoor, changes: Sequence[Change]) -> AuditEvent:
+    del changes
+    return AuditEvent(event="door_added", detail={"door": door.name})
+
+
+def _door_changed(door: AddedDoor, changes: Sequence[Change]) -> AuditEvent:
+    del changes
+    return AuditEvent(event="door_changed", detail={"door": door.name})
+
+
 def _key_made(key: KeyRecord, changes: Sequence[Change]) -> AuditEvent | None:
     del changes
     if key.use == "master":
@@ -196,6 +207,8 @@ def _removed(change: Delete | DeleteAll, changes: Sequence[Change]) -> AuditEven
             return AuditEvent(event="client_removed", client_id=key)
         case "user":
             return AuditEvent(event="user_removed", detail={"user": key})
+        case "added_door":
+            return AuditEvent(event="door_removed", detail={"door": key})
         case "header_token":
             return AuditEvent(event="header_token_revoked", detail={by: key} if by else {"digest": shown(key)})
         case "consent":
@@ -224,10 +237,12 @@ _INSERTED: dict[type[Record], _Read] = {
     AccessToken: _token_issued,
     HeaderToken: _header_token_added,
     KeyRecord: _key_made,
+    AddedDoor: _door_added,
 }
 _REPLACED: dict[type[Record], _Read] = {
     User: _user_changed,
     AuthorizationRequest: _request_answered,
     DeviceAuthorization: _device_answered,
     Grant: _grant_changed,
+    AddedDoor: _door_changed,
 }

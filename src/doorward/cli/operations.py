@@ -58,7 +58,7 @@ async def administered(here: Installation, asked: Callable[[Administration], Awa
     from doorward.audit.log import Origin, origin
 
     origin.set(Origin(here.audit, actor=f"cli:{_account()}"))
-    return await asked(Administration.of(here))
+    return await asked(Administration.of(await here.with_added_doors()))
 
 
 def _account() -> str:

@@ -20,6 +20,7 @@ async def look(door: Door) -> None:
     """Examine the door at its public URL, and say what was found."""
     from doorward.doctor.report.formats import as_lines
 
+    doors, upstreams = door.config.doors, door.upstreams  # others may be served by the time the reports are there
     try:
         reports = await door.examine()
     except StorageError as error:
@@ -28,7 +29,7 @@ async def look(door: Door) -> None:
     except Exception:
         LOGGER.exception("bug")  # nobody waits for this task: without this line it would end unseen
         return
-    for settings, upstream, report in zip(door.config.doors, door.upstreams, reports, strict=True):
+    for settings, upstream, report in zip(doors, upstreams, reports, strict=True):
         if report.findings and sys.stdout.isatty():
             print("\n".join(as_lines(report)), flush=True)
         for finding in report.findings:

@@ -43,6 +43,7 @@ def resource_of(config: Config, door: DoorSettings | None = None) -> Resource:
         scopes=door.scopes,
         operation_scopes=operation_scopes(door),
         takes_access_tokens=door.auth == "oauth",
+        is_named_by_path=door.source == "flat",
     )
 
 

@@ -28,14 +28,14 @@ def from_tables(doors: Entry, problems: list[Problem]) -> Iterator[Entry]:
     in_file = doors.where.removeprefix("doors")
     for name, table in doors.value.items():
         where = f"doors.{name if NAME.fullmatch(name) else shown(name)}{in_file}"
-        if fault := _table_fault(name, table):
+        if fault := table_fault(name, table):
             problems.append(Problem(fault.what, fault.why, fault.fix, where))
             continue
         yield Entry("", None, where, doors.base, typed=True, door=name)
         for key, value in table.items():
             at = f"doors.{name}.{key}{in_file}"
             twin = f"doors.{name}.{key.removesuffix('_file')}{in_file}" if key.removesuffix("_file") in table else ""
-            yield from _setting(Entry(key, value, at, doors.base, typed=True, door=name), twin, problems)
+            yield from setting_entries(Entry(key, value, at, doors.base, typed=True, door=name), twin, problems)
 
 
 def from_environment(
@@ -58,7 +58,7 @@ def from_environment(
             continue
         ((door, key),) = known[variable]
         twin = variable.removesuffix("_FILE") if environ.get(variable.removesuffix("_FILE")) else ""
-        yield from _setting(Entry(key, value, variable, cwd, typed=False, door=door), twin, problems)
+        yield from setting_entries(Entry(key, value, variable, cwd, typed=False, door=door), twin, problems)
 
 
 def spell(door: str, key: str) -> str:
@@ -66,7 +66,8 @@ def spell(door: str, key: str) -> str:
     return f"{DOORS_PREFIX}{door}_{key}".upper().replace("-", "_")
 
 
-def _table_fault(name: str, table: object) -> Fault | None:
+def table_fault(name: str, table: object) -> Fault | None:
+    """Return what is wrong with the name of a door or with its table."""
     if not NAME.fullmatch(name):
         return Fault(
             f"{shown(name)} is not a name for a door",
@@ -87,7 +88,7 @@ def _two_meanings(variable: str, meanings: list[tuple[str, str]]) -> Problem:
     return Problem("the name has two meanings", f"It is the variable of {places}.", "Write it in the file.", variable)
 
 
-def _setting(entry: Entry, twin: str, problems: list[Problem]) -> Iterator[Entry]:
+def setting_entries(entry: Entry, twin: str, problems: list[Problem]) -> Iterator[Entry]:
     """Yield the entry of a setting; follow it if it names the file of a secret, which `twin` may set as well."""
     key = entry.name
     if key in door_settings():

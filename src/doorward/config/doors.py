@@ -25,10 +25,10 @@ def named(entries: Mapping[str, Entry]) -> list[str]:
 def settle(draft: Draft) -> tuple[DoorSettings, ...]:
     """Return the doors, and check what ties settings together; faults are added to the draft."""
     names = named(draft.entries)
-    doors = {name: _of_table(name, draft) for name in names} if names else {"": draft.values}
+    doors = {name: of_table(name, draft) for name in names} if names else {"": draft.values}
     _settle_public_url(draft, None if names else draft.values["path"])
     for name, values in doors.items():
-        _check_below_public_url(name, values["path"], draft)
+        check_below_public_url(name, values["path"], draft)
     for settings, mistake in rules.across(draft.values):
         draft.complain(settings, mistake)
     for name, values in doors.items():
@@ -38,12 +38,17 @@ def settle(draft: Draft) -> tuple[DoorSettings, ...]:
         _check_tables(doors, draft)
     _check_default([name or door_name(values["path"]) for name, values in doors.items()], draft)
     return tuple(
-        DoorSettings(name=name or door_name(values["path"]), **{key: values[key] for key in door_settings()})
+        DoorSettings(
+            name=name or door_name(values["path"]),
+            source="table" if names else "flat",
+            **{key: values[key] for key in door_settings()},
+        )
         for name, values in doors.items()
     )
 
 
-def _of_table(name: str, draft: Draft) -> dict[str, Any]:
+def of_table(name: str, draft: Draft) -> dict[str, Any]:
+    """Return the values of a door's table; faults are added to the draft."""
     values = {key: draft.values[key] for key in door_settings()}
     values["target"], values["path"] = None, f"/{name}/mcp"
     own = [each for each in draft.entries.values() if each.door == name and each.name]
@@ -72,7 +77,8 @@ def _settle_public_url(draft: Draft, path: str | None) -> None:
         draft.broken.add("public_url")
 
 
-def _check_below_public_url(name: str, path: str, draft: Draft) -> None:
+def check_below_public_url(name: str, path: str, draft: Draft) -> None:
+    """Add a fault if the path of a door begins with that of the public URL."""
     key = f"doors.{name}.path" if name else "path"
     if {key, "public_url"} & draft.broken:
         return
@@ -96,8 +102,16 @@ def _check_tables(doors: Mapping[str, Mapping[str, Any]], draft: Draft) -> None:
         other = paths.setdefault(values["path"], name)
         if other != name:
             place = draft.entries.get(key) or draft.entries[f"doors.{name}"]
-            what = f"{shown(values['path'])} is the path of the door {other} as well"
-            draft.add(Fault(what, "One address leads to one door.", "Give each door a path of its own."), place.where)
+            draft.add(path_is_taken(values["path"], other), place.where)
+
+
+def path_is_taken(path: str, other: str) -> Fault:
+    """Return the fault of two doors with one path."""
+    return Fault(
+        f"{shown(path)} is the path of the door {other} as well",
+        "One address leads to one door.",
+        "Give each door a path of its own.",
+    )
 
 
 def _check_default(names: list[str], draft: Draft) -> None:

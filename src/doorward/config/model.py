@@ -20,6 +20,8 @@ AuthMode = Literal["oauth", "token", "none"]
 LoginKind = Literal["local"]
 RegistrationMode = Literal["open", "token", "off"]
 
+DoorSource = Literal["flat", "table", "command"]
+
 DOOR_NAME_CHARACTERS = 40
 
 
@@ -56,6 +58,8 @@ class DoorSettings:
 
     name: str
     """The name of its table. Without tables: its path, spelled as a name."""
+    source: DoorSource = field(default="flat", compare=False)
+    """Where it is set: by a file or flags without tables, by a table of a file, or by a command."""
     target: Target | None = None
     """What stands behind the door: `file.py[:name]`, `package.module:name`, `http(s)://host/path`, or a command."""
     path: str = "/mcp"

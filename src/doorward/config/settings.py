@@ -20,7 +20,7 @@ from doorward.oauth.trusted_issuers import TrustedIssuer
 Kind = Literal["string", "integer", "boolean", "list", "table", "issuers", "path", "choice", "target"]
 
 PREFIX = "DOORWARD_"
-_NO_SETTINGS = {"doors", "name"}
+_NO_SETTINGS = {"doors", "name", "source"}
 """Fields that the tables make, not their keys."""
 
 

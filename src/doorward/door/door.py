@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from doorward.config.header_rules import header_lines
@@ -39,7 +39,7 @@ from doorward.door.steps.identify import Identify
 from doorward.door.steps.permit import Permit
 from doorward.door.steps.read import Read
 from doorward.edge.request_ids import RequestIds
-from doorward.errors import Unavailable, UpstreamError, is_shutdown
+from doorward.errors import SHUTDOWN, Unavailable, UpstreamError, is_shutdown
 from doorward.logs import door_name, log, request_id, trace_id
 from doorward.oauth.errors import BearerError
 from doorward.oauth.operation_scopes import OperationScopes
@@ -47,6 +47,8 @@ from doorward.oauth.policy import Policy, Resource
 from doorward.upstreams.port import Receive, Scope, Send, Upstream
 
 LOGGER = logging.getLogger("doorward.door")
+_LAST_WORDS_SECONDS = 1.0
+"""How long a call that is cut off may take to send its error."""
 
 
 class McpDoor:
@@ -62,6 +64,8 @@ class McpDoor:
         self._upstream, self._services = upstream, services
         self._sorter = _sorter(settings)
         self._drain = asyncio.Event()
+        self._calls: set[asyncio.Task[object]] = set()
+        """Those that are being answered."""
         self._request_ids = RequestIds(services.entropy.random_bytes(6))
         operations = _operations(settings, resource)
         # If operations differ in scopes, the door decides after it has read which one is requested.
@@ -103,14 +107,27 @@ class McpDoor:
         """End long-lived streams, so that a stopping process need not wait for them."""
         self._drain.set()
 
-    async def stop(self) -> None:
-        """Remove the door: answer 404 from now on, end long-lived streams, and stop the upstream.
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered."""
+        return not self._calls
 
-        Pending calls end as if their upstream failed: an event stream gets an error for its request.
-        """
+    def close(self) -> None:
+        """Answer 404 from now on, and end standing streams; calls under way go on."""
         self._takes = ((_refuse_all, False),)
         self.drain()
-        await self._upstream.stop()
+
+    async def stop(self, seconds: float = 10) -> None:
+        """Take the door away: calls under way may take so long, then they end with an error, and the upstream stops."""
+        self.close()
+        try:
+            if self._calls:
+                _, late = await asyncio.wait(self._calls, timeout=seconds)
+                if late:
+                    log(LOGGER, logging.WARNING, "calls_ended", door=self.name, calls=len(late))
+                    await _cut_off(late)
+        finally:
+            await self._upstream.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
@@ -121,6 +138,9 @@ class McpDoor:
         trace_id.set(trace_of(inbound))
         headers = [(b"x-request-id", identifier.encode("ascii"))]
         part: Part = Exchange(scope, receive, self._bounded(send, scope, inbound), inbound, headers)
+        task = asyncio.current_task()
+        assert task is not None
+        self._calls.add(task)
         try:
             for take, waits in self._takes:
                 following = await take(part) if waits else take(part)
@@ -142,6 +162,7 @@ class McpDoor:
             LOGGER.exception("bug", extra={"fields": {"error_id": identifier}})
             await self._admit_bug(part, identifier)
         finally:
+            self._calls.discard(task)
             if part.reply is not None:
                 part.reply.close()
 
@@ -214,6 +235,13 @@ class McpDoor:
             await replies.send_upstream_fault(send, headers, error, upstream=name, rpc_id=rpc_id)
         else:
             await part.reply.end_if_begun(replies.upstream_fault_body(error, upstream=name, rpc_id=rpc_id))
+
+
+async def _cut_off(calls: Collection[asyncio.Task[object]]) -> None:
+    """End calls that would keep a door from being stopped, and give them a moment to say so."""
+    for call in calls:
+        call.cancel(SHUTDOWN)
+    await asyncio.wait(calls, timeout=_LAST_WORDS_SECONDS)
 
 
 def _refuse_all(exchange: Exchange) -> None:

@@ -6,7 +6,7 @@ Does not know where the values come from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from doorward.oauth.trusted_issuers import TrustedIssuer
@@ -31,6 +31,8 @@ class Resource:
     """The name that people read; empty: `name`."""
     takes_access_tokens: bool = True
     """False: the door accepts header tokens only, so nothing can be granted for it."""
+    is_named_by_path: bool = field(default=False, compare=False)
+    """The door has no name in the settings but only a path, which a flag of `serve` may change."""
 
     @property
     def all_scopes(self) -> tuple[str, ...]:

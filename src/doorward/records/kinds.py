@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doorward.records.accounts import BrowserSession, FailedSignIns, HeaderToken, User
 from doorward.records.audit import AuditEntry, AuditHead
-from doorward.records.doors import DoorExamination
+from doorward.records.doors import AddedDoor, DoorChanges, DoorExamination, ServingProcess
 from doorward.records.keys import KeyRecord
 from doorward.records.oauth import (
     AccessToken,
@@ -45,4 +45,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     AuditHead,
     KeyRecord,
     DoorExamination,
+    AddedDoor,
+    DoorChanges,
+    ServingProcess,
 )
