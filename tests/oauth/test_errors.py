@@ -3,7 +3,6 @@ import re
 import pytest
 
 from doorward.oauth import errors
-from doorward.oauth.authorization.response import location
 from doorward.oauth.errors import BearerError, InvalidScope, OAuthError, Reason, RedirectAuthorizationError
 
 REGISTERED = {
@@ -39,20 +38,6 @@ def test_a_description_holds_only_the_characters_of_the_rfc():
     description = errors.InvalidRequest('a "quoted" \\ \r\n \u202e é', Reason.INTERNAL).description
     assert description == "a 'quoted' ? ?? ? ?"
     assert re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]*", BearerError(Reason.INTERNAL, '"\\\x7f').description)
-
-
-@pytest.mark.parametrize(
-    ("redirect_uri", "expected"),
-    [
-        ("https://c.example/cb", "https://c.example/cb?code=a+b&state=%26%3D%23&iss=https%3A%2F%2Fd.example"),
-        ("https://c.example/cb?t=1", "https://c.example/cb?t=1&code=a+b&state=%26%3D%23&iss=https%3A%2F%2Fd.example"),
-        ("https://c.example/cb?", "https://c.example/cb?code=a+b&state=%26%3D%23&iss=https%3A%2F%2Fd.example"),
-        ("https://c.example/cb?t&", "https://c.example/cb?t&code=a+b&state=%26%3D%23&iss=https%3A%2F%2Fd.example"),
-        ("https://c.example/cb#f", "https://c.example/cb?code=a+b&state=%26%3D%23&iss=https%3A%2F%2Fd.example"),
-    ],
-)
-def test_a_redirect_keeps_the_query_and_has_no_fragment(redirect_uri, expected):
-    assert location(redirect_uri, code="a b", state="&=#", iss="https://d.example", nothing=None) == expected
 
 
 @pytest.mark.requirement("X6")

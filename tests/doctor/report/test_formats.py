@@ -16,10 +16,10 @@ from doctor.every_report import SERVERS, report_of
 from doctor.on_a_port import on_a_port
 from flows.processes import PYTHON, ROOT, free_port
 
-from doorward.doctor.engine.check import Finding, Picture, differing
+from doorward.doctor.engine.check import Finding, Picture
 from doorward.doctor.engine.rules import profiles
 from doorward.doctor.engine.run import ClientVerdict, Report, examine
-from doorward.doctor.report.formats import as_json, as_lines, finding_lines, findings_of, fitting
+from doorward.doctor.report.formats import as_json, as_lines, finding_lines, findings_of
 from doorward.doctor.report.verdicts import GRADES, outcomes
 from testbed.broken import BROKEN
 from testbed.good import ORIGIN, Good
@@ -109,32 +109,6 @@ async def test_the_first_thing_to_read_is_who_connects_and_the_next_what_to_fix_
     assert lines[2] == "  F  Claude          stops at authorization server metadata (DSC-07)"
     assert "  A  Cursor          connects as far as sign-in" in lines
     assert lines.index("5 of 11 clients cannot connect.") < next(i for i, x in enumerate(lines) if x.startswith("1. "))
-
-
-@pytest.mark.parametrize("at", [0, 30, 70, 200, 399])
-def test_the_marked_byte_stays_in_sight_when_long_strings_are_cut(at):
-    left = "https://" + "a" * 400
-    right = left[:at] + "Z" + left[at + 1 :]
-    rows = fitting.evidence(differing("typed", left, "resource", right), 60, whole=False)
-    assert len(rows) == 3
-    assert max(map(len, rows)) <= 60
-    assert rows[1][rows[2].index("^")] == "Z"
-
-
-@pytest.mark.parametrize("width", [50, 60, 80, 100])
-async def test_evidence_is_never_lost_but_counted(width):
-    lines = [f"< line {number} " + "x" * 300 for number in range(30)]
-    rows = fitting.evidence(lines, width, whole=False)
-    whole = fitting.evidence(lines, width, whole=True)
-    assert len(rows) == fitting.LINES_SHOWN
-    assert re.fullmatch(r"… \d+ more lines \(--verbose\)", rows[-1])
-    assert "".join("".join(whole).split()) == "".join("".join(lines).split())
-
-
-def test_a_line_that_begins_far_to_the_right_is_broken_all_the_same():
-    rows = fitting.evidence([" " * 200 + "^ differs from here"], 60, whole=True)
-    assert max(map(len, rows)) <= 60
-    assert "".join(rows).split() == ["^", "differs", "from", "here"]
 
 
 async def test_a_rule_that_was_not_looked_at_is_never_called_passed():

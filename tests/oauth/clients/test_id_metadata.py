@@ -8,7 +8,7 @@ from oauth.given import ISSUER, POLICY, VERIFIER, a_client, a_code, a_grant, a_r
 from doorward.oauth.clients.host_patterns import host_is_accepted
 from doorward.oauth.clients.id_metadata import check_document_url, is_document_url, read_document
 from doorward.oauth.clients.metadata import read_metadata
-from doorward.oauth.clients.terms import still_hold, terms
+from doorward.oauth.clients.terms import terms
 from doorward.oauth.errors import InvalidClientMetadata, InvalidGrant, OAuthError, Reason
 from doorward.oauth.grants.authorization_code import redeem_code
 
@@ -233,8 +233,3 @@ def test_a_code_is_void_once_what_the_consent_rested_on_has_changed(changes):
     with pytest.raises(InvalidGrant) as refused:
         redeem(seen, a_client(**changes))
     assert refused.value.reason is Reason.CLIENT_CHANGED
-
-
-def test_the_order_of_redirect_uris_does_not_matter():
-    both = a_client(redirect_uris=("https://a.example/", "https://b.example/"))
-    assert still_hold(terms(both), a_client(redirect_uris=("https://b.example/", "https://a.example/")))
