@@ -51,7 +51,7 @@ def read_added(name: str, table: Mapping[str, Any], config: Config) -> DoorSetti
     draft = Draft(values, {each.key: each for each in entries}, problems)
     of_door = doors.of_table(name, draft)
     doors.check_below_public_url(name, of_door["path"], draft)
-    for settings, mistake in rules.across_door({**values, **of_door}):
+    for settings, mistake in rules.cross_field_rules_of_door({**values, **of_door}):
         draft.complain(settings, mistake, name)
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))

@@ -1,4 +1,4 @@
-"""The addresses that follow from the settings: the issuer, which is the public URL, and the URL of each door."""
+"""Addresses derived from the settings: the issuer, which is the public URL, and the URL of each door."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from doorward.oauth.tokens.opaque import digest
 from doorward.paths import url_of
 
 _UNSPELLED_PORTS = (0, 80)
-"""Left out of an address: 80 is what http means, and 0 is any free port, known only once it is bound."""
+"""Ports left out of an address: 80 is http's default, and 0 is any free port, known only after binding."""
 
 _MINUTE = 60
 _DAY = 86_400
 
 
 def issuer_of(config: Config, *, port: int | None = None) -> str:
-    """Return the public URL, under which clients reach the doors; `port` is the one really bound, if it is known."""
+    """Return the public URL, where clients reach the doors; `port` is the bound port, if it is known."""
     if config.public_url:
         return config.public_url
     host = f"[{config.host}]" if ":" in config.host else config.host
@@ -25,7 +25,7 @@ def issuer_of(config: Config, *, port: int | None = None) -> str:
 
 
 def mcp_url(config: Config, door: DoorSettings | None = None) -> str:
-    """Return the URL of a door that a client is given; without one, that of the default door, or of the first."""
+    """Return the URL of a door for clients; without a door, that of the default door, or of the first."""
     return url_of(issuer_of(config), (door or default_door(config)).path)
 
 
@@ -35,7 +35,7 @@ def default_door(config: Config) -> DoorSettings:
 
 
 def resource_of(config: Config, door: DoorSettings | None = None) -> Resource:
-    """Return a door, or the first one, as the authorization server knows it."""
+    """Return a door, or the first one, as a resource of the authorization server."""
     door = door or config.doors[0]
     return Resource(
         uri=url_of(issuer_of(config), door.path.removesuffix("/")),
@@ -48,8 +48,8 @@ def resource_of(config: Config, door: DoorSettings | None = None) -> Resource:
 
 
 def policy_of(config: Config) -> Policy:
-    """Return the policy that follows from the settings: one public URL decides issuer and resources."""
-    # A door without authentication has no tokens. If every door is one, their addresses are still those of this server.
+    """Return the policy derived from the settings: the public URL determines issuer and resources."""
+    # A door without authentication has no tokens. If no door has any, their URLs are still this server's.
     with_tokens = [each for each in config.doors if each.auth != "none"] or config.doors
     return Policy(
         issuer=issuer_of(config),
@@ -78,6 +78,6 @@ def policy_of(config: Config) -> Policy:
 
 
 def operation_scopes(door: DoorSettings) -> tuple[str, ...]:
-    """Return the scopes that only some operations need, and the broader ones that stand for others."""
+    """Return the scopes that only some operations need, and the broader ones that imply them."""
     broader = {name: (name,) for name in door.scope_implies}
     return further_scopes(door.scopes, door.tool_scopes, door.method_scopes, broader, door.scope_implies)

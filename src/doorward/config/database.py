@@ -1,7 +1,7 @@
-"""The setting `database`: which addresses of a database there are, and how one is shown without its password.
+"""The setting `database`: valid database addresses, and how to show one without its password.
 
-Nothing is connected to here. Of a PostgreSQL address only what Doorward understands is permitted, because everything
-else would be handed to the server as a setting and could take away the durability that is promised.
+Nothing connects here. A PostgreSQL address may contain only options that Doorward understands. Any other would be
+passed to the server as a setting, and could disable the promised durability.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _HOSTS = re.compile(
 
 
 def database(value: str) -> str:
-    """Return the address as it is.
+    """Return the address unchanged.
 
     Raises:
-        Fault: it is none that Doorward can use. Never repeats what may be a password.
+        Fault: Doorward cannot use it. The message never contains what may be a password.
     """
     if is_postgres(value):
         _check_postgres(value)
@@ -44,26 +44,26 @@ def is_postgres(value: str | None) -> bool:
 
 
 def without_password(url: str) -> str:
-    """Return a PostgreSQL address without its password, fit to be shown."""
+    """Return a PostgreSQL address without its password, safe to show."""
     authority, rest = _apart(url)
     userinfo, at, hosts = authority.rpartition("@")
     return f"{url.partition('://')[0]}://{userinfo.partition(':')[0]}{at}{hosts}{rest}"
 
 
 def database_name(url: str) -> str:
-    """Return the name of the database that a PostgreSQL address leads to."""
+    """Return the database name in a PostgreSQL address."""
     return unquote(urlsplit(url).path[1:])
 
 
 def absolute_database(url: str, base: Path) -> str:
-    """Make the path of a SQLite URL absolute, so that it means one file whatever the working directory."""
+    """Make the path of a SQLite URL absolute, so that it does not depend on the working directory."""
     if not url.startswith(SQLITE):
         return url
     return f"{SQLITE}{(base / url.removeprefix(SQLITE)).absolute()}"
 
 
 def _no_database(value: str) -> Fault:
-    """Say what is wrong with an address, of which only the scheme is surely no secret."""
+    """Return what is wrong with an address; only its scheme is certainly not secret."""
     scheme, separator, rest = value.partition("://")
     known = f"Write {SQLITE}PATH ({SQLITE}/PATH from the root), postgresql://USER:PASSWORD@HOST/DATABASE or {MEMORY}"
     if scheme.startswith(("postgres+", "postgresql+")):
@@ -110,7 +110,7 @@ def _check_postgres(value: str) -> None:
 
 
 def _apart(value: str) -> tuple[str, str]:
-    """Split after the host, where a password that is not encoded would leave an @ behind."""
+    """Split after the host, so that an @ in a password that is not encoded stays in the first part."""
     rest = value.partition("://")[2]
     end = min((at for at in map(rest.find, "/?") if at >= 0), default=len(rest))
     return rest[:end], rest[end:]

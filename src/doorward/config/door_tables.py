@@ -1,6 +1,6 @@
-"""The tables `[doors.NAME]` of a settings file, and the variables `DOORWARD_DOORS_NAME_*`, as named entries.
+"""Parses the tables `[doors.NAME]` of a settings file, and the variables `DOORWARD_DOORS_NAME_*`, into entries.
 
-Whether a value can be used is checked later, as it is for every other setting.
+The values are checked later, like every other setting.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NAME = re.compile(rf"[a-z][a-z0-9-]{{0,{DOOR_NAME_CHARACTERS - 1}}}")
 
 
 def from_tables(doors: Entry, problems: list[Problem]) -> Iterator[Entry]:
-    """Yield the entries of every door: first one without a name for the table itself, then its settings."""
+    """Yield the entries of every door: first an unnamed one for the table itself, then its settings."""
     if not isinstance(doors.value, Mapping) or not doors.value:
         what = "there is no door in it" if doors.value == {} else f"{shown(doors.value)} is not a table of doors"
         problems.append(Problem(what, "", "Write [doors.NAME] and below it target = ...", doors.where))
@@ -41,10 +41,10 @@ def from_tables(doors: Entry, problems: list[Problem]) -> Iterator[Entry]:
 def from_environment(
     environ: Mapping[str, str], cwd: Path, doors: Collection[str], problems: list[Problem]
 ) -> Iterator[Entry]:
-    """Yield the settings of the doors in the file that the environment holds."""
+    """Yield the environment's settings for the doors in the file."""
     known: dict[str, list[tuple[str, str]]] = {}
     for door, key in itertools.product(doors, file_keys(door_settings())):
-        known.setdefault(spell(door, key), []).append((door, key))
+        known.setdefault(variable_of(door, key), []).append((door, key))
     for variable, value in environ.items():
         if not variable.startswith(DOORS_PREFIX) or not value or is_service_link(variable, value):
             continue
@@ -61,8 +61,8 @@ def from_environment(
         yield from setting_entries(Entry(key, value, variable, cwd, typed=False, door=door), twin, problems)
 
 
-def spell(door: str, key: str) -> str:
-    """Return the variable that holds one setting of one door."""
+def variable_of(door: str, key: str) -> str:
+    """Return the environment variable of one setting of one door."""
     return f"{DOORS_PREFIX}{door}_{key}".upper().replace("-", "_")
 
 
@@ -89,7 +89,7 @@ def _two_meanings(variable: str, meanings: list[tuple[str, str]]) -> Problem:
 
 
 def setting_entries(entry: Entry, twin: str, problems: list[Problem]) -> Iterator[Entry]:
-    """Yield the entry of a setting; follow it if it names the file of a secret, which `twin` may set as well."""
+    """Yield the entry of a setting; if it names the file of a secret, read it. `twin` may set the same secret."""
     key = entry.name
     if key in door_settings():
         yield entry

@@ -1,4 +1,4 @@
-"""From what was written to the doors: the one door of a flat file, or one for each table `[doors.NAME]`."""
+"""Builds the doors from the settings: one door for a flat file, or one for each table `[doors.NAME]`."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from doorward.config.settings import door_settings
 from doorward.config.sources import Entry
 
 OWN = ("target", "path")
-"""What each door writes in its own table; a default for all doors would make no sense."""
+"""Settings that each door has in its own table; a default for all doors would make no sense."""
 
 
 def named(entries: Mapping[str, Entry]) -> list[str]:
-    """Return the names of the doors that have a table, in the order of the file."""
+    """Return the names of the doors with a table, in file order."""
     return [each.door for each in entries.values() if each.door and not each.name]
 
 
 def settle(draft: Draft) -> tuple[DoorSettings, ...]:
-    """Return the doors, and check what ties settings together; faults are added to the draft."""
+    """Return the doors, and check the rules between settings; faults are added to the draft."""
     names = named(draft.entries)
     doors = {name: of_table(name, draft) for name in names} if names else {"": draft.values}
     _settle_public_url(draft, None if names else draft.values["path"])
     for name, values in doors.items():
         check_below_public_url(name, values["path"], draft)
-    for settings, mistake in rules.across(draft.values):
+    for settings, mistake in rules.cross_field_rules(draft.values):
         draft.complain(settings, mistake)
     for name, values in doors.items():
-        for settings, mistake in rules.across_door({**draft.values, **values}):
+        for settings, mistake in rules.cross_field_rules_of_door({**draft.values, **values}):
             draft.complain(settings, mistake, name)
     if names:
         _check_tables(doors, draft)
@@ -66,7 +66,7 @@ def of_table(name: str, draft: Draft) -> dict[str, Any]:
 
 
 def _settle_public_url(draft: Draft, path: str | None) -> None:
-    """Take the path of the only door off the public URL."""
+    """Remove the path of the only door from the public URL."""
     values = draft.values
     if values["public_url"] is None or "path" in draft.broken:
         return
@@ -123,5 +123,5 @@ def _check_default(names: list[str], draft: Draft) -> None:
 
 
 def with_doors_of(config: Config, other: Config) -> Config:
-    """Return the settings with the doors of others in their place; nothing else of those is used."""
+    """Return the settings with the doors of other settings; their other values are ignored."""
     return replace(config, doors=other.doors, default_door=other.default_door)

@@ -1,4 +1,4 @@
-"""Settings while they are put together: values so far, where each was written, and every fault found."""
+"""Settings under construction: values so far, where each was written, and every fault found."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from doorward.errors import Problem
 
 @dataclass(slots=True)
 class Draft:
-    """The values of a file, and what is wrong with them."""
+    """The values of a file, and their faults."""
 
     values: dict[str, Any]
-    """The settings outside the tables of the doors."""
+    """The settings outside the doors' tables."""
     entries: Mapping[str, Entry]
-    """What was written, by key."""
+    """The entries as written, by key."""
     problems: list[Problem]
     broken: set[str] = field(default_factory=set)
-    """The keys whose values cannot be used; what ties them to others is not looked at."""
+    """The keys with unusable values; rules between settings skip them."""
 
     def accept(self, entry: Entry, values: dict[str, Any]) -> bool:
-        """Put the value of an entry into `values`; add a problem and return False if it cannot be used."""
+        """Store the value of an entry in `values`; if it cannot be used, add a problem and return False."""
         try:
             setting = catalogue()[entry.name]
             value = (from_toml if entry.typed else from_text)(setting, entry.value, entry.base)
@@ -43,13 +43,13 @@ class Draft:
         return True
 
     def complain(self, names: tuple[str, ...], fault: Fault, door: str = "") -> None:
-        """Add a fault between settings, at the first of them, unless one of them is broken already."""
+        """Add a fault between settings, at the first of them, unless one of them is already broken."""
         keys = [self.key(name, door) for name in names]
         if not self.broken.intersection(keys):
             self.add(fault, self.entries[keys[0]].where)
 
     def key(self, name: str, door: str) -> str:
-        """Return where a door's setting comes from: its own table, or the place of the default for all doors."""
+        """Return where a door's setting comes from: its own table, or the default for all doors."""
         own = f"doors.{door}.{name}"
         return own if door and own in self.entries else name
 

@@ -1,4 +1,4 @@
-"""How a bad value is described: quoted safely, with what was probably meant. Every fault becomes a `Problem`."""
+"""Describes bad values: quoted safely, with a suggestion. Every fault becomes a `Problem`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN_CHARACTERS = 80
 
 
 class Fault(ValueError):
-    """One value cannot be used. Its place is added by the caller, which knows where the value came from."""
+    """One value cannot be used. The caller knows where the value came from, and adds that."""
 
     def __init__(self, what: str, why: str = "", fix: str = "") -> None:
         self.what = what
@@ -21,7 +21,7 @@ class Fault(ValueError):
 
 
 def shown(value: object) -> str:
-    """Quote a value for a message: no control characters, no credentials of a URL, not too long."""
+    """Quote a value for a message, without control characters or URL credentials, and cut to a length."""
     text = mask_urls(value if isinstance(value, str) else json.dumps(value, default=str))
     if len(text) > _SHOWN_CHARACTERS:
         text = text[:_SHOWN_CHARACTERS] + "..."
@@ -29,7 +29,7 @@ def shown(value: object) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that was probably meant."""
+    """Return the known word that was most likely meant."""
     import difflib
 
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -1,4 +1,4 @@
-"""The rules of the settings about request headers: which may hold a token, pass to the upstream, or be added for it.
+"""Rules for header settings: which headers may hold a token, reach the upstream, or be added for it.
 
 Spec: RFC 9110 s5.1, s5.5, s7.6.1.
 """
@@ -16,7 +16,7 @@ _OWN = re.compile(
     r"|http2-settings|x-request-id|(content|mcp|x-forwarded|x-doorward|proxy|transfer|sec|access-control)-.*|proxy",
     re.IGNORECASE,
 )
-"""Headers of the hop or the protocol, and those in which Doorward itself speaks to the upstream."""
+"""Headers of the hop or the protocol, and those that Doorward itself sends to the upstream."""
 _CREDENTIALS = re.compile(r"authorization|dpop|cookie", re.IGNORECASE)
 
 NO_REQUEST_TO_ADD_TO = Fault(
@@ -27,7 +27,7 @@ NO_REQUEST_TO_ADD_TO = Fault(
 
 
 def token_header(value: str) -> str:
-    """Return the name of the header. Raises `Fault` for one that holds something else already."""
+    """Return the name of the header. Raises `Fault` if it already has another use."""
     _check_name(value)
     if _is_credential(value):
         raise Fault(f"{shown(value)} has another meaning in HTTP", "", "Write for example X-API-Key.")
@@ -35,7 +35,7 @@ def token_header(value: str) -> str:
 
 
 def forward_headers(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names in lower case. Raises `Fault` for a name that no client may send on."""
+    """Return the names in lower case. Raises `Fault` for a header that must not be forwarded from clients."""
     for name in value:
         _check_name(name)
         if _is_credential(name):
@@ -48,13 +48,13 @@ def forward_headers(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def upstream_headers(value: str) -> str:
-    """Check the lines `Name: value`, of which the values are secret. Raises `Fault`."""
+    """Check lines `Name: value`, whose values are secret. Raises `Fault`."""
     header_lines(value)
     return value
 
 
 def header_lines(text: str) -> list[tuple[bytes, bytes]]:
-    """Read lines `Name: value` into header lines with lower-case names. Raises `Fault`, without any value."""
+    """Parse lines `Name: value` into headers with lower-case names. Raises `Fault`, without any value."""
     lines: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():

@@ -1,8 +1,8 @@
-"""From flags, environment and file to one `Config`, or to every fault at once.
+"""Loads flags, environment and file into one `Config`, or reports every fault at once.
 
 Precedence: flag, `DOORWARD_*` (then `PORT` and `WEB_CONCURRENCY`), `doorward.toml` or `[tool.doorward]`, default. The
 file is the one named by `--config` or `DOORWARD_CONFIG`, else `doorward.toml`, else `pyproject.toml`, in the working
-directory. Relative paths count from where they were written; the default data directory is beside the file.
+directory. Relative paths are relative to where they were written; the default data directory is next to the file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The settings, and for each the place it came from."""
+    """The settings, and the source of each."""
 
     config: Config
     origins: Mapping[str, str]
@@ -36,10 +36,10 @@ class Loaded:
 
 
 def load(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path, *, needs_target: bool = False) -> Loaded:
-    """Put the settings together; `flags` holds field names, and `config` for the file. None means not given.
+    """Load the settings; `flags` has field names, and `config` for the file. None means not given.
 
     Raises:
-        ConfigError: with every fault that was found.
+        ConfigError: lists every fault.
     """
     problems: list[Problem] = []
     path, named = sources.find_file(flags, environ, cwd)
@@ -58,7 +58,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path, *, 
 def _written(
     path: Path | None, named: str, environ: Mapping[str, str], cwd: Path, problems: list[Problem]
 ) -> Iterator[Entry]:
-    """Yield what the file says, then what the environment says."""
+    """Yield the entries of the file, then those of the environment."""
     names: list[str] = []
     for entry in sources.from_file(path, named, cwd, problems) if path else ():
         if entry.name != sources.DOORS:
@@ -72,10 +72,10 @@ def _written(
 
 
 def from_keywords(keywords: Mapping[str, object], cwd: Path) -> Config:
-    """Make settings of the arguments of a Python call; neither environment nor file is looked at.
+    """Build settings from the arguments of a Python call; environment and file are ignored.
 
     Raises:
-        ConfigError: with every fault that was found.
+        ConfigError: lists every fault.
     """
     problems: list[Problem] = []
     entries: dict[str, Entry] = {}
@@ -95,7 +95,7 @@ def from_keywords(keywords: Mapping[str, object], cwd: Path) -> Config:
 
 
 def _settled(entries: Mapping[str, Entry], base: Path, problems: list[Problem]) -> Config | None:
-    """Return the settings; what is wrong with them is added to `problems`, and then there may be none."""
+    """Return the settings; faults are added to `problems`, and the result may then be None."""
     values: dict[str, Any] = {each.name: each.default for each in catalogue().values()}
     values["data_dir"] = base.absolute() / values["data_dir"]
     draft = Draft(values, entries, problems)
@@ -119,6 +119,6 @@ def load_here(flags: Mapping[str, object], *, needs_target: bool = False) -> Loa
     """Load the settings of this process: its environment and its working directory.
 
     Raises:
-        ConfigError: with every fault that was found.
+        ConfigError: lists every fault.
     """
     return load(flags, os.environ, Path.cwd(), needs_target=needs_target)

@@ -1,7 +1,7 @@
-"""What makes sense: the rules of single settings, and those that tie several together.
+"""Validity rules: those of single settings, and those between several.
 
-A rule returns the value in its one spelling or raises `Fault`. Values that make an installation less safe are refused
-unless another setting, with a name that says so, permits them.
+A rule returns the value in canonical form, or raises `Fault`. Values that reduce security are refused unless another
+setting, with a name that says so, allows them.
 """
 
 from __future__ import annotations
@@ -200,10 +200,10 @@ FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
 
 
 def public_url(value: str, path: str | None) -> str:
-    """Return the public URL in its one spelling; the path of the only door at its end is taken off.
+    """Return the canonical public URL, without the path of the only door at its end.
 
     Raises:
-        Fault: it is not an address that clients could use.
+        Fault: clients could not use it.
     """
     parts = _parts(value)
     if parts.scheme == "http" and not is_private_to_this_machine(parts.hostname or ""):
@@ -229,7 +229,7 @@ def public_url(value: str, path: str | None) -> str:
 
 
 def _check_base(value: str, base: str) -> None:
-    """Refuse a path of the public URL that does not have one reading, with a proxy that takes it off and without."""
+    """Refuse a path of the public URL that is ambiguous for proxies, whether they remove it or not."""
     if not base:
         return
     if not all(map(_SEGMENT.fullmatch, base[1:].split("/"))):
@@ -313,8 +313,8 @@ def _headers_for_nobody(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, 
         )
 
 
-def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
-    """Yield what is wrong between settings, each with their names; the first was set by somebody and is to change."""
+def cross_field_rules(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
+    """Yield the faults between settings, each with their names; the first one is the setting to change."""
     host = values["host"]
     if not is_private_to_this_machine(host) and values["public_url"] is None:
         yield (
@@ -337,8 +337,8 @@ def across(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]
         )
 
 
-def across_door(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
-    """Yield what is wrong between the settings of one door and those of the installation, as `across` does."""
+def cross_field_rules_of_door(values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Fault]]:
+    """Yield the faults between the settings of one door and the installation's, as `cross_field_rules` does."""
     host, public = values["host"], values["public_url"]
     exposed = not is_private_to_this_machine(host)
     published = public is not None and not is_private_to_this_machine(urlsplit(public).hostname or "")

@@ -1,6 +1,6 @@
-"""The settings described: the JSON Schema that editors use for `doorward.toml`, and the reference table of the docs.
+"""Descriptions of the settings: the JSON Schema for editors of `doorward.toml`, and the reference table of the docs.
 
-Both are computed from `Config`: names and kinds from its annotations, explanations from its field docstrings.
+Both are generated from `Config`: names and types from its annotations, texts from its field docstrings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from doorward.config.settings import Setting, catalogue, door_settings
 
 @functools.cache
 def descriptions() -> dict[str, str]:
-    """Return the docstring of each setting, in one line."""
+    """Return the docstring of each setting, as one line."""
     classes = {node.name: node for node in ast.parse(inspect.getsource(model)).body if isinstance(node, ast.ClassDef)}
     found: dict[str, str] = {}
     for body in (classes[name].body for name in ("DoorSettings", "Config")):
@@ -40,7 +40,7 @@ def json_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {**_properties(catalogue()), "doors": _doors()},
         "additionalProperties": False,
-        # With tables for doors, these stand in the tables.
+        # If there are tables for doors, these settings are in the tables.
         "dependentSchemas": {"doors": {"properties": dict.fromkeys(OWN, False)}},
     }
 
@@ -124,7 +124,7 @@ def _plain(value: Any) -> Any:
 
 
 def reference_table(flags: Iterable[str]) -> str:
-    """Return the Markdown reference of all settings; `flags` are the options that `doorward serve` has."""
+    """Return the Markdown reference of all settings; `flags` are the options of `doorward serve`."""
     known = set(flags)
     return "\n".join(_entry(setting, known) for setting in catalogue().values())
 

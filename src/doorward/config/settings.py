@@ -1,7 +1,7 @@
 """The catalogue of settings, read from the annotations of `Config` and `DoorSettings`.
 
-Loader, JSON Schema, reference page and `config show` all work from this list, so each of them
-knows a new field at once. Knows nothing of where a value comes from.
+Loader, JSON Schema, reference page and `config show` all use this list, so a new field appears in all of them. Does not
+know where a value comes from.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Kind = Literal["string", "integer", "boolean", "list", "table", "issuers", "path
 
 PREFIX = "DOORWARD_"
 _NO_SETTINGS = {"doors", "name", "source"}
-"""Fields that the tables make, not their keys."""
+"""Fields that the tables define, not keys in them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,16 +32,16 @@ class Setting:
     """The key in a file."""
     kind: Kind
     choices: tuple[str, ...]
-    """The permitted words of a choice."""
+    """The allowed values of a choice."""
     optional: bool
-    """True when leaving it out means something of its own."""
+    """True if leaving it out has its own meaning."""
     secret: bool
-    """True when its value is never shown; such a setting has a `*_file` twin that names a file holding it."""
+    """True if its value is never shown; such a setting has a `*_file` twin that names a file with the value."""
     default: Any
     bounds: Within | None
-    """The least and the most of an integer."""
+    """The bounds of an integer."""
     of_door: bool
-    """True when each door has its own; written outside the tables of the doors, it is the default for all of them."""
+    """True if each door has its own; outside the doors' tables, it is the default for all doors."""
 
     @property
     def variable(self) -> str:
@@ -50,7 +50,7 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """The option of the command line, for those settings that have one."""
+        """The command-line option, for settings that have one."""
         return "--" + self.name.replace("_", "-")
 
 
@@ -69,18 +69,18 @@ def _settings(owner: type, *, of_door: bool) -> Iterator[Setting]:
 
 
 def door_settings() -> dict[str, Setting]:
-    """Return every setting that each door has by itself."""
+    """Return every setting that each door has of its own."""
     return {name: each for name, each in catalogue().items() if each.of_door}
 
 
 def file_keys(settings: Mapping[str, Setting] | None = None) -> list[str]:
-    """List every key that a file may hold, or that a table of these settings may hold."""
+    """Return every key that a file may have, or a table of these settings."""
     chosen = catalogue() if settings is None else settings
     return [key for each in chosen.values() for key in ([each.name, f"{each.name}_file"][: 1 + each.secret])]
 
 
 def variables() -> list[str]:
-    """List every `DOORWARD_*` variable, `DOORWARD_CONFIG` among them."""
+    """Return every `DOORWARD_*` variable, including `DOORWARD_CONFIG`."""
     return [PREFIX + key.upper() for key in [*file_keys(), "config"]]
 
 

@@ -1,7 +1,7 @@
-"""Where settings are written: flags, environment and file, each turned into named entries that remember their place.
+"""Reads settings from flags, environment and file, into entries that remember their place.
 
-The only code that reads the environment. It tells unknown names apart from those that container platforms add by
-themselves, and reads the files that `*_FILE` variables point to.
+The only code that reads the environment. It distinguishes unknown names from those that container platforms add
+automatically, and reads the files that `*_FILE` variables name.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from doorward.errors import Problem
 
 FILE_NAME = "doorward.toml"
 DOORS = "doors"
-"""The table that holds a table for each door; `door_tables.py` reads it."""
+"""The table with one table per door; `door_tables.py` parses it."""
 DOORS_PREFIX = "DOORWARD_DOORS_"
 OTHER_VARIABLES = frozenset({"DOORWARD_CHECK_TOKEN"})
-"""Of commands that have no settings; here only so that nobody is told they are unknown."""
+"""Variables of commands without settings; listed so that they are not reported as unknown."""
 PLATFORM_VARIABLES = {"PORT": "port", "WEB_CONCURRENCY": "workers"}
-"""Set by hosting platforms; they count as environment, below Doorward's own names."""
+"""Set by hosting platforms; they count as environment, with lower precedence than Doorward's own names."""
 
 _SERVICE_LINK = re.compile(
     r"DOORWARD_(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
@@ -34,16 +34,16 @@ _SERVICE_LINK_PORT = re.compile(r"DOORWARD_(.+_)?PORT")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One setting as somebody wrote it."""
+    """One setting as it was written."""
 
     name: str
     value: Any
     where: str
-    """How the operator spelled its place: `--port`, `DOORWARD_PORT`, `port in doorward.toml`."""
+    """Its place, as the operator knows it: `--port`, `DOORWARD_PORT`, `port in doorward.toml`."""
     base: Path
-    """What relative paths in it count from."""
+    """The base of relative paths in it."""
     typed: bool
-    """True for TOML, whose values have types; False for text."""
+    """True for TOML, whose values have types; False for strings."""
     door: str = ""
     """The door whose setting it is; empty for the installation, or for all doors."""
 
@@ -54,7 +54,7 @@ class Entry:
 
 
 def from_flags(flags: Mapping[str, object], cwd: Path) -> Iterator[Entry]:
-    """Yield the flags that were given. A tuple as `target` is a command."""
+    """Yield the given flags. A tuple as `target` is a command."""
     settings = catalogue()
     for name, value in flags.items():
         if value is not None and name in settings:
@@ -63,10 +63,10 @@ def from_flags(flags: Mapping[str, object], cwd: Path) -> Iterator[Entry]:
 
 
 def from_environment(environ: Mapping[str, str], cwd: Path, problems: list[Problem]) -> Iterator[Entry]:
-    """Yield the settings of the environment, platform names first so that Doorward's own win.
+    """Yield the settings in the environment, platform names first so that Doorward's own take precedence.
 
-    An empty variable counts as not set: compose files pass variables on that way. Variables of single doors are left
-    to `door_tables.py`.
+    An empty variable counts as not set, because compose files pass variables on that way. Variables of single doors are
+    parsed in `door_tables.py`.
     """
     for variable, name in PLATFORM_VARIABLES.items():
         if environ.get(variable):
@@ -91,14 +91,14 @@ def from_environment(environ: Mapping[str, str], cwd: Path, problems: list[Probl
 
 
 def is_service_link(variable: str, value: str) -> bool:
-    """Return whether Kubernetes made this variable because a service is called `doorward`, or begins so."""
+    """Return whether Kubernetes created this variable, because a service is named `doorward` or starts with it."""
     if _SERVICE_LINK.fullmatch(variable):
         return True
     return bool(_SERVICE_LINK_PORT.fullmatch(variable)) and value.startswith(("tcp://", "udp://", "sctp://"))
 
 
 def find_file(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path) -> tuple[Path | None, str]:
-    """Return the file of settings and where it was named; one found by itself is `doorward.toml` or pyproject.toml."""
+    """Return the settings file and what named it; without a name, look for `doorward.toml` and pyproject.toml."""
     for where, named in (("--config", flags.get("config")), ("DOORWARD_CONFIG", environ.get("DOORWARD_CONFIG"))):
         if named:
             return cwd / Path(str(named)).expanduser(), where
@@ -109,7 +109,7 @@ def find_file(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path
 
 
 def from_file(path: Path, named: str, cwd: Path, problems: list[Problem]) -> Iterator[Entry]:
-    """Yield the settings of a TOML file; `named` is the flag or variable that asked for it, or empty.
+    """Yield the settings of a TOML file; `named` is the flag or variable that named it, or empty.
 
     The table `doors` is one entry.
     """
@@ -153,7 +153,7 @@ def _table(path: Path, shown_path: str, named: str, problems: list[Problem]) -> 
 
 
 def unknown(where: str, name: str, known: list[str], prefix: str) -> Problem:
-    """Return the fault of a name that is not a setting; a variable is its `prefix` and a known name."""
+    """Return the fault of an unknown name; a variable is its `prefix` and a known name."""
     meant = suggestion(name.replace("-", "_").lower(), known)
     spelled = prefix + meant.upper() if meant and prefix else meant
     fix = f"Did you mean {spelled}?" if meant else "`doorward config schema` lists every setting."
@@ -161,7 +161,7 @@ def unknown(where: str, name: str, known: list[str], prefix: str) -> Problem:
 
 
 def secret_file(pointer: Entry, twin: str, problems: list[Problem]) -> Iterator[Entry]:
-    """Follow an entry that names a file; `twin` is the place where the secret is written out as well, or empty."""
+    """Read the file that an entry names; `twin` is where the same secret is also set directly, or empty."""
     fault = "" if not twin else f"{twin} is set as well, and one of the two has to go"
     secret = ""
     path = pointer.base / Path(str(pointer.value)).expanduser()

@@ -1,6 +1,6 @@
-"""What TARGET means: a Python file or module, a URL, or a command. Text in, one of the target types out.
+"""Parses TARGET: a Python file or module, a URL, or a command.
 
-Nothing is imported, started or connected to here; whether the target works is found out when it is started.
+Nothing is imported, started or connected here; whether the target works shows when it starts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from doorward.config.model import CommandTarget, PythonTarget, Target, UrlTarget
 from doorward.secret_shapes import mask_urls
 
 LABEL_CHARACTERS = 63
-"""The longest part of a host name."""
+"""The longest label of a host name."""
 FORMS = "A target is file.py[:name], package.module[:name], http(s)://host/path, or -- COMMAND ARGS."
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _RUNNERS = {
@@ -31,10 +31,10 @@ _RUNNERS = {
 
 
 def parse_target(given: str | Sequence[str], base: Path) -> Target:
-    """Recognise a target. A sequence is a command; a relative file is looked for in `base`.
+    """Parse a target. A sequence is a command; a relative file is relative to `base`.
 
     Raises:
-        Fault: it is none of the four forms, or names a file that is not there.
+        Fault: it is none of the four forms, or names a file that does not exist.
     """
     if not isinstance(given, str):
         return _command(given)
@@ -49,7 +49,7 @@ def parse_target(given: str | Sequence[str], base: Path) -> Target:
 
 
 def spelled(target: Target) -> str:
-    """Return the target as it would be written, with the credentials of its URLs masked."""
+    """Return the target as a user would write it, with the credentials of its URLs masked."""
     match target:
         case PythonTarget(location, name):
             return f"{location}:{name}" if name else location

@@ -1,6 +1,6 @@
-"""The tables `[[trusted_issuers]]` of a settings file: each read in full, or told what is wrong with it.
+"""Parses the tables `[[trusted_issuers]]` of a settings file.
 
-Nothing is fetched here; keys that are written down must be public ones.
+Nothing is fetched here; keys in the file must be public ones.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ KEYS = ("issuer", "jwks_uri", "jwks", "clients", "scopes", "create_users")
 
 
 def trusted_issuers(value: Any) -> tuple[TrustedIssuer, ...]:
-    """Return the issuers in the order they were written.
+    """Return the issuers in the order of the file.
 
     Raises:
-        Fault: naming the first mistake.
+        Fault: names the first mistake.
     """
     tables = value if isinstance(value, list | tuple) else [value]
     issuers = tuple(each if isinstance(each, TrustedIssuer) else _issuer(each) for each in tables)

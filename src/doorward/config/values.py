@@ -1,6 +1,6 @@
-"""From what was written to a typed value: text of flags and variables, and the typed values of TOML.
+"""Converts written settings to typed values: strings of flags and variables, and the typed values of TOML.
 
-Only the form is checked here (is it a number, one of the words); `rules.py` says what makes sense.
+Only the form is checked here (whether it is a number, or one of the choices); `rules.py` checks the meaning.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 
 
 def from_text(setting: Setting, text: Any, base: Path) -> Any:
-    """Convert the text of a flag or variable; flags may also hand over what is already typed.
+    """Convert the string of a flag or variable; a flag may also be typed already.
 
     Raises:
-        Fault: with the text quoted, unless the setting is a secret.
+        Fault: quotes the string, unless the setting is secret.
     """
     if not isinstance(text, str):
         return from_toml(setting, list(text) if isinstance(text, tuple) else text, base)
@@ -48,10 +48,10 @@ def from_text(setting: Setting, text: Any, base: Path) -> Any:
 
 
 def from_toml(setting: Setting, value: Any, base: Path) -> Any:
-    """Convert a value that already has a type; relative paths count from `base`.
+    """Convert a value that already has a type; relative paths are relative to `base`.
 
     Raises:
-        Fault: with the value quoted, unless the setting is a secret.
+        Fault: quotes the value, unless the setting is secret.
     """
     seen = "the value" if setting.secret else shown(value)
     fix = ""
