@@ -76,8 +76,23 @@ async def test_a_host_that_fails_on_the_question_starts_all_the_same(tmp_path, c
         assert len(warnings(caplog)) == 3
 
 
-@pytest.mark.parametrize("settings", [{"self_check": False}, {"public_url": ORIGIN}])
-async def test_without_a_path_or_a_self_check_nothing_is_asked(tmp_path, settings):
+async def test_a_door_at_the_root_behind_a_page_for_every_path_says_so(tmp_path, caplog):
+    door = a_door(tmp_path, public_url=ORIGIN)
+
+    async def page(request: Any) -> HTMLResponse:
+        return HTMLResponse("<!doctype html>")
+
+    taken = Route("/{path:path}", page)
+    await started(Starlette(routes=[taken, Mount("/", door)], lifespan=door.lifespan))
+    assert len(warnings(caplog)) == 3
+    assert all("Mount the door at / before any route that takes every path" in each for each in warnings(caplog))
+    caplog.clear()
+    await started(Starlette(routes=[Route("/hello", page), Mount("/", door), taken], lifespan=door.lifespan))
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("settings", [{"self_check": False}, {"auth": "token"}])
+async def test_without_a_self_check_or_a_sign_in_nothing_is_asked(tmp_path, settings):
     asked: list[Any] = []
 
     async def host(scope: Any, receive: Any, send: Any) -> None:
@@ -115,4 +130,4 @@ async def test_a_door_that_is_mounted_elsewhere_than_its_public_url_says_refuses
             assert answer.status_code == 421
             assert "mounted at /api, but its public URL is https://host.example" in answer.json()["error_description"]
         assert (await http.get("/api/livez")).status_code == 200
-    assert len(warnings(caplog)) == 1
+    assert len([each for each in warnings(caplog) if "is mounted at /api" in each]) == 1

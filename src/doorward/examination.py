@@ -21,7 +21,7 @@ from doorward.endpoints.well_known import encoded
 from doorward.errors import Conflict
 from doorward.installation import Installation
 from doorward.oauth.metadata import inserted_paths, needed_paths
-from doorward.paths import ARRIVAL
+from doorward.paths import ARRIVAL, is_below
 from doorward.records.changes import Change, Delete, Insert, Replace
 from doorward.records.doors import DoorExamination
 from doorward.storage.port import Store
@@ -36,7 +36,8 @@ def own_door(here: Installation, door: DoorSettings) -> OwnDoor:
     """Return what the server knows about a door."""
     policy, proof = here.policy, proof_of_origin(here.keys.sealer("arrival"), here.clock)
     made_up = "Bearer doorward-check-made-up"
-    elsewhere = needed_paths(policy, resource_of(here.config, door)) if door.auth == "oauth" else []
+    needed = needed_paths(policy, resource_of(here.config, door)) if door.auth == "oauth" else []
+    elsewhere = [path for path in needed if not is_below(policy.base_path, path)]
     return OwnDoor(
         url=mcp_url(here.config, door),
         origin=policy.origin,

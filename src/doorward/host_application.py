@@ -19,6 +19,10 @@ from doorward.oauth.policy import Policy
 from doorward.upstreams.port import ASGIApp, Message
 
 LOGGER = logging.getLogger("doorward")
+_BELOW_A_PATH = "Add door.well_known_routes() to the routes of the application, before any route that takes every path."
+_AT_THE_ROOT = (
+    "Mount the door at / before any route that takes every path, or add the path at which it is mounted to public_url."
+)
 WITHOUT_LIFESPAN = Problem(
     "the door was started by its first request",
     "The application that serves it runs no lifespan of it, so nothing ends it: its server and its store stay open.",
@@ -39,14 +43,14 @@ async def missing_documents(host: ASGIApp, policy: Policy) -> list[Problem]:
     published = encoded(policy)
     needed = dict.fromkeys(path for each in policy.granting for path in needed_paths(policy, each))
     missing = [path for path in needed if await _answer(host, path, policy) != published[path]]
-    return [_problem(policy.origin + path) for path in missing]
+    return [_problem(policy.origin + path, policy.base_path) for path in missing]
 
 
-def _problem(url: str) -> Problem:
+def _problem(url: str, base_path: str) -> Problem:
     return Problem(
         f"the application does not serve {url}",
-        "Clients look for the metadata of a door below a path there, and cannot sign in without it.",
-        "Add door.well_known_routes() to the routes of the application, before any route that takes every path.",
+        "Clients look for the metadata of the door there, and cannot sign in without it.",
+        _BELOW_A_PATH if base_path else _AT_THE_ROOT,
     )
 
 

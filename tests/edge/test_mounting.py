@@ -44,6 +44,8 @@ def test_a_scope_without_a_mount_point_has_none():
         ("//team/mcp", "", "//team/mcp"),
         ("/team/team/mcp", "", "/team/mcp"),
         ("/team/mcp", "/team", "/mcp"),
+        ("/team/team/mcp", "/team", "/team/mcp"),
+        ("/pre/team/team/mcp", "/pre/team/", "/team/mcp"),
         ("/pre/team/mcp", "/pre", "/mcp"),
         ("/pre/mcp", "/pre", "/mcp"),
         ("/team/mcp", "/pre", "/mcp"),

@@ -205,3 +205,20 @@ def test_a_door_for_header_tokens_only_has_no_document():
     served = kinds(Policy(ISSUER, by_uri(DOOR, replace(NOTES, takes_access_tokens=False))))
     assert served[PROTECTED] == RESOURCE
     assert not any("notes" in path for path in served)
+
+
+def test_below_a_path_each_door_has_its_document_and_the_path_of_the_issuer_lists_them_all():
+    issuer = f"{ISSUER}/team"
+    doors = (replace(DOOR, uri=f"{issuer}/mcp"), replace(NOTES, uri=f"{issuer}/notes/mcp"))
+    policy = Policy(issuer, by_uri(*doors))
+    served = kinds(policy)
+    for each, path in zip(doors, ("/mcp", "/notes/mcp"), strict=True):
+        for place in (f"{PROTECTED}/team{path}", f"/team{PROTECTED}{path}", f"/team{path}{PROTECTED}"):
+            assert served[place] == each.uri
+    assert f"/team{PROTECTED}" not in served
+    missing = undecided_documents(policy)
+    assert missing.keys() == {f"/team{PROTECTED}", f"/team{PROTECTED}/"}
+    assert missing[f"/team{PROTECTED}"]["documents"] == [
+        f"{ISSUER}{PROTECTED}/team/mcp",
+        f"{ISSUER}{PROTECTED}/team/notes/mcp",
+    ]

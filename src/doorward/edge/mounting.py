@@ -27,7 +27,8 @@ def mount_length(scope: Scope) -> int:
 
 def below(base: str, scope: Scope) -> Scope:
     """Return the scope with `base`, the path of the public URL, as part of its mount point, if it was passed on."""
-    if not is_below(base, local_path(scope)):
+    is_mounted_there = scope.get("root_path", "").rstrip("/").endswith(base)
+    if is_mounted_there or not is_below(base, local_path(scope)):
         return scope
     path: str = scope["path"]
     return {**scope, "root_path": path[: mount_length(scope) + len(base)]}

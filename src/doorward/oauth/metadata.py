@@ -137,9 +137,8 @@ def inserted_paths(policy: Policy) -> list[str]:
 
 
 def needed_paths(policy: Policy, resource: Resource) -> list[str]:
-    """Return those of `inserted_paths` that clients of one door ask for first: its document, and the issuer's."""
-    first = {PROTECTED_RESOURCE + _path(resource.uri), *(each + policy.base_path for each in AUTHORIZATION_SERVER)}
-    return [path for path in inserted_paths(policy) if path in first]
+    """Return the paths of the documents that clients of one door request first: its own, and the issuer's."""
+    return [PROTECTED_RESOURCE + _path(resource.uri), *(each + policy.base_path for each in AUTHORIZATION_SERVER)]
 
 
 def undecided_documents(policy: Policy) -> dict[str, dict[str, object]]:
