@@ -84,7 +84,7 @@ OF_PEERS = (
         "P-11",
         "A registration that could not be honoured is refused.",
         "peers P-11",
-        ("oauth/clients/test_registration.py::test_metadata_that_cannot_be_honoured_is_refused",),
+        ("oauth/clients/test_metadata.py::test_metadata_that_cannot_be_honoured_is_refused",),
     ),
     Requirement(
         "P-12",
@@ -92,7 +92,7 @@ OF_PEERS = (
         "peers P-12; RFC 7591 s2.2",
         (
             "oauth/clients/test_registration.py::test_everything_a_client_says_about_itself_is_stored_and_echoed",
-            "oauth/clients/test_registration.py::test_what_is_unknown_null_or_empty_is_ignored",
+            "oauth/clients/test_metadata.py::test_what_is_unknown_null_or_empty_is_ignored",
         ),
     ),
     Requirement(
