@@ -17,10 +17,10 @@ from starlette.routing import Route
 
 from doorward import host_application
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
-from doorward.config.addresses import policy_of
 from doorward.config.doors import with_doors_of
 from doorward.config.load import from_keywords
 from doorward.config.model import AuthMode, Config, LoginKind
+from doorward.config.policy import policy_of
 from doorward.directory import added_doors
 from doorward.directory.added_doors import Kept
 from doorward.directory.declared_clients import read_declarations, store_declared

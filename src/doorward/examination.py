@@ -10,8 +10,9 @@ from collections.abc import Collection
 import msgspec
 
 from doorward.clock import Clock
-from doorward.config.addresses import mcp_url, resource_of
+from doorward.config.addresses import mcp_url
 from doorward.config.model import DoorSettings
+from doorward.config.policy import resource_of
 from doorward.doctor.engine.requests import Request
 from doorward.doctor.engine.run import Report
 from doorward.doctor.own_door import OwnDoor, examine_own

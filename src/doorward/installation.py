@@ -18,9 +18,10 @@ from doorward.authority.dpop_proofs import DpopProofs
 from doorward.authority.kept_replies import wipe_all
 from doorward.authority.last_used import LastUsed
 from doorward.clock import Clock, Entropy, SystemClock, SystemEntropy
-from doorward.config.addresses import mcp_url, policy_of
+from doorward.config.addresses import mcp_url
 from doorward.config.doors import with_doors_of
 from doorward.config.model import Config
+from doorward.config.policy import policy_of
 from doorward.directory import added_doors
 from doorward.hooks import NO_HOOKS, Hooks
 from doorward.keys.ring import Keys, open_with_keys

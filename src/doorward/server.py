@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from doorward.administration.operation import Administration
 from doorward.audit.log import Origin, origin
-from doorward.config.addresses import resource_of
+from doorward.config.policy import resource_of
 from doorward.door.asgi_servers import prepared
 from doorward.door.door import McpDoor
 from doorward.door.ports import Peers

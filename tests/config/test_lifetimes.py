@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from world import world
 
-from doorward.config.addresses import policy_of
 from doorward.config.load import load
+from doorward.config.policy import policy_of
 from doorward.errors import ConfigError
 from doorward.oauth.policy import Policy
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from doorward.config.addresses import policy_of
 from doorward.config.load import load
+from doorward.config.policy import policy_of
 from doorward.errors import ConfigError
 from doorward.oauth.tokens.opaque import digest
 

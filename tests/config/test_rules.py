@@ -3,9 +3,10 @@
 import pytest
 from one_door import one_door
 
-from doorward.config.addresses import mcp_url, policy_of
+from doorward.config.addresses import mcp_url
 from doorward.config.load import load
 from doorward.config.model import Config
+from doorward.config.policy import policy_of
 from doorward.config.settings import door_settings
 from doorward.errors import ConfigError
 from doorward.oauth.metadata import authorization_server, protected_resource

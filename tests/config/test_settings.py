@@ -12,6 +12,7 @@ from doorward.config.settings import catalogue, door_settings
 
 SOURCE = Path(doorward.__file__).parent
 ADDRESSES = SOURCE / "config" / "addresses.py"
+MADE_POLICY = SOURCE / "config" / "policy.py"
 POLICY = SOURCE / "oauth" / "policy.py"
 HOLDERS = ("config", "settings")
 """What a variable or an attribute that holds settings is called, or ends in."""
@@ -39,21 +40,21 @@ def trees() -> Iterator[ast.Module]:
 
 @functools.cache
 def read_settings() -> set[str]:
-    """Return every setting that code outside `config/` reads, by itself or through `config/addresses.py`.
-
-    What `addresses.py` puts into a policy is read if somebody reads it from the policy.
+    """Return every setting that code outside `config/` reads, by itself or through `config/addresses.py` and
+    `config/policy.py`. What is put into a policy is read if somebody reads it from the policy.
     """
     outside = list(trees())
     read = {name for tree in outside for name in attributes(tree, (*HOLDERS, "door") if has_doors(tree) else HOLDERS)}
     policy = {name for tree in outside for name in attributes(tree, ("policy", "resource"))}
     policy.update(attributes(ast.parse(POLICY.read_text(encoding="utf-8")), ("self",)))
-    addresses = ast.parse(ADDRESSES.read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(addresses) if isinstance(node, ast.Call) and is_policy(node)]
+    read.update(attributes(ast.parse(ADDRESSES.read_text(encoding="utf-8")), (*HOLDERS, "door")))
+    made = ast.parse(MADE_POLICY.read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(made) if isinstance(node, ast.Call) and is_policy(node)]
     for word in (word for call in calls for word in call.keywords):
         if word.arg in policy:
             read.update(attributes(word.value, (*HOLDERS, "door")))
         word.value = ast.Constant(None)
-    return read | set(attributes(addresses, (*HOLDERS, "door")))
+    return read | set(attributes(made, (*HOLDERS, "door")))
 
 
 def has_doors(tree: ast.Module) -> bool:

@@ -3,8 +3,8 @@ import tomllib
 
 import pytest
 
-from doorward.config.addresses import policy_of
 from doorward.config.load import from_keywords, load
+from doorward.config.policy import policy_of
 from doorward.config.schema import json_schema
 from doorward.errors import ConfigError
 from doorward.oauth.trusted_issuers import TrustedIssuer

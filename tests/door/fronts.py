@@ -11,7 +11,7 @@ from typing import Any
 from one_door import one_door
 
 from doorward.clock import CountingEntropy, FixedClock
-from doorward.config.addresses import resource_of
+from doorward.config.policy import resource_of
 from doorward.door.door import McpDoor
 from doorward.door.services import DoorServices
 from doorward.edge.client_address import ClientAddresses

@@ -14,7 +14,7 @@ from door.test_sessions import answer_with_session
 from one_door import one_door
 
 from doorward import logs
-from doorward.config.addresses import resource_of
+from doorward.config.policy import resource_of
 from doorward.door.door import McpDoor
 from doorward.door.refusal_counts import Refusals
 from doorward.oauth.policy import Policy, by_uri
