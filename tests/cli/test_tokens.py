@@ -36,6 +36,14 @@ def test_a_new_token_comes_with_what_to_paste(at):
     assert entry["headers"] == {"Authorization": f"Bearer {token}"}
 
 
+@pytest.mark.parametrize("public_url", ["https://mcp.example.com", "https://mcp.example.com/team"])
+def test_a_new_token_for_administration_comes_with_an_address_that_is_served(at, monkeypatch, public_url):
+    monkeypatch.setenv("DOORWARD_PUBLIC_URL", public_url)
+    text = at("tokens", "create", "--name", "ops", "--capability", "admin:read")
+    assert f"curl {public_url}/-/api/v1/clients -H" in text
+    assert at("tokens", "create", "--name", "ci", "--json")["mcp_url"] == f"{public_url}/mcp"
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("90d", 7_776_000), ("12h", 43_200), ("1y", 31_536_000), ("30m", 1800)])
 def test_a_token_can_expire(at, text, seconds):
     made = at("tokens", "create", "--name", "ci", "--expires", text, "--json")

@@ -12,7 +12,7 @@ FLAGS = (
     ("host", "ADDRESS", "Address to listen on.  [default: 127.0.0.1]"),
     ("port", "PORT", "Port to listen on; 0: any free one.  [default: 8000]"),
     ("path", "PATH", "Path of the door.  [default: /mcp]"),
-    ("public_url", "URL", "Origin under which clients reach the door: https://mcp.example.com"),
+    ("public_url", "URL", "URL under which clients reach the doors: https://mcp.example.com, or below a path of it"),
     ("auth", "MODE", "oauth, token (header tokens only) or none.  [default: oauth]"),
     ("login", "LOGIN", "How people prove who they are.  [default: local]"),
     ("database", "URL", "sqlite:///PATH, postgresql://... or memory://.  [default: a file in the data directory]"),

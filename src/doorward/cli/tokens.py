@@ -12,6 +12,7 @@ from doorward.cli.groups import HELP_OPTIONS, CommandGroup
 from doorward.cli.installation import Place, as_json, at_a_place, work
 from doorward.cli.operations import administered, every, perform
 from doorward.cli.printing import emit, facts, moment, table
+from doorward.paths import API
 
 if TYPE_CHECKING:
     from doorward.administration.tokens import NewTokenView
@@ -61,9 +62,11 @@ def create(place: Place, *, expires: int | None, as_json: bool, **asked: Any) ->
     if unknown:
         raise click.UsageError(f"There is no capability {unknown[0]!r}; there are: {', '.join(CAPABILITIES)}.")
     parameters = tokens.CreateToken(**asked, lifetime_seconds=expires)
-    owner_password = []
+    owner_password, api_url = [], ""
 
     async def made(here: Administration) -> NewTokenView:
+        nonlocal api_url
+        api_url = here.policy.url_of(API)
         return await run(tokens.CREATE, here, parameters)
 
     async def with_owner(here: Installation) -> NewTokenView:
@@ -76,12 +79,12 @@ def create(place: Place, *, expires: int | None, as_json: bool, **asked: Any) ->
     if as_json:
         emit({**msgspec.structs.asdict(new), **({"owner_password": owner_password[0]} if owner_password else {})})
         return
-    _show_new(new)
+    _show_new(new, api_url)
     if owner_password:
         click.echo(f"\nThe account owner was made as well. Its password, shown only now: {owner_password[0]}")
 
 
-def _show_new(new: NewTokenView) -> None:
+def _show_new(new: NewTokenView, api_url: str) -> None:
     url, token = new.mcp_url, new.token
     click.echo("Token made. It is shown only now.\n")
     facts(
@@ -95,8 +98,7 @@ def _show_new(new: NewTokenView) -> None:
         }
     )
     if new.capabilities:
-        origin = "/".join(url.split("/", 3)[:3])
-        click.echo(f"\nTry it:\n  curl {origin}/-/api/v1/clients -H 'Authorization: Bearer {token}'")
+        click.echo(f"\nTry it:\n  curl {api_url}/clients -H 'Authorization: Bearer {token}'")
         return
     initialize = {
         "jsonrpc": "2.0",

@@ -95,7 +95,7 @@ class ConnectionsPage:
     async def _required(self, request: Request) -> Visitor:
         visitor = await visitor_of(self.authority, self.cookie, request)
         if visitor is None:
-            error = AccessDenied("Sign in first, at /-/connections.", Reason.NO_TOKEN)
+            error = AccessDenied(f"Sign in first, at {self.pages.prefix}{CONNECTIONS}.", Reason.NO_TOKEN)
             error.status = 401
             raise error
         return visitor
