@@ -5,7 +5,7 @@ It exists between start and stop. `Door` in `app.py` opens the installation and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from doorward.administration.operation import Administration
@@ -151,18 +151,14 @@ class Server:
             allowed_hosts=here.config.allowed_hosts,
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve one HTTP request, once it is awaited."""
         if scope.get("root_path") and (refusal := self._placement.refusal(scope)) is not None:
-            await refusal(scope, receive, send)
-            return
+            return refusal(scope, receive, send)
         if self._base_path:
             scope = below(self._base_path, scope)
         door = self.doors_by_path.get(local_path(scope))
-        if door is not None:
-            await door(scope, receive, send)
-        else:
-            await self._serve_rest(scope, receive, send)
+        return (door or self._serve_rest)(scope, receive, send)
 
     async def _serve_rest(self, scope: Scope, receive: Receive, send: Send) -> None:
         identifier = self.shared.request_ids.next()

@@ -93,7 +93,9 @@ class Authenticator:
         record = self._good(stored)
         if record.dpop_jkt is not None:
             raise bearer.unproved_token()
-        return await self._caller(record), None
+        if record.act:
+            await self._require_actor(record)
+        return self._caller(record), None
 
     async def _by_proof(self, inbound: Inbound, method: str) -> tuple[Caller, CheckedProof]:
         """Find a key-bound token. Verifying a proof costs a signature check, so the token comes first."""
@@ -107,7 +109,9 @@ class Authenticator:
             raise
         proof = self.possession.check(record, inbound, token=presented, method=method)
         try:
-            return await self._caller(record), proof
+            if record.act:
+                await self._require_actor(record)
+            return self._caller(record), proof
         except BearerError as error:
             error.nonce = proof.fresh_nonce
             raise
@@ -117,10 +121,13 @@ class Authenticator:
         record = None if stored is None else stored.record
         return bearer.check_access_token(record, now=self._clock.now(), resource=self._resource.uri)
 
-    async def _caller(self, record: AccessToken) -> Caller:
-        """Return the caller of the token. Raises `BearerError`: an actor may no longer act, or a scope is missing."""
-        if record.act and not await actor_stands(self._store, record, now=self._clock.now()):
+    async def _require_actor(self, record: AccessToken) -> None:
+        """Check that the actor of an exchanged token may still act. Raises `BearerError`."""
+        if not await actor_stands(self._store, record, now=self._clock.now()):
             raise _invalid(Reason.UNKNOWN_TOKEN, "The access token is not valid.")
+
+    def _caller(self, record: AccessToken) -> Caller:
+        """Return the caller of the token. Raises `BearerError`: a scope is missing."""
         bearer.check_scopes(record.scopes, self._demanded)
         return Caller(
             record.user_id,

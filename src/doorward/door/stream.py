@@ -110,7 +110,11 @@ class UpstreamReply:
                 message = {**message, "body": b""}
             await self._send(message)
         elif message["type"] == "http.response.start":
-            await self._start(message)
+            head, is_stream = self._head(message)
+            if head is not None:
+                self.started = True
+                await self._send(head)
+                self._begin_body(is_stream=is_stream)
 
     async def end_if_begun(self, error: bytes) -> None:
         """End a started event stream, with a JSON-RPC error for its request if the client can receive one.
@@ -165,20 +169,19 @@ class UpstreamReply:
         if self._stream is not None:
             self._stream.stop()
 
-    async def _start(self, message: Message) -> None:
+    def _head(self, message: Message) -> tuple[Message | None, bool]:
+        """Return the head for the client, and whether an event stream follows; no head if the answer is rejected."""
         status: int = message["status"]
         self.rejected = rejection(status)
         if self.rejected is not None:
-            return
+            return None, False
         self.status = status
         try:
             headers, is_stream = self._public_headers(status, message.get("headers", ()))
         except UpstreamError as error:
             self.rejected = error
-            return
-        self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        self._begin_body(is_stream=is_stream)
+            return None, False
+        return {"type": "http.response.start", "status": status, "headers": headers}, is_stream
 
     def _begin_body(self, *, is_stream: bool) -> None:
         if is_stream:
@@ -227,13 +230,11 @@ class PublicReply(UpstreamReply):
     def __init__(self, send: Send, *, rpc_id: RpcId | None, is_standing: bool) -> None:
         super().__init__(send, [], None, rpc_id=rpc_id, is_standing=is_standing)
 
-    async def _start(self, message: Message) -> None:
+    def _head(self, message: Message) -> tuple[Message | None, bool]:
         self.status = message["status"]
-        self.started = True
-        await self._send(message)
-        kind = next((value for name, value in message["headers"] if name == _CONTENT_TYPE), b"")
-        self._begin_body(is_stream=kind[:17].lower() == _EVENT_STREAM)
         self._event_ids = EventIds(_as_it_is)
+        kind = next((value for name, value in message["headers"] if name == _CONTENT_TYPE), b"")
+        return message, kind[:17].lower() == _EVENT_STREAM
 
 
 def _as_it_is(event_id: bytes) -> bytes:

@@ -55,8 +55,8 @@ class Exchange:
     """A request that was sent, and its response as it arrives."""
 
     __slots__ = (
-        *("_body_bytes", "_framed", "_keep", "_loop", "_parser", "_paused", "_pieces", "_progressed", "_refused"),
-        *("_size", "_total_bytes", "_unfinished_bytes", "_waiter", "_wire"),
+        *("_body_bytes", "_framed", "_head_bytes", "_keep", "_loop", "_parser", "_paused", "_pieces", "_progressed"),
+        *("_refused", "_size", "_total_bytes", "_unfinished_bytes", "_waiter", "_wire"),
         *("active_at", "complete", "error", "head_complete", "headers", "received", "rest_limit_seconds"),
         *("sent_at", "status"),
     )
@@ -78,6 +78,7 @@ class Exchange:
         """Bytes received since the head or the last part of the body; progress within a read resets it to 0."""
         self._total_bytes = 0
         self._body_bytes = 0
+        self._head_bytes = 0
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.head_complete = False
@@ -116,7 +117,7 @@ class Exchange:
         while not self.head_complete:
             if self.error is not None:
                 raise self.error
-            await self._change()
+            await self._changed()
 
     async def read(self) -> bytes:
         """Return the body that has arrived, or wait for more; empty at its end. Raises `UpstreamError`."""
@@ -125,7 +126,13 @@ class Exchange:
                 raise self.error
             if self.complete:
                 return b""
-            await self._change()
+            await self._changed()
+        return self.arrived()
+
+    def arrived(self) -> bytes:
+        """Return all of the body that has arrived and was not returned before; empty if that is nothing."""
+        if not self._pieces:
+            return b""
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._size = 0
@@ -199,16 +206,15 @@ class Exchange:
         if self._wire is not None:
             self._wire.abort()
 
-    async def _change(self) -> None:
+    def _changed(self) -> asyncio.Future[None]:
+        """Return what is done as soon as something arrives, or the exchange ends."""
         self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _stop_parsing(self, error: UpstreamError) -> None:
         self._refused = error
@@ -231,6 +237,7 @@ class Exchange:
         elif name == b"keep-alive" and (found := _KEEP_ALIVE_TIMEOUT.search(value)) is not None:
             self.rest_limit_seconds = float(found[1])
         self.headers.append((name, value))
+        self._head_bytes += len(name) + len(value)
         if len(self.headers) > HEADER_COUNT_LIMIT:
             self._stop_parsing(_head_too_large())
 
@@ -245,9 +252,9 @@ class Exchange:
             if self._framed:
                 # It cannot have a body (RFC 9112 s6.3); the parser would mistake the real response for one.
                 self._stop_parsing(UpstreamError("not_mcp", f"The MCP server sent a {status} with a body."))
-            self.headers = []
+            self.headers, self._head_bytes = [], 0
             return
-        if sum(len(name) + len(value) for name, value in self.headers) > HEAD_LIMIT_BYTES:
+        if self._head_bytes > HEAD_LIMIT_BYTES:
             self._stop_parsing(_head_too_large())
         self.status = status
         self._keep = self._parser.should_keep_alive()

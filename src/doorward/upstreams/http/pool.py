@@ -110,6 +110,11 @@ class Pool:
             "unreachable", f"The MCP server behind this door cannot be reached: {reason}.", evidence=f"{host}:{port}"
         )
 
+    def try_enter(self, user: str, *, standing: bool) -> FairPlaces | None:
+        """Take a place as `enter` does, without waiting; None if this user cannot have one now."""
+        places = self.streams if standing else self.places
+        return places if places.try_take(user) else None
+
     async def enter(self, user: str, *, standing: bool) -> FairPlaces:
         """Take a place for a call or a long-lived stream; return the places to which to give it back.
 

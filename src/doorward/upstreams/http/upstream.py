@@ -119,7 +119,9 @@ class HttpUpstream:
         standing = call.method == "GET" or call.rpc_method == "subscriptions/listen"
         vigil = self._vigils.begin(receive)
         try:
-            places = await self.pool.enter(call.share, standing=standing)
+            places = self.pool.try_enter(call.share, standing=standing)
+            if places is None:
+                places = await self.pool.enter(call.share, standing=standing)
             try:
                 await self._carry(call, vigil, send, standing=standing)
             finally:
@@ -221,7 +223,7 @@ async def _answer(call: UpstreamCall, exchange: Exchange, verdict: Verdict, send
     await send({"type": "http.response.start", "status": verdict.status, "headers": verdict.headers})
     more = True
     while more:
-        data = await exchange.read()
+        data = exchange.arrived() or await exchange.read()
         more = not exchange.complete
         await send({"type": "http.response.body", "body": data, "more_body": more})
     return None
