@@ -265,7 +265,7 @@ async def test_a_body_that_is_here_is_taken_without_waiting_once_and_by_its_own_
 
     async def app(scope, receive, send):
         take = scope["extensions"][WHOLE_BODY]
-        taken.append((take(dict(scope)), take(scope), take(scope)))
+        taken.append((take({**scope, "headers": [*scope["headers"]]}), take(dict(scope)), take(scope)))
         await send(OK)
         await send(BODY)
 
