@@ -365,11 +365,10 @@ class BoundedProtocol(asyncio.Protocol):
 
     def _whole_body(self, scope: dict[str, Any]) -> bytes | None:
         """Return the body of a request that is being answered, if all of it is here and nobody has taken it."""
-        cycle = self._running
         # A scope that was copied on the way has the same headers, and no other request has them.
-        if cycle is None or cycle.scope["headers"] is not scope.get("headers"):
+        if self._running is None or self._running.scope["headers"] is not scope.get("headers"):
             return None
-        return cycle.take_whole_body()
+        return self._running.take_whole_body()
 
     def on_response_complete(self) -> None:
         """Begin with the next request that has been read, or rest."""
