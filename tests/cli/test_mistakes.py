@@ -41,7 +41,7 @@ def doorward(*arguments: str, cwd: Path, stdin: str = "", **environ: str) -> sub
         (["tokens", "create", "--name", "x", "--expires", "soon"], "such as 90d"),
         (["tokens", "create", "--name", "x", "--scope", "wider"], "no scope 'wider'; it has: mcp"),
         (["tokens", "create", "--name", "x", "--user", "nobody"], "no user"),
-        (["tokens", "list", "--database", "memory://"], "belongs to the server that runs"),
+        (["tokens", "list", "--database", "memory://"], "belongs to the running server"),
         (["clients", "add"], "--preset (claude, claude-code"),
         (["clients", "add", "--preset", "cluade"], "'claude'"),
         (["clients", "add", "--redirect-uri", "javascript:alert(1)"], "cannot be registered"),

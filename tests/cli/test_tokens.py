@@ -32,7 +32,7 @@ def test_a_new_token_comes_with_what_to_paste(at):
     text = at("tokens", "create", "--name", "ci", "--expires", "90d")
     token = next(line.split()[1] for line in text.splitlines() if line.startswith("  token"))
     assert f"-H 'Authorization: Bearer {token}'" in text
-    entry = json.loads(text.split("MCP servers:\n")[1].splitlines()[0])
+    entry = json.loads(text.split("configuration file:\n")[1].splitlines()[0])
     assert entry["headers"] == {"Authorization": f"Bearer {token}"}
 
 

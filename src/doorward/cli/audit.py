@@ -1,4 +1,4 @@
-"""`doorward audit`: what happened, and the proof that nobody has changed the record of it."""
+"""`doorward audit`: the log of events, and the proof that it was not changed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ FOUND_PROBLEMS = 1
 
 @click.group(cls=CommandGroup, context_settings=HELP_OPTIONS)
 def command() -> None:
-    """What happened, and whether the record of it is whole."""
+    """The audit log: what happened, and whether the log is intact."""
 
 
 @command.command("list")
 @click.option("--after", type=click.IntRange(min=0), default=0, metavar="NUMBER", help="Only later entries.")
-@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="At most this many.")
 @as_json
 @at_a_place
 def list_(place: Place, *, after: int, limit: int, as_json: bool) -> None:
-    """List what happened, oldest first."""
+    """List entries, oldest first."""
     from doorward.administration import audit
 
     found = perform(place, audit.LIST, audit.ListEntries(after=after, limit=limit))
@@ -47,7 +47,7 @@ def list_(place: Place, *, after: int, limit: int, as_json: bool) -> None:
             )
             for each in found.items
         ),
-        empty="Nothing has happened yet.",
+        empty="There are no entries yet.",
     )
     if found.next_cursor is not None:
         click.echo(f"There is more: doorward audit list --after {found.items[-1].number}", err=True)
@@ -68,7 +68,7 @@ def export(place: Place, *, after: int) -> None:
 @as_json
 @at_a_place
 def verify(place: Place, *, as_json: bool) -> int:
-    """Walk the whole log; names the first entry that was changed, removed or added, with exit code 1."""
+    """Verify the whole log; names the first entry that was changed, removed or added, with exit code 1."""
     from doorward.administration import audit
 
     found = perform(place, audit.VERIFY, audit.Verify())
@@ -77,7 +77,7 @@ def verify(place: Place, *, as_json: bool) -> int:
     elif found.intact:
         older = f" {found.removed} older ones were removed, as an entry of the log says." if found.removed else ""
         click.echo(
-            f"Intact: {found.entries} entries.{older} The last one's hash, to be kept elsewhere: {found.head or 'none'}"
+            f"Intact: {found.entries} entries.{older} Hash of the last one, to store elsewhere: {found.head or 'none'}"
         )
     else:
         click.echo(f"Broken at entry {found.broken_at}: {plain(found.problem)} Intact before it: {found.entries}.")

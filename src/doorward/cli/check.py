@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from doorward.doctor.engine.run import Report
 
 _TOTAL_SHARES, _BEHIND_SHARES, _REPEATED_SHARES = 6, 6, 24
-"""The whole examination may take so many times the limit of one request; more with a sign-in, and with --repeat."""
+"""The whole examination may take this many times the limit of one request; longer with a sign-in or --repeat."""
 
 
 @click.command(context_settings=HELP_OPTIONS)
 @click.argument("url")
-@click.option("--as", "client", metavar="CLIENT", help="Look as one client only: claude, chatgpt, cursor, vscode, ...")
+@click.option(
+    "--as", "client", metavar="CLIENT", help="Examine as one client only: claude, chatgpt, cursor, vscode, ..."
+)
 @click.option("--header", "headers", multiple=True, metavar="'N: V'", help="Send this to the MCP endpoint; repeatable.")
-@click.option("--login", is_flag=True, help="Let a person sign in with a browser, and examine what comes after.")
+@click.option("--login", is_flag=True, help="Sign in with a browser, and examine everything after sign-in.")
 @click.option(
     "--token",
     metavar="TOKEN",
     envvar=TOKEN_VARIABLE,
-    help="Examine what comes after the sign-in with this access token: @FILE, - for standard input, or the token "
+    help="Examine everything after sign-in with this access token: @FILE, - for standard input, or the token "
     "itself, which other users of the machine can see. [env: DOORWARD_CHECK_TOKEN]",
 )
 @click.option(
@@ -37,26 +39,26 @@ _TOTAL_SHARES, _BEHIND_SHARES, _REPEATED_SHARES = 6, 6, 24
     type=click.IntRange(0, 50),
     default=0,
     metavar="N",
-    help="Ask N times, over new connections and with pauses, what fails only now and then: takes minutes.",
+    help="Repeat N times what fails intermittently, over new connections and with pauses; takes minutes.",
 )
 @click.option("--baseline", metavar="FILE", help="Compare with what an earlier run saw; the first run writes the file.")
-@click.option("--no-register", is_flag=True, help="Register no throw-away clients, and leave out what needs them.")
+@click.option("--no-register", is_flag=True, help="Register no throw-away clients; skip what needs them.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--html", metavar="FILE", help="Write the report as a page, too.")
 @click.option("--junit", metavar="FILE", help="Write the outcome of every rule as JUnit XML, too.")
-@click.option("--verbose", "-v", is_flag=True, help="Print all of the evidence, and name every rule not checked.")
+@click.option("--verbose", "-v", is_flag=True, help="Print all evidence, and list every skipped rule.")
 @click.option("--strict", is_flag=True, help="Exit with 1 for risks and minor findings too.")
 @click.option(
     "--timeout", type=click.FloatRange(0.1, 300), default=10.0, show_default=True, help="Seconds for one request."
 )
-@click.option("--allow-private", is_flag=True, help="Ask addresses that are not public, whatever names them.")
+@click.option("--allow-private", is_flag=True, help="Allow addresses that are not public, wherever they come from.")
 @click.option(
     "--resolver",
     "resolvers",
     multiple=True,
     metavar="ADDRESS",
     callback=lambda _context, _option, given: _resolvers(given),
-    help="Ask this name server too, such as 1.1.1.1: yours may know names of the inside; repeatable.",
+    help="Also ask this DNS resolver, such as 1.1.1.1: yours may know internal names; repeatable.",
 )
 def command(
     *,
@@ -79,8 +81,8 @@ def command(
 ) -> int:
     """Examine an MCP server as its clients would, and name what stops them.
 
-    Where the server registers clients, one throw-away client is registered for each profile. They are named as such,
-    and deleted again where the server offers that. What comes after the sign-in needs --login or --token.
+    If the server allows registration, one throw-away client is registered for each profile. They are named as such, and
+    deleted if the server allows it. Everything after sign-in needs --login or --token.
     """
     from doorward.cli.check_baseline import Memory
     from doorward.cli.check_output import Output, destinations
@@ -169,7 +171,7 @@ def _chosen(client: str | None) -> dict[str, Profile]:
 
 
 def _headers(given: Sequence[str]) -> tuple[dict[str, str], str]:
-    """Return what is sent with each request, and the token that is sent only once a client would have one."""
+    """Return the headers of every request, and the token, which is sent only when a client would have one."""
     headers, token = {}, ""
     for line in given:
         name, colon, value = line.partition(":")

@@ -1,4 +1,4 @@
-"""The file of `doorward check --baseline`: written by the first run, compared with by each later one."""
+"""The file of `doorward check --baseline`: the first run writes it, and later runs compare with it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _LIMIT_BYTES = 4 * 1024 * 1024
 
 
 class Memory:
-    """What one run takes from the file, and leaves in it."""
+    """What a run reads from the file, and what it writes."""
 
     def __init__(self, name: str | None, picture: Picture) -> None:
         """Read the file into the picture.
 
         Raises:
-            UsageError: it cannot be read or written, or is of another make.
+            UsageError: it cannot be read or written, or has another format.
         """
         self._destination: Destination | None = None
         if name is None:
@@ -42,7 +42,7 @@ class Memory:
             raise click.UsageError(f"--baseline cannot use '{name}'. {error}") from None
 
     def save(self, picture: Picture) -> None:
-        """Write what this run saw, where no earlier one has; a server that was not reached leaves nothing to keep."""
+        """Write what this run saw, unless an earlier run did; a server that was not reached leaves nothing to write."""
         if self._destination is None or not picture.remembered:
             return
         from doorward.doctor.report import baseline
@@ -51,10 +51,10 @@ class Memory:
         self._destination = None
 
     def __enter__(self) -> Self:
-        """Keep the place in which the file will be."""
+        """Reserve the file's place."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of a file that was not written."""
+        """Release the place if the file was not written."""
         if self._destination is not None:
             self._destination.discard()

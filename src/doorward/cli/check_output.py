@@ -1,6 +1,6 @@
-"""Where the report of a check goes: to the terminal, as JSON, and into files that are there whole or not at all.
+"""Output of a check report: to the terminal, as JSON, and into files that are written completely or not at all.
 
-A path that cannot be written is found out before the examination begins, not after it.
+A path that cannot be written is reported before the examination starts, not after it.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _WIDTH = 80
 
 
 class Destination:
-    """A file to be written at the end, next to which a part file proves at the beginning that it can be."""
+    """A file to write at the end; a part file next to it proves at the start that it can be written."""
 
     def __init__(self, option: str, name: str) -> None:
-        """Make the part file; there is none for what is not a file, such as /dev/stdout.
+        """Create the part file, unless the path is not a regular file, such as /dev/stdout.
 
         Raises:
             UsageError: the path cannot be written.
         """
         given = Path(name)
-        # /dev/stdout may lead to a file, which others write to at the same time.
+        # /dev/stdout may be a file that other programs write to at the same time.
         is_stream = str(given) in _STREAMS or given.is_relative_to("/dev/fd")
         self._plain = not is_stream and (not given.exists() or given.is_file())
-        # What stands at the end of a link is replaced, not the link; /dev/stdout is written to as it is.
+        # Replace the target of a link, not the link; write to /dev/stdout directly.
         self.path = given.resolve() if self._plain else given
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         try:
@@ -54,10 +54,10 @@ class Destination:
             raise click.UsageError(f"{option} cannot write to '{name}': {reason}.") from None
 
     def write(self, text: str) -> None:
-        """Put the text there, whole.
+        """Write the text completely.
 
         Raises:
-            StartError: it was possible before, and is not now.
+            StartError: it was possible before, and no longer is.
         """
         try:
             if not self._plain:
@@ -70,14 +70,14 @@ class Destination:
             raise StartError(Problem(f"{self.path} cannot be written: {error.strerror}")) from error
 
     def discard(self) -> None:
-        """Take the part file away."""
+        """Remove the part file."""
         with suppress(OSError):
             self._part.unlink()
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What the user wants to see of a report, and where."""
+    """The formats of a report, and where to write them."""
 
     as_json: bool
     verbose: bool
@@ -86,7 +86,7 @@ class Output:
     junit: Destination | None
 
     def show(self, report: Report) -> int:
-        """Print the report and write the files; returns the exit code."""
+        """Print the report and write the files; return the exit code."""
         from doorward.doctor.report import formats as reporting
 
         if self.as_json:
@@ -108,14 +108,14 @@ class Output:
         return reporting.exit_code(report, strict=self.strict)
 
     def discard(self) -> None:
-        """Leave no part files behind."""
+        """Remove all part files."""
         for each in (self.html, self.junit):
             if each:
                 each.discard()
 
 
 def destinations(html: str | None, junit: str | None) -> tuple[Destination | None, Destination | None]:
-    """Make sure that the files can be written.
+    """Check that the files can be written.
 
     Raises:
         UsageError: one cannot, or both are the same.
@@ -132,24 +132,24 @@ def destinations(html: str | None, junit: str | None) -> tuple[Destination | Non
 
 
 def width() -> int:
-    """Return how wide lines may be: as the terminal, but no wider than is good to read."""
+    """Return the line width: the terminal's, up to a readable maximum."""
     return min(shutil.get_terminal_size((_WIDTH, 24)).columns, _WIDTH_MAX) if sys.stdout.isatty() else _WIDTH
 
 
 def coloured() -> bool:
-    """Return whether colours are wanted: on a terminal that has them, unless NO_COLOR is set."""
+    """Return whether to use colours: on a terminal that supports them, unless NO_COLOR is set."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 class Progress:
-    """Says on a terminal which stage is examined; elsewhere nothing."""
+    """Shows the current stage on a terminal; elsewhere does nothing."""
 
     def __init__(self) -> None:
         self._count = 0
         self._shown = sys.stderr.isatty()
 
     def __call__(self, stage: str) -> None:
-        """Note that a stage begins."""
+        """Show that a stage starts."""
         from doorward.doctor.engine.run import STAGES
 
         self._count += 1

@@ -1,6 +1,6 @@
-"""What `doorward check` needs to come past the sign-in: a person with a browser, or a token that exists already.
+"""Gets `doorward check` past the sign-in: with a person and a browser, or with an existing token.
 
-A token is taken from where other users of the machine cannot see it; on the command line they can, and it says so.
+A token is read from where other users of the machine can't see it; on the command line they can, and the help says so.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def token_from(given: str | None) -> str:
     """Return the access token that `--token` or its variable names.
 
     Raises:
-        UsageError: there is none where it says, or it is none that a header can carry.
+        UsageError: it can't be read there, or a header can't carry it.
     """
     if given is None:
         return ""
@@ -46,10 +46,10 @@ def token_from(given: str | None) -> str:
 
 
 def bearer(token: str) -> str:
-    """Return a token without what people paste with it.
+    """Return a token without the text that people paste with it.
 
     Raises:
-        UsageError: it is none that a header can carry; the message does not repeat it.
+        UsageError: a header can't carry it; the message does not repeat it.
     """
     words = token.split()
     if words and words[0].lower() == "bearer":
@@ -61,7 +61,7 @@ def bearer(token: str) -> str:
 
 @asynccontextmanager
 async def somebody(picture: Picture) -> AsyncIterator[Person | None]:
-    """Be there for the person who signs in, while the block runs; None when nobody was asked for."""
+    """Wait for a person to sign in while the block runs; None if the user asked for none."""
     if not picture.may_sign_in:
         yield None
         return
@@ -84,7 +84,7 @@ def _tell(ask: SignIn) -> None:
 
 
 async def _open_page(url: str) -> None:
-    """Open a browser that has a window; one in this terminal would hide the report."""
+    """Open a graphical browser; one in this terminal would hide the report."""
     import webbrowser
 
     try:

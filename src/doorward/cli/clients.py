@@ -1,4 +1,4 @@
-"""`doorward clients`: clients that do not register themselves, and a look at those that do."""
+"""`doorward clients`: pre-registered clients, and those that registered themselves."""
 
 from __future__ import annotations
 
@@ -37,19 +37,27 @@ class Overlap(Lifetime):
 
 @click.group(cls=CommandGroup, context_settings=HELP_OPTIONS)
 def command() -> None:
-    """OAuth clients that are registered by hand."""
+    """Pre-registered OAuth clients."""
 
 
 def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options for what a client may do without a redirect."""
+    """Add the options for grants without a redirect."""
 
-    @click.option("--grant", "grants", type=click.Choice(list(OPERATOR_GRANTS)), multiple=True, help="A further grant.")
     @click.option(
-        "--service-account", "service_user_id", metavar="NAME", help="Account it acts as; gives it client_credentials."
+        "--grant", "grants", type=click.Choice(list(OPERATOR_GRANTS)), multiple=True, help="Also allow this grant type."
     )
-    @click.option("--may-exchange", is_flag=True, help="It may exchange tokens of other clients (token_exchange).")
     @click.option(
-        "--introspect", "may_introspect", is_flag=True, help="It is a resource server: it may ask about every token."
+        "--service-account",
+        "service_user_id",
+        metavar="NAME",
+        help="The account it acts as; implies client_credentials.",
+    )
+    @click.option("--may-exchange", is_flag=True, help="Allow it to exchange tokens of other clients (token_exchange).")
+    @click.option(
+        "--introspect",
+        "may_introspect",
+        is_flag=True,
+        help="Make it a resource server, which may introspect every token.",
     )
     @click.option("--scope", "scopes", multiple=True, help="Only this scope; may be repeated.  [default: all]")
     @functools.wraps(callback)
@@ -62,8 +70,8 @@ def with_grants(callback: Callable[..., Any]) -> Callable[..., Any]:
 @command.command()
 @click.option("--preset", type=click.Choice(list(CLIENT_PRESETS)), help="A client whose redirect URIs are known.")
 @click.option("--redirect-uri", "redirect_uris", multiple=True, metavar="URI", help="May be repeated.")
-@click.option("--name", help="What users see when they are asked to allow it.")
-@click.option("--confidential/--public", default=None, help="With or without a secret.  [default: as the preset]")
+@click.option("--name", help="The name that users see when they are asked to allow it.")
+@click.option("--confidential/--public", default=None, help="Issue a secret, or none.  [default: as the preset]")
 @click.option("--jwks", type=click.File("rb"), metavar="FILE", help="Its public keys, instead of a secret.")
 @click.option("--jwks-uri", metavar="URL", help="Where its public keys are published, instead of a secret.")
 @with_grants
@@ -118,7 +126,7 @@ def _show_new(new: NewClientView, preset: ClientPreset | None) -> None:
 
 
 @command.command("list")
-@click.option("--all", "everything", is_flag=True, help="Also those that registered themselves.")
+@click.option("--all", "everything", is_flag=True, help="Include those that registered themselves.")
 @as_json
 @at_a_place
 def list_(place: Place, *, everything: bool, as_json: bool) -> None:
@@ -142,7 +150,9 @@ def list_(place: Place, *, everything: bool, as_json: bool) -> None:
             )
             for each in found
         ),
-        empty="There are no clients." if everything else "There are no clients registered by hand (--all: every one).",
+        empty="There are no clients."
+        if everything
+        else "There are no pre-registered clients (--all: list every client).",
     )
 
 

@@ -1,4 +1,4 @@
-"""`doorward config`: are the settings good, which hold and where do they come from, and what can be set at all."""
+"""`doorward config`: check the settings, show each with its source, and print their schema."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def command() -> None:
 @as_json
 @at_a_place
 def check(place: Place, *, as_json: bool) -> None:
-    """Say whether the settings can be used; every fault is listed, and the exit code is 2."""
+    """Check the settings; every fault is listed, and the exit code is then 2."""
     from doorward.config.load import DEFAULT, load_here
     from doorward.errors import ConfigError
 
@@ -46,14 +46,14 @@ def check(place: Place, *, as_json: bool) -> None:
     if as_json:
         emit({"good": True, "problems": []})
     else:
-        click.echo(f"The settings are good. File: {loaded.file or 'none'}; settings given: {given}.")
+        click.echo(f"The settings are valid. File: {loaded.file or 'none'}; settings given: {given}.")
 
 
 @command.command()
 @as_json
 @at_a_place
 def show(place: Place, *, as_json: bool) -> None:
-    """Show every setting with its value and where it comes from; secrets are masked."""
+    """Show every setting with its value and source; secrets are masked."""
     from doorward.config.load import load_here
 
     loaded = load_here(place)
@@ -73,7 +73,7 @@ def schema() -> None:
 
 
 def _rows(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
-    """Yield key, value and origin of every setting; with tables for doors, those of each door by its name."""
+    """Yield key, value and source of every setting; if doors have tables, their settings by door name."""
     from doorward.config.doors import OWN
     from doorward.config.load import DEFAULT
     from doorward.config.settings import catalogue, door_settings
@@ -99,7 +99,7 @@ def _shown(name: str, value: Any) -> str:
     if value is None:
         return ""
     if name == "database":
-        # Its address is worth seeing; the password in it is the secret. None of its options is one.
+        # Show the address without its password, which is the only secret in it.
         return mask_userinfo(value)
     if catalogue()[name].secret:
         return "***"

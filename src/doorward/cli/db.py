@@ -1,4 +1,4 @@
-"""`doorward db`: what is in the database, bringing it up to date, taking out what has expired, and copying it."""
+"""`doorward db`: show, migrate, purge and back up the database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def command() -> None:
 @as_json
 @at_a_place
 def status(place: Place, *, as_json: bool) -> None:
-    """Show where the database is, its version, size and how many records it holds. Changes nothing."""
+    """Show where the database is, its version, its size and how many records it holds. Changes nothing."""
     from doorward.storage.database_status import read_status
 
     config = existing_database(place)
@@ -46,7 +46,7 @@ def status(place: Place, *, as_json: bool) -> None:
 @as_json
 @at_a_place
 def migrate(place: Place, *, as_json: bool) -> None:
-    """Bring the tables up to date. A server does the same when it starts; this does it before."""
+    """Migrate the schema to this version. A server does the same at start; this does it in advance."""
     before, after = asyncio.run(_migrate(existing_database(place, creates=True)))
     if as_json:
         emit({"before": before, "after": after})
@@ -70,7 +70,7 @@ async def _migrate(config: Config) -> tuple[int, int]:
 def purge(place: Place, *, as_json: bool) -> None:
     """Remove records that expired more than a day ago, and audit entries that are older than `audit_retention_days`.
 
-    Replies that were kept for a retry are removed as soon as no retry may ask for them. A running server does the same
+    Replies that are kept for a retry are removed as soon as their retry window is over. A running server purges
     automatically.
     """
     from doorward.cli.operations import administered
@@ -88,9 +88,9 @@ def purge(place: Place, *, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @at_a_place
 def backup(place: Place, file: Path) -> None:
-    """Copy the database, which may be in use, to FILE. For PostgreSQL: print the command that does it.
+    """Copy the database, even while it is in use, to FILE. For PostgreSQL: print the command that does it.
 
-    The master key is not in the copy: keep it too, but elsewhere.
+    The copy does not contain the master key: store it too, but elsewhere.
     """
     from doorward.config.database import is_postgres
     from doorward.storage.opening import sqlite_path
@@ -110,4 +110,4 @@ def backup(place: Place, file: Path) -> None:
         write_backup(path, file)
         click.echo(f"Wrote {file}.")
     key = "the setting master_key" if config.master_key else config.data_dir / "keys.json"
-    click.echo(f"Keep {key} as well, but elsewhere: without it the copy cannot be used.", err=True)
+    click.echo(f"Keep {key} too, but elsewhere: without it the copy cannot be used.", err=True)

@@ -1,4 +1,4 @@
-"""`doorward explain RULE-ID`: the page behind a rule of `doorward check`; without an id, the list of them."""
+"""`doorward explain RULE-ID`: prints the page of a rule of `doorward check`; without an id, lists them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def command(rule_id: str | None) -> None:
 
 
 def _for_reading(page: str) -> Iterator[str]:
-    """Yield the page as a terminal shows it best: wrapped, and strong where Markdown says so."""
+    """Yield the page for a terminal: wrapped, and bold where Markdown has emphasis."""
     from doorward.cli.check_output import coloured, width
     from doorward.doctor.report.fitting import paragraph
 

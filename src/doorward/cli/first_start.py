@@ -1,4 +1,4 @@
-"""What the first minutes need, as text: the URL, how to sign in, and what to paste into a client."""
+"""The text of the first screen: the URL, how to sign in, and what to paste into a client."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
 Doors = Sequence[tuple[str, DoorSettings]]
-"""Each door with the URL that clients are given."""
+"""Each door with its URL for clients."""
 
 
 def render(config: Config, *, doors: Doors, owner_password: str | None, owner_is_new: bool, colour: bool) -> str:
     """Return what a person at a terminal sees when the doors open.
 
-    `owner_password` is shown only when it was made at this start, that is, when nobody configured it.
+    `owner_password` is shown only if it was generated at this start, so if none was configured.
     """
     made = owner_password if owner_password != config.owner_password else None
     bold, dim, end = (_BOLD, _DIM, _PLAIN) if colour else ("", "", "")
@@ -41,7 +41,7 @@ def _remark(door: DoorSettings, doors: Doors) -> str:
 
 
 def _auth(config: Config) -> AuthMode:
-    """Return the most that any door asks of a person."""
+    """Return the strictest authentication of any door."""
     asked = {each.auth for each in config.doors}
     return "oauth" if "oauth" in asked else "token" if "token" in asked else "none"
 
@@ -49,7 +49,7 @@ def _auth(config: Config) -> AuthMode:
 def _sign_in(auth: AuthMode, made: str | None, *, owner_is_new: bool, marks: tuple[str, str]) -> list[str]:
     bold, end = marks
     if auth == "none":
-        return ["not needed: anybody who reaches this address can call every tool"]
+        return ["not needed: everyone who reaches this address can call every tool"]
     if auth == "token":
         return ["with a header token: doorward tokens create --name NAME"]
     if made:
@@ -89,14 +89,14 @@ def _next(config: Config) -> list[str]:
     lines = [f"A token for a script:        doorward tokens create --name NAME{place}"]
     if _auth(config) == "oauth":
         lines += [
-            f"A client without sign-up:    doorward clients add --preset claude{place}",
-            f"Another person:              doorward users add NAME{place}",
+            f"Pre-register a client:       doorward clients add --preset claude{place}",
+            f"Add a person:                doorward users add NAME{place}",
         ]
     return lines
 
 
 def server_name(target: Target | None) -> str:
-    """Return a short name for the server, for use in a client's file."""
+    """Return a short name for the server, for a client's configuration file."""
     match target:
         case PythonTarget(location):
             text = PurePath(location).stem if location.endswith(".py") else location.rpartition(".")[2]

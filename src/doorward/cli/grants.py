@@ -1,4 +1,4 @@
-"""`doorward grants`: what users allowed clients, and how to end it."""
+"""`doorward grants`: lists what users allowed clients, and revokes it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def command() -> None:
 @command.command("list")
 @click.option("--user", help="Only those of one user.")
 @click.option("--client", metavar="CLIENT_ID", help="Only those for one client.")
-@click.option("--all", "everything", is_flag=True, help="Also those that have ended.")
+@click.option("--all", "everything", is_flag=True, help="Include those that have ended.")
 @as_json
 @at_a_place
 def list_(place: Place, *, user: str | None, client: str | None, everything: bool, as_json: bool) -> None:
@@ -53,7 +53,7 @@ def list_(place: Place, *, user: str | None, client: str | None, everything: boo
 @as_json
 @at_a_place
 def consents(place: Place, *, user: str | None, client: str | None, as_json: bool) -> None:
-    """List what users agreed to; ending a grant withdraws the consent behind it."""
+    """List consents; ending a grant withdraws its consent."""
     from doorward.administration import grants
 
     found = every(place, grants.CONSENTS, grants.ListConsents(user=user, client_id=client))
@@ -82,7 +82,7 @@ def consents(place: Place, *, user: str | None, client: str | None, as_json: boo
 @as_json
 @at_a_place
 def revoke(place: Place, *, grant_id: str, as_json: bool) -> None:
-    """End a grant with all its tokens, and withdraw the consent behind it: the next request with one is refused."""
+    """End a grant with all its tokens, and withdraw its consent: the next request with one of the tokens is refused."""
     from doorward.administration import grants
 
     ended = perform(place, grants.REVOKE, grants.OneGrant(grant_id=grant_id))

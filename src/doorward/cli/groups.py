@@ -1,4 +1,4 @@
-"""How commands are found: imported only when they are run, and suggested when they are misspelt."""
+"""How commands are found: imported only when they run, and suggested when they are misspelt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 
 class CommandGroup(click.Group):
-    """A group that says which command was probably meant."""
+    """A group that suggests the most similar command."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -29,15 +29,15 @@ class CommandGroup(click.Group):
 
 
 class LazyGroup(CommandGroup):
-    """A group whose commands live in modules of this package, each imported when it is run."""
+    """A group whose commands are in modules of this package, each imported when it runs."""
 
     def __init__(self, *arguments: Any, lazy: Mapping[str, str], **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.lazy = lazy
-        """By command: the line that `--help` shows. The module has the command's name, the object is `command`."""
+        """By command: its line in `--help`. The module has the command's name, and the object is `command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the commands in the order they were declared."""
+        """List the commands in the order in which they were declared."""
         del ctx
         return list(self.lazy)
 

@@ -1,7 +1,7 @@
-"""One request on a connection of ours and its answer: the ASGI side of the server's HTTP protocol.
+"""One request on a client connection and its response: the ASGI side of the server's HTTP protocol.
 
-The head of an answer waits for the first piece of its body until the event loop goes on, and both go out in one write.
-Nothing is made for a request that only a slow one needs: an event to wait on is made by the first wait.
+The head of a response waits for the first part of its body until the event loop continues, and one write sends both.
+Objects that only slow requests need are created on demand: the first wait creates the event.
 
 Spec: RFC 9110 s5.1, s5.5 (fields), s10.1.1 (`Expect`); RFC 9112 s6 (framing), s7.1 (chunks), s9.6 (closing).
 """
@@ -19,9 +19,9 @@ from doorward.upstreams.port import ASGIApp, Message, Scope
 
 LOGGER = logging.getLogger("doorward")
 HIGH_WATER_BYTES: Final = 64 * 1024
-"""So much of a body waits here for the application before the connection is read no further."""
+"""Bytes of a body buffered for the application before reading from the connection pauses."""
 _JOINED_BYTES: Final = 64 * 1024
-"""A body up to this size is copied behind its head; a larger one is written after it."""
+"""A body up to this size is copied after its head; a larger one is written separately."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 _WITHOUT_BODY: Final = frozenset({204, 304})
@@ -29,13 +29,13 @@ _LENGTH, _CODING, _CONNECTION = b"content-length: ", b"transfer-encoding: ", b"c
 _FRAMING: Final = frozenset({_LENGTH, _CODING, _CONNECTION})
 _NOT_IN_NAMES: Final = re.compile(rb'[\x00-\x1f\x7f()<>@,;:\[\]={} \t\\"]')
 _CONTROLS: Final = bytes([*range(9), *range(10, 32), 127])
-"""What no value may hold. A line end in one would begin another field, or another answer."""
+"""Forbidden in values. A line break would start another header, or another response."""
 _UNTIL_CLOSE: Final = -1
-"""In place of a length: the end of the connection is the end of the body."""
+"""Instead of a length: the body ends with the connection."""
 _MOST_LABELS: Final = 512
 _LONGEST_LABEL: Final = 64
 _LABELS: dict[bytes, bytes] = {}
-"""Names of fields that were checked before, each with what its line begins with."""
+"""Cached header names that were checked, each with the start of its line."""
 _INTERNAL_ERROR: Final = (
     *((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21")),
     (b"connection", b"close"),
@@ -54,7 +54,7 @@ _STATUS_LINES: Final = {status: _status_line(status) for status in range(100, 60
 
 
 def _label(name: bytes) -> bytes:
-    """Return what the line of a field begins with. Raises `RuntimeError`: nothing may have that name."""
+    """Return the start of a header line. Raises `RuntimeError` if the name is not valid."""
     if _NOT_IN_NAMES.search(name):
         raise RuntimeError("Invalid HTTP header name.")
     label = name.lower() + b": "
@@ -64,7 +64,7 @@ def _label(name: bytes) -> bytes:
 
 
 class Flow:
-    """Whether a connection is read and written at the moment."""
+    """Whether a connection is paused for reading or writing."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -73,7 +73,7 @@ class Flow:
         self.write_paused = False
 
     async def drain(self) -> None:
-        """Wait until the client has taken enough of what was written."""
+        """Wait until the client has read enough of what was written."""
         if self._writable is None:
             self._writable = asyncio.Event()
         while self.write_paused:
@@ -81,47 +81,47 @@ class Flow:
             await self._writable.wait()
 
     def pause_reading(self) -> None:
-        """Read no further."""
+        """Stop reading."""
         if not self.read_paused:
             self.read_paused = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Resume reading."""
         if self.read_paused:
             self.read_paused = False
             self._transport.resume_reading()
 
     def pause_writing(self) -> None:
-        """Let whatever writes wait."""
+        """Make writers wait."""
         self.write_paused = True
 
     def resume_writing(self) -> None:
-        """Let it go on."""
+        """Let writers continue."""
         self.write_paused = False
         if self._writable is not None:
             self._writable.set()
 
 
 class Connection(Protocol):
-    """What a cycle needs of its connection."""
+    """A cycle's view of its connection."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     flow: Flow
 
     def default_lines(self) -> list[bytes]:
-        """Return what every head holds behind its first line."""
+        """Return the headers of every response, as lines."""
 
     def on_response_complete(self) -> None:
-        """Go on after the end of an answer."""
+        """Continue after the end of a response."""
 
     def forget(self, task: asyncio.Task[None]) -> None:
-        """Know that a request is over."""
+        """Record that a request is finished."""
 
 
 class Cycle:
-    """One request and its answer."""
+    """One request and its response."""
 
     __slots__ = (
         *("_chunked", "_connection", "_event", "_has_news", "_held", "_left", "_wants_continue", "_was_read"),
@@ -136,30 +136,30 @@ class Cycle:
         self.disconnected = False
         self.task: asyncio.Task[None] | None = None
         self._event: asyncio.Event | None = None
-        """Made by the first wait for more of the request."""
+        """Created by the first wait for more of the request."""
         self._has_news = False
-        """Whether there is something that `receive` has not returned yet."""
+        """Whether `receive` has something new to return."""
         self._was_read = False
-        """Whether the application has asked for the body before."""
+        """Whether the application has asked for the body."""
         self.body: bytes | bytearray = b""
-        """Of the request, what the application has not taken yet."""
+        """The part of the request body that the application has not read yet."""
         self.more_body = True
         self.response_started = False
         self.response_complete = False
         self._held: bytes | None = None
-        """The head of the answer, until it is written."""
+        """The head of the response, until it is written."""
         self._chunked: bool | None = None
         self._left = 0
-        """Of the length that the answer has declared, how much is still to come."""
+        """How many bytes of the declared length are still to come."""
 
     async def run(self, app: ASGIApp) -> None:
-        """Have the application answer; close the connection if it does not."""
+        """Run the application for this request; close the connection if it does not answer."""
         try:
             await app(self.scope, self.receive, self.send)
             if not (self.response_complete or self.disconnected):
                 LOGGER.error("ASGI application returned without %s its answer.", self._lacking())
                 await self._give_up()
-        except BaseException:  # nobody behind this could answer the client
+        except BaseException:  # the last place that can answer the client
             LOGGER.exception("Exception in ASGI application")
             await self._give_up()
         finally:
@@ -181,7 +181,7 @@ class Cycle:
     # The request.
 
     def feed(self, body: bytes) -> None:
-        """Take a piece of the body."""
+        """Handle a part of the body."""
         if not self.body:
             self.body = body
         elif type(self.body) is bytearray:
@@ -194,12 +194,12 @@ class Cycle:
         self._wake()
 
     def end_body(self) -> None:
-        """Take the end of the body."""
+        """Handle the end of the body."""
         self.more_body = False
         self._wake()
 
     def lose(self) -> None:
-        """Know that the client is gone."""
+        """Record that the client is gone."""
         if not self.response_complete:
             self.disconnected = True
         self._wake()
@@ -210,7 +210,7 @@ class Cycle:
             self._event.set()
 
     async def receive(self) -> Message:
-        """Return the next piece of the request, or `http.disconnect` when there is no more to say to the client."""
+        """Return the next part of the request, or `http.disconnect` if the response is over or the client is gone."""
         connection = self._connection
         if self._wants_continue and not connection.transport.is_closing():
             connection.transport.write(_CONTINUE)
@@ -228,7 +228,7 @@ class Cycle:
         return {"type": "http.request", "body": bytes(body), "more_body": self.more_body}
 
     def take_whole_body(self) -> bytes | None:
-        """Return the body, as `receive` would, if all of it is here and nothing of it was returned before."""
+        """Return the body, as `receive` would, if all of it has arrived and none of it was returned before."""
         if self.more_body or self._was_read or self.disconnected or self.response_complete:
             return None
         self._has_news, self._was_read = False, True
@@ -238,7 +238,7 @@ class Cycle:
     # The answer.
 
     async def send(self, message: Message) -> None:
-        """Take the next message of the answer. Raises `RuntimeError`: it is not valid, or not the next one."""
+        """Handle the next message of the response. Raises `RuntimeError` if it is invalid or out of order."""
         flow = self._connection.flow
         if flow.write_paused and not self.disconnected:
             await flow.drain()
@@ -272,18 +272,18 @@ class Cycle:
             self._chunked = self.scope["http_version"] != "1.0"
             if self._chunked:
                 lines.append(b"transfer-encoding: chunked")
-            else:  # such a client knows no chunks: the body ends with the connection
+            else:  # such a client does not know chunks: the body ends with the connection
                 self._left = _UNTIL_CLOSE
         lines[1:1] = self._connection.default_lines()
         head = b"\r\n".join(lines)
         if len(head) - len(head.translate(None, _CONTROLS)) != 2 * (len(lines) - 1):
             raise RuntimeError("Invalid HTTP header value.")
         self._held = head + b"\r\n\r\n"
-        # If the body comes at once, it is written before this runs.
+        # If the body arrives in time, it is written before this runs.
         self._connection.loop.call_soon(self._write_head)
 
     def _frame(self, label: bytes, value: bytes) -> bool:
-        """Take a field that says how the answer is framed; return whether it closes the connection."""
+        """Handle a header that defines the framing; return whether it closes the connection."""
         if label == _LENGTH:
             if self._chunked is None:
                 self._left, self._chunked = int(value), False

@@ -1,11 +1,11 @@
-"""How a request that offers to switch protocols is read: as any other, by its own framing.
+"""Parses a request that offers to switch protocols like any other request, by its own framing.
 
-Nothing here is ever switched to, and a server may ignore `Upgrade`; the body that follows is then the body of that
-request. httptools ends such a request after its head and calls what follows another protocol. uvicorn parses it as the
-next request, which is request smuggling. So the head is parsed a second time, without the field. `CONNECT` has no body
-that can be framed: its connection ends with the answer.
+Nothing here ever switches protocols, and a server may ignore `Upgrade`. The body that follows is then the body of that
+request. httptools ends such a request after its head and treats what follows as another protocol. uvicorn parses it as
+the next request, which is request smuggling. So the head is parsed a second time, without that header. A `CONNECT` body
+has no framing, so its connection ends with the response.
 
-Owns also what is asked of uvicorn beyond its documented surface, checked when this module is imported.
+Also owns the parts of uvicorn that are used beyond its documented API, checked when this module is imported.
 
 Spec: RFC 9110 s7.8 (Upgrade), s9.3.6 (CONNECT); RFC 9112 s6.3, s9.6, s11.2.
 """
@@ -21,14 +21,14 @@ from uvicorn.server import ServerState
 from doorward.errors import Problem, StartError
 
 _SHARED = ("connections", "default_headers", "tasks", "total_requests")
-"""What uvicorn's server and the connections of this program know together."""
+"""The state shared by uvicorn's server and our connections."""
 
 
 def require(state: type) -> None:
-    """Check that uvicorn's server shares with its connections what `BoundedProtocol` reads and keeps up to date.
+    """Check that uvicorn's server state has what `BoundedProtocol` reads and updates.
 
     Raises:
-        StartError: naming what is missing, and the versions that have it.
+        StartError: names what is missing, and the versions that have it.
     """
     missing = sorted({*_SHARED} - vars(state()).keys())
     if missing:
@@ -50,15 +50,15 @@ def head_without_upgrade(parser: httptools.HttpRequestParser, url: bytes, header
 
 
 def new_parser(protocol: object) -> httptools.HttpRequestParser:
-    """Return a parser as uvicorn sets one up."""
+    """Return a parser configured like uvicorn's."""
     parser = httptools.HttpRequestParser(protocol)
-    # What follows a request that closes the connection is ignored, not an error: the answer is still under way.
+    # Ignore data after a request that closes the connection, instead of failing: its response is still being sent.
     parser.set_dangerous_leniencies(lenient_data_after_close=True)
     return parser
 
 
 def parsed_target(url: bytes) -> tuple[bytes, str, bytes, bytes]:
-    """Return a request target with its path, raw path and query. Raises `HttpParserInvalidURLError`."""
+    """Return a request target and its path, raw path and query. Raises `HttpParserInvalidURLError`."""
     found = httptools.parse_url(url)
     path = found.path.decode("ascii")
     return url, unquote(path) if "%" in path else path, found.path, found.query or b""

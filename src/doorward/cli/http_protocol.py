@@ -1,13 +1,12 @@
-"""One connection of a client in HTTP/1.1, with the limits that servers leave to a proxy in front; there may be none.
+"""One HTTP/1.1 connection of a client, with the limits that uvicorn assumes a reverse proxy enforces.
 
-uvicorn owns the sockets, the start and the end of the process; everything that a request goes through is ours. One
-timer per connection watches all limits, so a request costs none.
+uvicorn owns the sockets, and the start and end of the process; everything that a request passes through is ours. One
+timer per connection checks all limits, so a request costs no timer.
 
-The parser keeps what is neither a whole head nor a piece of a body until it is whole: without a limit, one connection
-fills the memory with a head that never ends. A head has to be whole in time, or anybody could hold every connection
-with a byte now and then. A client that does not read its answer is cut off, because the answer holds a place among the
-calls under way. Fields after a body are dropped: as headers they would reach the door past a proxy that has judged only
-the head. A request that offers to switch protocols is read as any other (`http_framing.py`).
+The parser buffers an unfinished head or trailer. Without a limit, one connection could fill the memory with an endless
+head. A head must be complete in time, or clients could hold every connection with a byte now and then. A client that
+does not read its response is cut off, because the response holds a place among the pending calls. Trailers are dropped:
+as headers they would bypass a proxy that checked only the head. An offer to switch protocols: see `http_framing.py`.
 
 Spec: RFC 9110 s5.5 (blanks around values), s6.5.1 (trailers are not merged), s15.5.9 (408), RFC 6585 s5 (431).
 """
@@ -41,7 +40,7 @@ WRITE_SECONDS: Final = 20.0
 _LOOKS_PER_STALL: Final = 4
 _BLANKS: Final = b" \t"
 _NO_VERSION: Final = "0.9"
-"""What httptools reports of a request line without a version, whose headers it reads all the same."""
+"""httptools' version of a request line without a version, whose headers it still parses."""
 _INVALID: Final = (
     b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
     b"content-length: 30\r\n\r\nInvalid HTTP request received."
@@ -53,7 +52,7 @@ _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection
 class BoundedProtocol(asyncio.Protocol):
     """One connection of a client.
 
-    `head_seconds` is how long the head of a request may take; `write_seconds` is how long the client may take nothing
+    `head_seconds` is the time limit for the head of a request; `write_seconds` is how long the client may read nothing
     of what is sent to it.
     """
 
@@ -63,35 +62,35 @@ class BoundedProtocol(asyncio.Protocol):
     headers: list[tuple[bytes, bytes]]
     scope: dict[str, Any]
     cycle: Cycle | None = None
-    """The last request whose head was read."""
+    """The last request whose head was parsed."""
     _running: Cycle | None = None
-    """The request that the application answers now."""
+    """The request that the application is answering."""
     _waits_since: float | None = None
-    """Since when nothing is being done for the client, and it has not sent a whole head. None: it is being served, or
-    the connection rests after an answer."""
+    """Since when the client owes a complete head and nothing is done for it. None: it is being served, or the
+    connection is idle after a response."""
     _rests_since: float | None = None
-    """Since when the connection rests after an answer."""
+    """Since when the connection has been idle after a response."""
     _timer: asyncio.TimerHandle | None = None
     _unfinished_bytes = 0
-    """Received since the last head or piece of a body."""
+    """Bytes received since the last head or part of a body."""
     _in_head = False
     _in_body = False
-    """Whether a head was read whose body is not whole yet."""
+    """Whether a head was parsed whose body is not complete yet."""
     _went_on = False
     _head_again: bytes | None = None
     """The head to parse again, of a request that offers to switch protocols."""
     _is_deaf = False
-    """True when nothing more of this connection is parsed."""
+    """True if nothing more of this connection is parsed."""
     _unsent_bytes = 0
-    """What the client had not taken at the last look, on both sides of the socket."""
+    """Unread bytes at the last check, in our buffer and the kernel's."""
     _stalls_since: float | None = None
-    """Since when the client has taken nothing of that."""
+    """Since when the client has read none of them."""
     _wants_continue = False
     _defaults: list[tuple[bytes, bytes]] | None = None
     _default_lines: list[bytes]
-    """The lines of `_defaults`; uvicorn replaces these headers once a second."""
+    """The lines of `_defaults`; uvicorn replaces those headers once a second."""
     _target: tuple[bytes, str, bytes, bytes] = b"", "", b"", b""
-    """The request target that was parsed last, and its path, raw path and query: most clients ask for one only."""
+    """The last parsed request target with its path, raw path and query: most clients use only one."""
 
     def __init__(
         self,
@@ -116,10 +115,10 @@ class BoundedProtocol(asyncio.Protocol):
         self.parser = new_parser(self)
         self._extensions: dict[str, Any] = {LIMITS_WRITES: {}, WHOLE_BODY: self._whole_body}
         self.pipeline: deque[Cycle] = deque()
-        """Requests that wait for the answers before theirs."""
+        """Requests that wait for earlier responses."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvloop's is no subclass
-        """Expect a head."""
+        """Wait for a head."""
         self._server_state.connections.add(self)  # type: ignore[arg-type]  # its own protocols only, says uvicorn
         self.transport = transport
         self.flow = Flow(transport)
@@ -129,7 +128,7 @@ class BoundedProtocol(asyncio.Protocol):
         self._timer = self.loop.call_later(self._shortest, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection, and let every request on it know."""
+        """Clean up, and notify every request on the connection."""
         self._server_state.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -139,19 +138,19 @@ class BoundedProtocol(asyncio.Protocol):
         self.flow.resume_writing()
         if exc is None:
             self.transport.close()
-        # These refer to the connection; collecting them must not wait for the gc.
+        # Break the reference cycles with the connection, so that no garbage collection is needed.
         self.parser, self._extensions, self.scope, self.cycle, self._running = None, {}, {}, None, None
         self.pipeline.clear()
 
     def shutdown(self) -> None:
-        """Close after the answers under way; uvicorn calls it when the server stops."""
+        """Close after the pending responses; uvicorn calls this when the server stops."""
         if not self._is_answering():
             self.transport.close()
         elif self.cycle is not None:
             self.cycle.keep_alive = False
 
     def _look(self) -> None:
-        """End the connection when one of its limits is reached. One timer per connection, whatever it does."""
+        """End the connection if it exceeds one of its limits. One timer per connection, whatever it does."""
         now = self.loop.time()
         head_left, write_left = self._shortest, self._write_left(now)
         if write_left <= 0:
@@ -171,17 +170,18 @@ class BoundedProtocol(asyncio.Protocol):
         self._close()
 
     def _close(self) -> None:
-        """Close, and go on looking whether the client takes what is still on its way."""
+        """Close, and keep checking whether the client reads the rest."""
         self.transport.close()
         self._timer = self.loop.call_later(self._shortest, self._look)
 
     def _write_left(self, now: float) -> float:
-        """Return in how many seconds to look again; none are left when the client has stopped reading."""
-        # In any other state the application may add as much as the client takes, and less is no sign of progress.
+        """Return the seconds until the next check; none are left if the client has stopped reading."""
+        # In any other state the application may add as much as the client reads, so no decrease says nothing.
         if self.flow.write_paused or not self._is_answering():
             waiting = self.transport.get_write_buffer_size()
             if waiting:
-                # The kernel takes over only in large steps: alone, our own buffer makes a slow reader look stalled.
+                # The kernel accepts data only in large steps, so our buffer alone would make a slow reader look
+                # stalled.
                 unsent = waiting + unsent_by_kernel(self.transport)
                 if self._stalls_since is None or unsent < self._unsent_bytes:
                     self._stalls_since = now
@@ -192,18 +192,18 @@ class BoundedProtocol(asyncio.Protocol):
         return self._write_seconds
 
     def pause_writing(self) -> None:
-        """Stop the application: the client takes less than is sent."""
+        """Pause the application: the client reads more slowly than it sends."""
         self.flow.pause_writing()
         self._stalls_since = self.loop.time()
         self._unsent_bytes = self.transport.get_write_buffer_size() + unsent_by_kernel(self.transport)
 
     def resume_writing(self) -> None:
-        """Let the application go on."""
+        """Resume the application."""
         self.flow.resume_writing()
         self._stalls_since = None
 
     def data_received(self, data: bytes) -> None:
-        """Parse what arrived, and refuse what does not get anywhere."""
+        """Parse received bytes, and refuse input without progress."""
         self._went_on = False
         self._rests_since = None
         try:
@@ -228,7 +228,7 @@ class BoundedProtocol(asyncio.Protocol):
             try:
                 self.parser.feed_data(piece)
             except HttpParserUpgrade as found:
-                # Not copied: one read may hold thousands of such requests.
+                # A view instead of a copy: one read may hold thousands of such requests.
                 piece = memoryview(piece)[found.args[0] :]
                 if self._head_again is not None:
                     head, self._head_again = self._head_again, None
@@ -238,12 +238,12 @@ class BoundedProtocol(asyncio.Protocol):
                 return
 
     def _refuse_unreadable(self) -> None:
-        """Close; a 400 is sent only where it cannot be mistaken for the answer to a request, or end up in one."""
+        """Close; send a 400 only if it can't be mistaken for another request's response, or be sent inside one."""
         self._is_deaf = True
         cycle = self.cycle
         has_begun = cycle is not None and cycle.response_started
         if self._is_answering() and not self._in_body and not has_begun:
-            # Every request so far is whole. They are answered; what follows them is not.
+            # Every request so far is complete and is answered; what follows is not.
             self._end_with_answers()
         elif self.pipeline or (has_begun and (self._in_body or self._is_answering())):
             self.transport.close()
@@ -255,12 +255,12 @@ class BoundedProtocol(asyncio.Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _end_with_answers(self) -> None:
-        """Close the connection after the answer to the last request that was read."""
+        """Close the connection after the response to the last parsed request."""
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
     def default_lines(self) -> list[bytes]:
-        """Return the lines of the headers that the server adds to every answer."""
+        """Return the headers that the server adds to every response, as lines."""
         headers = self._server_state.default_headers
         if headers is not self._defaults:
             self._defaults = headers
@@ -270,7 +270,7 @@ class BoundedProtocol(asyncio.Protocol):
     # httptools' callbacks.
 
     def on_message_begin(self) -> None:
-        """Expect a head."""
+        """Wait for a head."""
         self._in_head = True
         if self._waits_since is None and not self._is_answering():
             self._waits_since = self.loop.time()
@@ -292,11 +292,11 @@ class BoundedProtocol(asyncio.Protocol):
         }
 
     def on_url(self, url: bytes) -> None:
-        """Take a piece of the request target."""
+        """Handle a part of the request target."""
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field without the blanks around its value, and drop a trailer field."""
+        """Handle a header, with its value trimmed; drop a trailer."""
         if self._in_head:
             name, value = name.lower(), value.strip(_BLANKS)
             if name == b"expect" and value.lower() == b"100-continue":
@@ -304,7 +304,7 @@ class BoundedProtocol(asyncio.Protocol):
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Take the head as a whole."""
+        """Handle the complete head."""
         parser = self.parser
         version, method = parser.get_http_version(), parser.get_method()
         if version == _NO_VERSION:
@@ -334,17 +334,17 @@ class BoundedProtocol(asyncio.Protocol):
             self._end_with_answers()
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
+        """Handle a part of the body."""
         assert self.cycle is not None
         self._went_on = True
         if not self.cycle.response_complete:
             self.cycle.feed(body)
         elif self._waits_since is None:
-            # Nobody reads it any more: it is on the way to the next head.
+            # No one reads it any more; the next head is due.
             self._waits_since = self.loop.time()
 
     def on_message_complete(self) -> None:
-        """Take the end of a request; the connection of one that was answered before rests from here on."""
+        """Handle the end of a request; if its response was sent already, the connection is idle from here on."""
         if self._head_again is not None:
             return
         assert self.cycle is not None
@@ -358,20 +358,20 @@ class BoundedProtocol(asyncio.Protocol):
     # What a request asks of its connection.
 
     def _begin(self, cycle: Cycle) -> None:
-        """Have the application answer a request."""
+        """Run the application for a request."""
         self._running = cycle
         cycle.task = self.loop.create_task(cycle.run(self._app))
         self._server_state.tasks.add(cycle.task)
 
     def _whole_body(self, scope: dict[str, Any]) -> bytes | None:
-        """Return the body of a request that is being answered, if all of it is here and nobody has taken it."""
+        """Return the body of a request in progress, if all of it has arrived and none was read."""
         # A scope that was copied on the way has the same headers, and no other request has them.
         if self._running is None or self._running.scope["headers"] is not scope.get("headers"):
             return None
         return self._running.take_whole_body()
 
     def on_response_complete(self) -> None:
-        """Begin with the next request that has been read, or rest."""
+        """Start the next parsed request, or become idle."""
         self._server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -382,18 +382,18 @@ class BoundedProtocol(asyncio.Protocol):
             self._rests_since = self.loop.time()
 
     def forget(self, task: asyncio.Task[None]) -> None:
-        """Know that a request is over."""
+        """Record that a request is finished."""
         self._server_state.tasks.discard(task)
 
 
 class PeerProtocol(BoundedProtocol):
-    """A connection of another worker, which names the client, and limits how long that client may not read."""
+    """A connection from another worker, which names the client and limits how long that client may not read."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **{**more, "write_seconds": float("inf")})
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field; the client's address becomes that of the request."""
+        """Handle a header; the client's address becomes the address of the request."""
         if name.lower() == CLIENT_ADDRESS and self._in_head:
             self.scope["client"] = (value.decode("latin-1"), 0)
         else:

@@ -1,4 +1,4 @@
-"""How a command opens the installation that its options lead to, for one operation."""
+"""Opens the installation that a command's options name, for one operation."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Place = Mapping[str, str | None]
-"""The options that say which installation is meant."""
+"""The options that choose the installation."""
 
 
 def at_a_place(callback: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options `--config`, `--data-dir` and `--database`; the callback gets them as its first argument."""
 
     @click.option("--config", metavar="FILE", help="File of settings.  [default: doorward.toml]")
-    @click.option("--data-dir", metavar="DIR", help="Where database and keys live.  [default: .doorward]")
+    @click.option("--data-dir", metavar="DIR", help="The directory of database and keys.  [default: .doorward]")
     @click.option("--database", metavar="URL", help="sqlite:///PATH or postgresql://...  [default: in the data dir]")
     @functools.wraps(callback)
     def with_place(config: str | None, data_dir: str | None, database: str | None, **values: Any) -> Any:
@@ -36,9 +36,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def work(place: Place, operation: Callable[[Installation], Awaitable[T]], *, creates: bool = False) -> T:
-    """Open the installation, run the operation, close it again.
+    """Open the installation, run the operation, and close it again.
 
-    Only an operation that `creates` something may make a new installation; to any other, a directory without one is
+    Only an operation that `creates` something may create an installation; for any other, a directory without one is
     most likely the wrong directory.
 
     Raises:
@@ -48,10 +48,10 @@ def work(place: Place, operation: Callable[[Installation], Awaitable[T]], *, cre
 
 
 def existing_database(place: Place, *, creates: bool = False) -> Config:
-    """Return the settings of an installation whose database is to be looked at as it is.
+    """Return the settings of an installation whose database is read as it is.
 
     Raises:
-        ConfigError, StartError: the settings are faulty, or lead to no database.
+        ConfigError, StartError: the settings are invalid, or name no existing database.
     """
     from doorward.config.load import load_here
     from doorward.logs import configure
@@ -72,7 +72,7 @@ def _look_first(config: Config, *, creates: bool) -> None:
         return
     if path is None:
         raise ConfigError(
-            [Problem("a database in memory belongs to the server that runs", "Nothing else can read or change it.")]
+            [Problem("a database in memory belongs to the running server", "Nothing else can read or change it.")]
         )
     if not creates:
         raise _not_here(f"{path} does not exist")
@@ -85,7 +85,7 @@ def _not_here(why: str) -> StartError:
     return StartError(
         Problem(
             f"there is no installation here: {why}",
-            "It is made by the first `doorward serve`.",
+            "The first `doorward serve` creates it.",
             "Run this in the directory of the server, or name it: --data-dir DIR, --database URL or --config FILE",
         )
     )

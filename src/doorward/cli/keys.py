@@ -1,4 +1,4 @@
-"""`doorward keys`: which keys there are, and new ones in place of old ones. No key itself is ever shown."""
+"""`doorward keys`: lists the keys and rotates them. A key itself is never shown."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def list_(place: Place, *, as_json: bool) -> None:
     type=click.Choice(["signing", "encryption"]),
     default="signing",
     show_default=True,
-    help="Which key to replace.",
+    help="The key to replace.",
 )
-@click.option("--now", "at_once", is_flag=True, help="Use the new key at once: the old one is known to others.")
+@click.option("--now", "at_once", is_flag=True, help="Use the new key at once, because the old one has leaked.")
 @as_json
 @at_a_place
 def rotate(place: Place, *, kind: Literal["signing", "encryption"], at_once: bool, as_json: bool) -> None:
-    """Make a new key, which takes over within minutes; what the old one has signed or encrypted stays good.
+    """Create a new key, which takes over within minutes; everything that the old one signed or encrypted stays valid.
 
-    Running servers know the new key within seconds. It is used later, when everybody who verifies has had the time to
-    fetch it.
+    Running servers load the new key within seconds. It is used later, when everyone who verifies has had time to fetch
+    it.
     """
     from doorward.administration import keys
 

@@ -1,4 +1,4 @@
-"""The entry point: finds the command, and turns every error that is raised on purpose into words and an exit code.
+"""The entry point: finds the command, and turns every expected error into a message and an exit code.
 
 Exit codes: 0 good, 1 found problems, 2 wrong usage or configuration, 3 could not run. Importing this module imports
 click and nothing heavy, so `doorward --help` is fast.
@@ -25,13 +25,13 @@ COMMANDS = {
     "serve": "Put a server behind a door and serve it.",
     "check": "Examine an MCP server as its clients would, and name what stops them.",
     "explain": "Print what a rule of `doorward check` means: what users see, the cause, the fix.",
-    "clients": "OAuth clients that are registered by hand.",
+    "clients": "Pre-registered OAuth clients.",
     "tokens": "Tokens that a client sends in a header.",
     "users": "Accounts and service accounts.",
     "grants": "What users allowed clients to do.",
     "keys": "Keys that sign tokens and encrypt what is stored.",
-    "doors": "Doors, and what they found when they looked at themselves from outside.",
-    "audit": "What happened, and whether the record of it is whole.",
+    "doors": "Doors: which there are, and those added by command.",
+    "audit": "The audit log: what happened, and whether the log is intact.",
     "db": "The database.",
     "config": "The settings.",
     "version": "Print the version.",
@@ -39,17 +39,17 @@ COMMANDS = {
 
 
 class Doorward(LazyGroup):
-    """All commands. A reader of their output that has seen enough (`| head`) is no error."""
+    """All commands. Closing their output early (`| head`) is not an error."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; click would make exit code 1 of a closed pipe."""
+        """Run the command; click would turn a closed pipe into exit code 1."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
             if ctx.invoked_subcommand == "serve":
                 raise
-            # Python would complain once more when it flushes at exit.
+            # Otherwise Python would complain again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         return result
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     try:
         code = cli.main(arguments, prog_name="doorward", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -93,7 +93,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def report(problems: Sequence[Problem]) -> None:
-    """Write problems to standard error, all of them."""
+    """Write all problems to standard error."""
     if len(problems) == 1:
         click.echo(f"doorward: {problems[0]}", err=True)
         return

@@ -1,4 +1,4 @@
-"""How a command does an operation of the catalogue: with the store that tells the audit log, and who has asked."""
+"""How a command runs an operation of the catalogue, with audit log and caller."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def perform(place: Place, operation: Operation[P, R], parameters: P, *, creates: bool = False) -> R:
-    """Do one operation.
+    """Run one operation.
 
     Raises:
         ConfigError, StartError, Unavailable: as the settings, the store and the operation do.
@@ -33,7 +33,7 @@ def perform(place: Place, operation: Operation[P, R], parameters: P, *, creates:
 
 
 def every(place: Place, operation: Operation[P, Any], parameters: P) -> list[dict[str, Any]]:
-    """Return every item of a list as it stands in JSON, however many pages it takes."""
+    """Return every item of a list in JSON form, over all pages."""
     import msgspec
 
     from doorward.administration.listing import PAGE_LIMIT
@@ -62,8 +62,8 @@ async def administered(here: Installation, asked: Callable[[Administration], Awa
 
 
 def _account() -> str:
-    """Return the name of the system's account that runs the command."""
+    """Return the name of the system account that runs the command."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may give it a number only
+    except KeyError:  # in a container, the account may have only a number
         return str(os.getuid())

@@ -1,4 +1,4 @@
-"""How results look: aligned columns for people, JSON for programs. What strangers named is shown, never obeyed."""
+"""Output: aligned columns for people, JSON for programs. Control characters in names are never sent to a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOTHING = "-"
 
 
 def plain(value: object) -> str:
-    """Return text without control characters: a client's name may not move the cursor or colour the screen."""
+    """Return text without control characters: a client's name must not move the cursor or colour the screen."""
     text = NOTHING if value is None or value == "" else str(value)
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
@@ -47,7 +47,7 @@ def mcp_urls(doors: Mapping[str, str]) -> dict[str, str]:
 
 
 def facts(values: Mapping[str, object]) -> None:
-    """Print names and values, one pair a line, indented."""
+    """Print names and values, one indented pair per line."""
     width = max(map(len, values))
     for name, value in values.items():
         click.echo(f"  {name.ljust(width)}  {plain(value)}")

@@ -1,4 +1,4 @@
-"""One process that serves: its socket, uvicorn around the door, signals, start-up order and the graceful end.
+"""One serving process: its socket, uvicorn around the door, signals, start-up order and the graceful end.
 
 Whether it is the only process, or one of several workers, is decided by `run_server.py` and `supervisor.py`.
 """
@@ -35,10 +35,10 @@ Announce = Callable[[Door], None]
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that holds the address; it listens once the door can answer.
+    """Return a socket bound to the address; it listens once the door can answer.
 
     Raises:
-        StartError: naming what holds the address, and the flag that avoids it.
+        StartError: names what uses the address, and the flag that avoids it.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
@@ -78,7 +78,7 @@ def _bind_problem(error: OSError, host: str, port: int) -> Problem:
 
 
 def peer_problem(error: OSError, path: Path) -> Problem:
-    """Return what keeps a worker from listening for the others at a path."""
+    """Return why a worker can't listen for the others at a path."""
     return Problem(
         f"the workers cannot reach each other: {error.strerror or error}",
         f"Each worker listens on a socket in {path.parent}, where requests for its sessions are handed to it.",
@@ -93,7 +93,7 @@ class DoorServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 door,
-                # Taken as any callable; the annotation says a class.
+                # uvicorn accepts any callable; its annotation wants a class.
                 http=cast(
                     "type[BoundedProtocol]",
                     partial(
@@ -109,7 +109,7 @@ class DoorServer(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 backlog=BACKLOG,
-                # Longer than proxies keep theirs: a request that is on its way is lost when this side closes first.
+                # Longer than proxies keep theirs: a request in transit is lost if this side closes first.
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=door.config.drain_seconds,
             )
@@ -131,7 +131,7 @@ class DoorServer(uvicorn.Server):
             raise StartError(_bind_problem(error, config.host, config.port)) from None
         if self.peer_socket is not None:
             await self._listen_to_peers(self.peer_socket)
-        # What start-up has made lives as long as the process: no collection need ever walk it again.
+        # Start-up objects live as long as the process, so garbage collections need not scan them again.
         gc.collect()
         gc.freeze()
         if self.announce is not None:
@@ -141,7 +141,7 @@ class DoorServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take SIGTERM and SIGINT as requests to stop; stopping as asked is a success, so neither is raised again."""
+        """Handle SIGTERM and SIGINT as requests to stop; a requested stop is a success, so neither is raised again."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
@@ -165,7 +165,7 @@ class DoorServer(uvicorn.Server):
         self.servers.append(server)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let open requests finish, end standing streams at once, then end children and the store."""
+        """Let pending requests finish, end long-lived streams at once, then stop children and the store."""
         log(LOGGER, logging.INFO, "stopping", pid=os.getpid(), open_requests=len(self.server_state.tasks))
         if self.looking is not None:
             self.looking.cancel()
@@ -183,7 +183,7 @@ def serve(
     peer_socket: Path | None = None,
     looks: bool = False,
 ) -> None:
-    """Serve in this process until told to stop; `looks`: and look at the door from outside once it is open."""
+    """Serve in this process until stopped; `looks`: also examine the door from outside when it is open."""
     server = DoorServer(door, announce, peer_socket, looks=looks)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     loop_factory = server.config.get_loop_factory()

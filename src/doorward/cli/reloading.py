@@ -1,6 +1,6 @@
-"""Taking over a settings file that has changed, while the server runs: SIGHUP asks for it.
+"""Reloads a changed settings file while the server runs, on SIGHUP.
 
-A file with a fault is kept out, and the log says what is wrong with it. Only its doors are taken over.
+A file with a fault is ignored, and the log says what is wrong. Only the file's doors are reloaded.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from doorward.logs import log
 LOGGER = logging.getLogger("doorward")
 
 Load = Callable[[], Config]
-"""Reads the settings again. Raises `ConfigError`."""
+"""Loads the settings again. Raises `ConfigError`."""
 
 
 def with_running(running: Config, load: Load) -> Load:
-    """Return what reads the doors again, and logs which other settings have changed: they need a restart."""
+    """Return a loader of the doors, which logs other changed settings: they need a restart."""
     others = [each.name for each in fields(Config) if each.name not in {"doors", "default_door"}]
     first = load()
 
@@ -41,12 +41,12 @@ def with_running(running: Config, load: Load) -> Load:
 
 
 def may_reload() -> bool:
-    """Return whether SIGHUP asks for a reload. On a terminal it means that the terminal was closed."""
+    """Return whether SIGHUP means reload. On a terminal it means that the terminal was closed."""
     return not sys.stdin.isatty()
 
 
 def reload_on_hangup(door: Door, load: Load) -> None:
-    """Take over the file each time that SIGHUP arrives at the loop that runs."""
+    """Reload the file whenever SIGHUP arrives at the running loop."""
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -59,14 +59,14 @@ def reload_on_hangup(door: Door, load: Load) -> None:
 
 
 def reload_on_message(door: Door, hears: Connection, *, looks: bool) -> None:
-    """Take over the settings that the supervisor sends; `looks`: this worker examines the doors for all."""
+    """Apply the settings that the supervisor sends; `looks`: this worker examines the doors for all."""
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
 
     def receive() -> None:
         try:
             config: Config = hears.recv()
-        except EOFError:  # the supervisor has gone, which ends this worker elsewhere
+        except EOFError:  # the supervisor is gone, which ends this worker elsewhere
             loop.remove_reader(hears.fileno())
             return
         task = loop.create_task(take_over(door, lambda: config, looks=looks), name="doorward-reload")
@@ -77,7 +77,7 @@ def reload_on_message(door: Door, hears: Connection, *, looks: bool) -> None:
 
 
 def loaded(load: Load) -> Config | None:
-    """Return the settings as they are in the file now; None if they cannot be used, which is logged."""
+    """Return the current settings of the file; None if they are invalid, which is logged."""
     try:
         return load()
     except ConfigError as error:
@@ -86,7 +86,7 @@ def loaded(load: Load) -> Config | None:
 
 
 async def take_over(door: Door, load: Load, *, looks: bool) -> None:
-    """Serve the doors of the file as it is now, or go on as before and log why; `looks`: then examine them."""
+    """Serve the file's current doors, or continue as before and log why; `looks`: then examine them."""
     config = loaded(load)
     if config is None:
         return

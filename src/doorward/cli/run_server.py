@@ -1,4 +1,4 @@
-"""Run the doors of a file: in this process, or in several on one listening socket; and say what was opened."""
+"""Runs the doors of a file, in this process or in several on one listening socket, and announces them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WITHOUT_TRUSTED_PROXIES = {
 
 
 def run(config: Config, origins: Mapping[str, str] | None = None, read_again: Load | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. With `read_again`, SIGHUP has the doors of the settings taken over.
+    """Serve until SIGTERM or SIGINT. With `read_again`, SIGHUP reloads the doors.
 
     Raises:
         StartError: the port is busy, or something the door needs cannot be used.
@@ -62,7 +62,7 @@ def run(config: Config, origins: Mapping[str, str] | None = None, read_again: Lo
 
 
 def _try_peer_socket(directory: Path) -> None:
-    """Find out once, before every worker does so for ever, whether a worker can listen there. Raises `StartError`."""
+    """Check once that a worker can listen there, because every worker would fail repeatedly. Raises `StartError`."""
     path = directory / "00000000"
     with socket.socket(socket.AF_UNIX) as trial:
         try:
@@ -79,7 +79,7 @@ async def _prepare(door: Door) -> None:
 
 
 def announce_start(door: Door, origins: Mapping[str, str]) -> None:
-    """Print the first screen, and log that the door serves and what its place may be lacking."""
+    """Print the first screen, and log that the door serves and what it may lack."""
     from doorward.cli.first_start import render
 
     if sys.stdout.isatty() or door.owner.created:

@@ -1,7 +1,7 @@
-"""What `doorward serve` says about its own door once that is open: the findings of its look at itself from outside.
+"""The self-examination of `doorward serve` once its doors are open, and its findings.
 
-On a terminal they are printed as `doorward check` prints them; elsewhere each is one line of the log. A door that
-cannot be examined goes on serving.
+On a terminal, findings are printed as `doorward check` prints them; elsewhere each is one log line. A door that cannot
+be examined continues to serve.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ async def look(door: Door) -> None:
         log(LOGGER, logging.WARNING, "self_check_failed", detail=str(error))
         return
     except Exception:
-        LOGGER.exception("bug")  # nobody waits for this task: without this line it would end unseen
+        LOGGER.exception("bug")  # no one awaits this task: without this line it would fail silently
         return
     for settings, upstream, report in zip(doors, upstreams, reports, strict=True):
         if report.findings and sys.stdout.isatty():
             print("\n".join(as_lines(report)), flush=True)
         for finding in report.findings:
             _log_finding(settings.name, finding.rule, finding.summary, finding.fix)
-        # Only the app itself knows this: from outside, a path with nothing behind it looks like a door that is closed.
+        # Only the app itself knows this: from outside, a path that serves nothing looks like a closed door.
         problem = upstream.problem
         if problem is not None:
             if sys.stdout.isatty():

@@ -1,4 +1,4 @@
-"""`doorward serve`: settings from the command line, then the server. What runs is `run_server.py`."""
+"""`doorward serve`: settings from the command line, then the server in `run_server.py`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ FLAGS = (
     ("host", "ADDRESS", "Address to listen on.  [default: 127.0.0.1]"),
     ("port", "PORT", "Port to listen on; 0: any free one.  [default: 8000]"),
     ("path", "PATH", "Path of the door.  [default: /mcp]"),
-    ("public_url", "URL", "URL under which clients reach the doors: https://mcp.example.com, or below a path of it"),
+    ("public_url", "URL", "URL where clients reach the doors: https://mcp.example.com, or a path below it"),
     ("auth", "MODE", "oauth, token (header tokens only) or none.  [default: oauth]"),
-    ("login", "LOGIN", "How people prove who they are.  [default: local]"),
+    ("login", "LOGIN", "How people sign in.  [default: local]"),
     ("database", "URL", "sqlite:///PATH, postgresql://... or memory://.  [default: a file in the data directory]"),
-    ("data_dir", "DIR", "Where database and keys live.  [default: .doorward]"),
+    ("data_dir", "DIR", "The directory of database and keys.  [default: .doorward]"),
     ("workers", "N", "Processes, 1 to 64.  [default: 1]"),
     ("log_format", "FORMAT", "text or json.  [default: text on a terminal]"),
     ("log_level", "LEVEL", "debug, info, warning or error.  [default: info]"),
@@ -25,10 +25,10 @@ FLAGS = (
 
 
 class ServeCommand(click.Command):
-    """Takes everything after two dashes as the command to start, whatever it looks like."""
+    """Treats everything after two dashes as the command to start, whatever it looks like."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Split off the command, then parse the rest."""
+        """Split the command off, then parse the rest."""
         if "--" in args:
             at = args.index("--")
             ctx.meta["doorward.command"] = tuple(args[at + 1 :])
@@ -36,7 +36,7 @@ class ServeCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Name both forms."""
+        """Return both forms."""
         del ctx
         return ["[OPTIONS]", "TARGET | -- COMMAND ARGS..."]
 
@@ -55,11 +55,11 @@ def _options(callback: Any) -> Any:
 def command(ctx: click.Context, /, target: tuple[str, ...], **values: Any) -> None:
     """Put a server behind a door and serve it.
 
-    TARGET is a Python file (server.py or server.py:name), a module (package.module:name), the URL of a server that
-    runs already (http://127.0.0.1:9000/mcp), or, after two dashes, a command that speaks MCP on its standard input
-    and output (-- npx -y some-server).
+    TARGET is a Python file (server.py or server.py:name), a module (package.module:name), the URL of a running server
+    (http://127.0.0.1:9000/mcp), or, after two dashes, a command that speaks MCP on its standard input and output (--
+    npx -y some-server).
 
-    Every option can also be set in doorward.toml or as DOORWARD_*; an option wins over both.
+    Every option can also be set in doorward.toml or as DOORWARD_*; an option takes precedence.
     """
     from doorward.config.load import load_here
 
@@ -70,7 +70,7 @@ def command(ctx: click.Context, /, target: tuple[str, ...], **values: Any) -> No
     values["target"] = started if started is not None else next(iter(target), None)
     values["allow_public_without_auth"] = values["allow_public_without_auth"] or None
     loaded = load_here(values, needs_target=True)
-    # Only now what takes time to import: a mistake in the settings is answered at once.
+    # Import slow modules only now, so that a mistake in the settings is reported at once.
     from doorward.cli.process import configure_logs
     from doorward.cli.reloading import may_reload
     from doorward.cli.run_server import run

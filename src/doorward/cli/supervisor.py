@@ -1,7 +1,7 @@
 """Several worker processes on one listening socket.
 
-The supervisor only starts, replaces and ends workers; it serves nothing and holds no state, so a worker that crashes
-costs its open requests and nothing else. A worker ends when its supervisor is gone, however that went.
+The supervisor only starts, replaces and stops workers; it serves nothing and holds no state. So a worker that crashes
+only costs its pending requests. A worker exits when its supervisor is gone, for whatever reason.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from doorward.logs import log
 
 LOGGER = logging.getLogger("doorward")
 SETTLED_SECONDS = 5.0
-"""A worker that ends sooner than this after its start is replaced only after a pause."""
+"""A worker that exits sooner than this after its start is replaced only after a pause."""
 
 
 def supervise(config: Config, listening: socket.socket, peer_dir: Path, load: Load | None = None) -> None:
-    """Keep `config.workers` workers running until SIGTERM or SIGINT, then end them and wait.
+    """Keep `config.workers` workers running until SIGTERM or SIGINT, then stop them and wait.
 
-    With `load`, SIGHUP has the settings read again and handed to all workers.
+    With `load`, SIGHUP loads the settings again and sends them to all workers.
     """
     _Supervisor(config, listening, peer_dir, load).run()
 
 
 class _Supervisor:
-    """The workers, and what the next one is started with."""
+    """The workers, and what the next one starts with."""
 
     def __init__(self, config: Config, listening: socket.socket, peer_dir: Path, load: Load | None) -> None:
         self._config = config
@@ -49,11 +49,11 @@ class _Supervisor:
         self._stopping = False
         self._hung_up = False
         self._workers: dict[SpawnProcess, Connection] = {}
-        """Each with the pipe through which it hears of other settings."""
+        """Each worker, with the pipe that sends it other settings."""
         self._started_at: dict[SpawnProcess, float] = {}
 
     def run(self) -> None:
-        """Return once all workers have ended as asked."""
+        """Return when all workers have exited as requested."""
         previous = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         if self._load is not None:
             previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hang_up)
@@ -81,18 +81,18 @@ class _Supervisor:
         self._hung_up = True
 
     def _start(self) -> None:
-        # The first one looks at the door for all of them.
+        # The first one examines the doors for all of them.
         looks = self._config.self_check and not self._started_at
         hears, tells = multiprocessing.get_context("spawn").Pipe(duplex=False)
         worker = _start_worker(self._config, self._listening, self._peer_dir, hears, looks=looks)
         hears.close()
         self._started_at[worker] = time.monotonic()
         self._workers[worker] = tells
-        if self._stopping:  # the signal came while this worker was starting, and did not reach it
+        if self._stopping:  # the signal came while this worker was starting, and missed it
             worker.terminate()
 
     def _reload(self) -> None:
-        """Read the settings again if SIGHUP has asked for it, and hand them to the workers."""
+        """Load the settings again if SIGHUP asked for it, and send them to the workers."""
         if not self._hung_up or self._load is None:
             return
         self._hung_up = False
@@ -103,7 +103,7 @@ class _Supervisor:
         for worker, tells in self._workers.items():
             try:
                 tells.send(config)
-            except OSError:  # it has just ended; its successor starts with these settings
+            except OSError:  # it has just exited; its successor starts with these settings
                 log(LOGGER, logging.DEBUG, "worker_gone", pid=worker.pid)
 
 
@@ -125,12 +125,12 @@ def _start_worker(
 
 
 def work(config: Config, listening: socket.socket, peer_dir: Path, hears: Connection, looks: bool) -> None:  # noqa: FBT001
-    """Be one worker. Its id names its socket, where the others hand over what belongs to it."""
+    """Run one worker. Its id names its socket, where the others forward requests that belong to it."""
     configure_logs(config)
     worker_id = secrets.token_hex(4)
     listening.setblocking(False)
     door = Door(config=config, worker_id=worker_id, peers=WorkerPeers(peer_dir))
-    # SIGHUP may be sent to the whole process group; the supervisor reads the settings for all of it.
+    # SIGHUP may be sent to the whole process group; the supervisor loads the settings for all of it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def announce(door: Door) -> None:
@@ -141,7 +141,7 @@ def work(config: Config, listening: socket.socket, peer_dir: Path, hears: Connec
 
 
 def _end_with_supervisor() -> None:
-    """Stop gracefully as soon as the supervisor's end of the pipe closes."""
+    """Stop gracefully when the supervisor's end of the pipe closes."""
     supervisor = multiprocessing.parent_process()
     assert supervisor is not None
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""`doorward tokens`: header tokens, shown once when they are made."""
+"""`doorward tokens`: header tokens, shown only when they are created."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--name", required=True, help="What it is for, such as the machine that will hold it.")
+@click.option("--name", required=True, help="What it is for, such as the machine that uses it.")
 @click.option("--user", default="owner", show_default=True, help="The user that it acts for.")
 @click.option("--scope", "scopes", multiple=True, help="A scope; may be repeated.  [default: those of the door]")
-@click.option("--door", default="", metavar="NAME", help="The door where it is good.  [default: the default door]")
+@click.option("--door", default="", metavar="NAME", help="The door that accepts it.  [default: the default door]")
 @click.option("--capability", "capabilities", multiple=True, help="For the administration API, such as admin:read.")
 @click.option("--expires", type=Lifetime(), default="never", show_default=True, metavar="90d", help="Lifetime.")
 @as_json
@@ -81,12 +81,12 @@ def create(place: Place, *, expires: int | None, as_json: bool, **asked: Any) ->
         return
     _show_new(new, api_url)
     if owner_password:
-        click.echo(f"\nThe account owner was made as well. Its password, shown only now: {owner_password[0]}")
+        click.echo(f"\nThe account owner was created too. Its password, shown only once: {owner_password[0]}")
 
 
 def _show_new(new: NewTokenView, api_url: str) -> None:
     url, token = new.mcp_url, new.token
-    click.echo("Token made. It is shown only now.\n")
+    click.echo("Token created. It is shown only once.\n")
     facts(
         {
             "token": token,
@@ -114,7 +114,7 @@ def _show_new(new: NewTokenView, api_url: str) -> None:
     click.echo("    -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\")
     click.echo(f"    -d '{json.dumps(initialize, separators=(',', ':'))}'")
     entry = {"type": "http", "url": url, "headers": {"Authorization": f"Bearer {token}"}}
-    click.echo(f"\nFor a client's file of MCP servers:\n  {json.dumps(entry)}")
+    click.echo(f"\nFor a client's MCP configuration file:\n  {json.dumps(entry)}")
 
 
 @command.command("list")
@@ -144,7 +144,7 @@ def list_(place: Place, *, user: str | None, as_json: bool) -> None:
             )
             for each in found
         ),
-        empty="There are no tokens. Make one: doorward tokens create --name NAME",
+        empty="There are no tokens. Create one: doorward tokens create --name NAME",
     )
 
 

@@ -1,4 +1,4 @@
-"""`doorward users`: local accounts, and service accounts that only tokens act for."""
+"""`doorward users`: local accounts, and service accounts that act only through tokens."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def list_(place: Place, *, as_json: bool) -> None:
             )
             for user in found
         ),
-        empty="There are no users yet; the first `doorward serve` makes the account owner.",
+        empty="There are no users yet; the first `doorward serve` creates the account owner.",
     )
 
 
@@ -100,7 +100,7 @@ def list_(place: Place, *, as_json: bool) -> None:
 @as_json
 @at_a_place
 def show(place: Place, *, name: str, as_json: bool) -> None:
-    """Show one account with what it allowed."""
+    """Show one account and everything it allowed."""
     from doorward.administration import users
 
     user = perform(place, users.SHOW, users.OneUser(name=name))
@@ -157,7 +157,7 @@ def remove(place: Place, *, name: str, as_json: bool) -> None:
 
 
 def _without_none(result: NewUserView | NewPassword) -> dict[str, object]:
-    """Return the result as JSON; no password is named where none was made."""
+    """Return the result as JSON, without a password if none was generated."""
     import msgspec
 
     values = msgspec.structs.asdict(result)
