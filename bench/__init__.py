@@ -1,4 +1,4 @@
-"""Doorward beside its peers, in one run: CPU per request, latency, memory, start. A benchmark is not a test.
+"""Doorward compared with its peers in one run: CPU per request, latency, memory, start. A benchmark is not a test.
 
 It uses the programs that the tests start (`tests/flows`).
 """

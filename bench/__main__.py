@@ -30,14 +30,14 @@ from bench.report import Row
 from bench.subjects import BEHIND, NEEDS, ON_POSTGRES, SUBJECTS, Live, Subject, command
 
 LIMITS = ("REGISTRATIONS", "AUTHORIZATIONS", "TOKEN_CALLS", "SIGN_INS")
-# One address sends all of this load, which the limits are there to stop.
+# All load comes from one address, which the rate limits would stop.
 OWNER = {"DOORWARD_OWNER_PASSWORD": PASSWORD} | {f"DOORWARD_LIMIT_{each}_PER_MINUTE": "0" for each in LIMITS}
 WARM_UP_SECONDS = 0.5
 
 
 @dataclass
 class Running:
-    """The servers that were started, by name."""
+    """The running servers, by name."""
 
     programs: dict[str, Program]
     folders: dict[str, Path]
@@ -53,7 +53,7 @@ class Plan:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure what was asked for and print it; return 1 when a budget is missed."""
+    """Measure the selected rows and print them; return 1 if a budget is missed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=budgets.ROUNDS, help="budgets need at least five")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one round of one row")
@@ -180,7 +180,7 @@ def measure_once(row: Row, program: Program, crowd: Crowd, seconds: float) -> No
 
 
 def heading(chosen: argparse.Namespace, plan: Plan) -> str:
-    """Say under what conditions the tables came to be."""
+    """Return the conditions of the run."""
     programs = sorted(set().union(*map(programs_of, plan.subjects)))
     how = (
         f"{chosen.rounds} rounds of {chosen.seconds} s, {chosen.connections} connections; CPU is user and system time "

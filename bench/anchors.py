@@ -141,7 +141,7 @@ def missing(servers: Iterable[str]) -> dict[str, str]:
 
 
 def has_auth_request(build: str) -> bool:
-    """Tell from the output of `nginx -V` whether the module that asks a gate is compiled in."""
+    """Return whether nginx has the `auth_request` module, from the output of `nginx -V`."""
     return "--with-http_auth_request_module" in build.split()
 
 

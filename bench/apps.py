@@ -19,7 +19,7 @@ CACHE = {"ttlMs": 0, "cacheScope": "private", "resultType": "complete", "_meta":
 
 @dataclass(frozen=True)
 class Settings:
-    """What a server is told."""
+    """The settings of a server."""
 
     port: int
     folder: Path

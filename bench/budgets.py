@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 ROUNDS = 5
-"""Fewer rounds give no verdict."""
+"""The fewest rounds for a verdict."""
 TOLERANCE = 1.1
 """A budget counts as missed when the cost is more than a tenth over it."""
 RAW = "raw ASGI"
@@ -131,7 +131,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Judged:
-    """A budget and what became of it in this run."""
+    """A budget and its verdict in this run."""
 
     budget: Budget
     value: float | None = None

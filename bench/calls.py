@@ -47,7 +47,7 @@ def check_echo(status: int, body: bytes) -> None:
 
 
 def repeat(asked: bytes) -> User:
-    """Send the same call for ever; the first reply is read closely, every other one must equal it."""
+    """Send the same call repeatedly; the first reply is checked in full, and every other one must equal it."""
     first = yield asked
     check_echo(first.status, first.body)
     yield None
@@ -78,7 +78,7 @@ def legacy_user(port: int, token: str | None = None) -> User:
 
 
 def getter(port: int, path: str, status: int, needle: bytes, headers: Mapping[str, str] = NO_HEADERS) -> User:
-    """Fetch the same document for ever; each body must hold the needle."""
+    """Fetch the same document repeatedly; each body must contain the needle."""
     asked = request("GET", path, port, headers)
     while True:
         reply = (yield asked).expect(status)

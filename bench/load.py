@@ -144,13 +144,13 @@ class _Connection:
 
 
 class Crowd:
-    """Users that keep their state between runs; connections are opened anew for each run."""
+    """Users that keep their state between runs; each run opens new connections."""
 
     def __init__(self, port: int, users: Sequence[User]) -> None:
         self._connections = [_Connection(port, user) for user in users]
 
     def run(self, seconds: float) -> Sample:
-        """Let everybody work until the time is over and their last unit is done.
+        """Run all users until the time is over and their last unit is done.
 
         Nobody stops in the middle of a unit: a code that waits for the next round would have expired by then.
         """

@@ -90,7 +90,7 @@ async def obtain(base_url: str, person: Person, browser: Browser | None = None) 
 
 
 def registering_user(port: int) -> User:
-    """Register a new client for ever."""
+    """Register new clients repeatedly."""
     asked = request("POST", "/register", port, {"Content-Type": "application/json"}, json.dumps(REGISTRATION).encode())
     while True:
         reply = (yield asked).expect(201)
@@ -100,7 +100,7 @@ def registering_user(port: int) -> User:
 
 
 def refreshing_user(port: int, grant: Grant) -> User:
-    """Refresh for ever, each time with what the last refresh gave."""
+    """Refresh repeatedly, each time with the token of the last refresh."""
     current = grant.refresh_token
     while True:
         form = {"grant_type": "refresh_token", "refresh_token": current, "client_id": grant.client_id}
@@ -113,7 +113,7 @@ def refreshing_user(port: int, grant: Grant) -> User:
 
 
 def flow_user(port: int, person: Person, *, stay_signed_in: bool, base_url: str = "") -> User:
-    """Register, authorize, sign in, consent and redeem for ever, with a new client each time.
+    """Register, authorize, sign in, consent and redeem repeatedly, with a new client each time.
 
     Someone who stays signed in keeps their cookies, so only the first flow asks for the password; of a door that takes
     a public URL with a host of its own. Requests go to the port in any case.

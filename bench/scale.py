@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def progress(text: str) -> None:
-    """Say where we are."""
+    """Print the progress."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -204,7 +204,7 @@ def judge(rows: Sequence[Row], measured: Measured) -> list[Judged]:
 
 
 def heading(chosen: argparse.Namespace) -> str:
-    """Say under what conditions the table came to be."""
+    """Return the conditions of the run."""
     return (
         f"- {machine.interpreter()}\n- {machine.machine()}\n"
         f"- {chosen.clients:,} clients and grants, {chosen.tokens:,} token rows, against an empty store\n"

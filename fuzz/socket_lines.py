@@ -156,7 +156,7 @@ class Report:
 async def honest(door: Served, user: str, lane: str, report: Report, over: asyncio.Event, *, sure: bool) -> None:
     """Be an honest user on a kept connection until it is over: each request gets its own answer.
 
-    `sure`: the server behind the door is honest, so that not even a call may be told that its connection broke.
+    `sure`: the server behind the door is honest, so no call may fail with a broken connection.
     """
     make, line = Maker(lane, door.host, door.tokens), await connect(door)
     method = "tools/list" if user == LISTS else "tools/call"

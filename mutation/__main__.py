@@ -1,4 +1,4 @@
-"""`python -m mutation`: tries the mutants that each attack row names, and mutants drawn by lot from the security core.
+"""`python -m mutation`: tries the mutants that each attack row names, and randomly drawn mutants of the security core.
 
 A named mutant must be killed by the tests that carry its row, a drawn one by the tests that know its module. Tests that
 fail on the unchanged source kill nothing. The exit code is 1 when a mutant survives or its tests fail without it.

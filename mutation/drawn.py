@@ -1,4 +1,4 @@
-"""Mutants drawn by lot from the security core, made by the operators of mutmut.
+"""Randomly drawn mutants of the security core, made by the operators of mutmut.
 
 mutmut's own runner is not used. It replaces functions only, so that tables and constants of a module stay as they are,
 and it cannot run chosen tests for each mutant.

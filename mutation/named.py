@@ -91,7 +91,7 @@ def load() -> list[Named]:
 
 
 def misfits(mutants: list[Named], root: Path = ROOT) -> list[str]:
-    """Say of each mutant that does not fit why it does not."""
+    """Return why each mutant that does not fit does not."""
     said = []
     for mutant in mutants:
         path = root / mutant.path

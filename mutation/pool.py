@@ -33,7 +33,7 @@ class Worker:
     process: subprocess.Popen[str] = field(init=False)
 
     def start(self) -> None:
-        """Start the process in the copy, a little nicer than what a person waits for."""
+        """Start the process in the copy, at a lower priority than interactive work."""
         self.process = subprocess.Popen(
             ["nice", "-n", "2", sys.executable, "-m", "mutation.worker", str(self.copy)],
             cwd=ROOT,
@@ -43,7 +43,7 @@ class Worker:
         )
 
     def stop(self) -> None:
-        """End the process by the end of its input."""
+        """End the process by closing its input."""
         self.process.communicate()
 
     def run(self, trial: Trial) -> Result:

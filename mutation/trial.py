@@ -1,4 +1,4 @@
-"""One try of a mutant, and how it ended."""
+"""One trial of a mutant, and its outcome."""
 
 from __future__ import annotations
 

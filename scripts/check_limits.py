@@ -1,4 +1,4 @@
-"""Fail when a file, a function or a list of parameters is too long: a limit that does not fail is none.
+"""Fail when a file, a function or a list of parameters is too long: a limit that does not fail is no limit.
 
 Also fail when a function keeps below its limit by two statements in one line: a line of its own for each thing.
 """

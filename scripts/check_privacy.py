@@ -75,7 +75,7 @@ def looks_inside(text: str) -> list[int]:
 
 
 def _is_weak_twin(node: ast.AST) -> bool:
-    """Tell whether a test carries `weak=True`."""
+    """Return whether a test carries `weak=True`."""
     decorators = getattr(node, "decorator_list", [])
     marks = (word for each in decorators if isinstance(each, ast.Call) for word in each.keywords)
     return any(word.arg == "weak" for word in marks)

@@ -1,4 +1,4 @@
-"""How the servers of the test bed spell their answers."""
+"""The responses of the test bed's servers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def page(status: int = 200, **headers: str) -> Response:
 
 
 def event(message: Any) -> bytes:
-    """Spell a message as a server-sent event."""
+    """Encode a message as a server-sent event."""
     return b"event: message\ndata: " + json.dumps(message).encode() + b"\n\n"
 
 

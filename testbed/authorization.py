@@ -1,6 +1,6 @@
 """A good authorization server: registration, a page, codes, tokens that rotate, revocation. All in memory.
 
-Implements what a client may rely on and nothing more: RFC 6749, RFC 7591, RFC 7592, RFC 7009, RFC 8707, RFC 9207.
+Implements only what a client may rely on: RFC 6749, RFC 7591, RFC 7592, RFC 7009, RFC 8707, RFC 9207.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DOCUMENTS = {
 
 
 class Authorization:
-    """One authorization server. What it says is in methods, each of which a broken one may say otherwise."""
+    """One authorization server. Each response is a method, so that a broken server can override it."""
 
     began_at = 1_800_000_000.0
 
@@ -39,7 +39,7 @@ class Authorization:
         self.deleted: list[str] = []
         self.codes: dict[str, dict[str, Any]] = {}
         self.tokens: dict[str, dict[str, Any]] = {}
-        """Access tokens that are good, each with its grant, client, scope and expiry."""
+        """Valid access tokens, each with its grant, client, scope and expiry."""
         self.refresh_tokens: dict[str, dict[str, Any]] = {}
         self.ended: set[str] = set()
         """Grants that were revoked."""
@@ -60,7 +60,7 @@ class Authorization:
         self._made = 0
 
     def answer(self, request: Request) -> Response | None:
-        """Answer what is for an authorization server; None for everything else."""
+        """Answer requests to the authorization server; return None for all others."""
         path = urlsplit(request.url).path
         if path.startswith(("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")):
             return self.server_metadata(request)

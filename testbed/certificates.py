@@ -1,4 +1,4 @@
-"""A certificate for this machine whose intermediate is not sent along: made anew each time, good for a day."""
+"""A certificate for this machine without its intermediate: created at each use, valid for a day."""
 
 from __future__ import annotations
 

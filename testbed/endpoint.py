@@ -21,7 +21,7 @@ _UNSUPPORTED, _MISMATCH, _NO_METHOD, _BAD_PARAMS = -32022, -32020, -32601, -3260
 
 
 class Endpoint:
-    """One MCP server. What it says is in methods, each of which a broken one may say otherwise."""
+    """One MCP server. Each response is a method, so that a broken server can override it."""
 
     def __init__(self, eras: frozenset[str] = frozenset({LEGACY, MODERN})) -> None:
         self.eras = eras
@@ -61,7 +61,7 @@ class Endpoint:
         return reply(405, {"error": "method not allowed"}, allow="POST")
 
     def post(self, request: Request) -> Response:
-        """Tell the eras apart by the envelope."""
+        """Return the era of a message, by its envelope."""
         try:
             message = json.loads(request.body)
         except ValueError:

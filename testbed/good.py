@@ -22,12 +22,12 @@ PRM = "/.well-known/oauth-protected-resource"
 
 
 class Good(Authorization, Endpoint):
-    """Everything a client needs, and nothing else: both eras, with sign-in."""
+    """Exactly what a client needs: both eras, with sign-in."""
 
     needs_token = True
     served = frozenset({LEGACY, MODERN})
     second = "https://auth.example.net"
-    """Another origin that leads here too, for those who need one."""
+    """A second origin of the same server, for subclasses that need one."""
 
     def __init__(self, origin: str = ORIGIN) -> None:
         self.url = f"{origin}/mcp"
@@ -43,7 +43,7 @@ class Good(Authorization, Endpoint):
         self.change()
 
     def change(self) -> None:
-        """What a broken server changes before it starts."""
+        """Change the server before it starts; for broken servers."""
 
     async def send(self, request: Request) -> Response:
         """Answer as the network does for a check; a wait moves the clock."""
@@ -88,7 +88,7 @@ class Good(Authorization, Endpoint):
         return scheme.lower() == "bearer" and self.accepts(token)
 
     def hand_out(self) -> str:
-        """Return a token such as a user may have at hand; empty where none is needed."""
+        """Return a token as a user could supply it; empty if none is needed."""
         if not self.needs_token:
             return ""
         grant = {"grant": self.fresh("grant"), "client_id": "an-operator", "scope": ["mcp"]}
@@ -107,25 +107,25 @@ class Open(Good):
 
 
 class LegacyWithSignIn(Good):
-    """The handshake era alone, with sign-in."""
+    """Only the handshake era, with sign-in."""
 
     served = frozenset({LEGACY})
 
 
 class LegacyOpen(Open):
-    """The handshake era alone, without sign-in."""
+    """Only the handshake era, without sign-in."""
 
     served = frozenset({LEGACY})
 
 
 class ModernWithSignIn(Good):
-    """The era without sessions alone, with sign-in. Older clients are told so."""
+    """Only the era without sessions, with sign-in. Its refusal tells older clients so."""
 
     served = frozenset({MODERN})
 
 
 class ModernOpen(Open):
-    """The era without sessions alone, without sign-in. Older clients are told so."""
+    """Only the era without sessions, without sign-in. Its refusal tells older clients so."""
 
     served = frozenset({MODERN})
 

@@ -211,7 +211,7 @@ async def _piece(writer: asyncio.StreamWriter, data: bytes, *, chunked: bool) ->
 
 
 async def _goodbye(writer: asyncio.StreamWriter) -> None:
-    """Close in order: an abort would take back what the client has not read yet."""
+    """Close gracefully: an abort would discard what the client has not read yet."""
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()

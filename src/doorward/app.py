@@ -59,7 +59,7 @@ class Door:
     `lifespan=door.lifespan` to that application. Mounted at a path, it needs that path in `public_url`, and
     `well_known_routes()` among the routes of the application. `clients` are pre-registered, each with members of
     RFC 7591; `on_register` is asked about each client that registers itself, `on_token` about the tokens of a user;
-    `on_error` is told what the OAuth endpoints refuse or cannot do.
+    `on_error` gets every error of the OAuth endpoints.
 
     `verify_token` is asked about bearer tokens of other issuers.
 
@@ -182,11 +182,11 @@ class Door:
         return reports
 
     async def stop(self) -> None:
-        """End the upstream and its children, then the store; safe to call twice. Only `start` begins anew."""
+        """End the upstream and its children, then the store; safe to call twice. Only `start` starts it again."""
         self._has_stopped = True
         async with self._starting, AsyncExitStack() as ending:
             running, self.running = self.running, None
-            # The last one first; whatever one of them raises, the others are ended as well.
+            # Stop in reverse order; one failure must not keep the rest from stopping.
             ending.push_async_callback(self.store.close if running is None else running.stop)
             ending.push_async_callback(self._stop_upstreams)
             ending.push_async_callback(self.fetcher.close)

@@ -29,7 +29,7 @@ async def ann(w: World) -> None:
 
 
 async def sign_in_as(w: World, browser: Any, name: str) -> None:
-    """Sign in to a page of ours; whoever was signed in before is replaced."""
+    """Sign in to a page of ours; it replaces the user who was signed in before."""
     page = await browser.get("/-/login", params={"next": "/-/connections"})
     await w.submit(browser, page, username=name, password=PASSWORD)
 

@@ -330,7 +330,7 @@ async def test_a_client_that_lost_a_grant_or_its_secret_no_longer_uses_it(tmp_pa
         assert (await exchanged(w, robot, own)).status_code == 200
         await set_client(w, robot["client_id"], may_exchange=True)
         assert (await exchanged(w, robot, tokens["access_token"])).status_code == 200
-        # A public client, however it came to its grants: whoever knows its id would act for everybody.
+        # A public client, however it got its grants: anyone who knows its id could act for every user.
         await set_client(w, robot["client_id"], token_endpoint_auth_method="none", secret_digest=None)
         public = {"client_id": robot["client_id"]}
         answer = await exchanged(w, public, tokens["access_token"])

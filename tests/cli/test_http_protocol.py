@@ -1,4 +1,4 @@
-"""What only a raw socket can send: heads without an end, heads that take for ever, and headers after the body."""
+"""What only a raw socket can send: heads without an end, heads that take forever, and headers after the body."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -80,7 +80,7 @@ async def test_a_large_body_and_a_second_request_pass():
 
 
 async def trickle(writer, piece, answer):
-    """Send a byte at every turn of the loop, for ever, until the other side is done."""
+    """Send a byte at every turn of the loop, until the other side is done."""
     try:
         while not answer.done():
             for number in range(len(piece)):

@@ -229,7 +229,7 @@ class Front:
 
 
 def arriving(*parts: bytes, then: str | None = None) -> Receive:
-    """A `receive` that delivers a body in these parts; then it waits for ever, or tells `then` at once."""
+    """A `receive` that delivers a body in these parts; then it waits forever, or returns `then` at once."""
     messages = [
         {"type": "http.request", "body": part, "more_body": index + 1 < len(parts)} for index, part in enumerate(parts)
     ]

@@ -1,4 +1,4 @@
-"""What is told about a token, to whom, and in which form."""
+"""What introspection returns about a token, to which clients, and in which form."""
 
 from __future__ import annotations
 

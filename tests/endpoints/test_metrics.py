@@ -1,4 +1,4 @@
-"""What the process tells whoever collects its counts, and nobody else."""
+"""What the process reports to a metrics collector, and to no one else."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ async def test_forty_ways_to_skip_client_authentication_all_end_in_401(tmp_path,
 
 
 class BelievesTheId(TokenEndpoint):
-    """A weak endpoint: whoever names a client is taken for it."""
+    """A weak endpoint: naming a client is enough to be treated as it."""
 
     async def __call__(self, request):
         form = {"client_id": (await request.form()).get("client_id", "")}

@@ -76,7 +76,7 @@ async def listening(tls: ssl.SSLContext | None = SERVER_TLS) -> AsyncIterator[Ho
 
 
 class Names:
-    """A resolver with a script: each lookup of a name takes the next answer, the last one for ever."""
+    """A resolver with a script: each lookup of a name takes the next answer; the last one repeats forever."""
 
     def __init__(self, **answers: list[list[str]]) -> None:
         self.answers = {HOST: [["127.0.0.1"]]} | {name.replace("_", "."): each for name, each in answers.items()}
@@ -95,7 +95,7 @@ class Names:
 
 
 class Switchboard:
-    """A dialer that notes whom it was told to call, and calls the canary in its place."""
+    """A dialer that records the requested address, and connects to the canary instead."""
 
     def __init__(self, port: int) -> None:
         self.port = port

@@ -1,6 +1,6 @@
 """Find the Node.js that comes with the Python packages, and install the npm packages of `tests/node` once.
 
-Run as a program it installs; `python tests/flows/node.py lock` writes the lock file anew, without any address.
+Run as a program it installs; `python tests/flows/node.py lock` rewrites the lock file, without any address.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def install(folder: Path = FOLDER) -> bool:
 
 
 def lock(folder: Path = FOLDER) -> None:
-    """Resolve the versions anew and drop every address from the result."""
+    """Resolve the versions again and drop every address from the result."""
     npm(["install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder)
     file = folder / LOCK.name
     file.write_text(json.dumps(without_addresses(json.loads(file.read_text())), indent=2) + "\n")

@@ -81,7 +81,7 @@ def chunks(spell: Callable[[bytes], bytes], *, then: Steps = ("close",)) -> Odd:
 
 
 def redirect(line: bytes, place: bytes, *, rest: bytes = b"<h1>moved</h1>", leftover: bool = False) -> Odd:
-    """Return a redirect with a body; whoever follows it gets the right answer."""
+    """Return a redirect with a body; a client that follows it gets the right answer."""
 
     def odd(asked: Asked) -> Steps:
         if place.partition(b"?")[0] in asked.head.partition(LINE)[0].split(b" ")[1].split(b"?"):

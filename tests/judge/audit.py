@@ -79,7 +79,7 @@ def _kept_tokens(model: Model, tokens: set[str]) -> Iterator[Break]:
 def _ended(
     grants: dict[str, Grant], refresh: dict[str, RefreshToken], access: dict[str, AccessToken]
 ) -> Iterator[Break]:
-    """No token outlives its grant, whoever ended it."""
+    """No token outlives its grant, however that ended."""
     for token in (*refresh.values(), *access.values()):
         grant = grants.get(token.grant_id)
         if grant is None or grant.revoked_at is not None:

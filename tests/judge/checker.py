@@ -289,7 +289,7 @@ class _Checker:
         )
 
     def _step_may_be_over(self, each: Operation) -> bool:
-        """A step whose answer was lost has moved the request on: the person is turned away cleanly and begins anew."""
+        """A step whose answer was lost has moved the request on: the person is turned away cleanly and starts again."""
         earlier = [
             other
             for name in ("sign_in", "consent")

@@ -1,7 +1,7 @@
 """What a history says about the world: who issued what to whom, and when each thing may have ended, or surely had.
 
 Only intervals count. Something is sure at an instant if it was answered before that instant; it is possible as soon as
-it was sent. An operation without an answer is possible for ever and never sure. Knows nothing of HTTP.
+it was sent. An operation without an answer stays possible forever, and is never sure. Does not know HTTP.
 """
 
 from __future__ import annotations

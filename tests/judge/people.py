@@ -1,6 +1,6 @@
 """People: from the authorization endpoint over sign-in and consent to a code, in a browser of their own.
 
-Whoever is turned away in the middle begins anew, as people do; whoever is still signed in does not sign in again.
+A person who is turned away starts again, as people do; one who is still signed in does not sign in again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from judge.node import ISSUER, PASSWORD
 from judge.wire import Reply, Request, form
 
 STARTS = 12
-"""How often a person begins anew before the judge calls it hopeless."""
+"""How often a person starts again before the judge gives up."""
 _FIELD = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 
 
@@ -40,7 +40,7 @@ class Browser:
 
 
 class TurnedAway(Exception):
-    """A page said no; the person begins anew."""
+    """A page refused; the person starts again."""
 
 
 async def allow(actor: Actor, client: Client, browser: Browser, *, starts: int = STARTS) -> Code:
@@ -48,7 +48,7 @@ async def allow(actor: Actor, client: Client, browser: Browser, *, starts: int =
 
     Raises:
         GaveUp: turned away too often.
-        TurnedAway: already at the authorization endpoint, so beginning anew cannot help.
+        TurnedAway: already at the authorization endpoint, so starting again cannot help.
     """
     said = ""
     for _ in range(starts):

@@ -99,7 +99,7 @@ class AnswersBeforeCommit(Passing):
 
 
 class CachesAccessTokens(Passing):
-    """A token that was good once is good for ever in this process."""
+    """A token that was valid once stays valid forever in this process."""
 
     def __init__(self, inner: Store) -> None:
         super().__init__(inner)

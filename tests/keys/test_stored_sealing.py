@@ -1,4 +1,4 @@
-"""What another node has sealed with a key that is new: opened by whoever needs it first, never taken for lost."""
+"""Values that another node sealed with a new key: the first process to need one loads the key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose wrong passwords slow whom: counted for an account at one address, and for the account in all."""
+"""Which wrong passwords slow which attempts: counted per account and address, and per account in total."""
 
 import pytest
 from oauth.given import POLICY, Wrapping

@@ -1,7 +1,7 @@
 """Sample records: the least of each kind, and each kind with every field set.
 
 Run as a program, it writes the golden file of each sample that has none yet. A golden file is never rewritten: it
-stands for what a release stored, and must load for ever.
+stands for what a release stored, and must load forever.
 """
 
 # ruff: noqa: T201 (what it prints is its result)

@@ -1,4 +1,4 @@
-"""A record written by any released version loads for ever. `samples.py` writes the files of new kinds."""
+"""A record written by any released version loads forever. `samples.py` writes the files of new kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two ports of the fetcher, so that no test calls anybody but this machine, and whom else it was told to call."""
+"""The ports of the fetcher that let tests connect only to this machine, and record other requested addresses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from doorward.fetching.resolver import SystemDialer, SystemResolver
 
 
 class OnlyThisMachine(SystemDialer):
-    """Calls this machine, and notes whom else it was told to call."""
+    """Connects to this machine, and records other requested addresses."""
 
     def __init__(self) -> None:
         self.refused: list[str] = []

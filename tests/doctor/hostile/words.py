@@ -1,4 +1,4 @@
-"""Words that paint the screen, and words that take a regular expression for ever, wherever a server may put words."""
+"""Text that controls a terminal, and text that makes a regular expression run forever, wherever servers send text."""
 
 from __future__ import annotations
 

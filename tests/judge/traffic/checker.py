@@ -64,7 +64,7 @@ class _Checker:
         others = [tag for tag in each.tags if tag.rpartition("-")[0] != each.user]
         if others:
             yield Break(11, f"{each.user} received bytes of {', '.join(others[:3])}", (each,))
-        # What a child says without an id answers the next call of a user whom it has served alone.
+        # A message without an id answers the next call of a user if the child has served only that user.
         if each.strays and each.honest:
             yield Break(11, f"the answer speaks of {', '.join(each.strays[:3])}", (each,))
         if each.outcome == "served" and not each.intact:

@@ -48,7 +48,7 @@ MANY_CASES = 2000
 CONNECT_SECONDS = 1.5
 """How long a call waits for one of the places."""
 CROWDED_MS = 8000
-"""Within this an honest call has its answer, whoever does not read theirs."""
+"""Within this time an honest call has its answer, whichever clients do not read theirs."""
 CROWD_MIB = 48
 
 

@@ -170,7 +170,7 @@ def _forgets_who_waits_at_a_death() -> None:
 
 
 def _answers_who_waits_alone() -> None:
-    """An answer that names no request goes to the only one under way, whoever the child has served before."""
+    """A response that names no request goes to the only pending one, even if the child has served other users."""
     from doorward.upstreams.stdio.member import Member
 
     rule = Member._answered

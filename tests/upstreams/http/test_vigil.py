@@ -1,4 +1,4 @@
-"""The watch over calls: which timers it sets, and whom it listens to."""
+"""Vigils over calls: which timers they set, and when they listen for a disconnect."""
 
 import asyncio
 

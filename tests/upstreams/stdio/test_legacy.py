@@ -198,7 +198,7 @@ async def test_whoever_has_most_sessions_makes_room_and_nobody_else() -> None:
 
         anns = await session_of("ann")
         bobs = [await session_of("bob") for _ in range(3)]
-        # Bob has most: his oldest goes, whoever comes, and Ann's stays although it has rested longer than any.
+        # Bob holds the most, so any new session evicts his oldest; Ann's stays although it has been idle longest.
         bobs.append(await session_of("bob"))
         carls = await session_of("carl")
         assert await live(bobs[0], bobs[1], bobs[2], bobs[3], carls, anns) == [False, False, True, True, True, True]
