@@ -226,6 +226,7 @@ class Door:
     def _take(self, opened: Opened) -> None:
         assert self.running is not None
         self._roster.opened = opened
+        self.running.kept_out = opened.kept_out
         self.config, self.upstreams = self.running.installation.config, opened.upstreams
         self.policy = self.running.installation.policy
 

@@ -27,6 +27,7 @@ from doorward.endpoints import administration, authorization_server, operation
 from doorward.endpoints.arrival import Arrival
 from doorward.endpoints.counts import Counts
 from doorward.endpoints.metrics import Answers, MetricsEndpoint
+from doorward.endpoints.probes import DoorReadiness
 from doorward.errors import Problem, StartError
 from doorward.fetching.fetcher import Fetcher
 from doorward.installation import Installation
@@ -80,6 +81,8 @@ class Server:
         self, installation: Installation, upstreams: Sequence[Upstream], process: Process, before: Server | None = None
     ) -> None:
         self.installation = installation
+        self.kept_out: Mapping[str, Problem] = {}
+        """Why doors that were added by command are not served, by name."""
         self.authority = installation.authority(process.fetcher)
         if before is not None:
             self.authority = self.authority.following(before.authority)
@@ -125,13 +128,18 @@ class Server:
     def _table(self, process: Process) -> Iterator[Route | Mount]:
         here, authority = self.installation, self.authority
         arrival = Arrival(here.keys.sealer("arrival"), here.clock, self._addresses.trusts)
-        yield from operation.routes(here.plain_store, here.keys, arrival, self._metrics(process))
+        yield from operation.routes(here.plain_store, here.keys, arrival, self._metrics(process), self._readiness)
         yield from administration.routes(Administration.of(here), here.last_used)
         if any(each.auth == "oauth" for each in here.config.doors):  # otherwise, there is nothing to sign in to
             rendering = Pages(here.policy.issuer)
             limits = self.shared.limits
             yield from authorization_server.routes(authority, limits, here.hooks, rendering.error)
             yield from pages.routes(authority, rendering, limits)
+
+    def _readiness(self) -> list[DoorReadiness]:
+        problems = {name: door.problem for name, door in self.doors.items()}
+        found = [DoorReadiness(name, each is None, each.what if each else "") for name, each in problems.items()]
+        return [*found, *(DoorReadiness(name, ready=False, reason=each.what) for name, each in self.kept_out.items())]
 
     def _metrics(self, process: Process) -> MetricsEndpoint | None:
         here = self.installation

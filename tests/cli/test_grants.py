@@ -37,3 +37,14 @@ def test_consents_are_listed_and_withdrawn_with_their_grant(at, tmp_path):
     assert at("grants", "consents", "--client", "c2", "--json") == []
     at("grants", "revoke", grant_id)
     assert "There are no consents." in at("grants", "consents")
+
+
+def test_a_client_is_disconnected_by_command_at_one_door_or_at_all(at, tmp_path):
+    grant = add_grant(tmp_path, user_id="ann", client_id="c")
+    asked = ("grants", "disconnect", "--user", "ann", "--client", "c")
+    assert "there is no door" in at(*asked, "--door", "other", code=2)
+    assert at(*asked, "--door", "http://127.0.0.1:8000/gone", "--json")["disconnected"] is False
+    assert not is_over(tmp_path, grant)
+    assert "Disconnected c of ann from mcp." in at(*asked, "--door", "mcp")
+    assert is_over(tmp_path, grant)
+    assert "was not connected" in at(*asked)

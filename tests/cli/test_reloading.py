@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 from flows.processes import POLL_SECONDS, PYTHON, Program, free_port, started
 
@@ -105,6 +106,35 @@ async def test_doors_come_and_go_while_a_call_at_another_goes_on(running):
         assert not call.done()
         (files.directory / "slow.py.go").touch()
         assert (await call).json()["result"] == {"name": "slow"}
+
+
+async def test_a_file_that_loads_but_cannot_start_is_forgotten_so_a_worker_can_be_replaced(running):
+    program, files, processes = running
+    files.write("slow", "old", "bad")
+    (files.directory / "bad.py").write_text("raise RuntimeError('no disk')")
+    hang_up(program)
+    await asyncio.to_thread(logged, program, '"reload_refused"', 1)
+    if processes > 1:
+        (worker, *_) = workers(program)
+        os.kill(worker, signal.SIGKILL)
+        await asyncio.to_thread(logged, program, '"worker_ended"', 1)
+    until = time.monotonic() + PATIENCE_SECONDS
+    while len(workers(program)) < processes * (processes > 1):
+        assert time.monotonic() < until, program.output()
+        await asyncio.sleep(POLL_SECONDS)
+    files.write("slow", "old", "new")
+    hang_up(program)
+    # Each process says so: the one that was started last serves as well.
+    await asyncio.to_thread(logged, program, '"reloaded"', processes)
+    assert program.output().count('"worker_ended"') == processes - 1
+    async with httpx2.AsyncClient(timeout=PATIENCE_SECONDS) as http:
+        assert (await asked(http, program, "new")).json()["result"] == {"name": "new"}
+
+
+def workers(program: Program) -> list[int]:
+    """Return the processes of the server's workers."""
+    children = psutil.Process(program.process.pid).children()
+    return [each.pid for each in children if any("spawn_main" in word for word in each.cmdline())]
 
 
 async def test_a_file_with_a_fault_is_kept_out_and_the_log_says_why(running):

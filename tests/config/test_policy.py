@@ -31,6 +31,11 @@ def test_every_door_with_tokens_is_a_resource_with_its_own_scopes():
     assert policy.granting == (notes,)
 
 
+def test_the_title_of_a_door_is_that_of_its_resource():
+    config = Config(doors=(door("notes", title="Team notes"),))
+    assert policy_of(config).default_resource.title == "Team notes"
+
+
 def test_an_installation_without_tokens_keeps_its_addresses():
     policy = policy_of(one_door(auth="none"))
     assert list(policy.resources) == ["http://127.0.0.1:8000/mcp"]

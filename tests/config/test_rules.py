@@ -19,6 +19,12 @@ def fault(tmp_path, **flags) -> str:
     return str(problem)
 
 
+def test_a_title_is_one_line(tmp_path):
+    assert load({"title": " Team notes "}, {}, tmp_path).config.doors[0].title == "Team notes"
+    for bad in ("two\nlines", "x" * 101):
+        assert "is not a title" in fault(tmp_path, title=bad)
+
+
 @pytest.mark.parametrize(
     ("given", "canonical"),
     [

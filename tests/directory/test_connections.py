@@ -98,6 +98,23 @@ async def test_disconnecting_ends_the_grants_and_withdraws_the_consents_of_that_
     assert await disconnect(store, CLOCK, "ann", "c1") is False
 
 
+async def test_disconnecting_from_one_door_leaves_the_other(store):
+    await store.apply(
+        [
+            Insert(a_grant("g1")),
+            Insert(a_grant("g2", resource=NOTES)),
+            Insert(a_consent()),
+            Insert(a_consent(resource=NOTES)),
+        ]
+    )
+    assert await disconnect(store, CLOCK, "ann", "c1", resource=NOTES) is True
+    (left,) = await list_connections(store, CLOCK, "ann")
+    assert [each.resource for each in left.allowed] == [DOOR]
+    assert [each.record.resource for each in await store.find(Consent)] == [DOOR]
+    assert (await store.get(Grant, "g2")).record.revoked_at == NOW
+    assert await disconnect(store, CLOCK, "ann", "c1", resource=NOTES) is False
+
+
 async def test_a_grant_takes_along_the_consent_behind_it_and_no_other(store):
     consent = a_consent()
     await store.apply([Insert(consent), Insert(a_consent(resource=NOTES))])

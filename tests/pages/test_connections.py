@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from world import ISSUER, PASSWORD, form_of, query_of, world
 
 from doorward.directory.accounts import add_user, disable_user
 from doorward.directory.clients import list_grants
 from doorward.directory.connections import disconnect, list_connections
-from doorward.records.oauth import Consent
+from doorward.records.changes import Insert
+from doorward.records.oauth import Consent, Grant
 
 PAGE = "/-/connections"
 API = "/-/api/v1/connections"
@@ -50,6 +52,25 @@ async def test_a_person_sees_what_is_connected_and_ends_it(tmp_path):
         assert [each.record.client_id for each in await w.door.store.find(Consent)] == [kept_id]
         (ended,) = [grant for grant in await list_grants(w.door.store) if grant.revoked_at is not None]
         assert ended.revoked_reason == "disconnected_by_user"
+
+
+async def test_a_client_at_two_doors_is_disconnected_from_one_or_from_both(tmp_path):
+    async with world(tmp_path) as w, w.browser() as browser:
+        client_id, tokens = await connected(w, browser)
+        assert "Disconnect from" not in (await browser.get(PAGE)).text
+        (grant,) = await w.door.store.find(Grant, client_id=client_id)
+        elsewhere = msgspec.structs.replace(grant.record, grant_id="elsewhere", resource=f"{ISSUER}/other")
+        await w.door.store.apply([Insert(elsewhere)])
+        page = (await browser.get(PAGE)).text
+        assert f"Disconnect from {ISSUER}/other</button>" in page
+        assert "Disconnect everywhere</button>" in page
+        await disconnecting(browser, client_id, resource=f"{ISSUER}/other")
+        assert (await w.call(tokens["access_token"])).status_code == 200
+        assert (await w.door.store.get(Grant, "elsewhere")).record.revoked_at is not None
+        for resource, status in ((f"{ISSUER}/other", 200), (grant.record.resource, 401)):
+            same_origin = {"sec-fetch-site": "same-origin"}
+            await browser.delete(API, params={"client_id": client_id, "resource": resource}, headers=same_origin)
+            assert (await w.call(tokens["access_token"])).status_code == status
 
 
 async def test_nobody_sees_or_ends_the_connections_of_another(tmp_path):

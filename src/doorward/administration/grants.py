@@ -14,7 +14,10 @@ from doorward.administration.operation import (
     Parameters,
     Result,
 )
+from doorward.config.faults import shown
 from doorward.directory import clients as registered_clients
+from doorward.directory import connections
+from doorward.errors import NotFound, Problem
 from doorward.oauth.policy import Policy
 from doorward.records.oauth import Consent, Grant
 
@@ -81,6 +84,35 @@ class OneGrant(Parameters, frozen=True, kw_only=True):
     """The grant."""
 
     grant_id: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+
+class Disconnect(Parameters, frozen=True, kw_only=True):
+    """Which client of which user, and at which door."""
+
+    user: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    client_id: Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
+    door: str | None = None
+    """The name or the URL of the door. None: at all doors."""
+
+
+class Disconnected(Result, frozen=True, kw_only=True):
+    """What was ended."""
+
+    client_id: str
+    disconnected: bool
+    """False if the user was not connected to the client there."""
+
+
+async def disconnect(here: Administration, asked: Disconnect) -> Disconnected:
+    """End what a user allowed a client, at one door or at all. Raises `NotFound` if there is no such door."""
+    resource = None
+    if asked.door is not None:
+        # A grant for a door that is gone is named by its URL.
+        resource = asked.door if "://" in asked.door else here.doors.get(asked.door)
+        if resource is None:
+            raise NotFound([Problem(f"there is no door {shown(asked.door)}", f"There are: {', '.join(here.doors)}.")])
+    found = await connections.disconnect(here.store, here.clock, asked.user, asked.client_id, resource=resource)
+    return Disconnected(client_id=asked.client_id, disconnected=found)
 
 
 async def list_(here: Administration, asked: ListGrants) -> Page[GrantView]:
@@ -169,6 +201,17 @@ REVOKE = Operation(
     commands=(("grants", "revoke"),),
     is_known=registered_clients.is_grant,
 )
+DISCONNECT = Operation(
+    name="grants.disconnect",
+    summary="End everything that a user allowed a client, at one door or at all.",
+    method="DELETE",
+    path="/users/{user}/connections/{client_id}",
+    capability="admin:grants",
+    parameters=Disconnect,
+    result=Disconnected,
+    function=disconnect,
+    commands=(("grants", "disconnect"),),
+)
 CONSENTS = Operation(
     name="grants.consents",
     summary="List consents; ending a grant withdraws its consent.",
@@ -180,4 +223,4 @@ CONSENTS = Operation(
     function=consents,
     commands=(("grants", "consents"),),
 )
-OPERATIONS = (LIST, REVOKE, CONSENTS)
+OPERATIONS = (LIST, REVOKE, DISCONNECT, CONSENTS)

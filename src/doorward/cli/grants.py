@@ -90,3 +90,23 @@ def revoke(place: Place, *, grant_id: str, as_json: bool) -> None:
         emit(ended)
     else:
         click.echo(f"Revoked {plain(grant_id)}." if ended.was_live else f"{plain(grant_id)} had ended already.")
+
+
+@command.command()
+@click.option("--user", required=True, help="Whose connection.")
+@click.option("--client", required=True, metavar="CLIENT_ID", help="The client to disconnect.")
+@click.option("--door", metavar="NAME", help="Only at this door.  [default: at all doors]")
+@as_json
+@at_a_place
+def disconnect(place: Place, *, user: str, client: str, door: str | None, as_json: bool) -> None:
+    """End everything that a user allowed a client, at one door or at all."""
+    from doorward.administration import grants
+
+    asked = grants.Disconnect(user=user, client_id=client, door=door)
+    ended = perform(place, grants.DISCONNECT, asked)
+    if as_json:
+        emit(ended)
+    elif ended.disconnected:
+        click.echo(f"Disconnected {plain(client)} of {plain(user)}{f' from {plain(door)}' if door else ''}.")
+    else:
+        click.echo(f"{plain(user)} was not connected to {plain(client)} there.")

@@ -10,6 +10,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from multiprocessing.connection import Connection
 
@@ -50,8 +51,12 @@ def reload_on_hangup(door: Door, load: Load) -> None:
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
 
+    async def reload() -> None:
+        if await take_over(door, load) and door.config.self_check:
+            await look(door)
+
     def begin() -> None:
-        task = loop.create_task(take_over(door, load, looks=True), name="doorward-reload")
+        task = loop.create_task(reload(), name="doorward-reload")
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -63,13 +68,20 @@ def reload_on_message(door: Door, hears: Connection, *, looks: bool) -> None:
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
 
+    async def answer(number: int, config: Config) -> None:
+        serves = await take_over(door, lambda: config)
+        with suppress(OSError):  # the supervisor has gone
+            hears.send((number, serves))
+        if serves and looks and door.config.self_check:
+            await look(door)
+
     def receive() -> None:
         try:
-            config: Config = hears.recv()
+            number, config = hears.recv()
         except EOFError:  # the supervisor is gone, which ends this worker elsewhere
             loop.remove_reader(hears.fileno())
             return
-        task = loop.create_task(take_over(door, lambda: config, looks=looks), name="doorward-reload")
+        task = loop.create_task(answer(number, config), name="doorward-reload")
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -85,11 +97,11 @@ def loaded(load: Load) -> Config | None:
         return None
 
 
-async def take_over(door: Door, load: Load, *, looks: bool) -> None:
-    """Serve the file's current doors, or continue as before and log why; `looks`: then examine them."""
+async def take_over(door: Door, load: Load) -> bool:
+    """Serve the doors of the file as it is now; or go on as before, log why, and return False."""
     config = loaded(load)
     if config is None:
-        return
+        return False
     try:
         await door.reload(config)
     except (ConfigError, StartError, StorageError) as error:
@@ -98,5 +110,5 @@ async def take_over(door: Door, load: Load, *, looks: bool) -> None:
         LOGGER.exception("bug")
     else:
         log(LOGGER, logging.INFO, "reloaded", doors=[each.name for each in door.config.doors])
-        if door.config.self_check and looks:
-            await look(door)
+        return True
+    return False

@@ -51,6 +51,10 @@ class _Supervisor:
         self._workers: dict[SpawnProcess, Connection] = {}
         """Each worker, with the pipe that sends it other settings."""
         self._started_at: dict[SpawnProcess, float] = {}
+        self._number = 0
+        """Of the last settings that were read again."""
+        self._trial: tuple[SpawnProcess, Config] | None = None
+        """The worker that tries out other settings before anybody else has them, and these settings."""
 
     def run(self) -> None:
         """Return when all workers have exited as requested."""
@@ -62,9 +66,11 @@ class _Supervisor:
                 self._reload()
                 while len(self._workers) < self._config.workers and not self._stopping:
                     self._start()
-                wait([worker.sentinel for worker in self._workers], timeout=1.0)
+                answers = [self._workers[self._trial[0]]] if self._trial else []
+                wait([*answers, *(worker.sentinel for worker in self._workers)], timeout=1.0)
+                self._hear()
                 for worker in [worker for worker in self._workers if not worker.is_alive()]:
-                    self._workers.pop(worker).close()
+                    self._drop(worker)
                     _pause_if_early(worker, self._started_at.pop(worker), stopping=self._stopping)
         finally:
             for number, handler in previous.items():
@@ -83,7 +89,7 @@ class _Supervisor:
     def _start(self) -> None:
         # The first one examines the doors for all of them.
         looks = self._config.self_check and not self._started_at
-        hears, tells = multiprocessing.get_context("spawn").Pipe(duplex=False)
+        hears, tells = multiprocessing.get_context("spawn").Pipe()
         worker = _start_worker(self._config, self._listening, self._peer_dir, hears, looks=looks)
         hears.close()
         self._started_at[worker] = time.monotonic()
@@ -92,19 +98,58 @@ class _Supervisor:
             worker.terminate()
 
     def _reload(self) -> None:
-        """Load the settings again if SIGHUP asked for it, and send them to the workers."""
-        if not self._hung_up or self._load is None:
+        """Read the settings again if SIGHUP has asked for it, and have one worker try them."""
+        if not self._hung_up or self._load is None or self._trial is not None or not self._workers:
             return
         self._hung_up = False
         config = loaded(self._load)
         if config is None:
             return
+        worker = next(iter(self._workers))
+        self._number += 1
+        if _sent(self._number, config, self._workers[worker]):
+            self._trial = worker, config
+
+    def _hear(self) -> None:
+        """Hand the settings to the other workers once one serves them.
+
+        Settings that a worker could not serve are forgotten: one that is replaced later could not start with them.
+        """
+        if self._trial is None:
+            return
+        worker, config = self._trial
+        pipe = self._workers[worker]
+        try:
+            if not pipe.poll():
+                return
+            number, serves = pipe.recv()
+        except (EOFError, OSError):  # it has just exited
+            return
+        if number != self._number:  # an answer to earlier settings, which another worker has tried
+            return
+        self._trial = None
+        if not serves:
+            return
         self._config = config
-        for worker, tells in self._workers.items():
-            try:
-                tells.send(config)
-            except OSError:  # it has just exited; its successor starts with these settings
-                log(LOGGER, logging.DEBUG, "worker_gone", pid=worker.pid)
+        for other, tells in self._workers.items():
+            if other is not worker:
+                _sent(number, config, tells)
+
+    def _drop(self, worker: SpawnProcess) -> None:
+        """Forget a worker that has exited, and the settings that it was trying."""
+        self._workers.pop(worker).close()
+        if self._trial is not None and self._trial[0] is worker:
+            self._trial = None
+            log(LOGGER, logging.ERROR, "reload_refused", detail="the worker that tried the settings has exited")
+
+
+def _sent(number: int, config: Config, tells: Connection) -> bool:
+    """Hand settings to a worker; False if it has just exited: its successor starts with those of the supervisor."""
+    try:
+        tells.send((number, config))
+    except OSError:
+        return False
+    return True
 
 
 def _pause_if_early(worker: SpawnProcess, started_at: float, *, stopping: bool) -> None:

@@ -13,7 +13,7 @@ from doorward.config.model import Config, DoorSettings, door_name
 from doorward.config.settings import door_settings
 from doorward.config.sources import Entry
 
-OWN = ("target", "path")
+OWN = ("target", "path", "title")
 """Settings that each door has in its own table; a default for all doors would make no sense."""
 
 
@@ -50,7 +50,7 @@ def settle(draft: Draft) -> tuple[DoorSettings, ...]:
 def of_table(name: str, draft: Draft) -> dict[str, Any]:
     """Return the values of a door's table; faults are added to the draft."""
     values = {key: draft.values[key] for key in door_settings()}
-    values["target"], values["path"] = None, f"/{name}/mcp"
+    values["target"], values["path"], values["title"] = None, f"/{name}/mcp", ""
     own = [each for each in draft.entries.values() if each.door == name and each.name]
     draft.broken.update(each.key for each in own if not draft.accept(each, values))
     table = draft.entries[f"doors.{name}"]

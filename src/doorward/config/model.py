@@ -61,6 +61,8 @@ class DoorSettings:
     """Where it is set: by a file or flags without tables, by a table of a file, or by a command."""
     target: Target | None = None
     """The server behind the door: `file.py[:name]`, `package.module:name`, `http(s)://host/path`, or a command."""
+    title: str = ""
+    """What people read instead of the name of the door: on the pages for sign-in and consent, and in its metadata."""
     path: str = "/mcp"
     """The path of the door. Served with and without a last slash, never redirected."""
     auth: AuthMode = "oauth"

@@ -21,6 +21,7 @@ def resource_of(config: Config, door: DoorSettings | None = None) -> Resource:
         name=door.name,
         scopes=door.scopes,
         operation_scopes=operation_scopes(door),
+        title=door.title,
         takes_access_tokens=door.auth == "oauth",
         is_named_by_path=door.source == "flat",
     )

@@ -29,6 +29,7 @@ _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63
 _PASSWORD_CHARACTERS = 8
 _REGISTRATION_TOKEN_CHARACTERS = 16
 MASTER_KEY_BYTES = 32
+TITLE_CHARACTERS = 100
 
 
 def _host(value: str) -> str:
@@ -175,9 +176,19 @@ def _owner_password(value: str) -> str:
     return value
 
 
+def _title(value: str) -> str:
+    title = value.strip()
+    if not title.isprintable() or len(title) > TITLE_CHARACTERS:
+        raise Fault(
+            f"{shown(value)} is not a title", "", f"Write one line of at most {TITLE_CHARACTERS} printable characters."
+        )
+    return title
+
+
 FIELD_RULES: Mapping[str, Callable[[Any], Any]] = {
     "host": _host,
     "path": _path,
+    "title": _title,
     "scopes": _scopes,
     "tool_scopes": _scope_table,
     "method_scopes": _scope_table,

@@ -69,14 +69,19 @@ async def list_connections(store: Store, clock: Clock, user_id: str) -> list[Con
     return sorted(found, key=lambda each: (-(each.last_used_at or each.connected_at), each.client_id))
 
 
-async def disconnect(store: Store, clock: Clock, user_id: str, client_id: str) -> bool:
-    """End everything that a user allowed a client; return False if there was nothing."""
+async def disconnect(store: Store, clock: Clock, user_id: str, client_id: str, *, resource: str | None = None) -> bool:
+    """End everything that a user allowed a client, or only what it may do at one door; False if there was nothing."""
     found = [False]
+
+    def is_meant(record: Grant | Consent) -> bool:
+        return record.client_id == client_id and resource in {None, record.resource}
 
     async def attempt() -> list[Change]:
         now = clock.now()
-        grants = [each for each in await _live_grants(store, user_id, now) if each.record.client_id == client_id]
-        consents = await store.find(Consent, user_id=user_id, client_id=client_id)
+        grants = [each for each in await _live_grants(store, user_id, now) if is_meant(each.record)]
+        consents = [
+            each for each in await store.find(Consent, user_id=user_id, client_id=client_id) if is_meant(each.record)
+        ]
         found[0] = bool(grants or consents)
         changes = [change for each in grants for change in end_grant(each, reason=DISCONNECTED, now=now)]
         # A concurrent approval in another window relies on the same consent, so it conflicts and is decided again.

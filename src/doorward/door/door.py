@@ -39,7 +39,7 @@ from doorward.door.steps.identify import Identify
 from doorward.door.steps.permit import Permit
 from doorward.door.steps.read import Read
 from doorward.edge.request_ids import RequestIds
-from doorward.errors import SHUTDOWN, Unavailable, UpstreamError, is_shutdown
+from doorward.errors import SHUTDOWN, Problem, Unavailable, UpstreamError, is_shutdown
 from doorward.logs import door_name, log, request_id, trace_id
 from doorward.oauth.errors import BearerError
 from doorward.oauth.operation_scopes import OperationScopes
@@ -106,6 +106,11 @@ class McpDoor:
     def drain(self) -> None:
         """End long-lived streams, so that a stopping process need not wait for them."""
         self._drain.set()
+
+    @property
+    def problem(self) -> Problem | None:
+        """What is wrong with the server behind the door for every client; None if nothing is known."""
+        return self._upstream.problem
 
     @property
     def is_idle(self) -> bool:

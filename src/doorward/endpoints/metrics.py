@@ -95,12 +95,16 @@ class MetricsEndpoint:
 
     async def __call__(self, request: Request) -> Response:
         """Return the page, or a 404."""
+        if not self.admits(request):
+            return not_found()
+        return Response(render(self._read(), self._common), 200, {"content-type": CONTENT_TYPE, **NO_STORE})
+
+    def admits(self, request: Request) -> bool:
+        """Return whether the peer may see what goes on inside."""
         peer = "" if request.client is None else request.client.host
         # Behind a local proxy, every client has a loopback address. A proxy adds headers, or passes on the public host.
         comes_through_a_proxy = any(name in request.headers for name in _FORWARDING)
-        if comes_through_a_proxy or not self._trusts(peer) or not self._is_inside(request.headers.get("host", "")):
-            return not_found()
-        return Response(render(self._read(), self._common), 200, {"content-type": CONTENT_TYPE, **NO_STORE})
+        return not comes_through_a_proxy and self._trusts(peer) and self._is_inside(request.headers.get("host", ""))
 
     def _is_inside(self, host: str) -> bool:
         # A public DNS name may belong to an attacker's page and point to this machine (DNS rebinding).

@@ -61,7 +61,7 @@ class ConnectionsPage:
         require_own_form(self.authority, request, CONNECTIONS, visitor.cookie_value, form.get("form_token"))
         match form.get("action"):
             case "disconnect":
-                await self._disconnect(visitor, form.get("client_id", ""))
+                await self._disconnect(visitor, form.get("client_id", ""), form.get("resource"))
                 return RedirectResponse(address_of(self.authority, CONNECTIONS, visitor.page_key), 303, NO_STORE)
             case "sign_out":
                 session = visitor.session
@@ -80,17 +80,18 @@ class ConnectionsPage:
         return _json({"user": visitor.user.user_id, "connections": [self._described(each) for each in found]})
 
     async def disconnect_as_json(self, request: Request) -> Response:
-        """Disconnect the client named by `client_id`."""
+        """Disconnect the client named by `client_id`, at the door named by `resource` or at all doors."""
         visitor = await self._required(request)
         # The cookie alone does not prove intent: another site's page may have sent it along.
         site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
         own = site == "same-origin" if site else origin is None or origin == self.authority.policy.origin
         if not own:
             raise _forbidden()
-        client_id = parse_query(request.scope["query_string"]).get("client_id")
+        query = parse_query(request.scope["query_string"])
+        client_id = query.get("client_id")
         if client_id is None:
             raise InvalidRequest("client_id is missing.", Reason.MISSING_PARAMETER)
-        return _json({"disconnected": await self._disconnect(visitor, client_id)})
+        return _json({"disconnected": await self._disconnect(visitor, client_id, query.get("resource"))})
 
     async def _required(self, request: Request) -> Visitor:
         visitor = await visitor_of(self.authority, self.cookie, request)
@@ -103,9 +104,9 @@ class ConnectionsPage:
     async def _connections(self, visitor: Visitor) -> list[Connection]:
         return await list_connections(self.authority.store, self.authority.clock, visitor.user.user_id)
 
-    async def _disconnect(self, visitor: Visitor, client_id: str) -> bool:
+    async def _disconnect(self, visitor: Visitor, client_id: str, resource: str | None) -> bool:
         user_id = visitor.user.user_id
-        found = await disconnect(self.authority.store, self.authority.clock, user_id, client_id)
+        found = await disconnect(self.authority.store, self.authority.clock, user_id, client_id, resource=resource)
         # An id that names no connection may be anything that a person typed, so don't log it.
         log(LOGGER, logging.INFO, "disconnected", user=user_id, client_id=client_id if found else "", found=found)
         return found
@@ -117,7 +118,10 @@ class ConnectionsPage:
             "client_name": connection.client_name or "An MCP client",
             "is_verified": connection.is_verified,
             "places": list(dict.fromkeys(map(place_of, connection.redirect_uris))),
-            "allowed": [(door_name(each.resource, policy), each.scopes) for each in connection.allowed],
+            "allowed": [
+                {"door": door_name(each.resource, policy), "resource": each.resource, "scopes": each.scopes}
+                for each in connection.allowed
+            ],
             "connected": _moment(connection.connected_at),
             "last_used": _moment(connection.last_used_at) if connection.last_used_at is not None else "",
             "is_live": bool(connection.grant_ids),

@@ -68,11 +68,11 @@ def place_of(redirect_uri: str) -> str:
 
 
 def door_name(resource_uri: str, policy: Policy) -> str:
-    """Return a door's name on pages: its title or name, or its URL if it is gone; empty if there is only one door."""
+    """Return a door's title or name for a page, or its URL if it is gone; empty if the only door has no title."""
     door = policy.resources.get(resource_uri)
     if door is None:
         return resource_uri
-    return "" if len(policy.resources) == 1 else door.title or door.name
+    return door.title or ("" if len(policy.resources) == 1 else door.name)
 
 
 def installation_url(policy: Policy) -> str:
