@@ -25,6 +25,6 @@ def test_the_tests_of_a_module_begin_with_its_own(module, nearest):
 
 
 def test_a_module_without_tests_of_its_own_is_known_by_those_of_its_folder():
-    known = known_tests.tests_of("src/doorward/door/body.py")
-    assert {"tests/door/test_requests.py", "tests/door/test_faults.py"} <= {*known}
-    assert "tests/door/test_requests.py" not in known_tests.tests_of("src/doorward/door/guard.py")
+    known = known_tests.tests_of("src/doorward/keys/master_key.py")
+    assert {"tests/keys/test_ring.py", "tests/keys/test_sealing.py"} <= {*known}
+    assert "tests/keys/test_ring.py" not in known_tests.tests_of("src/doorward/door/body.py")
