@@ -52,7 +52,7 @@ def test_a_door_for_header_tokens_says_where_the_token_goes():
 
 def test_a_door_without_a_check_says_so():
     text = shown(one_door(target=TARGET, auth="none"))
-    assert "anybody who reaches this address" in text
+    assert "everyone who reaches this address" in text
     assert "tokens create" not in text
 
 
