@@ -16,12 +16,20 @@ from doorward.paths import local_path
 
 def encoded(policy: Policy) -> dict[str, bytes]:
     """Return the document at each well-known path, exactly as it is published."""
-    return {path: msgspec.json.encode(document) for path, document in metadata.documents(policy).items()}
+    bodies: dict[bytes, bytes] = {}
+    found: dict[str, bytes] = {}
+    for path, document in metadata.documents(policy).items():
+        body = msgspec.json.encode(document)
+        # Most paths of most doors have the same document, so they share its bytes.
+        found[path] = bodies.setdefault(body, body)
+    return found
 
 
 def documents(policy: Policy) -> dict[str, ASGIApp]:
     """Return an app for each well-known path, as it counts from the path of the issuer if it is below it."""
-    served = {path: static(body, "application/json") for path, body in encoded(policy).items()}
+    bodies = encoded(policy)
+    apps = {body: static(body, "application/json") for body in set(bodies.values())}
+    served = {path: apps[body] for path, body in bodies.items()}
     missing = {
         path: static(msgspec.json.encode(error), "application/json", status=404)
         for path, error in metadata.undecided_documents(policy).items()
