@@ -16,6 +16,10 @@ GET = b"GET / HTTP/1.1\r\nhost: door\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: door\r\n"
 OK = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
 BODY = {"type": "http.response.body", "body": b"{}"}
+INTERNAL_ERROR = (
+    b"HTTP/1.1 500 Internal Server Error\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n"
+    b"connection: close\r\n\r\nInternal Server Error"
+)
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 
 
@@ -151,13 +155,19 @@ async def test_the_server_s_own_headers_come_first_and_follow_their_renewal():
 @pytest.mark.parametrize("times", [1, 2])
 async def test_a_value_that_would_end_its_line_is_never_written(value, times):
     start = {**OK, "headers": [(b"x-a", value)] * times}
-    assert await written(answering(start, BODY)) == ([], True)
+    assert await written(answering(start, BODY)) == ([INTERNAL_ERROR], True)
 
 
-@pytest.mark.parametrize("name", [b"x a", b"x:a", b"x\r\na", b"x\n", b"x\0", b"x(", b"x\x7f"])
+@pytest.mark.parametrize("name", [b"", b"x a", b"x:a", b"x\r\na", b"x\n", b"x\0", b"x(", b"x\x7f"])
 async def test_a_name_that_is_none_is_never_written_however_often_it_is_tried(name):
     for _ in range(2):
-        assert await written(answering({**OK, "headers": [(name, b"a")]}, BODY)) == ([], True)
+        assert await written(answering({**OK, "headers": [(name, b"a")]}, BODY)) == ([INTERNAL_ERROR], True)
+
+
+@pytest.mark.parametrize("value", [b"+2", b"-1", b"1_0", b"", b"2, 2", b"0x2"])
+async def test_a_length_that_is_no_number_is_never_written(value):
+    start = {**OK, "headers": [(b"content-length", value)]}
+    assert await written(answering(start, BODY)) == ([INTERNAL_ERROR], True)
 
 
 async def test_names_are_written_in_lower_case():
@@ -326,7 +336,24 @@ async def test_a_client_that_asks_first_is_told_to_go_on_only_once_somebody_read
     connection.data_received(b"{}")
     await finished(state)
     assert wire.written == [b"HTTP/1.1 100 Continue\r\n\r\n", HEAD + b"{}"]
-    assert await written(answering(OK, BODY), asking) == ([HEAD + b"{}"], False)
+
+
+async def test_a_client_that_asked_first_and_was_refused_sends_nothing_more():
+    """Whether it still sends its body is its choice, and a body must not be read as the next request."""
+    asking = POST + b"expect: 100-continue\r\ncontent-length: 2\r\n\r\n"
+    pieces, closed = await written(answering(OK, BODY), asking)
+    assert pieces == [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"]
+    assert closed
+
+
+async def test_a_client_of_http_1_0_is_not_told_to_go_on():
+    async def reading(scope, receive, send):
+        await receive()
+        await answering(OK, BODY)(scope, receive, send)
+
+    asking = b"POST / HTTP/1.0\r\nhost: door\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n{}"
+    pieces, _ = await written(reading, asking)
+    assert pieces == [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"]
 
 
 async def test_a_request_sets_no_timer_and_leaves_no_task(monkeypatch):

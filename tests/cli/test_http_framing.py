@@ -7,7 +7,7 @@ from cli.raw_sockets import Echo, serving
 from uvicorn.server import ServerState
 
 from doorward.cli.http_framing import require
-from doorward.cli.http_protocol import PeerProtocol
+from doorward.cli.peer_protocol import PeerProtocol
 from doorward.errors import StartError
 
 pytestmark = pytest.mark.requirement("H-04")

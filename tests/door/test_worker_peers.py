@@ -12,7 +12,8 @@ from world import PASSWORD, echo_app
 
 from doorward.app import Door
 from doorward.cli import process, run_server
-from doorward.cli.http_protocol import BoundedProtocol, PeerProtocol
+from doorward.cli.http_protocol import BoundedProtocol
+from doorward.cli.peer_protocol import PeerProtocol
 from doorward.door.worker_peers import WorkerPeers
 from doorward.errors import StartError, Unavailable, UpstreamError
 from doorward.records.accounts import User

@@ -55,7 +55,7 @@ _STATUS_LINES: Final = {status: _status_line(status) for status in range(100, 60
 
 def _label(name: bytes) -> bytes:
     """Return the start of a header line. Raises `RuntimeError` if the name is not valid."""
-    if _NOT_IN_NAMES.search(name):
+    if not name or _NOT_IN_NAMES.search(name):
         raise RuntimeError("Invalid HTTP header name.")
     label = name.lower() + b": "
     if len(name) <= _LONGEST_LABEL and len(_LABELS) < _MOST_LABELS:
@@ -257,8 +257,9 @@ class Cycle:
             self._go_on(message.get("body", b""), more=message.get("more_body", False))
 
     def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        self.response_started = True
-        self._wants_continue = False
+        self._forget_framing()
+        if self._wants_continue and self.more_body:
+            self.keep_alive = False  # nobody knows whether the client still sends the body that it has announced
         lines = [_STATUS_LINES[status]]
         says_close = False
         for name, value in headers:
@@ -278,13 +279,21 @@ class Cycle:
         head = b"\r\n".join(lines)
         if len(head) - len(head.translate(None, _CONTROLS)) != 2 * (len(lines) - 1):
             raise RuntimeError("Invalid HTTP header value.")
+        self.response_started = True
+        self._wants_continue = False
         self._held = head + b"\r\n\r\n"
         # If the body arrives in time, it is written before this runs.
         self._connection.loop.call_soon(self._write_head)
 
+    def _forget_framing(self) -> None:
+        """Begin a head: one that was refused may have stated its framing before."""
+        self._chunked, self._left = None, 0
+
     def _frame(self, label: bytes, value: bytes) -> bool:
         """Handle a header that defines the framing; return whether it closes the connection."""
         if label == _LENGTH:
+            if not value.isdigit():
+                raise RuntimeError("Invalid Content-Length.")
             if self._chunked is None:
                 self._left, self._chunked = int(value), False
         elif label == _CODING:

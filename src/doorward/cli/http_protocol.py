@@ -25,7 +25,6 @@ from doorward.cli.http_cycle import Cycle, Flow
 from doorward.cli.http_framing import head_without_upgrade, new_parser, parsed_target
 from doorward.door.asgi_servers import LIMITS_WRITES
 from doorward.door.body import WHOLE_BODY
-from doorward.door.worker_peers import CLIENT_ADDRESS
 from doorward.logs import log
 from doorward.upstreams.http.connection import unsent_by_kernel
 
@@ -37,10 +36,10 @@ LOGGER = logging.getLogger("doorward")
 HEAD_LIMIT_BYTES: Final = 64 * 1024
 HEAD_SECONDS: Final = 15.0
 WRITE_SECONDS: Final = 20.0
+MOST_WAITING: Final = 64
+"""Requests of a connection that may wait for earlier responses. One read may hold thousands of small ones."""
 _LOOKS_PER_STALL: Final = 4
 _BLANKS: Final = b" \t"
-_NO_VERSION: Final = "0.9"
-"""httptools' version of a request line without a version, whose headers it still parses."""
 _INVALID: Final = (
     b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
     b"content-length: 30\r\n\r\nInvalid HTTP request received."
@@ -209,7 +208,8 @@ class BoundedProtocol(asyncio.Protocol):
         try:
             self._parse(data)
         except HttpParserError:
-            self._refuse_unreadable()
+            if not self._is_deaf:
+                self._refuse_unreadable()
             return
         if self._went_on:
             self._unfinished_bytes = 0
@@ -270,7 +270,11 @@ class BoundedProtocol(asyncio.Protocol):
     # httptools' callbacks.
 
     def on_message_begin(self) -> None:
-        """Wait for a head."""
+        """Wait for a head, unless too many requests wait already: those are answered, and the connection is closed."""
+        if len(self.pipeline) >= MOST_WAITING:
+            self._is_deaf = True
+            self._end_with_answers()
+            raise HttpParserError("More requests at once than are kept.")
         self._in_head = True
         if self._waits_since is None and not self._is_answering():
             self._waits_since = self.loop.time()
@@ -307,8 +311,8 @@ class BoundedProtocol(asyncio.Protocol):
         """Handle the complete head."""
         parser = self.parser
         version, method = parser.get_http_version(), parser.get_method()
-        if version == _NO_VERSION:
-            raise HttpParserError("A request line without a version: RFC 9112 s3 has none.")
+        if not version.startswith("1."):
+            raise HttpParserError("Not HTTP/1, or a request line without a version: RFC 9112 s3 has none.")
         offers_to_switch = parser.should_upgrade()
         if offers_to_switch and method != b"CONNECT":
             self._head_again = head_without_upgrade(parser, self.url, self.headers)
@@ -323,7 +327,8 @@ class BoundedProtocol(asyncio.Protocol):
         _, scope["path"], scope["raw_path"], scope["query_string"] = self._target
         keep_alive = version != "1.0" and parser.should_keep_alive()
         must_wait = self._is_answering()
-        self.cycle = Cycle(self, scope, keep_alive=keep_alive, wants_continue=self._wants_continue)
+        wants_continue = self._wants_continue and version != "1.0"
+        self.cycle = Cycle(self, scope, keep_alive=keep_alive, wants_continue=wants_continue)
         if must_wait:
             self.flow.pause_reading()
             self.pipeline.append(self.cycle)
@@ -375,26 +380,13 @@ class BoundedProtocol(asyncio.Protocol):
         self._server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._begin(self.pipeline.popleft())
         else:
             self._rests_since = self.loop.time()
+        if not self.pipeline:  # otherwise each answer would admit another read, full of requests
+            self.flow.resume_reading()
 
     def forget(self, task: asyncio.Task[None]) -> None:
         """Record that a request is finished."""
         self._server_state.tasks.discard(task)
-
-
-class PeerProtocol(BoundedProtocol):
-    """A connection from another worker, which names the client and limits how long that client may not read."""
-
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **{**more, "write_seconds": float("inf")})
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Handle a header; the client's address becomes the address of the request."""
-        if name.lower() == CLIENT_ADDRESS and self._in_head:
-            self.scope["client"] = (value.decode("latin-1"), 0)
-        else:
-            super().on_header(name, value)

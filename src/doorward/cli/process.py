@@ -22,7 +22,8 @@ from typing import cast
 import uvicorn
 
 from doorward.app import Door
-from doorward.cli.http_protocol import BoundedProtocol, PeerProtocol
+from doorward.cli.http_protocol import BoundedProtocol
+from doorward.cli.peer_protocol import PeerProtocol
 from doorward.cli.self_check import look
 from doorward.config.model import Config
 from doorward.errors import Problem, StartError
