@@ -20,7 +20,7 @@ PREFIXES = (ACCESS_TOKEN, REFRESH_TOKEN, CODE, HEADER_TOKEN, DEVICE_CODE, CLIENT
 
 SECRET_PATTERN = f"(?:{'|'.join(map(re.escape, PREFIXES))})[A-Za-z0-9_-]{{8,}}"
 """A secret, or most of one, anywhere: even right after a letter, where a word boundary would miss it."""
-JWT_PATTERN = r"eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)*+"
+JWT_PATTERN = r"(?-i:eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)*+)"
 """A compact JWS or JWE, or the start of one. Possessive, so that a long text is scanned only once."""
 
 _USERINFO = re.compile(r"//[^/?#\s\"]*@")
