@@ -25,7 +25,7 @@ async def states(here) -> dict[str, tuple[str, str]]:
 
 
 async def add(here, name: str) -> int:
-    return await added_doors.add(here.store, here.clock, here.config, name, {"target": URL})
+    return await added_doors.add(here.store, here.clock, here.config, name, {"target": URL}, allowed=lambda table: None)
 
 
 def door(name: str, state="served", source="command", reason="") -> ServedDoor:

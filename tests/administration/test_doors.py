@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
+from storage.samples import least
 from world import ISSUER, world
 
 from doorward.directory.header_tokens import NewHeaderToken, create_header_token
+from doorward.records.accounts import HeaderToken
+from doorward.records.changes import Insert
+from doorward.records.oauth import AccessToken, Consent, Grant
 
 URL = "http://127.0.0.1:9/mcp"
 DOORS = ("admin:read", "admin:doors")
@@ -56,8 +61,9 @@ async def test_lists_come_in_pages(tmp_path):
 )
 async def test_running_a_program_or_reading_a_file_takes_a_capability_of_its_own(tmp_path, body):
     async with world(tmp_path) as w:
+        assert (await administer(w, "POST", "/doors", {"name": "time", "target": URL})).status_code == 201
         for method, path in (("POST", "/doors"), ("PUT", "/doors/time")):
-            sent = {**body, **({"name": "time"} if method == "POST" else {})}
+            sent = {**body, **({"name": "other"} if method == "POST" else {})}
             refused = await administer(w, method, path, sent)
             assert refused.status_code == 403
             assert "admin:programs" in refused.text
@@ -80,3 +86,59 @@ async def test_credentials_for_the_upstream_are_not_kept_in_the_database(tmp_pat
         assert refused.status_code == 400
         assert "upstream_headers_file" in refused.text
         assert "secret-value" not in refused.text
+
+
+@pytest.mark.parametrize("made", [{"target": ["sh", "-c", "true"]}, {"target": URL, "settings": {"file": "secret"}}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"target": "http://127.0.0.1:10/mcp"},
+        {"auth": "token"},
+        {"settings": {"upstream_headers_file": None}},
+        {"target": "http://127.0.0.1:10/mcp", "settings": {"upstream_headers_file": None}},
+    ],
+)
+async def test_a_door_that_took_a_capability_is_changed_only_with_it(tmp_path, made, change):
+    both = (*DOORS, "admin:programs")
+    async with world(tmp_path) as w:
+        secret = tmp_path / "secret"
+        secret.touch(0o600)
+        secret.write_text("X-Key: secret-value")
+        settings = {"upstream_headers_file": str(secret)} if "settings" in made else {}
+        body = {"name": "time", **made, "settings": settings}
+        assert (await administer(w, "POST", "/doors", body, capabilities=both)).status_code == 201
+        before = (await administer(w, "GET", "/doors/time")).json()
+        refused = await administer(w, "PUT", "/doors/time", change)
+        assert (refused.status_code, "admin:programs" in refused.text) == (403, True)
+        assert (await administer(w, "GET", "/doors/time")).json() == before
+        assert (await administer(w, "PUT", "/doors/time", change, capabilities=both)).status_code == 200
+
+
+async def test_what_was_allowed_at_a_door_ends_with_it_and_opens_nothing_in_its_place(tmp_path):
+    async with world(tmp_path) as w:
+        await administer(w, "POST", "/doors", {"name": "time", "target": URL})
+        await administer(w, "POST", "/doors", {"name": "notes", "target": URL})
+        store, kept = w.door.store, {}
+        for name in ("time", "notes"):
+            resource = f"{ISSUER}/{name}/mcp"
+            grant = msgspec.structs.replace(least(Grant, f"grant {name}"), resource=resource, revoked_at=None)
+            access = msgspec.structs.replace(
+                least(AccessToken, f"access {name}"), grant_id=grant.grant_id, resource=resource, expires_at=None
+            )
+            consent = msgspec.structs.replace(least(Consent, f"consent {name}"), resource=resource)
+            token = msgspec.structs.replace(least(HeaderToken, f"token {name}"), door=name)
+            kept[name] = (grant, access, consent, token)
+            await store.apply([Insert(each) for each in kept[name]])
+        assert (await administer(w, "DELETE", "/doors/time")).status_code == 200
+        ended = await store.get(Grant, "grant time")
+        assert (ended.record.revoked_at, ended.record.revoked_reason) == (w.clock.now(), "door_removed")
+        assert [await store.get(type(each), each.key) for each in kept["time"][1:]] == [None] * 3
+        assert [(await store.get(type(each), each.key)).record for each in kept["notes"]] == list(kept["notes"])
+
+
+async def test_what_was_allowed_stays_where_no_door_is_removed(tmp_path):
+    async with world(tmp_path) as w:
+        token = msgspec.structs.replace(least(HeaderToken, "token"), door="mcp")
+        await w.door.store.apply([Insert(token)])
+        assert (await administer(w, "DELETE", "/doors/mcp")).status_code in {400, 404}
+        assert (await w.door.store.get(HeaderToken, "token")).record == token

@@ -7,12 +7,21 @@ import pytest
 from one_door import one_door
 
 from doorward.clock import SystemClock
-from doorward.directory.added_doors import add, change_number, load, placed, remove, table_of, update
+from doorward.directory import added_doors
+from doorward.directory.added_doors import change_number, load, placed, remove, table_of
 from doorward.errors import AlreadyExists, ConfigError, NotFound
 from doorward.storage.memory import MemoryStore
 
 URL = {"target": "http://127.0.0.1:9/mcp"}
 CLOCK, CONFIG = SystemClock(), one_door(target="http://127.0.0.1:9/mcp")
+
+
+async def add(store, clock, config, name, table) -> int:
+    return await added_doors.add(store, clock, config, name, table, allowed=lambda whole: None)
+
+
+async def update(store, config, name, table) -> int:
+    return await added_doors.update(store, config, name, table, allowed=lambda whole: None)
 
 
 @pytest.fixture
@@ -83,3 +92,22 @@ async def test_a_door_that_another_node_cannot_read_is_kept_out_with_the_reason(
     found = placed(CONFIG, (await load(store)).records)
     assert [each.name for each in found.config.doors] == ["mcp", "there"]
     assert "there is no file" in found.kept_out["here"].what
+
+
+async def test_the_rights_to_a_door_are_judged_by_all_of_it_and_not_by_what_changes(store):
+    judged = []
+    await added_doors.add(store, CLOCK, CONFIG, "one", {**URL, "title": "One"}, allowed=judged.append)
+    await added_doors.update(store, CONFIG, "one", {"title": None, "auth": "none"}, allowed=judged.append)
+    assert judged == [{**URL, "title": "One"}, {**URL, "title": "One"}, {**URL, "auth": "none"}]
+
+
+async def test_a_door_that_its_maker_may_not_have_is_not_stored(store):
+    def refuse(table):
+        if table.get("auth") == "none":
+            raise PermissionError
+
+    await added_doors.add(store, CLOCK, CONFIG, "one", URL, allowed=refuse)
+    with pytest.raises(PermissionError):
+        await added_doors.update(store, CONFIG, "one", {"auth": "none"}, allowed=refuse)
+    kept = await load(store)
+    assert (kept.number, table_of(kept.records[0])) == (1, URL)

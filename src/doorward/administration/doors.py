@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +14,7 @@ from doorward.administration.operation import Administration, Operation, Paramet
 from doorward.config.faults import Fault, shown, suggestion
 from doorward.config.model import Config, UrlTarget
 from doorward.config.targets import parse_target
-from doorward.directory import added_doors
+from doorward.directory import added_doors, removed_doors
 from doorward.errors import ConfigError, NotFound, Problem
 from doorward.storage.port import Place
 
@@ -98,31 +99,51 @@ async def add(here: Administration, asked: AddDoor) -> DoorChange:
         ConfigError, AlreadyExists: what is wrong with it.
         NotAllowed: it starts a program, or reads a file, and its maker may not.
     """
-    table = _table(here, asked)
-    number = await added_doors.add(here.store, here.clock, here.config, asked.name, table)
+    table, allowed = _table(asked), partial(_require_rights, here)
+    number = await added_doors.add(here.store, here.clock, here.config, asked.name, table, allowed=allowed)
     return await _changed(here, asked.name, number)
 
 
 async def update(here: Administration, asked: UpdateDoor) -> DoorChange:
     """Change an added door. Raises as `add` does, and `NotFound`."""
-    table = _table(here, asked)
-    number = await added_doors.update(here.store, here.config, asked.name, table)
+    table, allowed = _table(asked), partial(_require_rights, here)
+    number = await added_doors.update(here.store, here.config, asked.name, table, allowed=allowed)
     return await _changed(here, asked.name, number)
 
 
 async def remove(here: Administration, asked: OneDoor) -> DoorChange:
-    """Remove an added door: new requests get 404, and calls under way have `drain_seconds` to end."""
+    """Remove an added door: new requests get 404, and calls under way have `drain_seconds` to end.
+
+    Its grants, consents and header tokens end with it.
+    """
+    end = partial(removed_doors.end_all_of, here.store, here.clock, name=asked.name, url=await _url(here, asked.name))
+    if await added_doors.is_added(here.store, asked.name):
+        await end()  # before it too, so that a process that dies between the two leaves hardly anything
     number = await added_doors.remove(here.store, here.config, asked.name)
+    await end()
     return DoorChange(name=asked.name, url="", change=number)
 
 
 async def _changed(here: Administration, name: str, number: int) -> DoorChange:
+    return DoorChange(name=name, url=await _url(here, name), change=number)
+
+
+async def _url(here: Administration, name: str) -> str:
     found = (await views(here)).get(name)
-    return DoorChange(name=name, url="" if found is None else found.url, change=number)
+    return "" if found is None else found.url
 
 
-def _table(here: Administration, asked: DoorTable) -> Mapping[str, Any]:
-    """Return the settings as a table of a file. Raises `ConfigError`, `NotAllowed`."""
+def _require_rights(here: Administration, table: Mapping[str, Any]) -> None:
+    """Refuse a door that a maker with fewer rights may not have. Raises `NotAllowed`."""
+    if any(key.endswith("_file") for key in table):
+        here.require("admin:programs", to="a door that reads a file of the server")
+    target = table.get("target")
+    if target is not None and not _is_url(target, here.config):
+        here.require("admin:programs", to="a door that runs a program on the server")
+
+
+def _table(asked: DoorTable) -> Mapping[str, Any]:
+    """Return the settings as a table of a file. Raises `ConfigError`."""
     given = {"target": asked.target, "path": asked.path, "auth": asked.auth, "scopes": asked.scopes}
     table: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     twice = table.keys() & asked.settings.keys()
@@ -133,11 +154,6 @@ def _table(here: Administration, asked: DoorTable) -> Mapping[str, Any]:
         why = "They hold credentials, and the settings of an added door are kept in the database as they are."
         fix = "Write them into a file on each node, and name it: upstream_headers_file"
         raise ConfigError([Problem("upstream_headers cannot be given here", why, fix)])
-    if any(key.endswith("_file") for key in table):
-        here.require("admin:programs", to="a door that reads a file of the server")
-    target = table.get("target")
-    if target is not None and not _is_url(target, here.config):
-        here.require("admin:programs", to="a door that runs a program on the server")
     return {key: list(value) if isinstance(value, tuple) else value for key, value in table.items()}
 
 

@@ -24,6 +24,8 @@ from doorward.storage.port import Store
 
 Table = Mapping[str, Any]
 Current = Mapping[str, Stored[AddedDoor]]
+Allowed = Callable[[Table], None]
+"""Raises if the caller may not have a door with this whole table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,11 @@ def table_of(record: AddedDoor) -> dict[str, Any]:
     return table
 
 
-async def add(store: Store, clock: Clock, config: Config, name: str, table: Table) -> int:
+async def add(store: Store, clock: Clock, config: Config, name: str, table: Table, *, allowed: Allowed) -> int:
     """Add a door and return the number of the change; `config` has the doors that the settings have.
 
     Raises:
+        Exception: what `allowed` raises.
         ConfigError: with every fault of its settings; `AlreadyExists` if the name is taken.
     """
     if name in _of_settings(config):
@@ -83,6 +86,7 @@ async def add(store: Store, clock: Clock, config: Config, name: str, table: Tabl
         if name in current:
             fix = f"Change it: doorward doors update {name}"
             raise AlreadyExists([Problem(f"there is a door {shown(name)} already", fix=fix)])
+        allowed(table)
         made = AddedDoor(name=name, settings=_encoded(table), added_at=clock.now(), change=number)
         _check(config, current, made)
         return Insert(made)
@@ -90,16 +94,21 @@ async def add(store: Store, clock: Clock, config: Config, name: str, table: Tabl
     return await _change(store, decide)
 
 
-async def update(store: Store, config: Config, name: str, table: Table) -> int:
+async def update(store: Store, config: Config, name: str, table: Table, *, allowed: Allowed) -> int:
     """Change settings of an added door; what the table does not name stays, and None takes a setting away.
 
+    `allowed` judges the door as it was and as it will be.
+
     Raises:
+        Exception: what `allowed` raises.
         ConfigError: with every fault of its settings; `NotFound` if there is no such added door.
     """
 
     def decide(current: Current, number: int) -> Change:
         stored = _named(current, name, config)
         merged = {key: value for key, value in {**table_of(stored.record), **table}.items() if value is not None}
+        for each in (table_of(stored.record), merged):
+            allowed(each)
         changed = msgspec.structs.replace(stored.record, settings=_encoded(merged), change=number)
         _check(config, current, changed)
         return Replace(changed, stored.version)

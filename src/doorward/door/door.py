@@ -73,7 +73,9 @@ class McpDoor:
         self._authenticator = Authenticator(settings, resource, services, demanded=demanded)
         # A session in a remote server belongs to no worker, because every worker can reach it.
         holder = services.worker_id if upstream.keeps_sessions_here else ""
-        sessions = McpSessions(services.sealer, door_path=settings.path, worker_id=holder, peers=services.peers)
+        # With the target: an id of the server that was at this path before must not reach the one that is there now.
+        server = f"{settings.path} {settings.target!r}"
+        sessions = McpSessions(services.sealer, server=server, worker_id=holder, peers=services.peers)
         self.identity = _identity(settings, resource, upstream, services)
         """Tells the upstream who is calling; None if it is not configured."""
         self.steps: tuple[Step, ...] = (

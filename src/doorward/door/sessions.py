@@ -1,6 +1,6 @@
 """The `mcp_session` that a request names, and the worker that holds it.
 
-Owns the binding of session ids to door and principal, and forwarding to the worker that holds the session. The
+Owns the binding of session ids to door, server and principal, and forwarding to the worker that holds the session. The
 principal is the user together with the client, because two clients of one user hold different grants. It is not the
 access token, so a session survives a refresh. Unknown, forged and foreign ids are treated alike: not found, and the
 client starts again.
@@ -36,11 +36,11 @@ _LAST_EVENT = b"last-event-id"
 
 
 class McpSessions:
-    """The session ids of one door."""
+    """The session ids of one door; `server` names the door's path and the server behind it."""
 
-    def __init__(self, sealing: Sealing, *, door_path: str, worker_id: str, peers: Peers | None) -> None:
+    def __init__(self, sealing: Sealing, *, server: str, worker_id: str, peers: Peers | None) -> None:
         self._sealing = sealing
-        self._door_path = door_path
+        self._server = server
         self._worker_id = worker_id
         self._peers = peers
 
@@ -82,7 +82,7 @@ class McpSessions:
         def begin(upstream_session: bytes | None) -> Callable[[bytes], bytes]:
             named = "" if session is None else session.upstream_id
             upstream_id = named if upstream_session is None else upstream_session.decode("latin-1")
-            context = event_context(self._door_path, mine, upstream_id)
+            context = event_context(self._server, mine, upstream_id)
             return lambda event_id: seal_event_id(event_id, context, self._sealing.seal)
 
         return begin
@@ -93,9 +93,7 @@ class McpSessions:
         Raises:
             Refused: this client saw no such event in this session, or names two.
         """
-        context = event_context(
-            self._door_path, self._principal(caller), "" if session is None else session.upstream_id
-        )
+        context = event_context(self._server, self._principal(caller), "" if session is None else session.upstream_id)
         presented = inbound.captured[_LAST_EVENT].decode("latin-1")
         event_id = None
         if _LAST_EVENT not in inbound.doubled:
@@ -131,7 +129,7 @@ class McpSessions:
             raise UpstreamError("exited", "The process that held this session ended.") from error
 
     def _context(self, caller: Caller | None) -> bytes:
-        return session_context(self._door_path, self._principal(caller))
+        return session_context(self._server, self._principal(caller))
 
     def _principal(self, caller: Caller | None) -> tuple[str, ...]:
         return () if caller is None else (caller.user_id, caller.client_id)

@@ -37,14 +37,14 @@ class McpSession(msgspec.Struct, frozen=True):
     upstream_id: str
 
 
-def session_context(door_path: str, principal: tuple[str, ...]) -> bytes:
+def session_context(server: str, principal: tuple[str, ...]) -> bytes:
     """Encode the binding of a session id; each part is prefixed with its length, so no two bindings collide."""
-    return _context(_PURPOSE, (door_path, *principal))
+    return _context(_PURPOSE, (server, *principal))
 
 
-def event_context(door_path: str, principal: tuple[str, ...], upstream_session_id: str) -> bytes:
+def event_context(server: str, principal: tuple[str, ...], upstream_session_id: str) -> bytes:
     """Encode the binding of an event id; a server without sessions has an empty session id."""
-    return _context(_EVENT_PURPOSE, (door_path, upstream_session_id, *principal))
+    return _context(_EVENT_PURPOSE, (server, upstream_session_id, *principal))
 
 
 def _context(purpose: bytes, parts: tuple[str, ...]) -> bytes:
