@@ -40,8 +40,10 @@ def test_consents_are_listed_and_withdrawn_with_their_grant(at, tmp_path):
 
 
 def test_a_client_is_disconnected_by_command_at_one_door_or_at_all(at, tmp_path):
+    at("users", "add", "ann", "--service")
     grant = add_grant(tmp_path, user_id="ann", client_id="c")
     asked = ("grants", "disconnect", "--user", "ann", "--client", "c")
+    assert "there is no user" in at(*asked[:3], "anne", *asked[4:], code=2)
     assert "there is no door" in at(*asked, "--door", "other", code=2)
     assert at(*asked, "--door", "http://127.0.0.1:8000/gone", "--json")["disconnected"] is False
     assert not is_over(tmp_path, grant)

@@ -17,6 +17,7 @@ from doorward.administration.operation import (
 from doorward.config.faults import shown
 from doorward.directory import clients as registered_clients
 from doorward.directory import connections
+from doorward.directory.accounts import load_user
 from doorward.errors import NotFound, Problem
 from doorward.oauth.policy import Policy
 from doorward.records.oauth import Consent, Grant
@@ -104,13 +105,14 @@ class Disconnected(Result, frozen=True, kw_only=True):
 
 
 async def disconnect(here: Administration, asked: Disconnect) -> Disconnected:
-    """End what a user allowed a client, at one door or at all. Raises `NotFound` if there is no such door."""
+    """End what a user allowed a client, at one door or at all. Raises `NotFound` if there is no such user or door."""
     resource = None
     if asked.door is not None:
         # A grant for a door that is gone is named by its URL.
         resource = asked.door if "://" in asked.door else here.doors.get(asked.door)
         if resource is None:
             raise NotFound([Problem(f"there is no door {shown(asked.door)}", f"There are: {', '.join(here.doors)}.")])
+    await load_user(here.store, asked.user)
     found = await connections.disconnect(here.store, here.clock, asked.user, asked.client_id, resource=resource)
     return Disconnected(client_id=asked.client_id, disconnected=found)
 
