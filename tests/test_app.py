@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -273,3 +274,25 @@ def test_a_server_for_one_of_several_doors_is_a_fault(tmp_path):
     settings = many_doors(tmp_path, one="https://one.example/mcp", two="https://two.example/mcp")
     with pytest.raises(ConfigError, match="a server is given, but the settings have several doors"):
         Door(echo_app, config=settings)
+
+
+@pytest.mark.parametrize("passes_lifespan", [True, False])
+@pytest.mark.parametrize("password", [None, "correct horse battery"])
+async def test_a_host_is_told_how_its_owner_gets_a_password_and_never_the_password(
+    tmp_path, caplog, passes_lifespan, password
+):
+    for expected in (password is None, False):  # at the second start somebody may have set one
+        caplog.clear()
+        door = Door(echo_app, data_dir=tmp_path, owner_password=password)
+        async with contextlib.AsyncExitStack() as stack:
+            if passes_lifespan:
+                await stack.enter_async_context(door.lifespan())
+            else:
+                stack.push_async_callback(door.stop)
+            transport = httpx2.ASGITransport(door)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as http:
+                await http.get("/livez")
+            generated = door.owner.generated_password
+        assert (f"doorward users password owner --data-dir {tmp_path}" in caplog.text) is expected
+        assert (generated is not None) is expected
+        assert generated is None or generated not in caplog.text

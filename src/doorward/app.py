@@ -155,12 +155,22 @@ class Door:
                 )
                 undo.pop_all()
 
+    async def _start_in_a_host(self) -> None:
+        """Start under a server that is not ours, whose log is no place for a password."""
+        await self.start()
+        self._tell_of_owner()
+
     async def _start_late(self) -> None:
         """Start at a request, because no lifespan was run."""
         await self._start()
         if self.running is not None and not self._is_late:
             self._is_late = True
             LOGGER.warning("%s", WITHOUT_LIFESPAN)
+            self._tell_of_owner()
+
+    def _tell_of_owner(self) -> None:
+        if self.owner.generated_password is not None and any(each.auth == "oauth" for each in self.config.doors):
+            LOGGER.warning("%s", host_application.owner_without_password(self.config.data_dir))
 
     async def examine(self) -> list[Report]:
         """Look at each door from outside, through its public URL, and keep what was found for `doorward doors show`.
@@ -280,7 +290,7 @@ class Door:
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
         """Run the door for as long as a host application runs; at start, log what that does not serve for it."""
-        await self.start()
+        await self._start_in_a_host()
         try:
             if callable(app) and self.config.self_check:
                 for problem in await host_application.missing_documents(app, self.policy):
@@ -315,7 +325,7 @@ class Door:
     async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            await self.start()
+            await self._start_in_a_host()
         except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             raise

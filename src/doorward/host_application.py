@@ -9,6 +9,8 @@ Spec: RFC 8414 s3.1, RFC 9728 s3.1
 from __future__ import annotations
 
 import logging
+import shlex
+from pathlib import Path
 
 from starlette.routing import Route
 
@@ -28,6 +30,16 @@ WITHOUT_LIFESPAN = Problem(
     "The application that serves it runs no lifespan of it, so nothing ends it: its server and its store stay open.",
     "Pass lifespan=door.lifespan to the application, or write `async with door.lifespan(app):` in its own lifespan.",
 )
+
+
+def owner_without_password(data_dir: Path) -> Problem:
+    """Return what to do about the account `owner`, which this start made with a password that nobody knows."""
+    return Problem(
+        "nobody can sign in yet",
+        "This start made the account owner with a password that is not shown in a log.",
+        f"Set one: doorward users password owner --data-dir {shlex.quote(str(data_dir))} "
+        "(or give Door(owner_password=...) at the first start).",
+    )
 
 
 def well_known_routes(policy: Policy, door: ASGIApp) -> list[Route]:
