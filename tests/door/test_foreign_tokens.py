@@ -155,3 +155,23 @@ async def test_header_tokens_may_stand_beside_it(tmp_path):
 def test_a_door_that_asks_nobody_has_nothing_to_verify(tmp_path):
     with pytest.raises(ConfigError, match="verify_token"):
         Door(echo_app, auth="none", data_dir=tmp_path, verify_token=Verifier(None))
+
+
+@pytest.mark.parametrize(
+    ("token", "may"),
+    [
+        ("opaque-of-another", True),
+        (jwt("https://idp.example"), True),
+        (jwt(f"{ISSUER}/"), True),
+        (jwt(ISSUER), False),
+        (jwt(ISSUER)[:-8] + "!!!!!!!!", False),
+        ("eyJhbGciOiJub25lIn0.broken.x", False),
+        ("eyJonly.one", True),
+        *((f"{prefix}stranger", False) for prefix in tokens.PREFIXES),
+    ],
+)
+async def test_only_what_this_server_cannot_have_issued_is_one_of_another(tmp_path, token, may):
+    verify = Verifier(good())
+    async with world(tmp_path, verify_token=verify) as w:
+        assert (await w.call(token)).status_code == (200 if may else 401)
+    assert verify.asked == ([token] if may else [])

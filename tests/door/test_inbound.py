@@ -58,3 +58,24 @@ def test_each_dropped_name_is_logged_once(caplog):
     assert names[:2] == ["x-tenant-id", "via"]
     assert len(names) == len(set(names)) < 600
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("keep-alive", "te", "trailer", "http2-settings"),
+        *("authorization", "dpop", "accept-encoding", "cookie", "referer", "proxy"),
+        *("forwarded", "via", "from", "true-client-ip", "cf-connecting-ip", "fastly-client-ip", "client-ip"),
+        *("remote-user", "remote-addr", "x-request-id", "x-http-method-override", "x-method-override"),
+        *("x-forwarded-for", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-original-url", "x-rewrite-url"),
+        *("x-envoy-peer", "x-remote-user", "x-authenticated-user", "x-webauth-user", "x-group", "x-principal"),
+        *("x-identity", "x-subject", "x-doorward-identity", "x-goog-authenticated-user-email"),
+        *("x-goog-iap-jwt-assertion", "x-amzn-oidc-data", "x-ms-client-principal-id", "x-ssl-client-dn"),
+        *("ssl-client-verify", "cf-access-jwt-assertion", "tailscale-user-login", "sec-fetch-site"),
+        *("proxy-authorization", "access-control-request-method"),
+    ],
+)
+async def test_what_another_hop_says_never_reaches_the_upstream(name):
+    front = Front(auth="none")
+    await front.ask(legacy(), headers={name: "claimed"})
+    assert "claimed" not in front.upstream.got(name)

@@ -149,3 +149,11 @@ async def test_where_there_is_no_sign_in_dpop_is_not_spoken():
     answer = await front.ask(legacy(), headers={"authorization": "DPoP dwa_x", "dpop": "a.b.c"})
     assert answer.status == 401
     assert answer.one("www-authenticate") == 'Bearer scope="mcp"'
+
+
+async def test_a_bound_token_that_is_no_good_is_challenged_in_its_own_scheme():
+    front = await with_proofs()
+    answer = await ask(front, "dwa_unknown", made(front, "dwa_unknown"))
+    assert answer.status == 401
+    assert answer.one("www-authenticate").startswith("DPoP ")
+    assert 'error="invalid_token"' in answer.one("www-authenticate")

@@ -211,3 +211,20 @@ async def test_tries_of_a_process_that_died_make_room_by_themselves(door):
     door.clock.advance(refused.value.retry_after_seconds)
     assert await door.outcome(right=True) == "right"
     assert (await door.noted()).open_tries == {}
+
+
+async def test_guesses_from_elsewhere_do_not_keep_out_an_address_that_has_made_none(door):
+    async def wrong() -> None:
+        return None
+
+    async def right() -> bool:
+        return True
+
+    for number in range(EVERYWHERE.delays.free):
+        guesser = Subject(f"guesser {number}", HERE.delays, forgives=True)
+        assert await door.tries.check(wrong, guesser, EVERYWHERE, network=f"net {number}") is None
+    with pytest.raises(TooManyRequests):
+        await door.tries.check(right, Subject("guesser 1", HERE.delays), EVERYWHERE, network="net 1")
+    with pytest.raises(TooManyRequests):
+        await door.tries.check(right, HERE, EVERYWHERE)
+    assert await door.tries.check(right, HERE, EVERYWHERE, network="a network without guesses") is True

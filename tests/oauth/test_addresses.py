@@ -8,6 +8,7 @@ from doorward.oauth.addresses import (
     is_metadata_service,
     is_private_to_this_machine,
     names_this_machine,
+    neighbourhood,
     reach,
 )
 from doorward.oauth.uris import InvalidUri, parse_http
@@ -222,3 +223,19 @@ def test_a_host_has_one_canonical_spelling():
     assert canonical_host("Door.Example.") == "door.example"
     assert canonical_host("[::ffff:192.0.2.7]") == "192.0.2.7"
     assert canonical_host("[2001:0DB8::0:1]") == "2001:db8::1"
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.0"),
+        ("192.0.2.255", "192.0.2.0"),
+        ("255.255.255.255", "255.255.255.0"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::"),
+        ("::ffff:192.0.2.7", "192.0.2.0"),
+        ("", ""),
+        ("no address", "no address"),
+    ],
+)
+def test_a_network_is_what_one_operator_usually_holds(address, network):
+    assert neighbourhood(address) == network

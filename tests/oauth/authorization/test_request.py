@@ -362,3 +362,30 @@ def test_nothing_is_granted_at_a_door_that_is_gone_since_the_user_was_asked():
     with pytest.raises(LocalAuthorizationError) as refused:
         approved(asked)
     assert refused.value.reason is Reason.WRONG_RESOURCE
+
+
+@pytest.mark.parametrize("jkt", [None, "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"])
+def test_the_key_that_the_client_has_named_is_kept_for_its_code(jkt):
+    parameters = PARAMETERS if jkt is None else {**PARAMETERS, "dpop_jkt": jkt}
+    assert start(parameters).dpop_jkt == jkt
+
+
+@pytest.mark.parametrize(
+    ("browser", "presented", "step"),
+    [
+        (None, "f1", "sign_in"),
+        (None, "f2", "other_browser"),
+        (None, "", "other_browser"),
+        (session(cookie_digest="b2"), "f1", "sign_in"),
+        (session(cookie_digest="b2", user_id="u1"), "f1", "consent"),
+        (session(cookie_digest="b2", user_id="u2"), "f1", "other_browser"),
+        (session(cookie_digest="b2", user_id="u1"), "f2", "other_browser"),
+    ],
+)
+def test_the_cookie_of_the_request_proves_the_browser_too(browser, presented, step):
+    request = a_request(flow_digest="f1", user_id="u1" if browser is not None and browser.user_id else None)
+    assert next_step(request, browser, now=NOW, flow_digest=presented) == step
+
+
+def test_a_request_that_has_no_cookie_of_its_own_is_proved_by_none():
+    assert next_step(a_request(flow_digest=""), None, now=NOW, flow_digest="") == "other_browser"

@@ -1,6 +1,6 @@
 import pytest
 
-from doorward.oauth.clients.redirect_uris import check_registrable, matches
+from doorward.oauth.clients.redirect_uris import DANGEROUS_SCHEMES, check_registrable, matches
 from doorward.oauth.errors import InvalidRedirectUri
 
 ISSUER = "https://door.example"
@@ -299,3 +299,10 @@ def test_the_port_of_a_loopback_uri_may_differ(registered, presented):
 @pytest.mark.requirement("A-01")
 def test_everything_else_of_a_loopback_uri_must_be_the_same(registered, presented):
     assert not matches(registered, presented)
+
+
+@pytest.mark.parametrize(
+    "scheme", ["javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "ws", "wss"]
+)
+def test_a_scheme_that_runs_or_reads_something_is_refused_by_itself(scheme):
+    assert scheme in DANGEROUS_SCHEMES
