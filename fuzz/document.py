@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator
 from doorward import Door
 from doorward.administration.operation import CAPABILITIES
 from doorward.directory.accounts import add_user
-from doorward.directory.header_tokens import create_header_token
+from doorward.directory.header_tokens import NewHeaderToken, create_header_token
 from doorward.records.accounts import HeaderToken
 from doorward.records.oauth import Client, Grant
 from fuzz.endpoints import ISSUER, VALUES, nothing
@@ -130,6 +130,8 @@ async def campaign(document: dict[str, Any], cases: int, seed: int = 0) -> dict[
 async def operator_token(door: Door) -> str:
     """Make an account that may do everything, and return its token."""
     await add_user(door.store, door.clock, OPERATOR, kind="service", password=None)
-    made = {"name": OPERATOR, "user_id": OPERATOR, "scopes": (), "lifetime_seconds": None}
-    token, _ = await create_header_token(door.store, door.clock, door.entropy, capabilities=CAPABILITIES, **made)
+    new = NewHeaderToken(
+        name=OPERATOR, user_id=OPERATOR, scopes=(), lifetime_seconds=None, capabilities=tuple(CAPABILITIES)
+    )
+    token, _ = await create_header_token(door.store, door.clock, door.entropy, new)
     return token

@@ -18,7 +18,7 @@ from doorward.records.accounts import HeaderToken
 from doorward.records.audit import AuditEntry
 
 API = f"{ISSUER}/-/api/v1"
-FILLED = {"client_id": "nobody", "name": "nobody", "token": "nobody", "grant_id": "nobody"}
+FILLED = {"client_id": "nobody", "name": "nobody", "token": "nobody", "grant_id": "nobody", "user": "nobody"}
 ROLES = {"nobody": None, "door": (), **{each: (each,) for each in CAPABILITIES}, "everything": CAPABILITIES}
 
 

@@ -178,5 +178,10 @@ async def test_a_person_sees_what_a_client_may_do_at_each_door(tmp_path):
         }
         assert sorted(listed["grant_ids"]) == sorted(id_ for each in listed["doors"] for id_ in each["grant_ids"])
         assert len(listed["grant_ids"]) == 2
-        await front.submit(browser, await browser.get("/-/connections"), action="disconnect", client_id=client_id)
+        ended = {"action": "disconnect", "client_id": client_id}
+        await front.submit(browser, await browser.get("/-/connections"), **ended, resource=RESOURCE)
+        page = (await browser.get("/-/connections")).text
+        assert "<strong>mcp</strong> <code>mcp</code>" not in page
+        assert "<strong>notes</strong> <code>notes</code>" in page
+        await front.submit(browser, await browser.get("/-/connections"), **ended)
         assert "Nothing is connected" in (await browser.get("/-/connections")).text

@@ -17,7 +17,7 @@ from world import REDIRECT_URI, VERIFIER, World, follow, form_of
 
 from doorward.oauth.grant_types import DEVICE_CODE
 from doorward.records.audit import AuditEntry, AuditHead
-from doorward.records.doors import DoorExamination
+from doorward.records.doors import DoorExamination, ServingProcess
 from doorward.records.kinds import RECORD_TYPES
 
 LIMIT = 2
@@ -126,7 +126,7 @@ ROWS = [(*route, prepare, bound) for route, cases in KEEPS.items() for prepare, 
 
 
 async def kept(w: World) -> set[tuple[str, str]]:
-    kinds = [each for each in RECORD_TYPES if each not in {AuditEntry, AuditHead, DoorExamination}]
+    kinds = [each for each in RECORD_TYPES if each not in {AuditEntry, AuditHead, DoorExamination, ServingProcess}]
     return {(each.kind, stored.record.key) for each in kinds for stored in await w.door.store.find(each)}
 
 

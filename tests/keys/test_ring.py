@@ -209,7 +209,7 @@ def test_processes_that_start_at_once_agree_on_the_keys(tmp_path):
     printed = {process.communicate()[0] for process in processes}
     assert [process.returncode for process in processes] == [0] * 6
     assert len(printed) == 1
-    assert sorted(each.name for each in (tmp_path / "data").iterdir()) == ["doorward.sqlite", KEY_FILE]
+    assert sorted(each.name for each in (tmp_path / "data").iterdir()) == [".gitignore", "doorward.sqlite", KEY_FILE]
 
 
 @pytest.mark.parametrize("master_key", [None, MASTER_KEY], ids=["file", "setting"])
