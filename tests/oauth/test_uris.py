@@ -58,3 +58,8 @@ def test_the_machine_itself_is_known_in_every_spelling_and_plain_only_in_some(ho
 
 def test_an_app_scheme_leads_to_no_machine():
     assert not parse("com.example.app:/cb").names_this_machine
+
+
+def test_an_http_url_with_a_fragment_is_refused_unless_it_is_allowed():
+    with pytest.raises(InvalidUri, match="fragment"):
+        parse_http("https://a.example/x#y")

@@ -65,3 +65,7 @@ def test_a_result_of_another_kind_cannot_be_made(wrong):
 def test_a_call_is_refused_with_one_of_three_statuses():
     with pytest.raises(ValueError, match="401, 403 or 429"):
         CallRefused("no", status=500)
+
+
+def test_a_refusal_of_the_operator_s_function_reads_as_it_was_written():
+    assert str(CallRefused("No calls on Sundays.", status=403)) == "No calls on Sundays."
