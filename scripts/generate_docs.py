@@ -77,10 +77,11 @@ A table can hold these settings: {door_keys}. The same keys above the first tabl
 the default of every door, except `target` and `path`: with tables, each of them stands in a table. All other settings
 hold for the whole installation and stand above the first table.
 
-To change the doors of a running server, edit the file and send SIGHUP to the process that you started. Calls at a door
-that stays as it is go on. If a door changes or goes away, its streams end, and its calls may take `drain_seconds` more. A
-file with a fault changes nothing, and the log says `reload_refused` with the fault. Other settings need a restart, and the
-log names those that have changed (`needs_a_restart`). On a terminal SIGHUP means, as always, that the terminal was closed: the server ends.
+To change the doors of a running server, edit the file and send SIGHUP to the process that you started. Calls at a
+door that stays as it is go on. If a door changes or goes away, its streams end, and its calls may take
+`drain_seconds` more. A file with a fault changes nothing, and the log says `reload_refused` with the fault. Other
+settings need a restart, and the log names those that have changed (`needs_a_restart`). On a terminal SIGHUP means, as
+always, that the terminal was closed: the server ends.
 
 The variable `DOORWARD_DOORS_NAME_KEY` sets one setting of one door that is in the file: `DOORWARD_DOORS_NOTES_AUTH`. A
 `-` in the name is `_` there.

@@ -18,6 +18,7 @@ from judge.stores import Passing
 from doorward.app import Door
 from doorward.clock import Clock
 from doorward.endpoints import token
+from doorward.endpoints.grants import refresh_token
 from doorward.errors import Conflict, Unavailable
 from doorward.oauth.tokens.reply import TokenReply
 from doorward.records.accounts import User
@@ -302,7 +303,7 @@ def _prints_tokens(_door: Door) -> None:
 
 
 def _mints_anew_on_retry(_door: Door) -> None:
-    real = token.refresh
+    real = refresh_token.refresh
 
     def refresh(form: Any, *, presented: Any, **given: Any) -> Decision[TokenReply]:
         if presented is not None:
@@ -310,18 +311,18 @@ def _mints_anew_on_retry(_door: Door) -> None:
             presented = Stored(fresh, presented.version)
         return real(form, presented=presented, **given)
 
-    token.refresh = refresh
+    refresh_token.refresh = refresh
 
 
 def _forgives_no_retry(_door: Door) -> None:
-    real = token.refresh
+    real = refresh_token.refresh
 
     def refresh(form: Any, *, presented: Any, **given: Any) -> Decision[TokenReply]:
         if presented is not None:
             presented = Stored(msgspec.structs.replace(presented.record, sealed_reply=None), presented.version)
         return real(form, presented=presented, **given)
 
-    token.refresh = refresh
+    refresh_token.refresh = refresh
 
 
 WEAKNESSES: dict[str, Weakness] = {
