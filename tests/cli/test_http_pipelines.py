@@ -7,6 +7,7 @@ import pytest
 from tests.cli.raw_sockets import Echo, serving
 
 pytestmark = pytest.mark.requirement("H-04")
+PATIENCE_SECONDS = 10
 HEAD = b"POST /%b HTTP/1.1\r\nHost: door\r\n"
 FIRST = HEAD % b"first" + b"Content-Length: 2\r\n\r\n{}"
 SECOND = HEAD % b"second" + b"Content-Length: 2\r\n\r\n[]"
@@ -91,4 +92,5 @@ async def test_a_client_that_leaves_is_noticed_by_the_request_that_is_being_answ
         writer.write(FIRST + SECOND)
         await begun.wait()
         writer.transport.abort()
-        await left.wait()
+        async with asyncio.timeout(PATIENCE_SECONDS):  # without the notice, the application waits as long as it may
+            await left.wait()
