@@ -25,6 +25,12 @@ OUTCOMES: dict[int, Outcome] = {0: "survived", 1: "killed", -1: "timed out", 5: 
 """By pytest's exit code; -1 is a run that had to be ended. Any other code means that no test could run."""
 
 
+_SIGNS_OF_A_FAILURE = (
+    "\nE   AssertionError",  # an assert that is made when a file of tests is read
+    "SystemError: AST constructor recursion depth mismatch",  # CPython 3.11 fails while pytest reports a failed test
+)
+
+
 @dataclass(slots=True)
 class Worker:
     """One process that forks the runs, and its copy."""
@@ -58,8 +64,8 @@ class Worker:
             if trial.path:
                 write_source(path, original)
         outcome = OUTCOMES.get(reply["code"], "broken")
-        if outcome == "broken" and trial.path and "\nE   AssertionError" in reply["output"]:
-            outcome = "killed"  # an assert of a test that is made when its file is read
+        if outcome == "broken" and trial.path and any(sign in reply["output"] for sign in _SIGNS_OF_A_FAILURE):
+            outcome = "killed"
         return Result(trial, outcome, reply["seconds"], reply["output"])
 
     def _ask(self, run: dict[str, Any]) -> dict[str, Any]:
