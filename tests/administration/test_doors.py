@@ -10,6 +10,7 @@ from world import ISSUER, world
 from doorward.directory.header_tokens import NewHeaderToken, create_header_token
 from doorward.records.accounts import HeaderToken
 from doorward.records.changes import Insert
+from doorward.records.doors import AddedDoor, DoorChanges
 from doorward.records.oauth import AccessToken, Consent, Grant
 
 URL = "http://127.0.0.1:9/mcp"
@@ -142,3 +143,18 @@ async def test_what_was_allowed_stays_where_no_door_is_removed(tmp_path):
         await w.door.store.apply([Insert(token)])
         assert (await administer(w, "DELETE", "/doors/mcp")).status_code in {400, 404}
         assert (await w.door.store.get(HeaderToken, "token")).record == token
+
+
+async def test_the_end_of_an_added_door_that_the_settings_hide_takes_nothing_from_the_door_of_that_name(tmp_path):
+    async with world(tmp_path) as w:
+        hidden = AddedDoor(name="mcp", settings=b'{"target":"http://127.0.0.1:9/mcp"}', added_at=0, change=1)
+        token = msgspec.structs.replace(least(HeaderToken, "token"), door="mcp")
+        grants = [
+            msgspec.structs.replace(least(Grant, resource), resource=resource, revoked_at=None)
+            for resource in (ISSUER, f"{ISSUER}/mcp", f"{ISSUER}/mcp/mcp")
+        ]
+        await w.door.store.apply([Insert(each) for each in (hidden, DoorChanges(number=1), token, *grants)])
+        assert (await administer(w, "DELETE", "/doors/mcp")).status_code == 200
+        assert await w.door.store.get(AddedDoor, "mcp") is None
+        assert (await w.door.store.get(HeaderToken, "token")).record == token
+        assert [(await w.door.store.get(Grant, each.key)).record for each in grants] == grants

@@ -55,3 +55,12 @@ async def test_header_tokens_of_its_name_end_and_no_others(door, stays):
 async def test_many_are_ended_page_by_page():
     many = [grant(f"grant {number}", "https://mcp.example/time/mcp") for number in range(450)]
     assert await left_after(*many, grant("other", "https://mcp.example/notes/mcp")) == ["other"]
+
+
+async def test_nothing_ends_if_nobody_knows_where_the_door_was():
+    store = MemoryStore()
+    await store.open()
+    kept = grant("grant", "https://mcp.example")
+    await store.apply([Insert(kept)])
+    await end_all_of(store, CLOCK, name="time", url="")
+    assert (await store.get(Grant, "grant")).record == kept

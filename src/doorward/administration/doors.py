@@ -116,9 +116,11 @@ async def remove(here: Administration, asked: OneDoor) -> DoorChange:
 
     Its grants, consents and header tokens end with it.
     """
-    end = partial(removed_doors.end_all_of, here.store, here.clock, name=asked.name, url=await _url(here, asked.name))
-    if await added_doors.is_added(here.store, asked.name):
-        await end()  # before it too, so that a process that dies between the two leaves hardly anything
+    found = (await views(here)).get(asked.name)
+    # A door of the settings that has the name too keeps what is its own.
+    url = found.url if found and found.source == "command" and found.state != "hidden" else ""
+    end = partial(removed_doors.end_all_of, here.store, here.clock, name=asked.name, url=url)
+    await end()  # before it too, so that a process that dies between the two leaves hardly anything
     number = await added_doors.remove(here.store, here.config, asked.name)
     await end()
     return DoorChange(name=asked.name, url="", change=number)
