@@ -27,8 +27,8 @@ R = TypeVar("R", bound=Record)
 async def end_all_of(store: Store, clock: Clock, *, name: str, url: str) -> None:
     """End all that belongs to the door with this name and URL. Raises `Unavailable`.
 
-    A command may not know the host that the door is served at, so a resource counts by its path. Nothing ends if the URL
-    is empty: nobody knows where the door was.
+    A command may not know the host that the door is served at, so a resource counts by its path. Nothing ends if the
+    URL is empty: nobody knows where the door was.
     """
     if not url:
         return

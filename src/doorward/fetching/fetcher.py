@@ -4,7 +4,7 @@ The name is resolved once, and the socket connects to an address of that answer,
 gains nothing. The address that the socket reached is checked again. TLS still verifies the name. There are no
 redirects, proxies, credentials, cookies or compression, whatever the environment says.
 
-Attacks: SSRF through any URL that a client or a document names. Does not know what is fetched, or for whom.
+Attacks: SSRF through any URL that a client or a document names. Does not know what is fetched, nor why.
 
 Spec: RFC 9110 s7.2; RFC 9525; MCP authorization, "Server-Side Request Forgery".
 """

@@ -195,7 +195,7 @@ def ring_order(records: Iterable[KeyRecord], use: str, now: int) -> list[KeyReco
     counting.sort(key=lambda each: (each.active_at, each.created_at, each.kid), reverse=True)
     active = [each for each in counting if each.active_at <= now]
     coming = [each for each in counting if each.active_at > now][::-1]
-    # If this clock is behind the clock of the node that created the first keys, none is active yet.
+    # No key is active yet if another node created the first keys, and its clock is ahead of this one.
     return active + coming
 
 

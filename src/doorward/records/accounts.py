@@ -66,7 +66,7 @@ class HeaderToken(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Its rights in the administration API (`admin:clients`, ...); doors refuse a token that has any."""
     door: str = ""
     """The name of its door, not a URL: a command does not know the port. Empty, as in tokens of releases with one door:
-    the default door, or every door if there are several and none is the default."""
+    the default door; without a default door, every door."""
 
 
 class FailedSignIns(Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -92,7 +92,7 @@ def _finding(finding: Finding) -> dict[str, object]:
         "symptom": rule.symptom,
         "cause": rule.cause,
         "summary": finding.summary,
-        "whom": who_is_stopped(finding),
+        "stopped": who_is_stopped(finding),
         "weight": weight(finding),
         "tone": finding.severity if is_certain(finding) else finding.verdict,
         "lines": list(lines(to_the_point(finding))),
